@@ -1,0 +1,148 @@
+"""Every code that Dad can report, with its explanation: the one registry behind `dad explain` and the documentation.
+
+A stage that reports something new adds an entry in its section here and nowhere else; a test compares this table with the
+codes that occur in the tree, both ways.
+
+    E0xx  lexical and syntax errors          E5xx  differentiation and activity
+    E1xx  names, imports, modules            E6xx  parses, but is not supported yet
+    E2xx  types                              Wxxx  warnings
+    E3xx  sizes                              Rxxx  run-time checks that failed
+    E4xx  application and patterns           Axxx  arguments given from Python
+                                             Uxxx  command usage, files
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """`example` shows the mistake as a person would type it, `fix` what to type instead."""
+
+    code: str
+    title: str
+    explanation: str
+    example: str = ""
+    fix: str = ""
+
+
+CODES: dict[str, Code] = {}
+
+
+def code(code: str, title: str, explanation: str, example: str = "", fix: str = "") -> None:
+    """Declare a code. Raises `ValueError` when it is declared twice: two meanings of one code help nobody."""
+    if code in CODES:
+        raise ValueError(f"{code} is declared twice")
+    CODES[code] = Code(code, title, explanation, example, fix)
+
+
+def explain(code: str) -> str:
+    """The text of `dad explain CODE`; raises `KeyError` for a code that does not exist.
+
+    >>> explain("E001").splitlines()[0]
+    'E001: character that Dad does not use'
+    """
+    entry = CODES[code.strip().upper()]
+    parts = [f"{entry.code}: {entry.title}", "", entry.explanation]
+    if entry.example:
+        parts += ["", "For example:", "", *("    " + line for line in entry.example.splitlines())]
+    if entry.fix:
+        parts += ["", "What to do: " + entry.fix]
+    return "\n".join(parts)
+
+
+# ---------------------------------------------------------------- E0xx: lexical and syntax errors
+
+code("E001", "character that Dad does not use",
+     "The text contains a character that begins no word, number, operator or bracket of the language.",
+     "def price (x: f64) = x * 2€", "remove the character, or put it into a string or a comment.")
+code("E002", "string or character literal that does not end",
+     "A literal opened with a quote must be closed by the same quote on the same line.",
+     'import "prelude', "add the closing quote.")
+code("E003", "number that cannot be read",
+     "Digits are followed by something that fits no kind of number. Numbers are `12`, `1_000`, `0xff`, `0b101`, `2.5`, `1e-3`, "
+     "`0x1.8p3`, optionally followed by a type: i8 i16 i32 i64 u8 u16 u32 u64 f32 f64. A fraction has a digit on both "
+     "sides of its point.",
+     "def half = 1.", "write `1.0`; for a name, do not begin with a digit.")
+code("E004", "invisible control character",
+     "Characters that reorder, hide or end text (bidirectional controls, NUL, escape, unpaired surrogates) make a program look "
+     "different from what the compiler reads. They are refused everywhere, in comments and strings too.",
+     "", "delete the character; in strings write it as an escape such as `\\u{202E}`.")
+code("E005", "name with letters outside ASCII",
+     "Names consist of the letters a-z and A-Z, digits, `_` and `'`. Comments and strings may contain any letter.",
+     "def naïve (σ: f64) = σ", "spell the letter out, such as `sigma`.")
+code("E006", "file too large",
+     "A source file may have 4 MB and a million tokens. Data belongs in files that the program receives, not in its text.",
+     "", "pass the data as an argument of an entry, or split the file.")
+code("E007", "nesting too deep",
+     "Expressions, types and patterns may be nested 256 levels deep.",
+     "-" * 40 + "… x", "give the inner parts names with `let`.")
+code("E008", "literal too long",
+     "A number may be written with at most 400 characters.",
+     "", "shorten the number; no type of the language can hold it.")
+code("E009", "unknown escape in a literal",
+     "In strings and characters a backslash is followed by one of `n t r 0 \\ \" '`, by `xHH` or by `u{HHHH}`.",
+     'let path = "C:\\data"', "write `\\\\` for one backslash.")
+code("E010", "syntax error",
+     "At this place the language allows other words than the one that was found. The message lists what could stand here.",
+     "def f (x: f64) = x +", "complete the expression, or remove what is too much.")
+code("E011", "brackets that do not match",
+     "Every `(`, `[` and `{` is closed by its partner, in the reverse order of opening.",
+     "def f (x: f64) = (x + 1", "add the missing bracket, or remove the one that is too much.")
+code("E012", "`let` without a body",
+     "`let` gives a name to a value for the expression that follows. A sequence of lets ends with `in` and the result.",
+     "def f (x: f64) =\n  let y = x * x", "add `in` and the expression that uses the name.")
+code("E013", "`if` without `else`",
+     "`if` is an expression: it has a value in both cases.",
+     "def f (x: f64) = if x > 0 then x", "add `else` and the other value.")
+code("E014", "`=` where a comparison or a `let` is meant",
+     "`=` gives a name to a value, after `let`, `def`, `entry` or `type`. Equality is tested with `==`. "
+     "Values never change, so there is no assignment.",
+     "def f (x: f64) = if x = 0 then 1 else x", "write `==` to compare, or `let name = value` to give a name.")
+code("E015", "word of another language",
+     "The word or operator has this meaning in other languages; Dad writes it differently.",
+     "def f (x: f64) = lambda y: x + y", "write it Dad's way, as the message says.")
+code("E016", "comment of another language",
+     "Comments begin with `--` and go to the end of the line; documentation comments with `-- |`.",
+     "// the price of an option", "begin the comment with `--`.")
+code("E017", "`loop` without `do`",
+     "A loop is `loop p = init for i < n do body`, `loop p = init for x in xs do body`, or `loop p = init while c do body`.",
+     "def f (n: i64) = loop x = 1 for i < n x * 2", "put `do` between the loop's head and its body.")
+code("E018", "number type that does not exist",
+     "Numbers may be followed by one of i8 i16 i32 i64 u8 u16 u32 u64 f32 f64. Half precision (`f16`) does not exist.",
+     "def x = 1.5f16", "use `f32`.")
+code("E019", "operators that need parentheses",
+     "Operators of one precedence that do not associate, such as two comparisons, cannot stand side by side.",
+     "def f (x: f64) = 0 < x < 1", "write `0 < x && x < 1`, or add parentheses.")
+code("E020", "attribute that does not exist",
+     "Attributes in `#[…]` are instructions to the compiler. One that it does not know is refused, not ignored.",
+     "#[fast]\ndef f (x: f64) = x", "remove the attribute or correct its name.")
+code("E021", "unknown smoothness grade",
+     "After `@` stands a grade: none, affine, smooth, C2, C1, lip, cont, flat, jump, opaque.",
+     "def f (x: f64) : f64 @ C3 = x", "use one of the grades.")
+code("E022", "ambiguous type parameter constraint",
+     "A type parameter in a header may be constrained to `num` or `float`.",
+     "def f 'a: real (x: a) = x", "write `'a: num` or `'a: float`.")
+code("E023", "declaration expected",
+     "A file is a sequence of declarations: `def`, `entry`, `type`, `import`, `open`, `local`, `module`.",
+     "1 + 2", "begin with `def name = …`.")
+
+# ---------------------------------------------------------------- E1xx: names, imports, modules
+
+# ---------------------------------------------------------------- E2xx: types
+
+# ---------------------------------------------------------------- E3xx: sizes
+
+# ---------------------------------------------------------------- E4xx: application and patterns
+
+# ---------------------------------------------------------------- E5xx: differentiation and activity
+
+# ---------------------------------------------------------------- E6xx: parses, but is not supported yet
+
+# ---------------------------------------------------------------- Wxxx: warnings
+
+# ---------------------------------------------------------------- Rxxx: run-time checks that failed
+
+# ---------------------------------------------------------------- Axxx: arguments given from Python
+
+# ---------------------------------------------------------------- Uxxx: command usage, files
