@@ -1,0 +1,1 @@
+"""Dad: a differentiable array language with types you can trust."""

@@ -1,0 +1,100 @@
+"""What the checker hands to lowering: the program with a type at every expression and a meaning at every name."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..lang.sizes import Size, SizeVar
+from ..lang.surface import ast
+from ..lang.types import Type, TypeVar
+
+Activity = Literal["param", "data", "plain"]
+
+
+@dataclass(frozen=True, eq=False)
+class Scheme:
+    """`type` generalised over `type_vars` and `size_vars`."""
+
+    type_vars: tuple[TypeVar, ...]
+    size_vars: tuple[SizeVar, ...]
+    type: Type
+
+
+@dataclass(eq=False)
+class Definition:
+    """A checked top-level `def` or `entry` (prelude and imports included)."""
+
+    name: str
+    qualified: str
+    """Unique in the program, an identifier: `loss`, or `lib__dist` for an imported file."""
+    node: ast.Def
+    scheme: Scheme
+    param_types: tuple[Type, ...]
+    result_type: Type
+    activities: tuple[Activity, ...]
+    param_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class LocalRef:
+    """A name bound by a pattern, loop, lambda or local function; `key` is unique to the binding in its definition."""
+
+    name: str
+    key: int
+
+
+@dataclass(frozen=True, eq=False)
+class GlobalRef:
+    definition: Definition
+
+
+@dataclass(frozen=True, eq=False)
+class BuiltinRef:
+    """An intrinsic (`lang.intrinsics`) or primitive (`lang.prims`); `sin`, `map`, `f64.i32` as ("cast", "f64")."""
+
+    name: str
+    dtype: str | None = None
+    """The dtype that a module member fixes: `f32.sin` has "f32"; for conversions the target."""
+
+
+@dataclass(frozen=True, eq=False)
+class SizeRef:
+    """A size parameter used as a value."""
+
+    var: SizeVar
+
+
+@dataclass(frozen=True, eq=False)
+class Use:
+    """What a `Name` (or an operator section, or a binary operator resolved to a definition) means here.
+
+    `types` and `sizes` instantiate the target's scheme; values may mention the enclosing definition's own variables.
+    """
+
+    target: LocalRef | GlobalRef | BuiltinRef | SizeRef
+    types: Mapping[TypeVar, Type] = field(default_factory=dict)
+    sizes: Mapping[SizeVar, Size] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Checked:
+    """All tables are keyed by node identity. Types are fully resolved: no `Meta`, no `SizeMeta`, no `Error`."""
+
+    definitions: dict[str, Definition]
+    """By qualified name, in dependency order; prelude definitions appear when they are used."""
+    entries: tuple[Definition, ...]
+    types: dict[ast.Exp, Type]
+    patterns: dict[ast.Pattern, Type]
+    uses: dict[ast.Node, Use]
+    """Name, BinOp (user-defined operators only), OpSection, LetFun (its own binding), Loop/ForBelow names …"""
+    bindings: dict[ast.Node, LocalRef]
+    """PName, ForBelow, LetFun, and LetUpdate (the new binding of its name)."""
+    schemes: dict[ast.LetFun, Scheme]
+    """Local functions may be polymorphic."""
+    opened: dict[ast.Exp, tuple[SizeVar, ...]]
+    """Sizes that this expression's result opens (existential): read them off the value by matching its type."""
+    size_values: dict[SizeVar, ast.Exp]
+    """A size variable that stands for the i64 value of an expression (an argument `iota (f x)`, a let-bound name)."""
+    proved: set[ast.Node]
+    """Index expressions and slices (Index, IndexArg nodes) whose bounds the checker has proved; no run-time check."""

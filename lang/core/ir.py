@@ -1,0 +1,222 @@
+"""The intermediate representation: first-order, in A-normal form, monomorphic, with one rank and one dtype to a value.
+
+A `Program` holds functions; a function's body is a `Block`: a list of statements, each binding the results of one
+operation, and the atoms it returns. Records and tuples are gone (an array of records is one array to a field), functions
+as values are gone (lambdas stand only inside the operations that apply them). Sizes are ordinary i64 atoms: `dim` reads
+them, and operations whose result could have a shape that its operands do not show (a map over zero elements) carry it.
+
+Naming: a `Var` is unique by `id` within its function, lambdas included; `name` is what the source called it.
+Free variables of nested blocks and lambdas are simply the enclosing function's variables.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..source import Span
+
+FLOATS = ("f64", "f32")
+SIGNED = ("i64", "i32", "i16", "i8")
+UNSIGNED = ("u64", "u32", "u16", "u8")
+INTEGERS = SIGNED + UNSIGNED
+DTYPES = FLOATS + INTEGERS + ("bool",)
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """An array of `rank` axes of `dtype`; rank 0 is a scalar."""
+
+    dtype: str
+    rank: int = 0
+
+    @property
+    def is_float(self) -> bool:
+        return self.dtype in FLOATS
+
+    def __str__(self) -> str:
+        return "[]" * self.rank + self.dtype
+
+
+I64 = Type("i64")
+F64 = Type("f64")
+BOOL = Type("bool")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Var:
+    id: int
+    name: str
+    type: Type
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Var) and self.id == other.id and self.type == other.type
+
+    def __hash__(self) -> int:
+        return self.id
+
+    def __str__(self) -> str:
+        return f"{self.name}.{self.id}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Const:
+    """A scalar literal. Equality distinguishes -0.0 from 0.0 and makes nan equal to itself."""
+
+    value: int | float | bool
+    dtype: str
+
+    @property
+    def type(self) -> Type:
+        return Type(self.dtype, 0)
+
+    def _key(self) -> tuple[str, str]:
+        return (self.dtype, repr(self.value))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Const) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+
+Atom = Var | Const
+AttrValue = int | str | bool | tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    stmts: tuple[Stmt, ...]
+    results: tuple[Atom, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lambda:
+    params: tuple[Var, ...]
+    body: Block
+
+
+@dataclass(frozen=True, slots=True)
+class Prim:
+    """One primitive of `lang.prims`, one result unless the record says otherwise. `attrs` are static, sorted by name."""
+
+    name: str
+    args: tuple[Atom, ...]
+    attrs: tuple[tuple[str, AttrValue], ...] = ()
+
+    def attr(self, name: str) -> AttrValue:
+        for key, value in self.attrs:
+            if key == name:
+                return value
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of another function of the program; `types` are its results' types."""
+
+    function: str
+    args: tuple[Atom, ...]
+    types: tuple[Type, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    cond: Atom
+    then: Block
+    orelse: Block
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """Apply `body` to the elements along axis 0 of `arrays` (at least one, equal lengths), in any order.
+
+    Result k is an array of the k-th results; `shapes[k]` is the shape of one such result (i64 atoms, one to an axis), so that
+    a map over nothing still has its full shape.
+    """
+
+    arrays: tuple[Atom, ...]
+    body: Lambda
+    shapes: tuple[tuple[Atom, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reduce:
+    """Fold along axis 0 with an associative `body` (accumulators then elements) whose neutral element is `neutral`."""
+
+    arrays: tuple[Atom, ...]
+    neutral: tuple[Atom, ...]
+    body: Lambda
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Inclusive prefixes of the same fold; results have the arrays' length."""
+
+    arrays: tuple[Atom, ...]
+    neutral: tuple[Atom, ...]
+    body: Lambda
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Sequential iteration: `count` times (`for`), or while `cond` holds of the state (`while`, then `count` is None).
+
+    `index` is the iteration number from 0 and `params` the state, first `init`. The body returns the next state and then
+    any number of *collected* values, which are stacked along a new first axis, one row an iteration; `collect_shapes`
+    gives the shape of a row of each. Results: the final state, the stacks, and for `while` the number of iterations (i64).
+    A negative count means none.
+    """
+
+    count: Atom | None
+    cond: Lambda | None
+    index: Var
+    params: tuple[Var, ...]
+    init: tuple[Atom, ...]
+    body: Block
+    collect_shapes: tuple[tuple[Atom, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """A derivative still to be taken, removed by `passes.differentiate`, innermost first.
+
+    `jvp`: `seeds` are tangents of the float parameters in order; results are the body's results, then the tangents of
+    its float results. `vjp`: `seeds` are cotangents of the float results; results are the body's results, then the
+    cotangents of its float parameters. Free variables of the body are held fixed.
+    """
+
+    mode: Literal["jvp", "vjp"]
+    body: Lambda
+    args: tuple[Atom, ...]
+    seeds: tuple[Atom, ...]
+
+
+Op = Prim | Call | If | Map | Reduce | Scan | Loop | Diff
+
+
+@dataclass(frozen=True, slots=True)
+class Stmt:
+    vars: tuple[Var, ...]
+    op: Op
+    span: Span | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """`name` is an identifier unique in the program; `source_name` what the user calls it."""
+
+    name: str
+    params: tuple[Var, ...]
+    body: Block
+    source_name: str = field(default="", compare=False)
+
+    @property
+    def result_types(self) -> tuple[Type, ...]:
+        return tuple(atom.type for atom in self.body.results)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Functions in dependency order: a callee comes before its callers, except for recursion."""
+
+    functions: dict[str, Function]

@@ -1,0 +1,78 @@
+"""What a primitive is: one record that holds its type, meaning, derivative, batching, code, grade and sample points.
+
+The records themselves are in `lang.prims`; they register here so that builder and verifier can ask for them by name.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .ir import Atom, AttrValue, Type
+
+if TYPE_CHECKING:
+    from .build import Builder
+
+Attrs = dict[str, AttrValue]
+Infer = Callable[[Sequence[Type], Attrs], Type]
+# Elementwise: factors d result / d argument, one to each argument, or None where it is zero by definition.
+Partials = Callable[["Builder", Sequence[Atom], Atom], Sequence["Atom | None"]]
+# Linear in the arguments named by `linear`: given cotangent, arguments and attributes, a cotangent to each argument.
+Transpose = Callable[["Builder", Atom, Sequence[Atom], Attrs], Sequence["Atom | None"]]
+# Given arguments, result, tangents (None is zero) and attributes, the result's tangent.
+Jvp = Callable[["Builder", Sequence[Atom], Atom, Sequence["Atom | None"], Attrs], "Atom | None"]
+# Given arguments, result, cotangent and attributes, a cotangent to each argument.
+Vjp = Callable[["Builder", Sequence[Atom], Atom, Atom, Attrs], Sequence["Atom | None"]]
+
+
+class PrimTypeError(Exception):
+    """An ill-typed use of a primitive in IR: a compiler's mistake, never a user's."""
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """See the fields; `lang/prims/elementwise.py` shows records.
+
+    Exactly one of these describes the derivative: `partials` (elementwise), `jvp` and `vjp` (both), or `flat=True`
+    (derivative zero almost everywhere, or no float result).
+    """
+
+    name: str
+    infer: Infer
+    evaluate: Callable[..., Any]
+    """Reference meaning on NumPy values; attributes arrive as keyword arguments. Uses NumPy only when called."""
+    numpy: str | Callable[..., Any]
+    """Template over `{0}`, `{1}` … (argument expressions) and attribute names, or a function of the back end's emitter."""
+    elementwise: bool = False
+    signature: str | None = None
+    """Dad syntax, when programs may use the primitive by its name; the checker's typing rule."""
+    partials: Partials | None = None
+    jvp: Jvp | None = None
+    vjp: Vjp | None = None
+    flat: bool = False
+    batch: Any = None
+    """How it vectorises; see `codegen/passes/vectorize.py`. Elementwise records need none."""
+    fails: bool = False
+    """May raise a run-time error, so it is never dropped, hoisted or evaluated for lanes that are not taken."""
+    commutative: bool = False
+    grade: str = "smooth"
+    mp: Callable[..., Any] | None = None
+    """High-precision meaning, over mpmath numbers: given the mpmath module, then the arguments."""
+    sample: tuple[tuple[float, float], ...] = ()
+    """An interval of interior points to each argument."""
+    special: tuple[tuple[float, ...], ...] = ()
+    """Special argument tuples, and what their derivative is lies in `doc`."""
+    doc: str = ""
+
+
+PRIMITIVES: dict[str, Primitive] = {}
+
+
+def register(primitive: Primitive) -> Primitive:
+    if primitive.name in PRIMITIVES:
+        raise ValueError(f"primitive {primitive.name} is declared twice")
+    described = sum((primitive.partials is not None, primitive.jvp is not None and primitive.vjp is not None, primitive.flat))
+    if described != 1:
+        raise ValueError(f"primitive {primitive.name} needs exactly one description of its derivative")
+    PRIMITIVES[primitive.name] = primitive
+    return primitive

@@ -1,0 +1,63 @@
+"""Names that every program knows and that are not primitives of the IR: second-order array combinators, array functions
+whose lowering needs more than one statement, and the differential operators.
+
+Each has its type in Dad's own syntax; `codegen/lower` holds their lowering under the same name. Primitives that programs
+may name carry their signature in their own record (`lang.prims`). Everything else in the prelude is written in Dad.
+`tangent a` is the type of tangents of `a`.
+"""
+from __future__ import annotations
+
+SIGNATURES: dict[str, str] = {
+    # combinators
+    "map": "'a 'b [n] (f: a -> b) (xs: [n]a) : [n]b",
+    "map2": "'a 'b 'c [n] (f: a -> b -> c) (xs: [n]a) (ys: [n]b) : [n]c",
+    "map3": "'a 'b 'c 'd [n] (f: a -> b -> c -> d) (xs: [n]a) (ys: [n]b) (zs: [n]c) : [n]d",
+    "map4": "'a 'b 'c 'd 'e [n] (f: a -> b -> c -> d -> e) (xs: [n]a) (ys: [n]b) (zs: [n]c) (vs: [n]d) : [n]e",
+    "map5": "'a 'b 'c 'd 'e 'g [n] (f: a -> b -> c -> d -> e -> g) (xs: [n]a) (ys: [n]b) (zs: [n]c) (vs: [n]d) (ws: [n]e) : [n]g",
+    "reduce": "'a [n] (op: a -> a -> a) (ne: a) (xs: [n]a) : a",
+    "reduce_comm": "'a [n] (op: a -> a -> a) (ne: a) (xs: [n]a) : a",
+    "scan": "'a [n] (op: a -> a -> a) (ne: a) (xs: [n]a) : [n]a",
+    "tabulate": "'a (n: i64) (f: i64 -> a) : [n]a",
+    # array functions
+    "length": "'a [n] (xs: [n]a) : i64",
+    "iota": "(n: i64) : [n]i64",
+    "replicate": "'a (n: i64) (x: a) : [n]a",
+    "concat": "'a [n] [m] (xs: [n]a) (ys: [m]a) : [n+m]a",
+    "transpose": "'a [n] [m] (xs: [n][m]a) : [m][n]a",
+    "reverse": "'a [n] (xs: [n]a) : [n]a",
+    "rotate": "'a [n] (k: i64) (xs: [n]a) : [n]a",
+    "flatten": "'a [n] [m] (xs: [n][m]a) : [n*m]a",
+    "unflatten": "'a [n] [m] (xs: [n*m]a) : [n][m]a",
+    "zip": "'a 'b [n] (xs: [n]a) (ys: [n]b) : [n](a, b)",
+    "zip3": "'a 'b 'c [n] (xs: [n]a) (ys: [n]b) (zs: [n]c) : [n](a, b, c)",
+    "unzip": "'a 'b [n] (xs: [n](a, b)) : ([n]a, [n]b)",
+    "unzip3": "'a 'b 'c [n] (xs: [n](a, b, c)) : ([n]a, [n]b, [n]c)",
+    "scatter": "'a [n] [m] (dest: [n]a) (is: [m]i64) (vs: [m]a) : [n]a",
+    # reductions that have closed-form derivatives
+    "sum": "'a: num [n] (xs: [n]a) : a",
+    "product": "'a: num [n] (xs: [n]a) : a",
+    "maximum": "'a: num [n] (xs: [n]a) : a",
+    "minimum": "'a: num [n] (xs: [n]a) : a",
+    "all": "'a [n] (f: a -> bool) (xs: [n]a) : bool",
+    "any": "'a [n] (f: a -> bool) (xs: [n]a) : bool",
+    "and": "[n] (xs: [n]bool) : bool",
+    "or": "[n] (xs: [n]bool) : bool",
+    "argmax": "'a: num [n] (xs: [n]a) : i64",
+    "argmin": "'a: num [n] (xs: [n]a) : i64",
+    # differential operators
+    "jvp": "'a 'b (f: a -> b) (x: a) (dx: tangent a) : tangent b",
+    "jvp2": "'a 'b (f: a -> b) (x: a) (dx: tangent a) : (b, tangent b)",
+    "vjp": "'a 'b (f: a -> b) (x: a) (dy: tangent b) : tangent a",
+    "vjp2": "'a 'b (f: a -> b) (x: a) (dy: tangent b) : (b, tangent a)",
+    "grad": "'a 'b: float (f: a -> b) (x: a) : tangent a",
+    "value_and_grad": "'a 'b: float (f: a -> b) (x: a) : (b, tangent a)",
+    "vmap": "'a 'b [n] (f: a -> b) (xs: [n]a) : [n]b",
+    "stop_grad": "'a (x: a) : a",
+}
+
+CONVERTIBLE = ("f64", "f32", "i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8", "bool")
+"""`f64 x` and `f64.i32 x` convert; `f64.sin`, `f64.pi` and the like are module members of the same names."""
+
+CONSTANTS: dict[str, float] = {"pi": 3.141592653589793, "e": 2.718281828459045, "inf": float("inf"), "nan": float("nan"),
+                               "epsilon": 2.220446049250313e-16}
+"""Members of the float modules, `f64.pi`; rounded for f32."""

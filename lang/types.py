@@ -1,0 +1,193 @@
+"""Types of the surface language, as the checker infers them and lowering reads them.
+
+Tuples and records are structural. A function type names its parameter when later types may mention its value as a size:
+`iota : (n: i64) -> [n]i64`.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from .sizes import Size, SizeVar
+from .source import Span
+
+FLOATS = frozenset({"f64", "f32"})
+INTEGERS = frozenset({"i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8"})
+SCALARS = FLOATS | INTEGERS | {"bool"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    size: Size
+    element: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Tuple:
+    items: tuple[Type, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Fields sorted by name. `name` is the abbreviation it was written with, for messages and named tuples."""
+
+    fields: tuple[tuple[str, Type], ...]
+    name: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Constructors sorted by name."""
+
+    constructors: tuple[tuple[str, tuple[Type, ...]], ...]
+    name: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fun:
+    """`(name: param) -> result`. `size_var` stands for the argument's value in `result` when it can be a size."""
+
+    param: Type
+    result: Type
+    name: str | None = field(default=None, compare=False)
+    size_var: SizeVar | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TypeVar:
+    """A rigid type parameter, equal by `uid`; `constraint` is `num`, `float`, or None."""
+
+    name: str = field(compare=False)
+    uid: int
+    constraint: str | None = field(default=None, compare=False)
+    origin: Span | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """A type to be inferred; the checker's substitution holds what it stands for."""
+
+    uid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tangent:
+    """The type of tangents of `of`, while `of` is not known: its floats, with integers and booleans as unit."""
+
+    of: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """The type of what has been reported already; fits everything, so that one mistake gives one message."""
+
+
+Type = Scalar | Array | Tuple | Record | Sum | Fun | TypeVar | Meta | Tangent | Error
+
+UNIT = Tuple(())
+BOOL = Scalar("bool")
+I64 = Scalar("i64")
+F64 = Scalar("f64")
+
+
+def map_type(t: Type, leaf: Callable[[Type], Type | None], size: Callable[[Size], Size]) -> Type:
+    """Rebuild a type: `leaf` may replace any node (None keeps and descends), `size` maps every size."""
+    replaced = leaf(t)
+    if replaced is not None:
+        return replaced
+    match t:
+        case Array(s, element):
+            return Array(size(s), map_type(element, leaf, size))
+        case Tuple(items):
+            return Tuple(tuple(map_type(i, leaf, size) for i in items))
+        case Record(fields, name):
+            return Record(tuple((f, map_type(i, leaf, size)) for f, i in fields), name)
+        case Sum(constructors, name):
+            return Sum(tuple((c, tuple(map_type(i, leaf, size) for i in items)) for c, items in constructors), name)
+        case Fun(param, result, name, size_var):
+            return Fun(map_type(param, leaf, size), map_type(result, leaf, size), name, size_var)
+        case Tangent(of):
+            return tangent(map_type(of, leaf, size))
+        case _:
+            return t
+
+
+def tangent(t: Type) -> Type:
+    """The type of tangents and cotangents of a value of type `t`; a `Tangent` node where that is not known yet."""
+    match t:
+        case Scalar(name):
+            return t if name in FLOATS else UNIT
+        case Array(size, element):
+            inner = tangent(element)
+            return UNIT if inner == UNIT else Array(size, inner)
+        case Tuple(items):
+            return Tuple(tuple(tangent(i) for i in items))
+        case Record(fields, name):
+            inner_fields = tuple((f, tangent(i)) for f, i in fields)
+            return Record(inner_fields, name if inner_fields == fields else None)
+        case TypeVar(constraint="float"):
+            return t
+        case Meta() | TypeVar() | Tangent():
+            return Tangent(t)
+        case Fun() | Sum() | Error():
+            return UNIT if not isinstance(t, Error) else t
+
+
+def sizes_of(t: Type) -> Iterator[Size]:
+    match t:
+        case Array(size, element):
+            yield size
+            yield from sizes_of(element)
+        case Tuple(items):
+            for i in items:
+                yield from sizes_of(i)
+        case Record(fields, _):
+            for _, i in fields:
+                yield from sizes_of(i)
+        case Sum(constructors, _):
+            for _, items in constructors:
+                for i in items:
+                    yield from sizes_of(i)
+        case Fun(param, result):
+            yield from sizes_of(param)
+            yield from sizes_of(result)
+        case Tangent(of):
+            yield from sizes_of(of)
+        case _:
+            return
+
+
+def show(t: Type) -> str:
+    """The type in Dad's syntax."""
+    match t:
+        case Scalar(name):
+            return name
+        case Array(size, element):
+            return f"[{size}]{show_atom(element)}"
+        case Tuple(items):
+            return "(" + ", ".join(show(i) for i in items) + ")"
+        case Record(fields, name):
+            return name if name else "{" + ", ".join(f"{f}: {show(i)}" for f, i in fields) + "}"
+        case Sum(constructors, name):
+            return name if name else " | ".join(" ".join([f"#{c}", *(show_atom(i) for i in items)]) for c, items in constructors)
+        case Fun(param, result, name):
+            left = f"({name}: {show(param)})" if name else f"({show(param)})" if isinstance(param, Fun) else show(param)
+            return f"{left} -> {show(result)}"
+        case TypeVar(name):
+            return name
+        case Meta(uid):
+            return f"t{uid}"
+        case Tangent(of):
+            return f"tangent ({show(of)})"
+        case Error():
+            return "?"
+
+
+def show_atom(t: Type) -> str:
+    text = show(t)
+    return f"({text})" if isinstance(t, (Fun, Sum)) and not text.isidentifier() else text
