@@ -95,6 +95,8 @@ class Checked:
     opened: dict[ast.Exp, tuple[SizeVar, ...]]
     """Sizes that this expression's result opens (existential): read them off the value by matching its type."""
     size_values: dict[SizeVar, ast.Exp]
-    """A size variable that stands for the i64 value of an expression (an argument `iota (f x)`, a let-bound name)."""
+    """A size variable that stands for the i64 value of an expression (an argument, as in `iota (f x)`)."""
+    binding_sizes: dict[int, SizeVar]
+    """By `LocalRef.key`: the size variable that stands for the value of a bound i64 name (parameter, let, loop index)."""
     proved: set[ast.Node]
     """Index expressions and slices (Index, IndexArg nodes) whose bounds the checker has proved; no run-time check."""
