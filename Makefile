@@ -1,0 +1,66 @@
+# Every verb of the project; `make help` lists them. `make PYTHON=/path/to/python3.12 …` chooses the interpreter of a new .venv.
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# Seconds for `make fuzz`, extra arguments for `make test` (as in `make test ARGS="-k walls -x"`).
+SECONDS ?= 60
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint types bench fuzz tables clean
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## create .venv and install dad into it, editable, with everything needed here
+
+# A stamp that is newer than pyproject.toml means that there is nothing to do. Candidates are run, not just looked up:
+# a shim may stand on PATH with no interpreter behind it, or an interpreter without venv.
+$(STAMP): pyproject.toml
+	@set -e; \
+	if [ ! -x $(BIN)/python ]; then \
+	    for python in $${PYTHON:-python3.14 python3.13 python3.12 python3.11 python3}; do \
+	        if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	            found=$$python; break; \
+	        fi; \
+	    done; \
+	    if [ -z "$${found:-}" ]; then \
+	        echo "make install: no Python 3.11 or newer with the venv module among: $${PYTHON:-python3.14 … python3.11, python3}" >&2; \
+	        echo "              give one with  make install PYTHON=/path/to/python" >&2; exit 1; \
+	    fi; \
+	    echo "make install: $(VENV) with $$($$found --version), from $$found"; \
+	    $$found -m venv $(VENV); \
+	fi; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,demo,bench]'; \
+	touch $@
+
+export PYTHON
+
+demo: $(STAMP) ## fit Old Faithful, fit lynx and hare, solve a CAD sketch; pictures go to build/
+	@$(BIN)/python examples/demo.py
+
+test: $(STAMP) ## run all tests (ARGS="…" goes to pytest)
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+lint: $(STAMP) ## ruff
+	@$(BIN)/ruff check .
+
+# The package and its tests are one mypy run; examples and benchmarks are scripts that import their neighbours, hence a second.
+types: $(STAMP) ## mypy --strict over the package, its tests, examples and benchmarks
+	@$(BIN)/mypy
+	@$(BIN)/mypy examples benchmarks
+
+bench: $(STAMP) ## gradients beside HIPS autograd, time of `dad check`, compile time against trip count and size
+	@$(BIN)/python benchmarks/run.py
+
+fuzz: $(STAMP) ## mutate programs for 60 s (SECONDS=…); anything but diagnostics that escapes is a failure
+	@$(BIN)/python tests/fuzz.py --seconds $(SECONDS)
+
+tables: $(STAMP) ## rebuild the parser tables that are shipped, after an edit of grammar.lark
+	@$(BIN)/python -m dad.lang.surface.tables
+
+clean: ## remove what was built: build/, caches, .venv
+	@rm -rf build dist *.egg-info $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
