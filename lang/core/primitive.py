@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 Attrs = dict[str, AttrValue]
 Infer = Callable[[Sequence[Type], Attrs], Type]
-# Elementwise: factors d result / d argument, one to each argument, or None where it is zero by definition.
-Partials = Callable[["Builder", Sequence[Atom], Atom], Sequence["Atom | None"]]
+# Elementwise: given arguments, result and which arguments are active (have a derivative that somebody wants), the factors
+# d result / d argument, one to each argument: an atom of the result's dtype whose rank is 0 or the result's, or None where it
+# is zero by definition. At arguments that are not active it is None too, and nothing is written for them.
+Partials = Callable[["Builder", Sequence[Atom], Atom, Sequence[bool]], Sequence["Atom | None"]]
 # Linear in the arguments named by `linear`: given cotangent, arguments and attributes, a cotangent to each argument.
 Transpose = Callable[["Builder", Atom, Sequence[Atom], Attrs], Sequence["Atom | None"]]
 # Given arguments, result, tangents (None is zero) and attributes, the result's tangent.
