@@ -203,12 +203,18 @@ class Stmt:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """`name` is an identifier unique in the program; `source_name` what the user calls it."""
+    """`name` is an identifier unique in the program; `source_name` what the user calls it.
+
+    `dims` says what is known of the parameters' sizes: for each parameter and axis the atom that its size equals (a
+    constant, or the result of a `dim` statement at the head of the body), or None; empty when nothing is known. It is how
+    `(x: [n]f64) (y: [n]f64)` keeps saying that both have one length.
+    """
 
     name: str
     params: tuple[Var, ...]
     body: Block
     source_name: str = field(default="", compare=False)
+    dims: tuple[tuple[Atom | None, ...], ...] = field(default=(), compare=False)
 
     @property
     def result_types(self) -> tuple[Type, ...]:
