@@ -47,10 +47,8 @@ test: $(STAMP) ## run all tests (ARGS="…" goes to pytest)
 lint: $(STAMP) ## ruff
 	@$(BIN)/ruff check .
 
-# The package and its tests are one mypy run; examples and benchmarks are scripts that import their neighbours, hence a second.
 types: $(STAMP) ## mypy --strict over the package, its tests, examples and benchmarks
 	@$(BIN)/mypy
-	@$(BIN)/mypy examples benchmarks
 
 bench: $(STAMP) ## gradients beside HIPS autograd, time of `dad check`, compile time against trip count and size
 	@$(BIN)/python benchmarks/run.py
