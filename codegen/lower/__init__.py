@@ -1,0 +1,13 @@
+"""Typed syntax to IR: monomorphise, defunctionalise, take records apart; calls between functions are kept.
+
+    values.py       what an expression is while it is lowered: atoms, records of atoms, functions known at compile time
+    frame.py        the function being written: builder, environment, sizes
+    patterns.py     binding patterns and reading sizes off values
+    expressions.py  one case to an expression
+    functions.py    definitions and closures as values; specialisation, one IR function to a distinct use
+    builtins.py     combinators, array functions and differential operators, one rule to a name
+    program.py      `lower`: the whole program
+"""
+from .program import Lowered, lower
+
+__all__ = ["Lowered", "lower"]

@@ -1,0 +1,311 @@
+"""Names that every program knows: operators, primitives, array combinators, differential operators; one rule to a name.
+
+A rule gets the frame, what the use fixes (`Inst`: type arguments, and sizes through the frame) and the arguments.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ...checker.result import Use
+from ...lang import types as ty
+from ...lang.core import ir
+from ...lang.core.build import Builder
+from ...lang.core.ir import Atom, Lambda
+from ...lang.prims import PRIMITIVES
+from ...lang.intrinsics import CONSTANTS, SIGNATURES
+from ...lang.sizes import Size, SizeVar
+from .frame import Frame
+from .functions import apply, canonical
+from .values import FunV, TupV, Value, leaves, map_leaves, rebuild, tangent_leaves, tangent_value, the_atom
+
+__all__ = ["BINARY", "arithmetic", "builtin_value", "loop_over", "unary"]
+
+# ---------------------------------------------------------------- operators
+
+BINARY = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "quot", "%": "mod", "%%": "rem", "**": "pow",
+          "==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge",
+          "&": "band", "|": "bor", "^": "bxor", "<<": "shl", ">>": "shr", ">>>": "ushr"}
+DIVISIONS = ("div", "quot", "mod", "rem")
+
+
+def arithmetic(b: Builder, op: str, left: Value, right: Value) -> Value:
+    """`left op right`: element by element for arrays, a scalar meeting each element; `==` of tuples compares all parts."""
+    name = BINARY[op]
+    if name in ("eq", "ne") and len(leaves(left)) != 1:
+        same: Atom = ir.Const(True, "bool")
+        for x, y in zip(leaves(left), leaves(right), strict=True):
+            same = b.prim("and", same, b.prim("eq", x, y))
+        return b.prim("not", same) if name == "ne" else same
+    x, y = the_atom(left), the_atom(right)
+    if name in DIVISIONS and not y.type.is_float:
+        y = b.prim("check_divisor", y)
+    return b.prim(name, x, y)
+
+
+def unary(b: Builder, op: str, x: Atom) -> Atom:
+    if op == "-":
+        return ir.Const(-x.value, x.dtype) if isinstance(x, ir.Const) else b.neg(x)
+    return b.prim("not" if x.type.dtype == "bool" else "bnot", x)
+
+
+# ---------------------------------------------------------------- names
+
+
+@dataclass(frozen=True, slots=True)
+class Inst:
+    """What a use of a builtin fixes: its type and size arguments, by the names in its signature."""
+
+    types: dict[str, ty.Type]
+    sizes: dict[str, Atom]
+
+
+Rule = Callable[[Frame, Inst, list[Value]], Value]
+
+
+def builtin_value(f: Frame, name: str, dtype: str | None, use: Use) -> Value:
+    """The builtin `name` as a value, at the instance that `use` says."""
+    if name == "cast":
+        assert dtype is not None
+        target = dtype
+        return FunV(1, ("cast", dtype), (), lambda g, _, args: convert(g.b, the_atom(args[0]), target))
+    if name in CONSTANTS and name not in RULES:
+        return ir.Const(CONSTANTS[name], dtype or "f64")
+    if name not in RULES:
+        return primitive_value(name)
+    arity, rule = RULES[name]
+    types, names, atoms = canonical(f, use.types)
+    sizes = {v: s for v, s in use.sizes.items() if known(f, s)}
+    captured = (*atoms, *(f.size(s) for s in sizes.values()))
+    labels = tuple(v.name for v in sizes)
+    by_name = {v.name: t for v, t in types.items()}
+    key = ("builtin", name, tuple(by_name.items()), labels)
+
+    def invoke(g: Frame, captured: tuple[Value, ...], args: list[Value]) -> Value:
+        values = [the_atom(c) for c in captured]
+        count = len(names)
+        h = g.inside({}, dict(zip(names, values[:count], strict=True)), {})
+        return rule(h, Inst(by_name, dict(zip(labels, values[count:], strict=True))), args)
+
+    return FunV(arity, key, captured, invoke)
+
+
+def known(f: Frame, size: Size) -> bool:
+    return all(isinstance(a, SizeVar) and a in f.sizes for a in size.atoms())
+
+
+def primitive_value(name: str) -> FunV:
+    record = PRIMITIVES[name]
+    assert record.signature is not None, name
+    arity = record.signature.count("(")
+
+    def invoke(g: Frame, _: tuple[Value, ...], args: list[Value]) -> Value:
+        return g.b.prim(name, *(the_atom(a) for a in args))
+
+    return FunV(arity, ("prim", name), (), invoke)
+
+
+def convert(b: Builder, x: Atom, dtype: str) -> Atom:
+    if x.type.dtype == dtype:
+        return x
+    return b.prim("cast", x, to=dtype)
+
+
+# ---------------------------------------------------------------- combinators
+
+
+def loop_over(f: Frame, arrays: Sequence[Value], element: ty.Type, body: Callable[[Frame, list[Value]], Value]) -> Value:
+    """Map `body` over the rows of `arrays`; `element` is the type of its result."""
+    atoms = [a for array in arrays for a in leaves(array)]
+    g = f.nested()
+    rows = tuple(g.b.fresh(a.name if isinstance(a, ir.Var) else "x", ir.Type(a.type.dtype, a.type.rank - 1)) for a in atoms)
+    supply = iter(rows)
+    result = body(g, [rebuild(array, supply) for array in arrays])
+    if not leaves(result):
+        return result
+    lam = Lambda(rows, g.b.block(leaves(result)))
+    return rebuild(result, iter(f.b.map(atoms, lam, f.row_shapes(element), "ys")))
+
+
+def mapped(f: Frame, inst: Inst, args: list[Value]) -> Value:
+    function, *arrays = args
+    results = {1: "b", 2: "c", 3: "d", 4: "e", 5: "g"}
+    if not any(leaves(a) for a in arrays):
+        arrays[0] = TupV((arrays[0], f.b.prim("iota", inst.sizes["n"])))
+
+        def row(g: Frame, rows: list[Value]) -> Value:
+            assert isinstance(rows[0], TupV)
+            return apply(g, function, [rows[0].items[0], *rows[1:]])
+
+        return loop_over(f, arrays, inst.types[results[len(arrays)]], row)
+    return loop_over(f, arrays, inst.types[results[len(arrays)]], lambda g, rows: apply(g, function, rows))
+
+
+def tabulated(f: Frame, inst: Inst, args: list[Value]) -> Value:
+    n, function = args
+    count = f.b.prim("check_size", the_atom(n), what="the length of a tabulation")
+    rows = f.b.prim("iota", count, as_="is")
+    return loop_over(f, [rows], inst.types["a"], lambda g, elements: apply(g, function, elements))
+
+
+def folded(kind: Literal["reduce", "scan"]) -> Rule:
+    def rule(f: Frame, inst: Inst, args: list[Value]) -> Value:
+        function, neutral, array = args
+        start, rows = leaves(neutral), leaves(array)
+        if not start:
+            return neutral if kind == "reduce" else array
+        g = f.nested()
+        left = tuple(g.b.fresh("acc", a.type) for a in start)
+        right = tuple(g.b.fresh("x", a.type) for a in start)
+        result = apply(g, function, [rebuild(neutral, iter(left)), rebuild(neutral, iter(right))])
+        lam = Lambda((*left, *right), g.b.block(leaves(result)))
+        node = ir.Reduce if kind == "reduce" else ir.Scan
+        return rebuild(neutral if kind == "reduce" else array, iter(f.b.bind(node(tuple(rows), tuple(start), lam), "r")))
+
+    return rule
+
+
+def quantified(name: str) -> Rule:
+    def rule(f: Frame, inst: Inst, args: list[Value]) -> Value:
+        flags = loop_over(f, [args[1]], ty.BOOL, lambda g, rows: apply(g, args[0], rows))
+        return f.b.prim(name, the_atom(flags), axis=0)
+
+    return rule
+
+
+# ---------------------------------------------------------------- array functions
+
+
+def along(name: str) -> Rule:
+    """A reduction primitive over the first axis."""
+    return lambda f, inst, args: f.b.prim(name, the_atom(args[0]), axis=0)
+
+
+def leafwise(change: Callable[[Frame, Inst, Atom], Atom]) -> Rule:
+    """A rule that treats every field of an array of records alike; the array is the last argument."""
+    return lambda f, inst, args: map_leaves(args[-1], lambda a: change(f, inst, a))
+
+
+def concatenated(f: Frame, inst: Inst, args: list[Value]) -> Value:
+    pairs = zip(leaves(args[0]), leaves(args[1]), strict=True)
+    return rebuild(args[0], iter([f.b.prim("concat", x, y, as_="xs") for x, y in pairs]))
+
+
+def replicated(f: Frame, inst: Inst, args: list[Value]) -> Value:
+    n = f.b.prim("check_size", the_atom(args[0]), what="the length of replicate")
+    return map_leaves(args[1], lambda a: f.b.prim("replicate", n, a, as_="xs"))
+
+
+def rotated(f: Frame, inst: Inst, args: list[Value]) -> Value:
+    return map_leaves(args[1], lambda a: f.b.prim("rotate", a, the_atom(args[0]), as_="xs"))
+
+
+def scattered(f: Frame, inst: Inst, args: list[Value]) -> Value:
+    dest, indices, values = args
+    pairs = zip(leaves(dest), leaves(values), strict=True)
+    return rebuild(dest, iter([f.b.prim("scatter", d, the_atom(indices), v, as_="xs") for d, v in pairs]))
+
+
+def flattened(f: Frame, inst: Inst, a: Atom) -> Atom:
+    n, m, *rest = f.b.shape(a)
+    return f.b.prim("reshape", a, f.b.mul(n, m), *rest, as_="xs")
+
+
+def unflattened(f: Frame, inst: Inst, a: Atom) -> Atom:
+    _, *rest = f.b.shape(a)
+    return f.b.prim("reshape", a, inst.sizes["n"], inst.sizes["m"], *rest, as_="xs")
+
+
+def length(f: Frame, inst: Inst, args: list[Value]) -> Value:
+    atoms = leaves(args[0])
+    return f.b.dim(atoms[0], 0) if atoms else inst.sizes["n"]
+
+
+def transposed(f: Frame, inst: Inst, a: Atom) -> Atom:
+    return f.b.prim("transpose", a, perm=(1, 0, *range(2, a.type.rank)), as_="xs")
+
+
+def unzipped(f: Frame, inst: Inst, args: list[Value]) -> Value:
+    return args[0]
+
+
+# ---------------------------------------------------------------- differential operators
+
+
+def derivative(f: Frame, mode: Literal["jvp", "vjp"], function: Value, x: Value,
+               seeds: Callable[[Value], list[Atom]]) -> tuple[Value, list[Atom]]:
+    """The value of `function x`, and the tangents of its floats (jvp) or the cotangents of the floats in `x` (vjp).
+
+    `seeds` gives the tangents of the floats in `x`, or, from the result's form, the cotangents of its floats.
+    """
+    g = f.nested()
+    params = tuple(g.b.fresh("x", a.type) for a in leaves(x))
+    result = apply(g, function, [rebuild(x, iter(params))])
+    lam = Lambda(params, g.b.block(leaves(result)))
+    out = f.b.bind(ir.Diff(mode, lam, tuple(leaves(x)), tuple(seeds(result))), "d")
+    count = len(leaves(result))
+    return rebuild(result, iter(out[:count])), list(out[count:])
+
+
+def jvp(f: Frame, inst: Inst, args: list[Value]) -> tuple[Value, Value]:
+    function, x, dx = args
+    value, tangents = derivative(f, "jvp", function, x, lambda _: tangent_leaves(x, dx))
+    return value, tangent_value(value, iter(tangents))
+
+
+def vjp(f: Frame, inst: Inst, args: list[Value]) -> tuple[Value, Value]:
+    function, x, dy = args
+    value, cotangents = derivative(f, "vjp", function, x, lambda result: tangent_leaves(result, dy))
+    return value, tangent_value(x, iter(cotangents))
+
+
+def value_and_grad(f: Frame, inst: Inst, args: list[Value]) -> tuple[Value, Value]:
+    function, x = args
+    value, cotangents = derivative(f, "vjp", function, x, lambda result: [ir.Const(1.0, the_atom(result).type.dtype)])
+    return value, tangent_value(x, iter(cotangents))
+
+
+def both(operator: Callable[[Frame, Inst, list[Value]], tuple[Value, Value]]) -> Rule:
+    return lambda f, inst, args: TupV(operator(f, inst, args))
+
+
+def second(operator: Callable[[Frame, Inst, list[Value]], tuple[Value, Value]]) -> Rule:
+    return lambda f, inst, args: operator(f, inst, args)[1]
+
+
+def stopped(f: Frame, inst: Inst, a: Atom) -> Atom:
+    return f.b.prim("stop_grad", a) if a.type.is_float else a
+
+
+RULES: dict[str, tuple[int, Rule]] = {
+    "map": (2, mapped), "map2": (3, mapped), "map3": (4, mapped), "map4": (5, mapped), "map5": (6, mapped),
+    "vmap": (2, mapped),
+    "reduce": (3, folded("reduce")), "reduce_comm": (3, folded("reduce")), "scan": (3, folded("scan")),
+    "tabulate": (2, tabulated),
+    "length": (1, length),
+    "iota": (1, lambda f, inst, args: f.b.prim("iota", f.b.prim("check_size", the_atom(args[0]), what="the length of iota"),
+                                               as_="is")),
+    "replicate": (2, replicated),
+    "concat": (2, concatenated),
+    "transpose": (1, leafwise(transposed)),
+    "reverse": (1, leafwise(lambda f, inst, a: f.b.prim("reverse", a, as_="xs"))),
+    "rotate": (2, rotated),
+    "flatten": (1, leafwise(flattened)),
+    "unflatten": (1, leafwise(unflattened)),
+    "zip": (2, lambda f, inst, args: TupV(tuple(args))),
+    "zip3": (3, lambda f, inst, args: TupV(tuple(args))),
+    "unzip": (1, unzipped),
+    "unzip3": (1, unzipped),
+    "scatter": (3, scattered),
+    "sum": (1, along("sum")), "product": (1, along("prod")),
+    "maximum": (1, along("maximum")), "minimum": (1, along("minimum")),
+    "argmax": (1, along("argmax")), "argmin": (1, along("argmin")),
+    "all": (2, quantified("all")), "any": (2, quantified("any")),
+    "and": (1, along("all")), "or": (1, along("any")),
+    "jvp": (3, second(jvp)), "jvp2": (3, both(jvp)),
+    "vjp": (3, second(vjp)), "vjp2": (3, both(vjp)),
+    "grad": (2, second(value_and_grad)), "value_and_grad": (2, both(value_and_grad)),
+    "stop_grad": (1, leafwise(stopped)),
+}
+assert set(SIGNATURES) == set(RULES), set(SIGNATURES) ^ set(RULES)

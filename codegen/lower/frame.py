@@ -1,0 +1,140 @@
+"""The function being written: where statements go, and what names, sizes and type variables mean there."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ...checker.result import Checked
+from ...lang import types as ty
+from ...lang.core import ir
+from ...lang.core.build import Builder, i64
+from ...lang.core.ir import Atom
+from ...lang.sizes import Opaque, Size, SizeMeta, SizeVar
+from ...lang.source import Span
+from ...lang.surface import ast
+from .values import Value, from_type, leaves
+
+if TYPE_CHECKING:
+    from .functions import Specialiser
+
+
+class UnknownSize(Exception):
+    """A size that cannot be computed where it was asked for (it belongs to a value made further inside)."""
+
+
+class Frame:
+    """`env` maps binding keys to values, `sizes` size variables to atoms, `types` the definition's type variables.
+
+    Blocks inside blocks are child frames: what they bind is not seen outside.
+    """
+
+    def __init__(self, checked: Checked, specialiser: Specialiser, builder: Builder, env: dict[int, Value],
+                 sizes: dict[SizeVar, Atom], types: Mapping[ty.TypeVar, ty.Type]) -> None:
+        self.checked = checked
+        self.specialiser = specialiser
+        self.b = builder
+        self.env = env
+        self.sizes = sizes
+        self.types = types
+        self.param_dims: dict[int, tuple[Atom | None, ...]] = {}
+        self.param_names: dict[int, str] = {}
+
+    def nested(self) -> Frame:
+        """For a block inside this one."""
+        return Frame(self.checked, self.specialiser, self.b.nested(), dict(self.env), dict(self.sizes), self.types)
+
+    def inside(self, env: dict[int, Value], sizes: dict[SizeVar, Atom], types: Mapping[ty.TypeVar, ty.Type]) -> Frame:
+        """For a function's body written in place: the same block, other names."""
+        return Frame(self.checked, self.specialiser, self.b, env, sizes, types)
+
+    # ------------------------------------------------------------ what is known of a function's parameters
+
+    def name_params(self, name: str, value: Value) -> None:
+        """Call the parameters that hold `value` after the source."""
+        for atom in leaves(value):
+            if isinstance(atom, ir.Var):
+                self.param_names[atom.id] = name
+
+    def named(self, params: tuple[ir.Var, ...]) -> tuple[ir.Var, ...]:
+        return tuple(ir.Var(p.id, self.param_names.get(p.id, p.name), p.type) for p in params)
+
+    def note_dims(self, axes: list[tuple[Size, Atom, int]]) -> None:
+        """Remember which known size each axis of a parameter has (`ir.Function.dims`)."""
+        for size, atom, axis in axes:
+            if isinstance(atom, ir.Var):
+                dims = list(self.param_dims.get(atom.id, (None,) * atom.type.rank))
+                var = size.atom
+                if size.value is not None:
+                    dims[axis] = i64(size.value)
+                elif isinstance(var, SizeVar) and var in self.sizes:
+                    dims[axis] = self.sizes[var]
+                self.param_dims[atom.id] = tuple(dims)
+
+    # ------------------------------------------------------------ types and sizes
+
+    def concrete(self, t: ty.Type) -> ty.Type:
+        """`t` with this instance's type arguments in place of type variables."""
+        types = self.types
+        if not types:
+            return t
+        return ty.map_type(t, lambda x: types[x] if isinstance(x, ty.TypeVar) and x in types else None, lambda s: s)
+
+    def type_of(self, e: ast.Exp) -> ty.Type:
+        return self.concrete(self.checked.types[e])
+
+    def size(self, size: Size) -> Atom:
+        """The i64 atom that is this size; raises UnknownSize."""
+        total: Atom | None = None
+        for monomial, coefficient in size.terms:
+            product: Atom | None = None if coefficient in (1, -1) and monomial else i64(abs(coefficient))
+            for atom in monomial:
+                factor = self.size_atom(atom)
+                product = factor if product is None else self.b.mul(product, factor)
+            assert product is not None
+            if total is None:
+                total = product if coefficient > 0 else self.b.neg(product)
+            elif coefficient > 0:
+                total = self.b.add(total, product)
+            else:
+                total = self.b.sub(total, product)
+        return i64(0) if total is None else total
+
+    def size_atom(self, atom: SizeVar | SizeMeta | Opaque) -> Atom:
+        match atom:
+            case SizeVar():
+                if atom in self.sizes:
+                    return self.sizes[atom]
+            case Opaque(op, operands):
+                values = [self.size(o) for o in operands]
+                return self.b.prim({"/": "div", "%": "mod", "//": "quot", "%%": "rem"}.get(op, op), *values)
+            case SizeMeta():
+                pass
+        raise UnknownSize(str(Size.of(atom)))
+
+    def shape(self, sizes: tuple[Size, ...]) -> tuple[Atom, ...]:
+        return tuple(self.size(s) for s in sizes)
+
+    def row_shapes(self, element: ty.Type) -> tuple[tuple[Atom, ...], ...]:
+        """Shapes of the atoms of one element of a map's result, for the case that there is none.
+
+        A size that only the element itself knows is 0 there: nothing has it.
+        """
+        shapes: list[tuple[Atom, ...]] = []
+
+        def leaf(_: ir.Type, sizes: tuple[Size, ...]) -> Atom:
+            row: list[Atom] = []
+            for s in sizes:
+                try:
+                    row.append(self.size(s))
+                except UnknownSize:
+                    row.append(i64(0))
+            shapes.append(tuple(row))
+            return i64(0)
+
+        from_type(element, leaf)
+        return tuple(shapes)
+
+    def at(self, span: Span) -> Builder:
+        """The builder, writing statements for this place in the source."""
+        self.b.span = span
+        return self.b

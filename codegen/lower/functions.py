@@ -1,0 +1,273 @@
+"""Definitions, closures and builtins as values, and the IR functions that come of them.
+
+An IR function is made for each distinct use: (definition, type arguments, form of the arguments). Type arguments that
+differ only in sizes are one use: sizes travel as i64 parameters.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ...checker.result import Checked, Definition, Scheme, Use
+from ...lang import types as ty
+from ...lang.core import ir
+from ...lang.core.build import Builder, Fresh, i64
+from ...lang.core.ir import Atom
+from ...lang.diagnostics.report import Diagnostic, Diagnostics, Label
+from ...lang.sizes import Size, SizeVar
+from ...lang.source import Span
+from ...lang.surface import ast
+from ...lang.surface.walk import descendants
+from .frame import Frame, UnknownSize
+from .patterns import axes, bind, data, derivable, open_sizes
+from .values import FunV, TupV, Value, form, leaves, rebuild, the_atom
+
+Types = Mapping[ty.TypeVar, ty.Type]
+
+
+@dataclass(frozen=True, slots=True)
+class Special:
+    """An IR function and the form of its result."""
+
+    name: str
+    types: tuple[ir.Type, ...]
+    result: Value
+
+
+class Specialiser:
+    """Holds the functions made so far, and writes expressions through `expression` (see `expressions.py`)."""
+
+    def __init__(self, checked: Checked, expression: Callable[[Frame, ast.Exp], Value]) -> None:
+        self.checked = checked
+        self.expression = expression
+        self.functions: dict[str, ir.Function] = {}
+        self.made: dict[Hashable, Special] = {}
+        self.names: dict[str, int] = {}
+        self.free: dict[ast.Node, tuple[tuple[int, ...], tuple[SizeVar, ...]]] = {}
+
+        self.sizes_by_expression: dict[ast.Exp, list[SizeVar]] = {}
+        for var, e in checked.size_values.items():
+            self.sizes_by_expression.setdefault(e, []).append(var)
+
+    def sizes_of_expression(self, e: ast.Exp) -> Sequence[SizeVar]:
+        """The size variables that stand for the value of `e`."""
+        return self.sizes_by_expression.get(e, ())
+
+    def unique(self, hint: str) -> str:
+        base = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in hint) or "f"
+        if base[0].isdigit():
+            base = "f" + base
+        count = self.names.get(base, 0)
+        self.names[base] = count + 1
+        return base if count == 0 else self.unique(f"{base}_{count + 1}")
+
+    def call(self, f: Frame, hint: str, key: Hashable, inputs: Value, body: Callable[[Frame, Value], Value]) -> Value:
+        """Call the IR function that computes `body` of values of this form; it is written at the first call."""
+        full_key = (key, form(inputs))
+        special = self.made.get(full_key)
+        if special is None:
+            special = self.write(hint, inputs, body)
+            self.made[full_key] = special
+        results = f.b.bind(ir.Call(special.name, tuple(leaves(inputs)), special.types), "r") if special.types else ()
+        return rebuild(special.result, iter(results))
+
+    def write(self, hint: str, inputs: Value, body: Callable[[Frame, Value], Value]) -> Special:
+        supply = Fresh()
+        params = tuple(supply.var("x", atom.type) for atom in leaves(inputs))
+        frame = Frame(self.checked, self, Builder(supply), {}, {}, {})
+        name = self.unique(hint)
+        result = body(frame, rebuild(inputs, iter(params)))
+        dims = frame.param_dims
+        function = ir.Function(name, frame.named(params), frame.b.block(leaves(result)), hint)
+        if dims:
+            function = replace(function, dims=tuple(dims.get(p.id, (None,) * p.type.rank) for p in params))
+        self.functions[name] = function
+        return Special(name, tuple(a.type for a in function.body.results), result)
+
+
+def apply(f: Frame, function: Value, args: Sequence[Value]) -> Value:
+    """Apply a function value; fewer arguments than it takes make a function value again."""
+    pending = list(args)
+    while pending:
+        assert isinstance(function, FunV), "the checker lets only functions be applied"
+        missing = function.arity - len(function.args)
+        if len(pending) < missing:
+            return replace(function, args=(*function.args, *pending))
+        given = [*function.args, *pending[:missing]]
+        del pending[:missing]
+        function = function.invoke(f, function.captured, given)
+    return function
+
+
+def stuck(span: Span, code: str, message: str, label: str, help: str) -> Diagnostics:
+    return Diagnostics([Diagnostic(code, message, (Label(span, label, primary=True),), (), help)])
+
+
+# ---------------------------------------------------------------- type arguments
+
+
+def canonical(f: Frame, types: Types) -> tuple[dict[ty.TypeVar, ty.Type], tuple[SizeVar, ...], tuple[Atom, ...]]:
+    """Type arguments with their sizes named by position, those names, and what the sizes are here."""
+    names: dict[Size, SizeVar] = {}
+
+    def size(s: Size) -> Size:
+        if s.value is not None:
+            return s
+        if s not in names:
+            names[s] = SizeVar(f"s{len(names)}", -2 - len(names))
+        return Size.of(names[s])
+
+    made = {v: ty.map_type(f.concrete(t), lambda _: None, size) for v, t in types.items()}
+    atoms: list[Atom] = []
+    for s in names:
+        try:
+            atoms.append(f.size(s))
+        except UnknownSize:  # only an element itself knows it: it matters to nothing but the shape of no elements
+            atoms.append(i64(0))
+    return made, tuple(names.values()), tuple(atoms)
+
+
+def explicit_sizes(scheme: Scheme, param_types: Sequence[ty.Type]) -> tuple[SizeVar, ...]:
+    """Size parameters that the arguments' shapes do not give; callers pass them."""
+    found = derivable(scheme.size_vars, param_types)
+    return tuple(s for s in scheme.size_vars if s not in found)
+
+
+def size_arguments(f: Frame, wanted: Iterable[SizeVar], sizes: Mapping[SizeVar, Size], span: Span) -> tuple[Atom, ...]:
+    try:
+        return tuple(f.size(sizes[s]) for s in wanted)
+    except UnknownSize as unknown:
+        raise stuck(span, "E620", f"the size `{unknown}` is not known where this function is used", "needs it as a value",
+                    "pass an array that has this size, or give the size a name with `let [n] (xs: [n]t) = …`") from None
+
+
+# ---------------------------------------------------------------- definitions
+
+
+def definition_value(f: Frame, definition: Definition, use: Use, span: Span) -> Value:
+    """A top-level definition, at the instance that `use` says."""
+    types, names, sizes = canonical(f, use.types)
+    extra = explicit_sizes(definition.scheme, definition.param_types)
+    captured: tuple[Value, ...] = (*sizes, *size_arguments(f, extra, use.sizes, span))
+    key = ("def", definition.qualified, tuple((v.uid, t) for v, t in types.items()))
+
+    def invoke(g: Frame, captured: tuple[Value, ...], args: list[Value]) -> Value:
+        return g.specialiser.call(g, definition.qualified, key, TupV((*captured, *args)), body)
+
+    def body(g: Frame, inputs: Value) -> Value:
+        assert isinstance(inputs, TupV)
+        known = inputs.items[:len(captured)]
+        h = g.inside({}, {s: the_atom(a) for s, a in zip((*names, *extra), known, strict=True)}, types)
+        value = definition_body(h, definition, inputs.items[len(captured):])
+        g.param_dims, g.param_names = h.param_dims, h.param_names
+        return value
+
+    function = FunV(len(definition.param_types), key, captured, invoke)
+    return invoke(f, captured, []) if not definition.param_types else function
+
+
+def definition_body(h: Frame, definition: Definition, args: Sequence[Value]) -> Value:
+    """Write a definition's body where its arguments are `args`."""
+    h.b.span = definition.node.span
+    typed = [(h.concrete(t), a) for t, a in zip(definition.param_types, args, strict=True)]
+    open_sizes(h, typed, definition.scheme.size_vars)
+    for name, value in zip(definition.param_names, args, strict=True):
+        h.name_params(name, value)
+    for t, a in typed:
+        if data(t):
+            h.note_dims(axes(t, a))
+    for pattern, (_, a) in zip(definition.node.params, typed, strict=True):
+        bind(h, pattern, a)
+    return h.specialiser.expression(h, definition.node.body)
+
+
+# ---------------------------------------------------------------- closures
+
+
+def free_names(f: Frame, node: ast.Node) -> tuple[tuple[int, ...], tuple[SizeVar, ...]]:
+    """Bindings and sizes that a function's text mentions; those bound inside are sorted out by who asks."""
+    cache = f.specialiser.free
+    if node not in cache:
+        keys: dict[int, None] = {}
+        sizes: dict[SizeVar, None] = {}
+        checked = f.checked
+        for here in descendants(node):
+            use = checked.uses.get(here)
+            if use is not None:
+                key = getattr(use.target, "key", None)
+                if key is not None:
+                    keys[key] = None
+                var = getattr(use.target, "var", None)
+                if var is not None:
+                    sizes[var] = None
+                for s in use.sizes.values():
+                    sizes.update((a, None) for a in s.atoms() if isinstance(a, SizeVar))
+                for t in use.types.values():
+                    note_sizes(t, sizes)
+            t = checked.types.get(here)  # type: ignore[call-overload]  # a node that is no expression has none
+            if t is not None:
+                note_sizes(t, sizes)
+        cache[node] = (tuple(keys), tuple(sizes))
+    return cache[node]
+
+
+def note_sizes(t: ty.Type, found: dict[SizeVar, None]) -> None:
+    for s in ty.sizes_of(t):
+        found.update((a, None) for a in s.atoms() if isinstance(a, SizeVar))
+
+
+def closure(f: Frame, node: ast.Lambda | ast.LetFun, params: Sequence[ast.Pattern], body: ast.Exp) -> FunV:
+    """A lambda or local function as a value: its code is `node`, its data what it mentions of this frame.
+
+    A lambda is written out where it is applied; a local function becomes a function of its own.
+    """
+    keys, sizes = free_names(f, node)
+    here = tuple(k for k in keys if k in f.env)
+    here_sizes = tuple(s for s in sizes if s in f.sizes)
+    outer_types, names, outer_sizes = canonical(f, f.types)
+    captured: tuple[Value, ...] = (*(f.env[k] for k in here), *(f.sizes[s] for s in here_sizes), *outer_sizes)
+    scheme = f.checked.schemes.get(node) if isinstance(node, ast.LetFun) else None
+    hint = node.name if isinstance(node, ast.LetFun) else "lambda"
+
+    def instance(self_captured: tuple[Value, ...], types: Types, extra_names: tuple[SizeVar, ...], extra: tuple[Value, ...]
+                 ) -> FunV:
+        all_types = {**outer_types, **types}
+        key = ("fn", id(node), tuple((v.uid, t) for v, t in all_types.items()))
+        everything: tuple[Value, ...] = (*self_captured, *extra)
+
+        def write(g: Frame, captured: Sequence[Value], args: Sequence[Value]) -> Value:
+            env = dict(zip(here, captured, strict=False))
+            rest = captured[len(here):]
+            known = {s: the_atom(a) for s, a in zip((*here_sizes, *names, *extra_names), rest, strict=True)}
+            h = g.inside(env, known, all_types)
+            if scheme is not None:
+                open_sizes(h, [(h.concrete(f.checked.patterns[p]), a) for p, a in zip(params, args, strict=True)],
+                           scheme.size_vars)
+            for p, a in zip(params, args, strict=True):
+                bind(h, p, a)
+            return h.specialiser.expression(h, body)
+
+        def invoke(g: Frame, captured: tuple[Value, ...], args: list[Value]) -> Value:
+            if scheme is None:
+                return write(g, captured, args)
+            count = len(captured)
+
+            def whole(h: Frame, inputs: Value) -> Value:
+                assert isinstance(inputs, TupV)
+                return write(h, inputs.items[:count], inputs.items[count:])
+
+            return g.specialiser.call(g, hint, key, TupV((*captured, *args)), whole)
+
+        return FunV(len(params), key, everything, invoke)
+
+    made = instance(captured, {}, (), ())
+    if scheme is None or not (scheme.type_vars or scheme.size_vars):
+        return made
+    extra_vars = explicit_sizes(scheme, [f.checked.patterns[p] for p in params])
+
+    def generic(self: FunV, g: Frame, use: Use, span: Span) -> FunV:
+        types, type_sizes, atoms = canonical(g, use.types)
+        return instance(self.captured, types, (*type_sizes, *extra_vars),
+                        (*atoms, *size_arguments(g, extra_vars, use.sizes, span)))
+
+    return replace(made, generic=generic)

@@ -1,0 +1,152 @@
+"""Binding patterns to values, and reading the sizes that types name off the values' shapes."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ...lang import types as ty
+from ...lang.core import ir
+from ...lang.core.ir import Atom
+from ...lang.sizes import Size, SizeVar
+from ...lang.surface import ast
+from .frame import Frame
+from .values import RecV, TupV, Value, from_type, leaves
+
+
+def bind(f: Frame, pattern: ast.Pattern, value: Value) -> None:
+    """Give the pattern's names their parts of `value`."""
+    match pattern:
+        case ast.PName():
+            bind_key(f, f.checked.bindings[pattern].key, value)
+        case ast.PAscribe(pattern=inner):
+            bind(f, inner, value)
+        case ast.PTuple(items=items) if isinstance(value, TupV):
+            for item, part in zip(items, value.items, strict=True):
+                bind(f, item, part)
+        case ast.PRecord(fields=fields) if isinstance(value, RecV):
+            for name, item in fields:
+                bind(f, item, value.get(name))
+        case _:
+            pass
+
+
+def bind_key(f: Frame, key: int, value: Value) -> None:
+    f.env[key] = value
+    size = f.checked.binding_sizes.get(key)
+    if size is not None and isinstance(value, (ir.Var, ir.Const)):
+        f.sizes[size] = as_i64(f, value)
+
+
+def as_i64(f: Frame, atom: Atom) -> Atom:
+    if atom.type.dtype == "i64":
+        return atom
+    if isinstance(atom, ir.Const):
+        return ir.Const(int(atom.value), "i64")
+    return f.b.prim("cast", atom, to="i64")
+
+
+def axes(t: ty.Type, value: Value) -> list[tuple[Size, Atom, int]]:
+    """Each axis of each atom of `value`, with the size that its type `t` gives it."""
+    found: list[tuple[Size, Atom, int]] = []
+    atoms = iter(leaves(value))
+
+    def leaf(_: ir.Type, sizes: tuple[Size, ...]) -> Atom:
+        atom = next(atoms)
+        found.extend((s, atom, axis) for axis, s in enumerate(sizes))
+        return atom
+
+    from_type(t, leaf)
+    return found
+
+
+def open_sizes(f: Frame, pairs: Iterable[tuple[ty.Type, Value]], wanted: Iterable[SizeVar]) -> None:
+    """Learn `wanted` size variables from values of known types, by solving for them one axis at a time."""
+    missing = {s for s in wanted if s not in f.sizes}
+    if not missing:
+        return
+    known = [axis for t, value in pairs if data(t) for axis in axes(t, value)]
+    for size, atom, axis in known:  # plain axes first, so that `n` is read where it stands alone
+        var = size.atom
+        if isinstance(var, SizeVar) and var in missing:
+            f.sizes[var] = f.b.dim(atom, axis)
+            missing.discard(var)
+    progress = True
+    while missing and progress:
+        progress = False
+        for size, atom, axis in known:
+            unknown = {a for a in size.atoms() if isinstance(a, SizeVar) and a in missing}
+            if len(unknown) != 1:
+                continue
+            var = unknown.pop()
+            here = SizeVar("axis", -1)
+            solved = (size - Size.of(here)).solve_for(var)
+            if solved is not None and all(a == here or a in f.sizes for a in solved.atoms()):
+                f.sizes[here] = f.b.dim(atom, axis)
+                f.sizes[var] = f.size(solved)
+                del f.sizes[here]
+                missing.discard(var)
+                progress = True
+
+
+def data(t: ty.Type) -> bool:
+    """Whether values of the type hold no functions."""
+    match t:
+        case ty.Fun():
+            return False
+        case ty.Tuple(items):
+            return all(data(i) for i in items)
+        case ty.Record(fields):
+            return all(data(i) for _, i in fields)
+        case ty.Array(_, element):
+            return data(element)
+        case _:
+            return True
+
+
+def derivable(sizes: Iterable[SizeVar], param_types: Iterable[ty.Type]) -> set[SizeVar]:
+    """The sizes that `open_sizes` finds from arguments of these types, whatever the arguments."""
+    missing = set(sizes)
+    known: list[Size] = []
+    for t in param_types:
+        if data(t):
+            known.extend(leaf_sizes(t))
+    found: set[SizeVar] = set()
+    progress = True
+    while missing and progress:
+        progress = False
+        for size in known:
+            unknown = {a for a in size.atoms() if isinstance(a, SizeVar) and a in missing}
+            if len(unknown) == 1:
+                (var,) = unknown
+                if (size - Size.of(SizeVar("axis", -1))).solve_for(var) is not None:
+                    found.add(var)
+                    missing.discard(var)
+                    progress = True
+    return found
+
+
+def leaf_sizes(t: ty.Type) -> list[Size]:
+    """Sizes of the axes that atoms of a value of this type have; a type variable counts as an atom or more."""
+    match t:
+        case ty.Array(size, element):
+            inner = leaf_sizes(element)
+            return [size, *inner] if has_leaf(element) else []
+        case ty.Tuple(items):
+            return [s for i in items for s in leaf_sizes(i)]
+        case ty.Record(fields):
+            return [s for _, i in fields for s in leaf_sizes(i)]
+        case _:
+            return []
+
+
+def has_leaf(t: ty.Type) -> bool:
+    match t:
+        case ty.Scalar():
+            return True
+        case ty.Array(_, element):
+            return has_leaf(element)
+        case ty.Tuple(items):
+            return any(has_leaf(i) for i in items)
+        case ty.Record(fields):
+            return any(has_leaf(i) for _, i in fields)
+        case _:
+            return False
