@@ -1,0 +1,119 @@
+"""Run-time checks: they fail with a code and a message, or return their first argument, on which its users then depend.
+
+All work elementwise, so that a check inside a map can run on all elements at once; the first failing element is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..core.ir import BOOL, INTEGERS, Type
+from ..core.primitive import Attrs, Primitive, register
+from .common import elementwise_rank, expect_attrs, expect_count, fail
+
+# What each check says: error code, and message over its argument values, and attributes. Back ends use the same words.
+MESSAGES: dict[str, tuple[str, str]] = {
+    "check_index": ("R101", "index {0} is out of bounds for axis {axis} of `{what}` with size {1}"),
+    "check_slice": (
+        "R102",
+        "slice of {1} elements from {0} with step {2} does not fit axis {axis} of `{what}` with size {3}",
+    ),
+    "check_equal": ("R103", "{what}: {0} and {1} differ"),
+    "check_divisor": ("R104", "integer division by zero"),
+    "check_size": ("R105", "{what}: negative size {0}"),
+    "assert": ("R106", "{what}"),
+}
+
+
+class CheckFailed(Exception):
+    """A check that did not hold; whoever runs the program adds the source line."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+def message_of(name: str, args: Sequence[object], attrs: Attrs) -> str:
+    """The message of check `name` on these scalar arguments."""
+    template = MESSAGES[name][1]
+    # Attributes come from source text and may hold braces: they are put in by `format`, never formatted themselves.
+    return template.format(*args, **attrs)
+
+
+def _verify(name: str, holds: Any, args: Sequence[Any], attrs: Attrs) -> Any:
+    import numpy as np
+
+    first, *_ = arrays = np.broadcast_arrays(*args)
+    if not np.all(holds):
+        at = np.unravel_index(int(np.argmin(holds)), first.shape)
+        raise CheckFailed(MESSAGES[name][0], message_of(name, [a[at].item() for a in arrays], attrs))
+    return first[()]
+
+
+def _check_index(i: Any, n: Any, what: str, axis: int) -> Any:
+    return _verify("check_index", (i >= 0) & (i < n), [i, n], {"what": what, "axis": axis})
+
+
+def _check_slice(start: Any, count: Any, step: Any, n: Any, what: str, axis: int) -> Any:
+    last = start + (count - 1) * step
+    inside = (start >= 0) & (start < n) & (last >= 0) & (last < n) & (count > 0)
+    empty = (count == 0) & (start >= 0) & (start <= n)
+    return _verify("check_slice", inside | empty, [start, count, step, n], {"what": what, "axis": axis})
+
+
+def _check_equal(a: Any, b: Any, what: str) -> Any:
+    return _verify("check_equal", a == b, [a, b], {"what": what})
+
+
+def _check_divisor(d: Any) -> Any:
+    return _verify("check_divisor", d != 0, [d], {})
+
+
+def _check_size(n: Any, what: str) -> Any:
+    return _verify("check_size", n >= 0, [n], {"what": what})
+
+
+def _assert(c: Any, what: str) -> Any:
+    return _verify("assert", c, [c], {"what": what})
+
+
+def _check(name: str, count: int, dtypes: Sequence[str], evaluate: Any, attributes: dict[str, type], doc: str) -> None:
+    def infer(args: Sequence[Type], attrs: Attrs) -> Type:
+        expect_count(args, count)
+        expect_attrs(attrs, **attributes)
+        for arg in args:
+            if arg.dtype not in dtypes or arg.dtype != args[0].dtype:
+                raise fail(f"operands of types {', '.join(map(str, args))}")
+        return Type(args[0].dtype, elementwise_rank(args))
+
+    operands = ", ".join(f"{{{k}}}" for k in range(count)) + "".join(f", {{{a}!r}}" for a in attributes)
+    register(
+        Primitive(
+            name,
+            infer,
+            evaluate,
+            f"_{name}({operands})",
+            elementwise=True,
+            flat=True,
+            fails=True,
+            grade="flat",
+            doc=doc,
+        )
+    )
+
+
+_check("check_index", 2, ("i64",), _check_index, {"what": str, "axis": int}, "0 <= i < n, else R101; gives i.")
+_check(
+    "check_slice",
+    4,
+    ("i64",),
+    _check_slice,
+    {"what": str, "axis": int},
+    "All of start, start + step, … (count of them) lie in 0 .. n-1, or count is 0 and 0 <= start <= n; else R102; gives start.",
+)
+_check("check_equal", 2, ("i64",), _check_equal, {"what": str}, "a == b, else R103; gives a.")
+_check("check_divisor", 1, INTEGERS, _check_divisor, {}, "d != 0, else R104; gives d.")
+_check("check_size", 1, ("i64",), _check_size, {"what": str}, "n >= 0, else R105; gives n.")
+_check("assert", 1, (BOOL.dtype,), _assert, {"what": str}, "c holds, else R106 with the message; gives c.")
