@@ -32,7 +32,7 @@ WALLS: dict[str, tuple[str, ...]] = {
     "codegen": (),
     "codegen.lower": ("lang", "checker"),
     "codegen.passes": ("lang",),
-    "codegen.interp": ("lang",),
+    "codegen.interp": ("lang", "codegen.runtime"),
     "codegen.backends": ("lang", "codegen.passes", "codegen.runtime"),
     "codegen.runtime": (),
     "stdlib": (),

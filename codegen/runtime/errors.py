@@ -1,0 +1,20 @@
+"""The error that a failed run-time check raises, in every back end."""
+from __future__ import annotations
+
+
+class RunError(Exception):
+    """A check of the program did not hold: `code` R101 index, R102 slice, R103 sizes differ, R104 division by zero,
+    R105 negative size, R106 assertion; `message` says it in words; `where` is `file:line`, or empty.
+
+    >>> str(RunError("R101", "index 5 is out of bounds for axis 0 of `xs` with size 3", "model.dad:12"))
+    'R101: index 5 is out of bounds for axis 0 of `xs` with size 3 (model.dad:12)'
+    """
+
+    def __init__(self, code: str, message: str, where: str = "") -> None:
+        super().__init__(code, message, where)
+        self.code = code
+        self.message = message
+        self.where = where
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}" + (f" ({self.where})" if self.where else "")
