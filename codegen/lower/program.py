@@ -1,18 +1,41 @@
-"""`lower`: a checked program to IR, entry by entry."""
+"""`lower`: a checked program to IR, entry by entry, with the derived functions that are wanted of them."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Literal
 
-from ...checker.result import Checked, Definition
+from ...checker.result import Checked, Definition, GlobalRef, Use
+from ...lang import types as ty
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh
 from ...lang.core.ir import Atom
-from ...lang.sizes import Size
+from ...lang.sizes import Size, SizeVar
+from .builtins import derivative, loop_over
 from .expressions import expression
 from .frame import Frame
-from .functions import Specialiser, definition_body
-from .values import Value, from_type, leaves
+from .functions import Special, Specialiser, apply, definition_body, definition_value
+from .patterns import open_sizes
+from .values import FunV, TupV, Value, form, from_type, leaves
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """A derived function that somebody wants of an entry.
+
+    `value_and_grad`, `vjp`: parameters are the entry's, then (vjp) the cotangents of the result's floats; results are the
+    value, then the cotangents of the floats of the parameters `wrt`. `jvp`: the entry's parameters, then the tangents of
+    the floats of `wrt`; results are the value, then the tangents of its floats. `vmap`: parameters named in `wrt` have one
+    more axis in front, and so have all results.
+    """
+
+    entry: str
+    kind: Literal["value_and_grad", "jvp", "vjp", "vmap"]
+    wrt: tuple[str, ...]
+
+    @property
+    def function(self) -> str:
+        return "__".join([self.entry, self.kind, *self.wrt])
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,37 +44,97 @@ class Lowered:
 
     program: ir.Program
     entries: dict[str, str]
+    transforms: dict[Transform, str]
 
 
-def lower(checked: Checked, definitions: Sequence[Definition] | None = None) -> Lowered:
-    """IR of the entries (or of these definitions, which must not be polymorphic or take functions).
+def lower(checked: Checked, transforms: Sequence[Transform] = (), entries: Sequence[Definition] | None = None) -> Lowered:
+    """IR of the entries (or only of those given) and of `transforms` of them.
 
     Raises Diagnostics for what the checker accepts and no IR exists for: functions chosen at run time.
     """
     specialiser = Specialiser(checked, expression)
-    entries: dict[str, str] = {}
-    wanted = checked.entries if definitions is None else tuple(definitions)
+    wanted = checked.entries if entries is None else tuple(entries)
     for definition in wanted:  # entries have their names before anything else can take them
-        specialiser.names.setdefault(definition.qualified, 1)
-    for definition in wanted:
-        entries[definition.qualified] = write_entry(checked, specialiser, definition)
-    return Lowered(ir.Program(dict(specialiser.functions)), entries)
+        specialiser.unique(definition.qualified)
+    for transform in transforms:
+        specialiser.unique(transform.function)
+    names = {definition.qualified: write_entry(checked, specialiser, definition) for definition in wanted}
+    by_name = {d.name: d for d in wanted}
+    derived = {t: write_transform(checked, specialiser, by_name[t.entry], t) for t in transforms}
+    return Lowered(ir.Program(dict(specialiser.functions)), names, derived)
+
+
+def new_frame(checked: Checked, specialiser: Specialiser) -> Frame:
+    return Frame(checked, specialiser, Builder(Fresh()), {}, {}, {})
+
+
+def parameters(frame: Frame, types: Sequence[ty.Type], names: Sequence[str], found: list[ir.Var]) -> list[Value]:
+    """Fresh parameters for values of these types, appended to `found`."""
+    values: list[Value] = []
+    for t, name in zip(types, names, strict=True):
+        def leaf(t: ir.Type, sizes: tuple[Size, ...], name: str = name) -> Atom:
+            found.append(frame.b.fresh(name, t))
+            return found[-1]
+
+        values.append(from_type(t, leaf))
+    return values
 
 
 def write_entry(checked: Checked, specialiser: Specialiser, definition: Definition) -> str:
-    supply = Fresh()
-    frame = Frame(checked, specialiser, Builder(supply), {}, {}, {})
+    frame = new_frame(checked, specialiser)
     params: list[ir.Var] = []
-
-    def leaf(t: ir.Type, sizes: tuple[Size, ...]) -> Atom:
-        params.append(supply.var("x", t))
-        return params[-1]
-
-    args: list[Value] = [from_type(t, leaf) for t in definition.param_types]
+    args = parameters(frame, definition.param_types, definition.param_names, params)
     result = definition_body(frame, definition, args)
-    block = frame.b.block(leaves(result))
     dims = tuple(frame.param_dims.get(p.id, (None,) * p.type.rank) for p in params)
-    function = ir.Function(definition.qualified, frame.named(tuple(params)), block, definition.name)
-    specialiser.functions[function.name] = replace(function, dims=dims)
-    return function.name
+    name = definition.qualified
+    specialiser.functions[name] = ir.Function(name, tuple(params), frame.b.block(leaves(result)), definition.name, dims)
+    special = Special(name, tuple(a.type for a in leaves(result)), result)
+    specialiser.made[(("def", name, ()), form(TupV(tuple(args))))] = special  # definitions below call this one
+    return name
 
+
+def write_transform(checked: Checked, specialiser: Specialiser, definition: Definition, transform: Transform) -> str:
+    frame = new_frame(checked, specialiser)
+    params: list[ir.Var] = []
+    wrt = set(transform.wrt)
+    mapped = transform.kind == "vmap"
+    batch = SizeVar("batch", -1)
+    types = [ty.Array(Size.of(batch), t) if mapped and n in wrt else t
+             for t, n in zip(definition.param_types, definition.param_names, strict=True)]
+    args = parameters(frame, types, definition.param_names, params)
+    open_sizes(frame, zip(types, args, strict=True), [batch, *definition.scheme.size_vars])
+    target = definition_value(frame, definition, Use(GlobalRef(definition)), definition.node.span)
+    picked = tuple(a for a, n in zip(args, definition.param_names, strict=True) if n in wrt)
+
+    def of_picked(g: Frame, given: Sequence[Value]) -> Value:
+        """The entry, with these in place of the parameters in `wrt`."""
+        supply = iter(given)
+        return apply(g, target, [next(supply) if n in wrt else a
+                                 for a, n in zip(args, definition.param_names, strict=True)])
+
+    def invoke(g: Frame, captured: tuple[Value, ...], given: list[Value]) -> Value:
+        inner = given[0]
+        assert isinstance(inner, TupV)
+        return of_picked(g, inner.items)
+
+    function = FunV(1, ("transform", transform), (), invoke)
+    x = TupV(picked)
+    extra: list[ir.Var] = []
+
+    def seeds(result: Value) -> list[Atom]:
+        if transform.kind == "value_and_grad":
+            return [ir.Const(1.0, a.type.dtype) for a in leaves(result)]
+        floats = x if transform.kind == "jvp" else result
+        extra.extend(frame.b.fresh("seed", a.type) for a in leaves(floats) if a.type.is_float)
+        return list(extra)
+
+    if mapped:
+        outputs = leaves(loop_over(frame, picked, definition.result_type, of_picked))
+    else:
+        mode: Literal["jvp", "vjp"] = "jvp" if transform.kind == "jvp" else "vjp"
+        value, derived = derivative(frame, mode, function, x, seeds)
+        outputs = [*leaves(value), *derived]
+    name = transform.function
+    dims = () if mapped else tuple((None,) * p.type.rank for p in (*params, *extra))
+    specialiser.functions[name] = ir.Function(name, (*params, *extra), frame.b.block(outputs), definition.name, dims)
+    return name
