@@ -1,1 +1,38 @@
-"""Dad: a differentiable array language with types you can trust."""
+"""Dad: a differentiable array language with types you can trust.
+
+>>> import dad
+>>> m = dad.compile("entry square (x: param f64) : f64 = x * x")
+>>> m.square(3.0)
+9.0
+>>> m.square.grad(3.0)
+6.0
+"""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .codegen.runtime.errors import RunError
+    from .lang.diagnostics.report import Diagnostics
+    from .modules import compile, load
+
+__all__ = ["Diagnostics", "RunError", "compile", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """`import dad` costs nothing until something is used: the command line only checks, most of the time."""
+    if name in ("load", "compile"):
+        from . import modules
+
+        return getattr(modules, name)
+    if name == "Diagnostics":
+        from .lang.diagnostics.report import Diagnostics
+
+        return Diagnostics
+    if name == "RunError":
+        from .codegen.runtime.errors import RunError
+
+        return RunError
+    raise AttributeError(f"module 'dad' has no attribute {name!r}")

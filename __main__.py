@@ -1,0 +1,5 @@
+"""`python -m dad`"""
+from .cli import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,191 @@
+"""The way from text to a module, stage by stage.
+
+    text ─parse→ AST ─check→ typed AST ─lower→ IR ─passes→ IR ─emit→ module
+
+Each stage is a pure function; this file strings them together for the faces (command line, Python, tests). All errors of a
+run are collected in one `Reporter`; bad source raises `Diagnostics` and nothing else.
+"""
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .lang.diagnostics.report import Diagnostic, Diagnostics, Reporter
+from .lang.source import Source, Span
+
+if TYPE_CHECKING:
+    from .checker.result import Checked
+    from .codegen.backends.entry import Module
+    from .codegen.lower import Lowered, Transform
+    from .lang.core import ir
+    from .lang.surface import ast
+
+MAX_BYTES = 4_000_000
+RECURSION = 20_000
+"""Stages recurse on nesting, which the parser limits to 256; each level costs a few Python frames."""
+
+
+# ---------------------------------------------------------------- text
+
+
+def read(path: str | Path, at: Span | None = None) -> Source:
+    """The text of a file. Raises Diagnostics (U-codes) when it cannot be read as UTF-8 text of at most 4 MB."""
+    name = str(path)
+    report = Reporter()
+    try:
+        data = Path(path).read_bytes()
+        if len(data) > MAX_BYTES:
+            report.error("U103", f"`{name}` is larger than {MAX_BYTES // 1_000_000} MB", at,
+                         help="split the program into files that import each other; keep data in data files")
+        else:
+            return Source(name, data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        report.error("U102", f"`{name}` is not UTF-8 text (byte {error.start})", at, help="save it as UTF-8")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        report.error("U101", f"cannot read `{name}`: {why}", at, help="check the path; `dad check FILE.dad` takes a file")
+    raise Diagnostics(report.diagnostics)
+
+
+@dataclass
+class Imports:
+    """Finds and parses imported files, each once. An import names a file below the folder of the main file, without `.dad`."""
+
+    root: Path
+    report: Reporter
+    programs: dict[Path, ast.Program | None] = field(default_factory=dict)
+    active: list[Path] = field(default_factory=list)
+
+    def resolve(self, path: str, span: Span) -> ast.Program | None:
+        from .lang.surface.parser import parse
+
+        file = self._file(path, span)
+        if file is None:
+            return None
+        if file in self.active:
+            chain = " → ".join(p.stem for p in [*self.active[self.active.index(file):], file])
+            self.report.error("E120", f"files import each other in a circle: {chain}", span, "this import closes the circle",
+                              help="move what both need into a third file")
+            return None
+        if file not in self.programs:
+            self.active.append(file)
+            try:
+                self.programs[file] = parse(read(file, span), self.report)
+                self._follow(self.programs[file])
+            except Diagnostics as error:
+                self.report.diagnostics.extend(error.diagnostics)
+                self.programs[file] = None
+            finally:
+                self.active.pop()
+        return self.programs[file]
+
+    def _follow(self, program: ast.Program | None) -> None:
+        """Parse what the file imports while it is active, so that circles are found."""
+        from .lang.surface import ast
+
+        for declaration in program.declarations if program is not None else ():
+            inner = declaration.declaration if isinstance(declaration, ast.Local) else declaration
+            if isinstance(inner, ast.Import):
+                self.resolve(inner.path, inner.path_span)
+
+    def _file(self, path: str, span: Span) -> Path | None:
+        here = Path(span.source.name).parent
+        try:
+            file = (here / f"{path}.dad").resolve()
+            inside = file.is_relative_to(self.root.resolve()) and "\0" not in path
+            exists = inside and file.is_file()
+        except (OSError, ValueError):
+            inside, exists = False, False
+            file = here
+        if not inside:
+            self.report.error("E121", f"`{path}` lies outside the program's folder", span, "not below the main file's folder",
+                              help="put the imported file beside the main file or in a folder below it")
+            return None
+        if not exists:
+            self.report.error("E122", f"there is no file `{path}.dad`", span, f"looked for {path}.dad beside this file",
+                              help="imports are paths relative to this file, without `.dad`")
+            return None
+        return file
+
+
+# ---------------------------------------------------------------- the front half
+
+
+@dataclass(frozen=True)
+class Checking:
+    """What `dad check` knows: the tree, the checker's tables (None after errors), all findings."""
+
+    source: Source
+    program: ast.Program
+    checked: Checked | None
+    diagnostics: tuple[Diagnostic, ...]
+
+    def require(self) -> Checked:
+        """The tables; raises Diagnostics when there were errors."""
+        if self.checked is None:
+            raise Diagnostics(self.diagnostics)
+        return self.checked
+
+
+def check(source: Source) -> Checking:
+    """Parse and check. Never raises for what the text says; all findings are in the result."""
+    from .checker import check as check_program
+    from .lang.surface.parser import parse
+
+    deepen()
+    report = Reporter()
+    program = parse(source, report)
+    folder = Path(source.name).parent
+    imports = Imports(folder, report)
+    if not source.name.startswith("<"):
+        imports.active.append(Path(source.name).resolve())
+        imports._follow(program)
+    parsed = not report.failed
+    checked = check_program(program, report, resolve_import=imports.resolve)
+    return Checking(source, program, checked if parsed and not report.failed else None, tuple(report.diagnostics))
+
+
+def deepen() -> None:
+    if sys.getrecursionlimit() < RECURSION:
+        sys.setrecursionlimit(RECURSION)
+
+
+# ---------------------------------------------------------------- the back half
+
+Observe = Callable[[str, "ir.Program"], None]
+
+
+def lowered(checked: Checked, transforms: Sequence[Transform] = ()) -> Lowered:
+    from .codegen.lower import lower
+
+    return lower(checked, transforms)
+
+
+def optimised(program: ir.Program, roots: Sequence[str], *, verify: bool = False, observe: Observe | None = None) -> ir.Program:
+    """All passes; nothing is left of derivatives and of functions that the roots don't reach."""
+    from .codegen.passes import run_pipeline
+
+    return run_pipeline(program, roots, verify=verify, observe=observe)
+
+
+def compile_source(source: Source, *, target: str = "numpy", transforms: Callable[[Checked], Sequence[Transform]] | None = None,
+                   verify: bool = False) -> Module:
+    """The whole way: the emitted module for `target`. Raises Diagnostics."""
+    from .codegen.backends.numpy import emit_module
+
+    checked = check(source).require()
+    made = lowered(checked, transforms(checked) if transforms is not None else ())
+    roots = [*made.entries.values(), *made.transforms.values()]
+    program = optimised(made.program, roots, verify=verify)
+    from .interface import entry_specs
+
+    return emit_module(program, entry_specs(checked, made), version())
+
+
+def version() -> str:
+    from . import __version__
+
+    return __version__
