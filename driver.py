@@ -67,7 +67,7 @@ class Imports:
             return None
         if file in self.active:
             chain = " → ".join(p.stem for p in [*self.active[self.active.index(file):], file])
-            self.report.error("E120", f"files import each other in a circle: {chain}", span, "this import closes the circle",
+            self.report.error("E191", f"files import each other in a circle: {chain}", span, "this import closes the circle",
                               help="move what both need into a third file")
             return None
         if file not in self.programs:
@@ -101,11 +101,11 @@ class Imports:
             inside, exists = False, False
             file = here
         if not inside:
-            self.report.error("E121", f"`{path}` lies outside the program's folder", span, "not below the main file's folder",
+            self.report.error("E192", f"`{path}` lies outside the program's folder", span, "not below the main file's folder",
                               help="put the imported file beside the main file or in a folder below it")
             return None
         if not exists:
-            self.report.error("E122", f"there is no file `{path}.dad`", span, f"looked for {path}.dad beside this file",
+            self.report.error("E193", f"there is no file `{path}.dad`", span, f"looked for {path}.dad beside this file",
                               help="imports are paths relative to this file, without `.dad`")
             return None
         return file

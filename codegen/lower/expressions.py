@@ -110,7 +110,7 @@ def plain(f: Frame, e: ast.Exp) -> Value:
         case ast.Range():
             return range_value(f, e)
         case _:
-            raise stuck(e.span, "E600", "this cannot be compiled yet", "here", "see `dad explain E600`")
+            raise stuck(e.span, "E690", "this cannot be compiled yet", "here", "see `dad explain E690`")
 
 
 def argument(f: Frame, e: ast.Exp) -> Value:
@@ -325,7 +325,7 @@ def section(f: Frame, e: ast.OpSection) -> Value:
         op = e.op
         function = FunV(2, ("op", op), (), lambda g, _, args: infix_values(g, op, args[0], args[1]))
     else:
-        raise stuck(e.span, "E600", f"the operator `{e.op}` cannot be used like this yet", "here", "write a lambda")
+        raise stuck(e.span, "E690", f"the operator `{e.op}` cannot be used like this yet", "here", "write a lambda")
     if e.left is not None:
         return apply(f, function, [expression(f, e.left)])
     if e.right is not None:
@@ -342,7 +342,7 @@ def branch(f: Frame, cond: Atom, then: Callable[[Frame], Value], orelse: Callabl
     a = then(yes)
     b = orelse(no)
     if len(leaves(a)) != len(leaves(b)):
-        raise stuck(span, "E610", "an `if` cannot choose between functions", "here",
+        raise stuck(span, "E691", "an `if` cannot choose between functions", "here",
                     "apply the functions inside the branches")
     results = f.at(span).bind(ir.If(cond, yes.b.block(leaves(a)), no.b.block(leaves(b))), "r") if leaves(a) else ()
     return rebuild(a, iter(results))
@@ -387,7 +387,7 @@ def loop(f: Frame, e: ast.Loop) -> Value:
             bind_state(g, state)
     result = expression(g, e.body)
     if len(leaves(result)) != len(start):
-        raise stuck(e.span, "E610", "a loop cannot carry functions", "here", "carry the data that the function needs")
+        raise stuck(e.span, "E691", "a loop cannot carry functions", "here", "carry the data that the function needs")
     node = ir.Loop(count, cond, index, params, tuple(start), b.block(leaves(result)))
     results = f.at(e.span).bind(node, [p.name for p in params] + (["n"] if count is None else [])) if start else ()
     return rebuild(init, iter(results[:len(start)])) if start else UNIT

@@ -137,7 +137,7 @@ def size_arguments(f: Frame, wanted: Iterable[SizeVar], sizes: Mapping[SizeVar, 
     try:
         return tuple(f.size(sizes[s]) for s in wanted)
     except UnknownSize as unknown:
-        raise stuck(span, "E620", f"the size `{unknown}` is not known where this function is used", "needs it as a value",
+        raise stuck(span, "E692", f"the size `{unknown}` is not known where this function is used", "needs it as a value",
                     "pass an array that has this size, or give the size a name with `let [n] (xs: [n]t) = …`") from None
 
 

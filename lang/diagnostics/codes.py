@@ -129,6 +129,16 @@ code("E023", "declaration expected",
 
 # ---------------------------------------------------------------- E1xx: names, imports, modules
 
+code("E191", "imports in a circle",
+     "Files may import each other only without circles: what a file defines must not depend on itself.",
+     'a.dad: import "b"\nb.dad: import "a"', "move what both files need into a third one.")
+code("E192", "import outside the program's folder",
+     "An import names a file in the folder of the main file or below it, so that checking a program reads nothing else.",
+     'import "../../elsewhere/lib"', "copy the file below the program's folder.")
+code("E193", "imported file that does not exist",
+     "An import is a path relative to the importing file, without `.dad`.",
+     'import "lib.dad"', 'write `import "lib"`, and check the folder.')
+
 # ---------------------------------------------------------------- E2xx: types
 
 # ---------------------------------------------------------------- E3xx: sizes
@@ -139,6 +149,17 @@ code("E023", "declaration expected",
 
 # ---------------------------------------------------------------- E6xx: parses, but is not supported yet
 
+code("E690", "form that has no compiled code yet",
+     "The program is well typed, but this version cannot compile this form.",
+     "(x, y) |> someOperator", "write it with a lambda or a named function.")
+code("E691", "function chosen at run time",
+     "Functions exist at compile time only: an `if` or a `loop` can choose or carry data, not functions.",
+     "let f = if c then sin else cos in f x", "apply the functions inside: `if c then sin x else cos x`.")
+code("E692", "size that is not known where it is needed",
+     "A size parameter is used as a number, but no argument has it as a size, and it belongs to a value made further inside.",
+     "def f [n] (x: f64) : [n]f64 = replicate n x   -- used where n is not known",
+     "pass the size as an argument: `def f (n: i64) (x: f64) : [n]f64 = replicate n x`.")
+
 # ---------------------------------------------------------------- Wxxx: warnings
 
 # ---------------------------------------------------------------- Rxxx: run-time checks that failed
@@ -146,3 +167,9 @@ code("E023", "declaration expected",
 # ---------------------------------------------------------------- Axxx: arguments given from Python
 
 # ---------------------------------------------------------------- Uxxx: command usage, files
+
+code("U101", "file that cannot be read", "The file does not exist, is a folder, or may not be read.", "dad check modle.dad",
+     "check the path and its permissions.")
+code("U102", "file that is not text", "Dad programs are UTF-8 text.", "dad check model.zip", "save the file as UTF-8.")
+code("U103", "file too large", "A Dad file has at most 4 MB: a program is text for people, data belong into data files.",
+     "dad check generated.dad", "split it into files that import each other; pass data as arguments.")
