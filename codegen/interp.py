@@ -1,11 +1,11 @@
-"""The reference interpreter: runs IR one operation at a time, slow and obvious. It is the oracle of every other back end.
+"""The reference interpreter: runs IR one operation at a time, slow and obvious. The oracle of every other back end.
 
-In: a program, the name of a function, its arguments. Out: its results, as NumPy arrays, and NumPy scalars of rank 0, of exactly
-the IR's dtypes. Elements of a map are computed one at a time, folds go from the left, nothing is skipped or reordered.
-Relies on `Diff` having been removed by `passes.differentiate`.
+In: a program, the name of a function, its arguments. Out: its results, as NumPy arrays, and NumPy scalars of rank 0, of
+exactly the IR's dtypes. Elements of a map are computed one at a time, folds go from the left, nothing is skipped or
+reordered. Relies on `Diff` having been removed by `passes.differentiate`.
 
-Everything here that is wrong about a *program* is a compiler's mistake (`InterpreterError`); what is wrong about the *run*,
-an index out of bounds say, is a `RunError` with the source line.
+Everything here that is wrong about a *program* is a compiler's mistake (`InterpreterError`); what is wrong about the
+*run*, an index out of bounds say, is a `RunError` with the source line.
 """
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class InterpreterError(Exception):
 
 
 def run(program: ir.Program, function: str, args: Sequence[Value]) -> tuple[Value, ...]:
-    """Results of calling `function` with arrays and scalars; Python numbers and lists are converted to the parameters' dtypes.
+    """Results of calling `function`; Python numbers and lists are converted to the parameters' dtypes.
 
     Raises `RunError` when a check fails, TypeError when an argument has another dtype or rank than its parameter.
     """
@@ -86,7 +86,8 @@ class Run:
         for var, value in zip(variables, values, strict=True):
             value = np.asarray(value)
             if value.ndim != var.type.rank or value.dtype != dtype_of(var.type):
-                raise InterpreterError(f"{var}: {var.type} is given a value of dtype {value.dtype} and rank {value.ndim}")
+                found = f"dtype {value.dtype} and rank {value.ndim}"
+                raise InterpreterError(f"{var}: {var.type} is given a value of {found}")
             self.env[var] = value[()]
 
     # ------------------------------------------------------------ blocks
