@@ -41,7 +41,7 @@ def verify(program: Program) -> None:
 
 
 class _Checker:
-    """One function. `scope`: the variables in scope, `trail`: their ids in order; `bound`: the ids of all ever bound."""
+    """One function. `scope`: the variables in scope; `trail`: their ids in order; `bound`: ids of all ever bound."""
 
     def __init__(self, program: Program, function: Function) -> None:
         self.program = program

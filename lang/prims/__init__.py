@@ -1,13 +1,24 @@
 """The primitives, one record to each: type, meaning, derivative, code, grade, sample points.
 
-Importing this package fills `lang.core.primitive.PRIMITIVES`. Tables: `elementwise` (arithmetic, functions, comparisons),
-`structural` (making, reading and writing arrays), `reductions` (folds and prefixes), `checks` (run-time checks).
+Importing this package fills `lang.core.primitive.PRIMITIVES`. Tables: `elementwise` (arithmetic, comparisons),
+`functions` (of real numbers), `structural` (making and rearranging arrays), `access` (reading and writing parts),
+`reductions` (folds and prefixes), `checks` (run-time checks), `batched` (what only vectorised code uses).
 NumPy is imported only when a record is evaluated.
 """
 
 from __future__ import annotations
 
 from ..core.primitive import PRIMITIVES, Primitive
-from . import checks, elementwise, reductions, structural
+from . import access, batched, checks, elementwise, functions, reductions, structural
 
-__all__ = ["PRIMITIVES", "Primitive", "checks", "elementwise", "reductions", "structural"]
+__all__ = [
+    "PRIMITIVES",
+    "Primitive",
+    "access",
+    "batched",
+    "checks",
+    "elementwise",
+    "functions",
+    "reductions",
+    "structural",
+]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core import ir
 from ..core.ir import Atom, Const, Type
-from ..core.primitive import Attrs, Infer, PrimTypeError
+from ..core.primitive import Attrs, Infer, Jvp, PrimTypeError
 
 if TYPE_CHECKING:
     from ..core.build import Builder
@@ -47,6 +47,12 @@ def expect_attrs(attrs: Attrs, **kinds: type) -> None:
     for name, kind in kinds.items():
         if type(attrs[name]) is not kind:
             raise fail(f"attribute {name} is {attrs[name]!r}, not of type {kind.__name__}")
+
+
+def expect_no_attrs(args: Sequence[Type], attrs: Attrs, count: int) -> None:
+    """`count` arguments and no attributes."""
+    expect_count(args, count)
+    expect_attrs(attrs)
 
 
 def expect_size(type: Type, what: str) -> None:
@@ -144,3 +150,27 @@ def from_front(b: Builder, x: Atom, axis: int) -> Atom:
 def spread(b: Builder, reduced: Atom, array: Atom, axis: int) -> Atom:
     """Copies of `reduced` along `axis`, where it was reduced from `array`; has `array`'s shape."""
     return from_front(b, b.prim("replicate", b.dim(array, axis), reduced), axis)
+
+
+# ------------------------------------------------------------------ tangents of linear primitives
+
+
+def same_primitive(name: str, linear: Sequence[int]) -> Jvp:
+    """The tangent is `name` of the tangents at the positions `linear`, with the other arguments unchanged."""
+
+    def jvp(b: Builder, args: Sequence[Atom], r: Atom, tangents: Sequence[Atom | None], attrs: Attrs) -> Atom | None:
+        if all(tangents[k] is None for k in linear):
+            return None
+        mixed = [tangent_or_zero(b, tangents[k], x) if k in linear else x for k, x in enumerate(args)]
+        return apply(b, name, mixed, attrs)
+
+    return jvp
+
+
+def all_linear(name: str) -> Jvp:
+    """As `same_primitive`, linear in every argument."""
+
+    def jvp(b: Builder, args: Sequence[Atom], r: Atom, tangents: Sequence[Atom | None], attrs: Attrs) -> Atom | None:
+        return same_primitive(name, range(len(args)))(b, args, r, tangents, attrs)
+
+    return jvp

@@ -1,21 +1,18 @@
-"""Elementwise primitives: arithmetic, functions of real numbers, comparisons, selection, conversion.
+"""Elementwise primitives: arithmetic, bits and truth, comparisons, selection, conversion.
 
-Operands of rank r or 0; the result has the largest rank. Each derivative is a `partials` rule: from arguments and result
-to the factor of each active argument. The rules are written so that no intermediate overflows where the derivative is finite.
+Operands of rank r or 0; the result has the largest rank. Functions of real numbers are in `functions`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core import ir
 from ..core.ir import Atom, Const, Type
-from ..core.primitive import Attrs, Partials, Primitive, register
-from . import integers, special
+from ..core.primitive import Attrs, Primitive, register
+from . import integers
 from .common import (
-    Evaluate,
     apply,
     elementwise_rank,
     expect_attrs,
@@ -27,129 +24,10 @@ from .common import (
     tangent_or_zero,
     unbroadcast,
 )
+from .declare import ANY, NUMBERS, POSITIVE, binary, divide_number, plus, ufunc, unary
 
 if TYPE_CHECKING:
     from ..core.build import Builder
-
-NUMBERS = ir.FLOATS + ir.INTEGERS
-Interval = tuple[float, float]
-Slope = Callable[["Builder", Atom, Atom], Atom]
-ANY: Interval = (-4.0, 4.0)
-POSITIVE: Interval = (0.1, 5.0)
-
-
-def ufunc(name: str) -> Evaluate:
-    """The NumPy function of this name, looked up when called; for bool results and scalars too."""
-
-    def evaluate(*args: Any) -> Any:
-        import numpy as np
-
-        with np.errstate(all="ignore"):
-            return getattr(np, name)(*args)
-
-    return evaluate
-
-
-def each(function: Callable[[float], float]) -> Evaluate:
-    return lambda x: special.each(function, x)
-
-
-def lazily(rules: Sequence[Callable[[Builder, Sequence[Atom], Atom], Atom | None]]) -> Partials:
-    """A partials rule from one rule to an argument, run only when that argument is active."""
-
-    def partials(b: Builder, args: Sequence[Atom], result: Atom, active: Sequence[bool]) -> Sequence[Atom | None]:
-        return [rule(b, args, result) if wanted else None for rule, wanted in zip(rules, active, strict=True)]
-
-    return partials
-
-
-def unary(
-    name: str,
-    slope: Slope | None,
-    mp: Callable[..., Any],
-    *,
-    evaluate: Evaluate | None = None,
-    numpy: str | None = None,
-    grade: str = "smooth",
-    sample: Interval = ANY,
-    special: Sequence[float] = (),
-    doc: str = "",
-    dtypes: Sequence[str] = ir.FLOATS,
-    kind: str = "float",
-) -> Primitive:
-    """A function of one number, from its slope (given argument and result; None: zero almost everywhere)."""
-    return register(
-        Primitive(
-            name,
-            same_dtype(1, dtypes),
-            evaluate or ufunc(name),
-            numpy or f"np.{name}({{0}})",
-            elementwise=True,
-            signature=f"'a: {kind} (x: a) : a",
-            flat=slope is None,
-            grade=grade,
-            mp=mp,
-            sample=(sample,),
-            partials=None if slope is None else lazily([lambda b, args, y: slope(b, args[0], y)]),
-            special=tuple((x,) for x in special),
-            doc=doc,
-        )
-    )
-
-
-def binary(
-    name: str,
-    dx: Slope3,
-    dy: Slope3,
-    mp: Callable[..., Any],
-    *,
-    numpy: str,
-    evaluate: Evaluate | None = None,
-    grade: str = "smooth",
-    sample: tuple[Interval, Interval] = (ANY, ANY),
-    special: Sequence[tuple[float, float]] = (),
-    doc: str = "",
-    dtypes: Sequence[str] = ir.FLOATS,
-    kind: str | None = "float",
-    commutative: bool = False,
-) -> Primitive:
-    """A function of two numbers of one type; `dx`, `dy`: given both and the result, the partial derivatives."""
-    return register(
-        Primitive(
-            name,
-            same_dtype(2, dtypes),
-            evaluate or ufunc(name),
-            numpy,
-            elementwise=True,
-            signature=f"'a: {kind} (x: a) (y: a) : a" if kind else None,
-            grade=grade,
-            mp=mp,
-            sample=sample,
-            partials=lazily(
-                [lambda b, args, r: dx(b, args[0], args[1], r), lambda b, args, r: dy(b, args[0], args[1], r)]
-            ),
-            special=tuple(special),
-            doc=doc,
-            commutative=commutative,
-        )
-    )
-
-
-Slope3 = Callable[["Builder", Atom, Atom, Atom], "Atom | None"]
-
-
-def divide_number(b: Builder, value: float, x: Atom) -> Atom:
-    return b.div(number(value, x), x)
-
-
-def plus(b: Builder, x: Atom, value: float) -> Atom:
-    return b.add(x, number(value, x))
-
-
-def from_one(b: Builder, x: Atom) -> Atom:
-    """1 - x"""
-    return b.sub(one(x), x)
-
 
 # ------------------------------------------------------------------ arithmetic
 
@@ -280,8 +158,8 @@ binary(
     kind=None,
     sample=(POSITIVE, ANY),
     special=[(0.0, 0.0), (0.0, 1.0), (0.0, 2.0), (-2.0, 3.0), (0.0, 1.5)],
-    doc="`x ** y` is differentiated in `x` as `y * x ** (y - 1)`, 0 where `y` is 0; in `y` as `x ** y * log x`, 0 where "
-    "`x` or `x ** y` is 0, and nan where `x < 0`, since the power is defined for whole `y` only. "
+    doc="`x ** y` is differentiated in `x` as `y * x ** (y - 1)`, 0 where `y` is 0; in `y` as "
+    "`x ** y * log x`, 0 where `x` or `x ** y` is 0, and nan where `x < 0`, since the power is defined for whole `y` only. "
     "Integers: wraps around; a negative exponent gives the inverse rounded towards zero.",
 )
 
@@ -544,220 +422,6 @@ for _name in ("isnan", "isinf"):
             signature="'a: float (x: a) : bool",
         )
     )
-
-# ------------------------------------------------------------------ powers and exponentials
-
-unary(
-    "sqrt",
-    lambda b, x, y: divide_number(b, 0.5, y),
-    lambda mp, x: mp.sqrt(x),
-    grade="cont",
-    sample=POSITIVE,
-    special=[0.0],
-    doc="The derivative of `sqrt` at 0 is inf.",
-)
-unary(
-    "cbrt",
-    lambda b, x, y: b.div(divide_number(b, 1.0 / 3.0, y), y),
-    lambda mp, x: mp.sign(x) * mp.cbrt(abs(x)),
-    grade="cont",
-    special=[0.0],
-    doc="The derivative of `cbrt` at 0 is inf.",
-)
-unary("exp", lambda b, x, y: y, lambda mp, x: mp.exp(x))
-unary("exp2", lambda b, x, y: b.mul(y, number(math.log(2.0), y)), lambda mp, x: mp.power(2, x))
-unary("expm1", lambda b, x, y: b.prim("exp", x), lambda mp, x: mp.expm1(x), special=[0.0])
-unary(
-    "log",
-    lambda b, x, y: divide_number(b, 1.0, x),
-    lambda mp, x: mp.log(x),
-    sample=POSITIVE,
-    special=[0.0],
-    doc="The derivative of `log` at 0 is inf.",
-)
-unary(
-    "log2",
-    lambda b, x, y: divide_number(b, 1.0 / math.log(2.0), x),
-    lambda mp, x: mp.log(x) / mp.log(2),
-    sample=POSITIVE,
-)
-unary("log10", lambda b, x, y: divide_number(b, 1.0 / math.log(10.0), x), lambda mp, x: mp.log10(x), sample=POSITIVE)
-unary(
-    "log1p",
-    lambda b, x, y: divide_number(b, 1.0, plus(b, x, 1.0)),
-    lambda mp, x: mp.log1p(x),
-    sample=(-0.9, 5.0),
-    special=[0.0],
-)
-
-
-def _sigmoid(x: Any) -> Any:
-    import numpy as np
-
-    with np.errstate(all="ignore"):
-        small = np.exp(-np.abs(x))
-        return (np.where(x >= 0, np.ones_like(small), small) / (1 + small))[()]
-
-
-unary(
-    "sigmoid",
-    lambda b, x, y: b.mul(y, from_one(b, y)),
-    lambda mp, x: 1 / (1 + mp.exp(-x)),
-    evaluate=_sigmoid,
-    numpy="_sigmoid({0})",
-    special=[0.0],
-)
-
-# ------------------------------------------------------------------ trigonometry
-
-
-def _one_over_root(b: Builder, x: Atom, sign: float) -> Atom:
-    """sign / sqrt((1 - x)(1 + x)), accurate near 1"""
-    return divide_number(b, sign, b.prim("sqrt", b.mul(from_one(b, x), plus(b, x, 1.0))))
-
-
-unary("sin", lambda b, x, y: b.prim("cos", x), lambda mp, x: mp.sin(x), special=[0.0])
-unary("cos", lambda b, x, y: b.neg(b.prim("sin", x)), lambda mp, x: mp.cos(x), special=[0.0])
-unary("tan", lambda b, x, y: plus(b, b.mul(y, y), 1.0), lambda mp, x: mp.tan(x), sample=(-1.5, 1.5))
-unary(
-    "asin",
-    lambda b, x, y: _one_over_root(b, x, 1.0),
-    lambda mp, x: mp.asin(x),
-    evaluate=ufunc("arcsin"),
-    numpy="np.arcsin({0})",
-    grade="cont",
-    sample=(-0.95, 0.95),
-    special=[1.0],
-    doc="The derivative of `asin` at 1 and -1 is inf.",
-)
-unary(
-    "acos",
-    lambda b, x, y: _one_over_root(b, x, -1.0),
-    lambda mp, x: mp.acos(x),
-    evaluate=ufunc("arccos"),
-    numpy="np.arccos({0})",
-    grade="cont",
-    sample=(-0.95, 0.95),
-    special=[1.0],
-    doc="The derivative of `acos` at 1 and -1 is -inf.",
-)
-unary(
-    "atan",
-    lambda b, x, y: divide_number(b, 1.0, plus(b, b.mul(x, x), 1.0)),
-    lambda mp, x: mp.atan(x),
-    evaluate=ufunc("arctan"),
-    numpy="np.arctan({0})",
-)
-unary("sinh", lambda b, x, y: b.prim("cosh", x), lambda mp, x: mp.sinh(x))
-unary("cosh", lambda b, x, y: b.prim("sinh", x), lambda mp, x: mp.cosh(x))
-unary("tanh", lambda b, x, y: from_one(b, b.mul(y, y)), lambda mp, x: mp.tanh(x), special=[0.0])
-unary(
-    "asinh",
-    lambda b, x, y: divide_number(b, 1.0, b.prim("hypot", x, one(x))),
-    lambda mp, x: mp.asinh(x),
-    evaluate=ufunc("arcsinh"),
-    numpy="np.arcsinh({0})",
-)
-unary(
-    "acosh",
-    lambda b, x, y: b.div(divide_number(b, 1.0, b.prim("sqrt", plus(b, x, -1.0))), b.prim("sqrt", plus(b, x, 1.0))),
-    lambda mp, x: mp.acosh(x),
-    evaluate=ufunc("arccosh"),
-    numpy="np.arccosh({0})",
-    grade="cont",
-    sample=(1.1, 5.0),
-    special=[1.0],
-    doc="The derivative of `acosh` at 1 is inf.",
-)
-unary(
-    "atanh",
-    lambda b, x, y: divide_number(b, 1.0, b.mul(from_one(b, x), plus(b, x, 1.0))),
-    lambda mp, x: mp.atanh(x),
-    evaluate=ufunc("arctanh"),
-    numpy="np.arctanh({0})",
-    sample=(-0.95, 0.95),
-)
-
-# ------------------------------------------------------------------ special functions
-
-unary(
-    "lgamma",
-    lambda b, x, y: b.prim("digamma", x),
-    lambda mp, x: mp.re(mp.loggamma(x)),
-    evaluate=each(special.lgamma),
-    numpy="_lgamma({0})",
-    sample=POSITIVE,
-    doc="log |gamma x|; its derivative is `digamma x`.",
-)
-unary(
-    "gamma",
-    lambda b, x, y: b.mul(y, b.prim("digamma", x)),
-    lambda mp, x: mp.gamma(x),
-    evaluate=each(special.gamma),
-    numpy="_gamma({0})",
-    sample=POSITIVE,
-)
-unary(
-    "digamma",
-    lambda b, x, y: b.prim("polygamma", x, order=1),
-    lambda mp, x: mp.digamma(x),
-    evaluate=each(special.digamma),
-    numpy="_digamma({0})",
-    sample=POSITIVE,
-)
-unary(
-    "erf",
-    lambda b, x, y: b.mul(number(2.0 / math.sqrt(math.pi), x), b.prim("exp", b.neg(b.mul(x, x)))),
-    lambda mp, x: mp.erf(x),
-    evaluate=each(math.erf),
-    numpy="_erf({0})",
-)
-unary(
-    "erfc",
-    lambda b, x, y: b.mul(number(-2.0 / math.sqrt(math.pi), x), b.prim("exp", b.neg(b.mul(x, x)))),
-    lambda mp, x: mp.erfc(x),
-    evaluate=each(math.erfc),
-    numpy="_erfc({0})",
-)
-
-
-def _polygamma_type(args: Sequence[Type], attrs: Attrs) -> Type:
-    expect_count(args, 1)
-    expect_attrs(attrs, order=int)
-    if not args[0].is_float:
-        raise fail(f"operand of type {args[0]}")
-    if _order(attrs) < 1:
-        raise fail(f"order {attrs['order']} is not positive")
-    return args[0]
-
-
-def _order(attrs: Attrs) -> int:
-    order = attrs["order"]
-    assert isinstance(order, int)
-    return order
-
-
-# The slope depends on an attribute, so it is written as jvp and vjp.
-def _polygamma_slope(b: Builder, x: Atom, attrs: Attrs) -> Atom:
-    return b.prim("polygamma", x, order=_order(attrs) + 1)
-
-
-register(
-    Primitive(
-        "polygamma",
-        _polygamma_type,
-        lambda x, order: special.each(lambda v: special.polygamma(order, v), x),
-        "_polygamma({0}, {order})",
-        elementwise=True,
-        sample=(POSITIVE,),
-        mp=lambda mp, x, order: mp.polygamma(order, x),
-        jvp=lambda b, args, r, dargs, attrs: (
-            None if dargs[0] is None else b.mul(dargs[0], _polygamma_slope(b, args[0], attrs))
-        ),
-        vjp=lambda b, args, r, ct, attrs: [b.mul(ct, _polygamma_slope(b, args[0], attrs))],
-        doc="Derivative number `order` (1, 2, …) of `digamma`.",
-    )
-)
 
 # ------------------------------------------------------------------ selection and conversion
 

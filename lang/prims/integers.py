@@ -1,4 +1,4 @@
-"""Reference meanings of integer arithmetic where NumPy's own operators raise, warn or leave the result to the machine."""
+"""Reference meanings of integer arithmetic where NumPy raises, warns or leaves the result to the machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .common import NUMPY_NAMES
 
 
 def power(x: Any, y: Any) -> Any:
-    """Floats: IEEE power. Integers: wraps around; a negative exponent gives 1 / x**-y rounded towards zero (0 for x = 0)."""
+    """Floats: IEEE power. Integers: wraps; a negative exponent gives 1 / x**-y rounded towards zero (0 for x = 0)."""
     import numpy as np
 
     x, y = np.broadcast_arrays(x, y)
@@ -75,7 +75,7 @@ def shift_right_zero(x: Any, y: Any) -> Any:
 
 
 def convert(x: Any, to: str) -> Any:
-    """Floats to integers: truncated, saturated at 64 bits, then wrapped to the width; nan and inf give 0. To bool: not zero."""
+    """Floats to integers: truncated, saturated at 64 bits, wrapped to the width; nan, inf give 0. To bool: x != 0."""
     import numpy as np
 
     x = np.asarray(x)

@@ -1,6 +1,7 @@
 """Folds and prefixes along one axis (attribute `axis`), with closed-form derivatives.
 
-Over nothing: sum 0, prod 1, maximum the lowest value, minimum the highest one, all true, any false, argmax and argmin 0.
+Over nothing: sum 0, prod 1, maximum the lowest value, minimum the highest one, all
+true, any false, argmax and argmin 0.
 """
 
 from __future__ import annotations
