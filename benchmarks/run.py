@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import dad
 import numpy as np
+
 import peers_autograd as peers
 from timing import Comparison, compare, duration, report, seconds, table
-
-import dad
 
 HERE = Path(__file__).resolve().parent
 TOLERANCE = 1e-10
@@ -32,7 +32,7 @@ TOLERANCE = 1e-10
 
 @dataclass(frozen=True)
 class Race:
-    """The same function twice: `plain` is its value the obvious way, the others return value and gradient, or gradient."""
+    """The same function twice; `plain` is its value the obvious way, pairs are values with gradients."""
 
     name: str
     plain: Callable[[], float]
@@ -77,7 +77,7 @@ def kmeans(name: str, clusters: peers.KmeansInput, cost: Callable[[Any], Any], p
 
 
 def parts(gradient: Any) -> list[tuple[str, peers.Array]]:
-    """A gradient by name: fields of a named tuple, or the one array. autograd returns plain tuples in our field order."""
+    """A gradient by name: fields of a named tuple, or the one array. autograd returns plain tuples in our order."""
     if hasattr(gradient, "_fields"):
         return sorted((field, np.asarray(getattr(gradient, field))) for field in gradient._fields)
     if isinstance(gradient, tuple):
@@ -90,7 +90,8 @@ def disagreements(race: Race) -> list[str]:
     peer_value, peer_gradient = race.peer_pair()
     our_value, our_gradient = race.our_pair()
     plain = race.plain()
-    figures = [("autograd's value", peers.agreement(peer_value, plain)), ("our value", peers.agreement(our_value, plain))]
+    figures = [("autograd's value", peers.agreement(peer_value, plain)),
+               ("our value", peers.agreement(our_value, plain))]
     for (field, found), (_, expected) in zip(parts(our_gradient), parts(peer_gradient), strict=True):
         if found.shape != expected.shape:
             return [f"{race.name}: {field} has shape {found.shape}, autograd's has {expected.shape}"]

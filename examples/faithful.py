@@ -70,7 +70,8 @@ def draw(module: Any, mixture: dict[str, Any], durations: Array, waitings: Array
         middle, waiting = mixture["duration"][kind], mixture["waiting"][kind]
         axes.plot(middle + reach, waiting + mixture["slope"][kind] * reach, color="firebrick", linewidth=1.5)
         axes.plot(middle, waiting, "o", color="firebrick")
-        axes.annotate(f"{share:.0%}", (middle, waiting), xytext=(8, -14), textcoords="offset points", color="firebrick")
+        axes.annotate(f"{share:.0%}", (middle, waiting), xytext=(0, -62), textcoords="offset points", ha="center",
+                      color="firebrick", bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8})
     axes.set(xlabel="duration of the eruption (minutes)", ylabel="wait until the next (minutes)",
              title="Old Faithful, 272 eruptions, and a mixture of two Gaussians")
     picture(figure, "faithful")

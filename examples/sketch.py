@@ -119,12 +119,16 @@ def draw(drawn: Array, solved: Array) -> None:
         for side in range(len(points) // 2):
             ends = points[2 * side:2 * side + 2]
             axes.plot(ends[:, 0], ends[:, 1], "o-", color=colour, label=label if side == 0 else None)
+    centre = solved.mean(axis=0)
     for side, length in LENGTHS.items():
         middle = solved[2 * side:2 * side + 2].mean(axis=0)
-        axes.annotate(f"{length:g}", middle, xytext=(4, 4), textcoords="offset points")
+        outward = (middle - centre) / np.linalg.norm(middle - centre)
+        x, y = middle + 4 * outward
+        axes.text(x, y, f"{length:g}", ha="center", va="center")
     for (side, _), turn in TURNS.items():
-        axes.annotate(f"{180 - turn:g}°", solved[2 * side + 1], xytext=(-30, -4), textcoords="offset points",
-                      color="tab:blue")
+        corner = solved[2 * side + 1]
+        x, y = corner + 0.25 * (centre - corner)
+        axes.text(x, y, f"{180 - turn:g}°", ha="center", va="center", color="tab:blue")
     axes.set_aspect("equal")
     axes.set(xlabel="mm", ylabel="mm", title="A sketch and its constraints")
     axes.legend(frameon=False, loc="center")
