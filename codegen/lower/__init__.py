@@ -8,6 +8,6 @@
     builtins.py     combinators, array functions and differential operators, one rule to a name
     program.py      `lower`: the whole program
 """
-from .program import Lowered, Transform, lower
+from .program import Kind, Lowered, Transform, lower
 
-__all__ = ["Lowered", "Transform", "lower"]
+__all__ = ["Kind", "Lowered", "Transform", "lower"]

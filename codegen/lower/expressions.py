@@ -11,13 +11,14 @@ from ...lang import types as ty
 from ...lang.core import ir
 from ...lang.core.build import i64
 from ...lang.core.ir import Atom, Lambda
+from ...lang.sizes import Size, SizeVar
 from ...lang.source import Span
 from ...lang.surface import ast
 from . import access
 from .builtins import BINARY, arithmetic, builtin_value, loop_over, unary
 from .frame import Frame
 from .functions import apply, closure, definition_value, stuck
-from .patterns import as_i64, bind, bind_key, open_sizes
+from .patterns import as_i64, axes, bind, bind_key, open_sizes
 from .values import UNIT, FunV, RecV, TupV, Value, from_type, leaves, rebuild, the_atom
 
 
@@ -165,7 +166,7 @@ def array_literal(f: Frame, e: ast.ArrayLit, items: Sequence[ast.Exp]) -> Value:
     if not items:
         t = f.type_of(e)
 
-        def empty(t: ir.Type, sizes: tuple[ty.Size, ...]) -> Atom:
+        def empty(t: ir.Type, sizes: tuple[Size, ...]) -> Atom:
             return f.b.full(ir.Const(0.0 if t.is_float else t.dtype != "bool" and 0, t.dtype), f.shape(sizes))
 
         return from_type(t, empty)
@@ -179,10 +180,8 @@ def coerce(f: Frame, e: ast.Coerce, value: Value) -> Value:
     """`e :> t`: every axis whose size is known from `t` is compared; sizes that only `t` names are read off."""
     b = f.at(e.span)
     t = f.type_of(e)
-    unknown = {a for s in ty.sizes_of(t) for a in s.atoms() if isinstance(a, ty.SizeVar) and a not in f.sizes}
+    unknown = {a for s in ty.sizes_of(t) for a in s.atoms() if isinstance(a, SizeVar) and a not in f.sizes}
     open_sizes(f, [(t, value)], unknown)
-    from .patterns import axes
-
     for size, atom, axis in axes(t, value):
         if not isinstance(atom, ir.Const):
             b.prim("check_equal", b.dim(atom, axis), f.size(size), what=f"axis {axis} must have size {size}")

@@ -19,6 +19,9 @@ from .patterns import open_sizes
 from .values import FunV, TupV, Value, form, from_type, leaves
 
 
+Kind = Literal["value_and_grad", "jvp", "vjp", "vmap"]
+
+
 @dataclass(frozen=True, slots=True)
 class Transform:
     """A derived function that somebody wants of an entry.
@@ -30,7 +33,7 @@ class Transform:
     """
 
     entry: str
-    kind: Literal["value_and_grad", "jvp", "vjp", "vmap"]
+    kind: Kind
     wrt: tuple[str, ...]
 
     @property

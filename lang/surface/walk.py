@@ -1,12 +1,13 @@
 """Walks over syntax trees, without recursion."""
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
 from . import ast
 
-_FIELDS: dict[type, tuple[str, ...]] = {}
+_FIELDS: dict[type[ast.Node], tuple[str, ...]] = {}
 
 
 def children(node: ast.Node) -> Iterator[ast.Node]:
@@ -14,7 +15,8 @@ def children(node: ast.Node) -> Iterator[ast.Node]:
     kind = type(node)
     fields = _FIELDS.get(kind)
     if fields is None:
-        fields = _FIELDS[kind] = tuple(f for f in kind.__dataclass_fields__ if f not in ("span", "op_span", "name_span"))
+        fields = _FIELDS[kind] = tuple(
+            f.name for f in dataclasses.fields(kind) if f.name not in ("span", "op_span", "name_span"))
     for field in fields:
         yield from _nodes(getattr(node, field))
 

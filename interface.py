@@ -1,0 +1,81 @@
+"""From the checker's types to what a back end is told about entries (`codegen/backends/entry.py`)."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .checker.result import Checked, Definition
+from .codegen.backends.entry import (
+    ArrayOf,
+    ArraySpec,
+    DimSpec,
+    EntrySpec,
+    ParamSpec,
+    RecordSpec,
+    ScalarSpec,
+    TupleSpec,
+    ValueSpec,
+)
+from .codegen.lower import Kind, Lowered, Transform
+from .lang import types as ty
+from .lang.sizes import Size
+
+
+def entry_specs(checked: Checked, lowered: Lowered) -> tuple[EntrySpec, ...]:
+    """The entries of a program, with the derived functions that were lowered with it."""
+    specs = []
+    for definition in checked.entries:
+        derived: dict[str, str] = {t.kind: name for t, name in lowered.transforms.items() if t.entry == definition.name}
+        wrt = next((t.wrt for t in lowered.transforms if t.entry == definition.name and t.kind != "vmap"), None)
+        specs.append(entry_spec(definition, lowered.entries[definition.qualified], derived, wrt))
+    return tuple(specs)
+
+
+def entry_spec(definition: Definition, function: str, transforms: dict[str, str], active: tuple[str, ...] | None = None
+               ) -> EntrySpec:
+    params = tuple(ParamSpec(name, value_spec(t), activity) for name, t, activity in
+                   zip(definition.param_names, definition.param_types, definition.activities, strict=True))
+    return EntrySpec(definition.name, function, params, value_spec(definition.result_type), definition.node.doc or "",
+                     transforms, active)
+
+
+def usual_transforms(checked: Checked) -> Sequence[Transform]:
+    """What `dad build` derives: every transform that an entry's type allows, for the usual parameters."""
+    wanted: list[Transform] = []
+    for definition in checked.entries:
+        wanted.extend(Transform(definition.name, kind, wrt) for kind, wrt in possible(definition))
+    return wanted
+
+
+def possible(definition: Definition) -> list[tuple[Kind, tuple[str, ...]]]:
+    """Kinds of transforms that make sense for an entry, with the parameters they are taken over."""
+    spec = entry_spec(definition, "", {})
+    kinds: list[tuple[Kind, tuple[str, ...]]] = []
+    if spec.wrt:
+        if isinstance(spec.result, ScalarSpec) and spec.result.dtype in ty.FLOATS:
+            kinds.append(("value_and_grad", spec.wrt))
+        if ty.tangent(definition.result_type) != ty.UNIT:
+            kinds += [("jvp", spec.wrt), ("vjp", spec.wrt)]
+    if definition.param_names:
+        kinds.append(("vmap", definition.param_names))
+    return kinds
+
+
+def value_spec(t: ty.Type, dims: tuple[DimSpec, ...] = ()) -> ValueSpec:
+    match t:
+        case ty.Scalar(name):
+            return ArraySpec(name, dims) if dims else ScalarSpec(name)
+        case ty.Array(size, element):
+            return value_spec(element, (*dims, dim_spec(size)))
+        case ty.Tuple(items):
+            whole = TupleSpec(tuple(value_spec(i) for i in items))
+            return ArrayOf(dims, whole) if dims else whole
+        case ty.Record(fields, name):
+            record = RecordSpec(name, tuple((f, value_spec(i)) for f, i in fields))
+            return ArrayOf(dims, record) if dims else record
+        case _:
+            raise TypeError(f"no Python form for values of type {ty.show(t)}")
+
+
+def dim_spec(size: Size) -> DimSpec:
+    terms = tuple((c, tuple(str(Size.of(a)) for a in monomial)) for monomial, c in size.terms)
+    return DimSpec(str(size), terms)
