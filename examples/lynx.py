@@ -67,7 +67,7 @@ def draw(module: Any, model: dict[str, Any], years: Array, hares: Array, lynx: A
     axes.set(xlabel="year", ylabel="thousands of pelts",
              title="Furs of the Hudson's Bay Company and the Lotka–Volterra equations")
     axes.set_xticks(years[::4])
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 95)
     axes.legend(ncols=2, frameon=False)
     picture(figure, "lynx")
     pyplot.close(figure)

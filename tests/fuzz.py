@@ -30,7 +30,7 @@ from dad.lang.source import Source
 ROOT = Path(__file__).resolve().parent.parent
 TIME_LIMIT = 10.0
 TOKEN = re.compile(r"\w+|\s+|[^\w\s]+")
-ODDITIES = (
+ODDITIES: tuple[str, ...] = (
     *"\0\ufeff\r\t\u2028é𝛌\u202e'\"`[](){}_=:,;-!@", "#[", "???", "--", "-- ==", "-- |", "0x", "1e999", "9" * 400,
     "0.0.0", "1_000", "..", "...", "..<", ":>", "->", "**", "&&", "|>", "{>0}", "?[k].", "'a", "a" * 3000, "i64", "f64",
     "[n]", "[n+1]", "[0]", "\\x -> ", "let", "in", "loop", "for", "while", "do", "if", "then", "else", "match", "case",
