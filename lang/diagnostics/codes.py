@@ -126,6 +126,9 @@ code("E022", "ambiguous type parameter constraint",
 code("E023", "declaration expected",
      "A file is a sequence of declarations: `def`, `entry`, `type`, `import`, `open`, `local`, `module`.",
      "1 + 2", "begin with `def name = …`.")
+code("E024", "number out of range",
+     "The number is larger than the largest f64, about 1.8e308.",
+     "def big = 1e999", "write `f64.inf` for infinity.")
 
 # ---------------------------------------------------------------- E1xx: names, imports, modules
 

@@ -1,0 +1,148 @@
+"""The LALR machine: runs the shipped tables over tokens, without recursion.
+
+The tables come from `tables.json` (see `tables.py`); the machine knows nothing of the language. It keeps, beside the value
+of each symbol on its stack, where the symbol begins and ends and how deeply it is nested, so that actions can make spans
+and a limit on nesting needs no walk over the tree.
+"""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .lexer import Token
+
+MAX_DEPTH = 256
+
+Action = Callable[[list[Any], int, int], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """`actions[state][terminal]`: 2s shifts to s, 2r+1 reduces by r; `defaults[state]` reduces on anything else, or is -1."""
+
+    terminals: tuple[str, ...]
+    rules: tuple[tuple[str, int, int], ...]
+    depths: tuple[int, ...]
+    actions: tuple[dict[str, int], ...]
+    defaults: tuple[int, ...]
+    gotos: tuple[dict[int, int], ...]
+    starts: dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A token that fits nowhere, or (`deep`) a symbol nested too deeply. `stack` holds the machine's states then."""
+
+    token: Token
+    at: int
+    stack: tuple[int, ...]
+    deep: bool = False
+
+
+_loaded: Tables | None = None
+
+
+def load() -> Tables:
+    """The shipped tables, read once per process."""
+    global _loaded
+    if _loaded is None:
+        raw = json.loads((Path(__file__).parent / "tables.json").read_text("ascii"))
+        terminals = tuple(raw["terminals"])
+        _loaded = Tables(
+            terminals, tuple((action, length, symbol) for action, length, symbol in raw["rules"]), tuple(raw["depths"]),
+            tuple({terminals[row[i]]: row[i + 1] for i in range(0, len(row), 2)} for _, row in raw["states"]),
+            tuple(default for default, _ in raw["states"]),
+            tuple(dict(zip(row[::2], row[1::2], strict=True)) for row in raw["gotos"]),
+            {name: (first, last) for name, (first, last) in raw["starts"].items()})
+    return _loaded
+
+
+def run(tables: Tables, start: str, tokens: Sequence[Token], actions: Sequence[Action | None]) -> Any:
+    """The value of the tokens as a `start` symbol, or a `Failure` at the first token that does not fit.
+
+    `tokens` ends with a token of kind `$END`; `actions` has one entry per rule, None to pass a single value on.
+    """
+    rules, depths, rows, defaults, gotos = tables.rules, tables.depths, tables.actions, tables.defaults, tables.gotos
+    state, last = tables.starts[start]
+    states = [state]
+    values: list[Any] = []
+    begins: list[int] = []
+    ends: list[int] = []
+    levels: list[int] = []
+    for at, token in enumerate(tokens):
+        kind, _, begin, end = token
+        while True:
+            action = rows[state].get(kind, -1)
+            if action < 0:
+                default = defaults[state]
+                if default < 0:
+                    if kind == "$END" and state == last:
+                        return values[0]
+                    return Failure(token, at, tuple(states))
+                rule = default
+            elif action & 1:
+                rule = action >> 1
+            else:
+                state = action >> 1
+                states.append(state)
+                values.append(token)
+                begins.append(begin)
+                ends.append(end)
+                levels.append(0)
+                break
+            _, length, symbol = rules[rule]
+            make = actions[rule]
+            if length == 1:
+                if make is not None:
+                    values[-1] = make(values[-1:], begins[-1], ends[-1])
+                    level = levels[-1] = levels[-1] + depths[rule]
+                    if level > MAX_DEPTH:
+                        return Failure(Token("", "", begins[-1], ends[-1]), at, tuple(states), deep=True)
+                states.pop()
+                state = gotos[states[-1]][symbol]
+                states.append(state)
+                continue
+            assert make is not None
+            if length:
+                value = make(values[-length:], begins[-length], ends[-1])
+                level = max(levels[-length:]) + depths[rule]
+                first = begins[-length]
+                final = ends[-1]
+                del states[-length:], values[-length:], begins[-length:], ends[-length:], levels[-length:]
+                if level > MAX_DEPTH:
+                    return Failure(Token("", "", first, final), at, tuple(states), deep=True)
+            else:
+                first = final = ends[-1] if ends else begin
+                value = make([], first, final)
+                level = 0
+            state = gotos[states[-1]][symbol]
+            states.append(state)
+            values.append(value)
+            begins.append(first)
+            ends.append(final)
+            levels.append(level)
+    raise AssertionError("tokens must end with $END")
+
+
+def expected(tables: Tables, stack: Sequence[int], last: int) -> set[str]:
+    """The kinds of token that the machine could go on with, found by trying each on a copy of its states."""
+    return {kind for kind in tables.terminals if _accepts(tables, list(stack), kind, last)}
+
+
+def _accepts(tables: Tables, states: list[int], kind: str, last: int) -> bool:
+    while True:
+        state = states[-1]
+        action = tables.actions[state].get(kind, -1)
+        if action < 0:
+            action = 2 * tables.defaults[state] + 1
+            if action < 0:
+                return kind == "$END" and state == last
+        if not action & 1:
+            return True
+        _, length, symbol = tables.rules[action >> 1]
+        if length:
+            del states[-length:]
+        states.append(tables.gotos[states[-1]][symbol])

@@ -1,0 +1,230 @@
+"""Text to syntax tree: the public face of `lang/surface`.
+
+A file is cut into declarations before anything is parsed, and each is parsed on its own: a mistake in one is reported and
+the others are still read, so that one run shows the mistakes of the whole file. Nothing here raises on any text.
+
+    parse(source, report) -> Program            a file
+    parse_declaration(source, tokens, report)   one declaration, from its tokens
+    parse_expression, parse_type                a bare expression or type
+    parse_signature(text) -> Def                `name 'a [n] (x: [n]a) : a`, as in tables of intrinsics
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
+
+from ..diagnostics.report import Diagnostics, Reporter
+from ..source import Source, Span
+from . import ast
+from .build import Builder, TooDeep, actions
+from .lexer import DECLARATION_WORDS, MAX_REPORTS, Token, tokenize
+from .machine import Failure, load, run
+from .syntax_errors import report_failure, report_stray
+
+_OPENERS = frozenset({"LPAR", "LSQB", "LBRACE", "INDEX"})
+_CLOSERS = frozenset({"RPAR", "RSQB", "RBRACE"})
+_ENDS_EXPRESSION = frozenset({"NAME", "NAT", "INT", "FLOAT", "STRING", "CHAR", "TRUE", "FALSE", "HOLE", "CONSTR"}) | _CLOSERS
+_LEADING = frozenset({"DOC", "ATTR"})
+
+
+def parse(source: Source, report: Reporter) -> ast.Program:
+    """The declarations of a file that parse; what does not is reported. Never raises on any text.
+
+    >>> [d.name for d in parse(Source("x.dad", "def f (x: f64) = x + 1"), Reporter()).declarations]
+    ['f']
+    """
+    tokens = tokenize(source, report)
+    starts = _starts(source, tokens)
+    doc = _file_doc(source, tokens)
+    builder = Builder(source, report)
+    declarations: list[ast.Decl] = []
+    if starts[:1] != [0] and tokens:
+        report_stray(report, source, tokens[:starts[0] if starts else len(tokens)])
+    failed = 0
+    for start, end in zip(starts, [*starts[1:], len(tokens)], strict=True):
+        declaration = _declaration(builder, tokens[start:end], start == 0 and doc is not None)
+        if declaration is not None:
+            declarations.append(declaration)
+        else:
+            failed += 1
+            if failed >= MAX_REPORTS:
+                break
+    return ast.Program(Span(source, 0, len(source.text)), tuple(declarations), doc)
+
+
+def parse_declaration(source: Source, tokens: Sequence[Token], report: Reporter) -> ast.Decl | None:
+    """One declaration from its tokens, leading documentation and attributes included; None when it does not parse."""
+    return _declaration(Builder(source, report), list(tokens), False)
+
+
+def parse_expression(source: Source, report: Reporter) -> ast.Exp | None:
+    """The text as one expression, such as a line of a REPL; None (and diagnostics) when it is none."""
+    return cast("ast.Exp | None", _bare(source, "exp", report))
+
+
+def parse_type(source: Source, report: Reporter) -> ast.TypeExp | None:
+    """The text as one type; None (and diagnostics) when it is none."""
+    return cast("ast.TypeExp | None", _bare(source, "type", report))
+
+
+def parse_signature(text: str, name: str = "<signature>") -> ast.Def:
+    """A header without body, with or without its name, as a `Def` whose body is a hole; for the compiler's own tables.
+
+    Raises `Diagnostics` when the text is no header: the tables are ours, so this is an internal mistake.
+
+    >>> parse_signature("map 'a 'b [n] (f: a -> b) (xs: [n]a) : [n]b").name
+    'map'
+    """
+    source, report = Source(name, text), Reporter()
+    tokens = tokenize(source, report)
+    kinds = [token.kind for token in tokens[:3]]
+    named: Token | None = None
+    if kinds[:1] == ["NAME"]:
+        named, tokens = tokens[0], tokens[1:]
+    elif len(kinds) == 3 and kinds[0] == "LPAR" and kinds[2] == "RPAR" and tokens[1].text[0] in "+-*/%=!><|&^":
+        named, tokens = tokens[1], tokens[3:]
+    made = cast("ast.Def | None", _run(Builder(source, report), "signature", tokens))
+    if made is None or report.failed:
+        raise Diagnostics(report.diagnostics)
+    if named is None:
+        return made
+    return replace(made, name=named.text, name_span=Span(source, named.start, named.end))
+
+
+def _bare(source: Source, start: str, report: Reporter) -> object | None:
+    tokens = [token for token in tokenize(source, report) if token.kind != "DOC"]
+    return _run(Builder(source, report), start, tokens)
+
+
+def _run(builder: Builder, start: str, tokens: list[Token]) -> object | None:
+    """The machine over some tokens; its failures reported."""
+    tables = load()
+    source, report = builder.source, builder.report
+    end = tokens[-1].end if tokens else len(source.text)
+    ended = [*tokens, Token("$END", "", end, end)]
+    if not builder.actions:
+        builder.actions = actions(tables, builder)
+    try:
+        made = run(tables, start, ended, builder.actions)
+    except TooDeep as deep:
+        _too_deep(report, deep.span)
+        return None
+    if not isinstance(made, Failure):
+        return cast(object, made)
+    if made.deep:
+        _too_deep(report, Span(source, made.token.start, made.token.end))
+    elif made.token.kind != "BAD":
+        report_failure(report, source, tables, start, ended, made)
+    return None
+
+
+def _too_deep(report: Reporter, span: Span) -> None:
+    at = Span(span.source, span.start, min(span.end, span.start + 60))
+    report.error("E007", "this is nested more than 256 levels deep", at, "the part that is too deep begins here",
+                 help="name inner parts with `let`")
+
+
+# ---------------------------------------------------------------- cutting a file into declarations
+
+
+def _starts(source: Source, tokens: Sequence[Token]) -> list[int]:
+    """Where declarations begin, their documentation and attributes included.
+
+    Words that only begin declarations do so even inside brackets, so that a bracket left open harms one declaration only;
+    bodies of modules are the exception. An old-style `let` counts at the start of a line after a finished expression.
+    """
+    starts: list[int] = []
+    depth = lets = 0
+    module = for_in = False
+    previous = ""
+    text = source.text
+    for at, token in enumerate(tokens):
+        kind = token.kind
+        if kind in _OPENERS:
+            depth += 1
+        elif kind in _CLOSERS:
+            depth = max(0, depth - 1)
+        elif kind in DECLARATION_WORDS:
+            if not (module and depth) and not _continues(previous, kind):
+                starts.append(_leading(tokens, at))
+                word = tokens[at + 1].kind if kind == "LOCAL" and at + 1 < len(tokens) else kind
+                module, depth, lets, for_in = word == "MODULE", 0, 0, False
+        elif kind == "LET":
+            at_line_start = token.start == 0 or text[token.start - 1] in "\n\ufeff"
+            if not depth and at_line_start and not lets and (previous in _ENDS_EXPRESSION or not starts):
+                starts.append(_leading(tokens, at))
+                module, for_in = False, False
+            elif not depth and previous not in _ENDS_EXPRESSION:
+                lets += previous != "LOCAL"
+        elif depth:
+            pass
+        elif kind == "FOR":
+            for_in = at + 2 < len(tokens) and tokens[at + 2].kind != "LESSTHAN"
+        elif kind == "IN":
+            if for_in:
+                for_in = False
+            elif lets:
+                lets -= 1
+        if kind not in _LEADING:
+            previous = kind
+    return starts
+
+
+def _continues(previous: str, kind: str) -> bool:
+    """`local def`, `open import`, `module type`, `module M = import`: the second word begins nothing of its own."""
+    return previous == "LOCAL" or (kind == "IMPORT" and previous in ("OPEN", "EQUAL")) or (
+        kind == "TYPE" and previous == "MODULE")
+
+
+def _leading(tokens: Sequence[Token], at: int) -> int:
+    while at > 0 and tokens[at - 1].kind in _LEADING:
+        at -= 1
+    return at
+
+
+def _file_doc(source: Source, tokens: Sequence[Token]) -> str | None:
+    """A first documentation comment is about the file when another follows, or an empty line."""
+    if not tokens or tokens[0].kind != "DOC":
+        return None
+    after = tokens[1] if len(tokens) > 1 else None
+    if after is None or after.kind == "DOC" or source.text[tokens[0].end:after.start].replace("\r", "").count("\n") > 1:
+        return _doc_text(tokens[0].text)
+    return None
+
+
+def _doc_text(text: str) -> str:
+    """`-- | first` and the `--` lines after it, without their dashes."""
+    lines = text.replace("\r", "").split("\n")
+    cleaned = [lines[0][4:], *(line.lstrip()[2:] for line in lines[1:])]
+    return "\n".join(line[1:] if line[:1] == " " else line for line in cleaned).rstrip()
+
+
+def _declaration(builder: Builder, tokens: list[Token], has_file_doc: bool) -> ast.Decl | None:
+    doc: str | None = None
+    attributes: list[ast.Attribute] = []
+    at = 0
+    while at < len(tokens) and tokens[at].kind in _LEADING:
+        if tokens[at].kind == "ATTR":
+            attributes.append(builder.attribute(tokens[at]))
+        elif not (has_file_doc and at == 0):
+            doc = _doc_text(tokens[at].text)
+        at += 1
+    rest = [token for token in tokens[at:] if token.kind != "DOC"]
+    if not rest:
+        return None
+    span = Span(builder.source, rest[0].start, rest[-1].end)
+    kinds = [token.kind for token in rest[:3]]
+    if kinds[0] == "LOCAL" and len(rest) > 1:
+        inner = _declaration(builder, [*(t for t in tokens[:at] if not has_file_doc or t is not tokens[0]), *rest[1:]], False)
+        return None if inner is None else ast.Local(span, inner)
+    if kinds[0] in ("MODULE", "VAL", "INCLUDE") or (kinds[:1] == ["OPEN"] and kinds[1:2] not in (["NAME"], ["IMPORT"], [])):
+        what = "module type" if kinds[:2] == ["MODULE", "TYPE"] else rest[0].text
+        name = next((token.text for token in rest[1:3] if token.kind == "NAME"), "")
+        return ast.Unsupported(span, what, name)
+    made = cast("ast.Decl | None", _run(builder, "declaration", rest))
+    if isinstance(made, ast.Def) and (doc is not None or attributes):
+        return replace(made, doc=doc, attributes=tuple(attributes))
+    if isinstance(made, ast.TypeDef) and doc is not None:
+        return replace(made, doc=doc)
+    return made
