@@ -10,10 +10,8 @@ from typing import Literal
 
 from ..source import Span
 
-_node = dataclass(frozen=True, eq=False, slots=True)
 
-
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Node:
     span: Span
 
@@ -21,7 +19,7 @@ class Node:
 # ---------------------------------------------------------------- expressions
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Lit(Node):
     """A number or boolean. `suffix` is the type written after it (`1i32`, `2.0f32`) or None."""
 
@@ -29,7 +27,7 @@ class Lit(Node):
     suffix: str | None
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Text(Node):
     """A string or character literal."""
 
@@ -37,7 +35,7 @@ class Text(Node):
     char: bool
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Name(Node):
     """`x`, or `M.x` with `qualifier = ("M",)`. Operators used as values are `OpSection`s."""
 
@@ -45,31 +43,31 @@ class Name(Node):
     qualifier: tuple[str, ...] = ()
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Hole(Node):
     """`???`"""
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class TupleExp(Node):
     """`()` has no items; `(a, b)` two. A parenthesised expression is that expression."""
 
     items: tuple[Exp, ...]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class RecordExp(Node):
     """`{x = e, y}`; the pun `y` stands for `y = y` and has a Name as its value."""
 
     fields: tuple[tuple[str, Exp], ...]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class ArrayLit(Node):
     items: tuple[Exp, ...]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class ForBelow(Node):
     """`for i < n`, in a comprehension or a loop."""
 
@@ -77,7 +75,7 @@ class ForBelow(Node):
     bound: Exp
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class ForIn(Node):
     """`for p in xs`, in a comprehension or a loop."""
 
@@ -85,12 +83,12 @@ class ForIn(Node):
     array: Exp
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class While(Node):
     condition: Exp
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Comprehension(Node):
     """`[body for i < n, j < m]`: the first clause is the outermost axis."""
 
@@ -98,7 +96,7 @@ class Comprehension(Node):
     clauses: tuple[ForBelow | ForIn, ...]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Apply(Node):
     """`f a b` is one node with two arguments."""
 
@@ -106,7 +104,7 @@ class Apply(Node):
     arguments: tuple[Exp, ...]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class BinOp(Node):
     """All infix operators, pipes and `&&` `||` included; backticked names have `op` = "`name`"."""
 
@@ -116,7 +114,7 @@ class BinOp(Node):
     right: Exp
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class UnOp(Node):
     """`-e` and `!e`."""
 
@@ -124,7 +122,7 @@ class UnOp(Node):
     operand: Exp
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class OpSection(Node):
     """`(+)`, `(1+)`, `(+1)`."""
 
@@ -133,28 +131,28 @@ class OpSection(Node):
     right: Exp | None
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class FieldSection(Node):
     """`(.a.b)`"""
 
     path: tuple[str, ...]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class IndexSection(Node):
     """`(.[i, j])`"""
 
     indices: tuple[IndexArg, ...]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Lambda(Node):
     params: tuple[Pattern, ...]
     result: TypeExp | None
     body: Exp
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class LetPat(Node):
     """`let p = value in body`; `sizes` are the size names that the pattern opens (`let [n] (xs: [n]f64) = …`)."""
 
@@ -164,7 +162,7 @@ class LetPat(Node):
     body: Exp
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class LetFun(Node):
     """`let f [n] 'a (x: [n]a) : t = value in body`"""
 
@@ -178,7 +176,7 @@ class LetFun(Node):
     body: Exp
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class LetUpdate(Node):
     """`let a[i] = v in body`: the same as `let a = a with [i] = v in body`."""
 
@@ -188,26 +186,26 @@ class LetUpdate(Node):
     body: Exp
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class If(Node):
     condition: Exp
     then: Exp
     orelse: Exp
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Case(Node):
     pattern: Pattern
     body: Exp
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Match(Node):
     scrutinee: Exp
     cases: tuple[Case, ...]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Loop(Node):
     """`loop pattern = init form do body`; without `= init` the pattern's names are read as the initial value."""
 
@@ -218,7 +216,7 @@ class Loop(Node):
     body: Exp
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Slice(Node):
     """`i:j:s` inside brackets; any part may be missing."""
 
@@ -227,20 +225,20 @@ class Slice(Node):
     step: Exp | None
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Index(Node):
     array: Exp
     indices: tuple[IndexArg, ...]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Field(Node):
     record: Exp
     name: str
     name_span: Span
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Update(Node):
     """`base with [i, j] = value`; slices may stand among the indices."""
 
@@ -249,7 +247,7 @@ class Update(Node):
     value: Exp
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class RecordUpdate(Node):
     """`base with f.g = value`"""
 
@@ -258,7 +256,7 @@ class RecordUpdate(Node):
     value: Exp
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Ascribe(Node):
     """`e : t`"""
 
@@ -266,7 +264,7 @@ class Ascribe(Node):
     type: TypeExp
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Coerce(Node):
     """`e :> t`: sizes checked at run time."""
 
@@ -274,7 +272,7 @@ class Coerce(Node):
     type: TypeExp
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class GradeAscribe(Node):
     """`(e) @ C1`"""
 
@@ -282,7 +280,7 @@ class GradeAscribe(Node):
     grades: tuple[Grade, ...]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Range(Node):
     """`a..b..<c`; `kind` is how the end is given: inclusive `...`, `..<` or `..>`."""
 
@@ -292,7 +290,7 @@ class Range(Node):
     kind: Literal["...", "..<", "..>"]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Constr(Node):
     """`#name a b`"""
 
@@ -300,13 +298,13 @@ class Constr(Node):
     arguments: tuple[Exp, ...]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Assert(Node):
     condition: Exp
     body: Exp
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Attributed(Node):
     """`#[attr] e`"""
 
@@ -322,40 +320,40 @@ IndexArg = Exp | Slice
 # ---------------------------------------------------------------- patterns
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class PName(Node):
     name: str
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class PWild(Node):
     pass
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class PTuple(Node):
     items: tuple[Pattern, ...]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class PRecord(Node):
     """`{x = p, y}`; the pun `y` has PName("y")."""
 
     fields: tuple[tuple[str, Pattern], ...]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class PLit(Node):
     value: Lit
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class PConstr(Node):
     name: str
     arguments: tuple[Pattern, ...]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class PAscribe(Node):
     """`p : t`; on parameters of definitions the type may be a `TQualified`."""
 
@@ -368,14 +366,14 @@ Pattern = PName | PWild | PTuple | PRecord | PLit | PConstr | PAscribe
 # ---------------------------------------------------------------- types
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class SizeBinder(Node):
     """`[n]` among the parameters."""
 
     name: str
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class TypeParam(Node):
     """`'a`, `'a: float`; `lifted` for `'^a` and `'~a`."""
 
@@ -385,7 +383,7 @@ class TypeParam(Node):
     lifted: str
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class TName(Node):
     """`f64`, `M.t`, or an abbreviation with arguments `mixture [k][d]`, `pair f64`."""
 
@@ -394,21 +392,21 @@ class TName(Node):
     arguments: tuple[TypeArg, ...]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class TSizeArg(Node):
     """`[e]` as an argument of a type; `[]` has no expression."""
 
     size: Exp | None
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class TVar(Node):
     """`'a` written with its quote in a type argument position; type variables in types are otherwise TNames."""
 
     name: str
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class TArray(Node):
     """`[n]t`; `[]t` has no size."""
 
@@ -416,17 +414,17 @@ class TArray(Node):
     element: TypeExp
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class TTuple(Node):
     items: tuple[TypeExp, ...]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class TRecord(Node):
     fields: tuple[tuple[str, TypeExp], ...]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class TFun(Node):
     """`(x: a) -> b`; `name` is None in `a -> b`."""
 
@@ -435,12 +433,12 @@ class TFun(Node):
     result: TypeExp
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class TSum(Node):
     constructors: tuple[tuple[str, tuple[TypeExp, ...]], ...]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class TExists(Node):
     """`?[k].t`"""
 
@@ -448,14 +446,14 @@ class TExists(Node):
     body: TypeExp
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class TUnique(Node):
     """`*t`, accepted and ignored."""
 
     type: TypeExp
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class TRefined(Node):
     """`f64{>0}`: `op` is `>`, `>=`, `<`, `<=` with one bound, or `..` with two."""
 
@@ -464,7 +462,7 @@ class TRefined(Node):
     bounds: tuple[Exp, ...]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class TQualified(Node):
     """`param t`, `data t`."""
 
@@ -478,14 +476,14 @@ TypeArg = TypeExp | TSizeArg
 # ---------------------------------------------------------------- declarations
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Attribute(Node):
     """`#[name(arg, …)]`, kept as its text."""
 
     text: str
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Grade(Node):
     """`C1(theta, sigma)`; no names means jointly in all float parameters."""
 
@@ -493,7 +491,7 @@ class Grade(Node):
     params: tuple[str, ...]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Def(Node):
     """`def` and `entry`."""
 
@@ -510,7 +508,7 @@ class Def(Node):
     attributes: tuple[Attribute, ...]
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class TypeDef(Node):
     name: str
     name_span: Span
@@ -521,27 +519,27 @@ class TypeDef(Node):
     doc: str | None
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Import(Node):
     path: str
     path_span: Span
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Open(Node):
     """`open M`"""
 
     module: Name
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Local(Node):
     """`local decl`: visible in this file, not exported."""
 
     declaration: Decl
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Unsupported(Node):
     """A declaration that parses and has no meaning yet (modules); the checker reports it with code and span."""
 
@@ -552,7 +550,7 @@ class Unsupported(Node):
 Decl = Def | TypeDef | Import | Open | Local | Unsupported
 
 
-@_node
+@dataclass(frozen=True, eq=False, slots=True)
 class Program(Node):
     """A whole file; `declarations` in source order."""
 
