@@ -33,7 +33,7 @@ $(STAMP): pyproject.toml
 	    echo "make install: $(VENV) with $$($$found --version), from $$found"; \
 	    $$found -m venv $(VENV); \
 	fi; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,demo,bench]'; \
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev,demo,bench]'; \
 	touch $@
 
 export PYTHON
