@@ -5,7 +5,8 @@
 2. `dad check` of a 100-line file beside a bare start of Python.
 3. Compile time, gradient included, of a loop: against its trip count and against the sizes of its arrays.
 
-`python benchmarks/run.py [--budget SECONDS] [--only gradients|check|compile]`; exit status 1 when sides disagree.
+`python benchmarks/run.py [--budget SECONDS] [--only agreement|gradients|check|compile]`; exit status 1 when sides
+disagree. `agreement` compares values and gradients and times nothing.
 """
 from __future__ import annotations
 
@@ -99,6 +100,16 @@ def disagreements(race: Race) -> list[str]:
     return [f"{race.name}: {what} is off by {off:.1e}" for what, off in figures if not off <= TOLERANCE]
 
 
+def agreement() -> list[str]:
+    """Compares without timing; prints one line to each race."""
+    wrong: list[str] = []
+    for race in races():
+        found = disagreements(race)
+        wrong += found
+        print(f"{race.name}: {'differs' if found else f'agrees to {TOLERANCE:g}'}")
+    return wrong
+
+
 def gradients(budget: float) -> list[str]:
     """Prints the race; returns the disagreements."""
     wrong: list[str] = []
@@ -177,17 +188,18 @@ def compile_times() -> list[str]:
 def main() -> int:
     arguments = argparse.ArgumentParser(description="Measure what Dad promises.")
     arguments.add_argument("--budget", type=float, default=4.0, help="seconds for each race (default 4)")
-    arguments.add_argument("--only", choices=("gradients", "check", "compile"), help="one part instead of all")
+    arguments.add_argument("--only", choices=("agreement", "gradients", "check", "compile"), help="one part instead of all")
     options = arguments.parse_args()
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}, {os.cpu_count()} CPUs\n")
     sections: list[tuple[str, str, Callable[[], list[str]]]] = [
+        ("agreement", "Values and gradients beside HIPS autograd's", agreement),
         ("gradients", "Gradients, NumPy back end beside HIPS autograd", lambda: gradients(options.budget)),
         ("check", "Checking a file from the command line", check),
         ("compile", "Compiling a loop and its gradient", compile_times),
     ]
     wrong: list[str] = []
     for key, title, section in sections:
-        if options.only in (None, key):
+        if options.only == key or (options.only is None and key != "agreement"):
             print(f"{title}\n")
             wrong += section()
             print()
