@@ -1,0 +1,201 @@
+"""Derivative functions of called functions: a function keeps its boundary, and its derivatives are functions beside it.
+
+In: a call, by function name and which arguments vary (for reverse mode also which results have a cotangent). Out: the names
+of `f_jvp`, or of `f_fwd` and `f_bwd`, made once for each such pattern. Between `f_fwd` and `f_bwd` the values pass that the
+reverse sweep reads. A recursive function has no `f_fwd`: its `f_bwd` runs the function again, since how much there is to
+remember is known only when it has run.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...lang.core.build import Builder, Fresh
+from ...lang.core.ir import Atom, Block, Function, Lambda, Stmt, Type, Var
+from ...lang.core.walk import callees, next_id
+from .activity import varying
+from .adjoint import Read, Scope, as_read, bound_in
+from .extents import Dim, Extents, Shape
+from .jvp import jvp_lambda
+from .prune import prune
+from .recompute import Reads, Rerun
+from .vjp import Returned, Reverse, Split, prepared
+
+Pattern = tuple[bool, ...]
+
+
+class Derived:
+    """`body_of` gives a function with no derivative left to take in it; `declare` receives each new function, callees first."""
+
+    def __init__(self, functions: dict[str, Function], body_of: Callable[[str], Function],
+                 declare: Callable[[Function], None]) -> None:
+        self.functions = functions
+        self.body_of = body_of
+        self.declare = declare
+        self.names = set(functions)
+        self.patterns: dict[tuple[str, Pattern], Pattern] = {}
+        self.pending: dict[tuple[str, Pattern], Pattern] = {}
+        self.visited: set[tuple[str, Pattern]] = set()
+        self.forwards: dict[tuple[str, Pattern], str] = {}
+        self.splits: dict[tuple[str, Pattern, Pattern, bool], Split] = {}
+        self.recursion: dict[str, bool] = {}
+
+    def new_name(self, name: str, suffix: str) -> str:
+        """A name that no function has: `f_jvp`, `f_jvp_2` …"""
+        found, count = f"{name}_{suffix}", 1
+        while found in self.names:
+            count += 1
+            found = f"{name}_{suffix}_{count}"
+        self.names.add(found)
+        return found
+
+    def recursive(self, name: str) -> bool:
+        """Whether a call of the function can lead back to it."""
+        if name not in self.recursion:
+            seen: set[str] = set()
+            pending = list(callees(self.body_of(name).body))
+            while pending:
+                here = pending.pop()
+                if here not in seen:
+                    seen.add(here)
+                    pending.extend(callees(self.body_of(here).body))
+            self.recursion[name] = name in seen
+        return self.recursion[name]
+
+    # ------------------------------------------------------------ activity
+
+    def varying_results(self, function: str, active: Pattern) -> Pattern:
+        """Which results vary when these arguments do: of recursive functions the least fixpoint."""
+        key = (function, active)
+        if key in self.patterns:
+            return self.patterns[key]
+        if self.pending:
+            return self._assume(key)
+        while True:
+            before = dict(self.pending)
+            self.visited.clear()
+            self._assume(key)
+            if self.pending == before:
+                break
+        # The last round confirmed everything that was assumed on the way.
+        self.patterns.update(self.pending)
+        self.pending.clear()
+        return self.patterns[key]
+
+    def _assume(self, key: tuple[str, Pattern]) -> Pattern:
+        """What is known in this round; each function is looked at once a round."""
+        if key not in self.visited:
+            self.visited.add(key)
+            f = self.body_of(key[0])
+            self.pending.setdefault(key, (False,) * len(f.body.results))
+            marked = varying(f.body, [p for p, a in zip(f.params, key[1], strict=True) if a], self)
+            self.pending[key] = tuple(isinstance(x, Var) and x in marked for x in f.body.results)
+        return self.pending[key]
+
+    # ------------------------------------------------------------ forward mode
+
+    def jvp_function(self, function: str, active: Pattern) -> str:
+        key = (function, active)
+        found = self.forwards.get(key)
+        if found is not None:
+            return found
+        f = self.body_of(function)
+        name = self.forwards[key] = self.new_name(function, "jvp")
+        inputs = [p for p, a in zip(f.params, active, strict=True) if a]
+        lam = jvp_lambda(Lambda(f.params, f.body), Fresh(next_id(f)), self, inputs, zeros=False)
+        dims = f.dims and f.dims + tuple(d for d, a in zip(f.dims, active, strict=True) if a)
+        self.declare(Function(name, lam.params, lam.body, f.source_name, dims))
+        return name
+
+    # ------------------------------------------------------------ reverse mode
+
+    def split(self, function: str, active: Pattern, wanted: Pattern, once: bool) -> Split:
+        recursive = self.recursive(function)
+        key = (function, active, wanted, once or recursive)
+        found = self.splits.get(key)
+        if found is None:
+            found = self._recursive_split(key) if recursive else self._split(key)
+            self.splits[key] = found
+        return found
+
+    def _swept(self, key: tuple[str, Pattern, Pattern, bool]) -> tuple[Function, Block, Scope, list[Stmt], list[Var], Fresh]:
+        """The function, its body after preparations, the scope of its reverse sweep, the forward statements, the seeds."""
+        function, active, wanted, dense = key
+        f = self.body_of(function)
+        supply = Fresh(next_id(f))
+        inputs = [p for p, a in zip(f.params, active, strict=True) if a]
+        body, varied = prepared(f.body, inputs, supply, self)
+        reverse = Reverse(supply, self, varied)
+        # Called in loops, the function must not make a whole array for every element that it reads: see `adjoint`.
+        local = f.params if dense else tuple(p for p in f.params if not p.type.rank)
+        scope = Scope("function", Builder(supply), [*local, *bound_in(body)])
+        seeds = reverse.seeds(scope, body.results, wanted)
+        return f, body, scope, reverse.sweep(scope, body.stmts), seeds, supply
+
+    def _split(self, key: tuple[str, Pattern, Pattern, bool]) -> Split:
+        f, body, scope, forward, seeds, supply = self._swept(key)
+        returned: list[Returned] = []
+        results: list[Atom] = []
+        for k, p in enumerate(f.params):
+            adjoint = scope.adjoints.get(p)
+            if adjoint is None:
+                continue
+            if p in scope.local:
+                scope.dense(p)
+            if adjoint.dense is not None:
+                returned.append(Returned(k))
+                results.append(adjoint.dense)
+            for part in adjoint.reads:
+                read: Read = as_read(scope.b, p, part)
+                returned.append(Returned(k, len(read.indices), read.holes))
+                results.extend((*read.indices, read.value))
+        tail = Builder(supply)
+        sizes = _Measured(tail, {*f.params, *(v for s in forward for v in s.vars)})
+        back = Rerun(supply, {}, sizes).block(prune(scope.b.block(results)))
+        read_back = Reads(None).block(back)
+        passed = [k for k, p in enumerate(f.params) if p in read_back]
+        saved = [v for v in read_back if v not in f.params and v not in seeds]
+        stmts = [*forward, *(s for s in tail.stmts if s.vars[0] in read_back)]
+        forward_name = f.name
+        if saved:
+            forward_name = self.new_name(f.name, "fwd")
+            more = Block(tuple(stmts), (*body.results, *saved))
+            self.declare(Function(forward_name, f.params, more, f.source_name, f.dims))
+        backward_name = self.new_name(f.name, "bwd")
+        params = (*(f.params[k] for k in passed), *saved, *seeds)
+        self.declare(Function(backward_name, params, back, f.source_name))
+        types = tuple(x.type for x in results)
+        return Split(forward_name, tuple(v.type for v in saved), backward_name, tuple(passed), tuple(returned), types)
+
+    def _recursive_split(self, key: tuple[str, Pattern, Pattern, bool]) -> Split:
+        # The signature does not depend on the body: all arguments, then cotangents, to all cotangents of active arguments.
+        function, active, _, _ = key
+        f = self.body_of(function)
+        chosen = [k for k, a in enumerate(active) if a]
+        types: tuple[Type, ...] = tuple(f.params[k].type for k in chosen)
+        name = self.new_name(function, "bwd")
+        split = Split(function, (), name, tuple(range(len(f.params))), tuple(Returned(k) for k in chosen), types)
+        self.splits[key] = split
+        f, _, scope, forward, seeds, supply = self._swept(key)
+        results = []
+        for k in chosen:
+            ct = scope.take(f.params[k])
+            results.append(scope.b.zeros_like(f.params[k]) if ct is None else ct)
+        block = prune(Block((*forward, *scope.b.stmts), tuple(results)))
+        again = Rerun(supply, {}).block(block)
+        self.declare(Function(name, (*f.params, *seeds), again, f.source_name))
+        return split
+
+
+class _Measured(Extents):
+    """Sizes of a function's own values, read off at the end of its forward run."""
+
+    def __init__(self, outer: Builder, measured: set[Var]) -> None:
+        super().__init__(outer)
+        self.measured = measured
+
+    def inside(self, atom: Atom) -> bool:
+        return isinstance(atom, Var) and atom in self.measured
+
+    def shape(self, x: Atom) -> Shape:
+        return tuple(Dim(x, axis) for axis in range(x.type.rank)) if isinstance(x, Var) else ()
+

@@ -1,0 +1,182 @@
+"""Forward mode: tangents carried along with values.
+
+In: a function body and the inputs that vary. Out: the same statements, each followed by those that give its tangent. `x_tan`
+is the tangent of `x`; where it is zero by construction there is none, and no code. Every structure stays: a map's tangent is
+in the map, an arm's in the arm, a loop carries tangents of the states that vary (`activity` found which), a fold's operator
+becomes the operator on dual numbers, which is associative when the operator is.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ...lang.core import ir
+from ...lang.core.build import Builder, Fresh
+from ...lang.core.ir import Atom, Block, Lambda, Op, Stmt, Var
+from ...lang.core.primitive import PRIMITIVES
+from .activity import Calls, varying
+
+
+class ForwardCalls(Calls, Protocol):
+    def jvp_function(self, function: str, varying: tuple[bool, ...]) -> str:
+        """The function from arguments, and tangents of the varying ones, to results, and tangents of the varying ones."""
+
+
+def jvp_lambda(lam: Lambda, supply: Fresh, calls: ForwardCalls, inputs: Sequence[Var] | None = None,
+               zeros: bool = True) -> Lambda:
+    """The lambda of the parameters and a tangent to each of `inputs`, to the results and a tangent to each float result.
+
+    `inputs` are float parameters, all by default. With `zeros` False only results that vary have a tangent.
+    """
+    chosen = [p for p in lam.params if p.type.is_float] if inputs is None else list(inputs)
+    forward = Forward(supply, calls, varying(lam.body, chosen, calls))
+    seeds = forward.params(chosen)
+    b = Builder(supply)
+    forward.statements(b, lam.body.stmts)
+    results = [x for x in lam.body.results if x.type.is_float and (zeros or forward.varies(x))]
+    tangents = tuple(forward.tangent(b, x) for x in results)
+    return Lambda((*lam.params, *seeds), b.block((*lam.body.results, *tangents)))
+
+
+class Forward:
+    def __init__(self, supply: Fresh, calls: ForwardCalls, varied: set[Var]) -> None:
+        self.supply = supply
+        self.calls = calls
+        self.varied = varied
+        self.tangents: dict[Var, Atom] = {}
+
+    # ------------------------------------------------------------ tangents
+
+    def varies(self, x: Atom) -> bool:
+        return isinstance(x, Var) and x in self.varied
+
+    def known(self, x: Atom) -> Atom | None:
+        return self.tangents.get(x) if isinstance(x, Var) else None
+
+    def tangent(self, b: Builder, x: Atom) -> Atom:
+        """The tangent of `x`, zeros if there is none."""
+        found = self.known(x)
+        return b.zeros_like(x) if found is None else found
+
+    def params(self, params: Sequence[Var]) -> list[Var]:
+        """Tangent parameters to those parameters that vary."""
+        seeds = []
+        for p in params:
+            if p in self.varied:
+                seed = self.supply.var(p.name + "_tan", p.type)
+                self.tangents[p] = seed
+                seeds.append(seed)
+        return seeds
+
+    # ------------------------------------------------------------ statements
+
+    def statements(self, b: Builder, stmts: Sequence[Stmt]) -> None:
+        for stmt in stmts:
+            b.span = stmt.span
+            if any(v in self.varied for v in stmt.vars):
+                self.statement(b, stmt)
+            else:
+                b.stmts.append(stmt)
+
+    def statement(self, b: Builder, stmt: Stmt) -> None:
+        match stmt.op:
+            case ir.Prim() as op:
+                self.primitive(b, stmt, op)
+            case ir.Call(function, args, types):
+                pattern = tuple(map(self.varies, args))
+                name = self.calls.jvp_function(function, pattern)
+                results = self.calls.varying_results(function, pattern)
+                tangents = tuple(self.tangent(b, x) for x in args if self.varies(x))
+                dual = tuple(t for t, active in zip(types, results, strict=True) if active)
+                call = ir.Call(name, args + tangents, types + dual)
+                self.bind(b, stmt, call, [v for v, active in zip(stmt.vars, results, strict=True) if active])
+            case ir.If(cond, then, orelse):
+                live = [k for k, v in enumerate(stmt.vars) if v in self.varied]
+                arms = [self.block(b, arm, arm.results, [arm.results[k] for k in live]) for arm in (then, orelse)]
+                self.bind(b, stmt, ir.If(cond, *arms), [stmt.vars[k] for k in live])
+            case ir.Map(arrays, lam, shapes):
+                live = [k for k, v in enumerate(stmt.vars) if v in self.varied]
+                seeds = self.params(lam.params)
+                tangents = tuple(self.tangent(b, x) for p, x in zip(lam.params, arrays, strict=True) if p in self.varied)
+                body = self.block(b, lam.body, lam.body.results, [lam.body.results[k] for k in live])
+                dual_lam = Lambda((*lam.params, *seeds), body)
+                dual_shapes = shapes + tuple(shapes[k] for k in live)
+                self.bind(b, stmt, ir.Map(arrays + tangents, dual_lam, dual_shapes), [stmt.vars[k] for k in live])
+            case ir.Reduce() | ir.Scan():
+                self.fold(b, stmt, stmt.op)
+            case ir.Loop():
+                self.loop(b, stmt, stmt.op)
+            case ir.Diff():
+                raise AssertionError("derivatives inside are taken before those outside")
+
+    def bind(self, b: Builder, stmt: Stmt, op: Op, dual: Sequence[Var]) -> None:
+        """Write the operation whose results are those of `stmt`, then the tangents of `dual`."""
+        seeds = [self.supply.var(v.name + "_tan", v.type) for v in dual]
+        b.stmts.append(Stmt((*stmt.vars, *seeds), op, stmt.span))
+        self.tangents.update(zip(dual, seeds, strict=True))
+
+    def block(self, b: Builder, block: Block, results: Sequence[Atom], dual: Sequence[Atom]) -> Block:
+        inner = b.nested()
+        self.statements(inner, block.stmts)
+        return inner.block((*results, *(self.tangent(inner, x) for x in dual)))
+
+    def primitive(self, b: Builder, stmt: Stmt, op: ir.Prim) -> None:
+        # dy = sum over arguments of (d y / d x) dx
+        record = PRIMITIVES[op.name]
+        y = stmt.vars[0]
+        b.stmts.append(stmt)
+        tangents = [self.known(x) if self.varies(x) else None for x in op.args]
+        total: Atom | None = None
+        if record.partials is not None:
+            partials = record.partials(b, op.args, y, [t is not None for t in tangents])
+            for partial, t in zip(partials, tangents, strict=True):
+                if partial is not None and t is not None:
+                    term = b.mul(t, partial)
+                    total = term if total is None else b.add(total, term)
+        elif record.jvp is not None:
+            total = record.jvp(b, op.args, y, tangents, dict(op.attrs))
+        if total is not None:
+            self.tangents[y] = full_rank(b, total, y)
+
+    def fold(self, b: Builder, stmt: Stmt, op: ir.Reduce | ir.Scan) -> None:
+        count = len(op.neutral)
+        accumulators, elements = op.body.params[:count], op.body.params[count:]
+        live = [k for k, p in enumerate(accumulators) if p in self.varied]
+        neutral = tuple(self.tangent(b, op.neutral[k]) for k in live)
+        arrays = tuple(self.tangent(b, op.arrays[k]) for k in live)
+        params = (*accumulators, *self.params(accumulators), *elements, *self.params(elements))
+        results = op.body.body.results
+        lam = Lambda(params, self.block(b, op.body.body, results, [results[k] for k in live]))
+        make = ir.Reduce if isinstance(op, ir.Reduce) else ir.Scan
+        self.bind(b, stmt, make(op.arrays + arrays, op.neutral + neutral, lam), [stmt.vars[k] for k in live])
+
+    def loop(self, b: Builder, stmt: Stmt, op: ir.Loop) -> None:
+        # Results: states, their tangents, stacks, their tangents, and of a `while` the number of iterations.
+        states = len(op.params)
+        live = [k for k, p in enumerate(op.params) if p in self.varied]
+        results = op.body.results
+        rows = [k for k in range(states, len(results)) if self.varies(results[k])]
+        init = tuple(self.tangent(b, op.init[k]) for k in live)
+        cond = op.cond
+        if cond is not None:
+            unused = [self.supply.var(cond.params[k].name + "_tan", cond.params[k].type) for k in live]
+            cond = Lambda((*cond.params, *unused), cond.body)
+        seeds = self.params(op.params)
+        inner = b.nested()
+        self.statements(inner, op.body.stmts)
+        next_tangents = tuple(self.tangent(inner, results[k]) for k in live)
+        row_tangents = tuple(self.tangent(inner, results[k]) for k in rows)
+        body = inner.block((*results[:states], *next_tangents, *results[states:], *row_tangents))
+        shapes = op.collect_shapes + tuple(op.collect_shapes[k - states] for k in rows)
+        dual = [stmt.vars[k] for k in (*live, *rows)]
+        made = [self.supply.var(v.name + "_tan", v.type) for v in dual]
+        self.tangents.update(zip(dual, made, strict=True))
+        stacks = stmt.vars[states:len(results)]
+        vars = (*stmt.vars[:states], *made[:len(live)], *stacks, *made[len(live):], *stmt.vars[len(results):])
+        loop = ir.Loop(op.count, cond, op.index, (*op.params, *seeds), op.init + init, body, shapes)
+        b.stmts.append(Stmt(vars, loop, stmt.span))
+
+
+def full_rank(b: Builder, x: Atom, like: Atom) -> Atom:
+    """`x`, or the array of `like`'s shape with the scalar `x` everywhere."""
+    return x if x.type.rank == like.type.rank else b.full(x, b.shape(like))

@@ -1,0 +1,212 @@
+"""The reverse of loops.
+
+loop s = init for i < n: next(s, i), rows(s, i). The reverse loop goes from the last iteration to the first; its states are
+the cotangents of the states that matter, and the cotangents so far of the variables from outside (threaded), to which every
+iteration adds. Cotangents of collected rows enter at their row. A `while` is the same, once it has counted its iterations.
+
+What an iteration needs of the forward values is saved by the forward loop, which collects it row by row, or computed again
+from what is (`recompute`).
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...lang.core import ir
+from ...lang.core.build import Builder, i64
+from ...lang.core.ir import Atom, Block, Const, Stmt, Var
+from ...lang.core.walk import free_in_op
+from .adjoint import Irregular, Read, Scope, accumulate, as_read, bound_in
+from .extents import Extents
+from .prune import prune
+from .recompute import Reads, Rerun, mark_fragile, plan
+
+if TYPE_CHECKING:
+    from .vjp import Reverse
+
+
+def reverse_loop(rev: Reverse, scope: Scope, stmt: Stmt, op: ir.Loop, cts: Sequence[Atom | None]) -> list[Stmt]:
+    return _ReverseLoop(rev, scope, stmt, op, cts).forward()
+
+
+class _ReverseLoop:
+    def __init__(self, rev: Reverse, scope: Scope, stmt: Stmt, op: ir.Loop, cts: Sequence[Atom | None]) -> None:
+        self.rev, self.scope, self.stmt, self.op = rev, scope, stmt, op
+        self.trips = stmt.vars[-1] if op.count is None else op.count
+        mark_fragile(op, rev.roots)
+        self.inner = Scope("loop", scope.b.nested(), [op.index, *op.params, *bound_in(op.body)], scope)
+        self.states: list[tuple[Var, Atom, Atom]] = []
+        """Of the reverse loop: parameter, first value, next value."""
+        self.rows: list[tuple[Atom, tuple[Atom, ...]]] = []
+        """Collected by the reverse loop: value, and its shape outside."""
+        self.seed(cts)
+        self.statements = rev.sweep(self.inner, op.body.stmts)
+
+    # ------------------------------------------------------------ what enters
+
+    def seed(self, cts: Sequence[Atom | None]) -> None:
+        op, inner, count = self.op, self.inner, len(self.op.params)
+        wanted = {k for k, ct in enumerate(cts[:len(op.body.results)]) if ct is not None and self.rev.varies(op.body.results[k])}
+        wanted |= {k for k, ct in enumerate(cts[:count]) if ct is not None and self.rev.varies(op.params[k])}
+        self.carried = [k for k in useful_states(op, self.rev.varied, wanted) if k < count]
+        self.seeds: dict[int, tuple[Var, Atom]] = {}
+        for k in self.carried:
+            seed = self.rev.supply.var(op.params[k].name + "_adj", op.params[k].type)
+            ct = cts[k]
+            self.seeds[k] = (seed, self.scope.b.zeros_like(op.init[k]) if ct is None else ct)
+            if self.rev.varies(op.body.results[k]):
+                inner.add(op.body.results[k], seed)
+        for k in range(count, len(op.body.results)):
+            ct = cts[k]
+            if ct is not None and self.rev.varies(op.body.results[k]):
+                inner.add(op.body.results[k], inner.b.prim("index", ct, op.index))
+
+    # ------------------------------------------------------------ what leaves
+
+    def collect_results(self) -> list[tuple[Var, tuple[Atom, ...] | None, int, bool]]:
+        """Fill `states` and `rows` after the sweep; returns what to do with results beyond the carried and threaded ones.
+
+        That is, in order: variable; fixed indices of a read, summed up in a state; or the number of indices of a collected
+        read, 0 for a dense part.
+        """
+        op, inner, b = self.op, self.inner, self.inner.b
+        for k in self.carried:
+            p = op.params[k]
+            ct = inner.take(p)
+            self.states.append((*self.seeds[k], b.zeros_like(p) if ct is None else ct))
+        assert not any(p in inner.adjoints for p in op.params), "the cotangent of a state that was thought useless"
+        touched = list(inner.adjoints)
+        self.threaded = [x for x in touched if x.type.rank and inner.threads(x)]
+        for x in self.threaded:
+            start = inner.start(x)
+            assert isinstance(start, Var)
+            self.states.append((start, self.scope.dense(x), inner.dense(x)))
+        returned = [x for x in touched if x not in self.threaded]
+        reads = {x: [as_read(b, x, read) for read in inner.adjoints[x].reads] for x in returned}
+        self.define_sizes()
+        actions: list[tuple[Var, tuple[Atom, ...] | None, int, bool]] = []
+        late: list[tuple[Var, tuple[Atom, ...] | None, int, bool]] = []
+        for x in returned:
+            dense = inner.adjoints[x].dense
+            for read in reads[x]:
+                fixed = fixed_indices(self.extents, read)
+                if fixed is not None:
+                    row = [self.scope.b.dim(x, axis) for axis in range(len(fixed), x.type.rank)]
+                    self.sum_up(read.value, self.scope.b.full(Const(0.0, x.type.dtype), row))
+                    actions.append((x, fixed, 0, read.holes))
+                    continue
+                places = self.extents.dims(read.indices[0], read.rank) if read.rank else ()
+                if places is not None:
+                    row = [self.scope.b.dim(x, axis) for axis in range(len(read.indices), x.type.rank)]
+                    self.rows.extend((i, places) for i in read.indices)
+                    self.rows.append((read.value, (*places, *row)))
+                    late.append((x, None, len(read.indices), read.holes))
+                elif inner.crosses_map(x):
+                    raise Irregular
+                else:
+                    dense = accumulate(b, b.zeros_like(x) if dense is None else dense, read)
+            if dense is not None:
+                self.sum_up(dense, self.scope.b.zeros_like(x))
+                actions.append((x, None, 0, False))
+        return actions + late
+
+    def sum_up(self, value: Atom, first: Atom) -> None:
+        """A state that adds `value` up."""
+        total = self.rev.supply.var("adj", value.type)
+        self.states.append((total, first, self.inner.b.add(total, value)))
+
+    def define_sizes(self) -> None:
+        op = self.op
+        self.extents = Extents(self.scope.b)
+        self.extents.like(op.params, op.init)
+        self.extents.unknown(op.index)
+        self.extents.like([p for p, _, _ in self.states], [x for _, x, _ in self.states])
+        self.extents.define(self.statements)
+        self.extents.define(self.inner.b.stmts)
+
+    # ------------------------------------------------------------ both loops
+
+    def forward(self) -> list[Stmt]:
+        """Write the reverse loop; returns the forward one, with what it must save."""
+        op, rev, scope, stmt = self.op, self.rev, self.scope, self.stmt
+        actions = self.collect_results()
+        if not self.states and not self.rows:
+            return [stmt]
+        back = prune(self.inner.b.block([*(x for _, _, x in self.states), *(x for x, _ in self.rows)]))
+        outside = Builder(rev.supply, stmt.span)
+        sizes = Extents(outside)
+        sizes.like(op.params, op.init)
+        sizes.unknown(op.index)
+        sizes.define(self.statements)
+        own = frozenset(p for p in op.params if p.type.rank)
+        chosen = plan(self.statements, back, Reads(self.extents), rev.roots, own, sizes.knows)
+
+        # Rows that the program collects anyway serve as saved values.
+        count, results = len(op.params), op.body.results
+        stacks = {x: v for x, v in zip(results[count:], stmt.vars[count:], strict=False) if isinstance(x, Var)}
+        saved = [*(p for p in op.params if p in chosen.needed), *chosen.saved]
+        new = [v for v in saved if v not in stacks]
+        made = [rev.supply.var(v.name + "s", ir.Type(v.type.dtype, v.type.rank + 1)) for v in new]
+        stacks.update(zip(new, made, strict=True))
+        self.write(back, chosen.again, [(v, stacks[v]) for v in saved], op.index in chosen.needed, actions)
+        if not new:
+            return [stmt]
+        rows = tuple(sizes.dims(v) or () for v in new)
+        body = Block(tuple(self.statements), (*results, *new))
+        loop = ir.Loop(op.count, op.cond, op.index, op.params, op.init, body, op.collect_shapes + rows)
+        vars = (*stmt.vars[:len(results)], *made, *stmt.vars[len(results):])
+        return [*outside.stmts, Stmt(vars, loop, stmt.span)]
+
+    def write(self, back: Block, again: Sequence[Stmt], loads: Sequence[tuple[Var, Var]], indexed: bool,
+              actions: Sequence[tuple[Var, tuple[Atom, ...] | None, int, bool]]) -> None:
+        op, rev, scope = self.op, self.rev, self.scope
+        b = scope.b
+        k = rev.supply.var(op.index.name, ir.I64)
+        head: list[Stmt] = []
+        if indexed or loads:
+            last = b.sub(self.trips, i64(1))
+            head.append(Stmt((op.index,), ir.Prim("sub", (last, k)), self.stmt.span))
+            head.extend(Stmt((v,), ir.Prim("index", (stack, op.index)), self.stmt.span) for v, stack in loads)
+        rerun = Rerun(rev.supply, {}, self.extents)
+        params = tuple(rerun.binder(p) for p, _, _ in self.states)
+        body = rerun.block(Block((*head, *again, *back.stmts), back.results))
+        shapes = tuple(shape for _, shape in self.rows)
+        loop = ir.Loop(self.trips, None, k, params, tuple(x for _, x, _ in self.states), body, shapes)
+        values = iter(b.bind(loop, "adj"))
+        for position in self.carried:
+            ct = next(values)
+            if rev.varies(op.init[position]):
+                scope.add(op.init[position], ct)
+        for x in self.threaded:
+            scope.adjoint(x).dense = next(values)
+        for x, fixed, indices, holes in actions:
+            places = tuple(next(values) for _ in range(indices)) if fixed is None else fixed
+            value = next(values)
+            if places:
+                scope.add_read(x, Read(places, value, holes))
+            else:
+                scope.add(x, value)
+
+
+def fixed_indices(extents: Extents, read: Read) -> tuple[Atom, ...] | None:
+    """The indices, outside, if they are scalars and the same whenever the block runs."""
+    if read.rank:
+        return None
+    outside = [extents.value(i) for i in read.indices]
+    known = tuple(i for i in outside if i is not None)
+    return known if len(known) == len(outside) else None
+
+
+def useful_states(op: ir.Loop, varied: set[Var], wanted: set[int]) -> list[int]:
+    """The varying states that the wanted results of the body (states and rows, by position) depend on, those included."""
+    position = {p: k for k, p in enumerate(op.params) if p in varied}
+    useful = set(wanted)
+    while True:
+        needed = {x for k in useful for x in (op.body.results[k],) if isinstance(x, Var) and x in varied}
+        for stmt in reversed(op.body.stmts):
+            if any(v in needed for v in stmt.vars):
+                needed.update(v for v in free_in_op(stmt.op) if v in varied)
+        found = {position[v] for v in needed if v in position} - useful
+        if not found:
+            return sorted(k for k in useful if k >= len(op.params) or op.params[k] in varied)
+        useful |= found

@@ -1,0 +1,206 @@
+"""Reverse mode on structured IR.
+
+In: a function body and the inputs that vary. Out: the body, followed by its reverse sweep, which goes through the statements
+backwards and gives each variable its cotangent (`x_adj`) from the cotangents of what was made of it. Statements whose
+results have no cotangent are passed over, so what is zero by construction costs nothing.
+
+The structure stays: the reverse of a map is a map, of an `if` an `if` (a branch not taken contributes nothing), of a loop a
+loop backwards (`reverse_blocks`, `reverse_loop`). Their bodies run forward again in the reverse sweep, before going
+backwards, as in "AD for an array language with nested parallelism" (Schenck, Rønning, Henriksen, Oancea, SC 2022); what a
+loop has to remember for that is decided in `recompute`. Reverse sweeps are written as if they stood in the scope of the
+forward statements, and copied with fresh names into place once they are complete.
+
+The result is IR like any other and can be differentiated again.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ...lang.core import ir
+from ...lang.core.build import Builder, Fresh, is_const
+from ...lang.core.ir import Atom, Block, Lambda, Stmt, Type, Var
+from ...lang.core.primitive import PRIMITIVES
+from .activity import Calls, varying
+from .adjoint import Read, Scope, SliceRead, bound_in
+from .prune import prune
+from .recompute import Roots
+from .reverse_blocks import reverse_if, reverse_map
+from .reverse_loop import reverse_loop
+from .sequentialize import sequentialize
+
+
+@dataclass(frozen=True)
+class Returned:
+    """One cotangent that a backward function returns: of parameter `param`, all of it, or (`indices` > 0) at some places."""
+
+    param: int
+    indices: int = 0
+    holes: bool = False
+
+
+@dataclass(frozen=True)
+class Split:
+    """The derivative of a function, in two.
+
+    `forward` takes the arguments and returns the results and the values of types `saved`. `backward` takes the arguments at
+    `params`, the saved values, and the cotangents of the wanted results, and returns what `returned` says, of types `types`.
+    """
+
+    forward: str
+    saved: tuple[Type, ...]
+    backward: str
+    params: tuple[int, ...]
+    returned: tuple[Returned, ...]
+    types: tuple[Type, ...]
+
+
+class ReverseCalls(Calls, Protocol):
+    def split(self, function: str, varying: tuple[bool, ...], wanted: tuple[bool, ...], once: bool) -> Split:
+        """The two functions, for these varying arguments and results with a cotangent; `once`: called outside loops."""
+
+
+def vjp_lambda(lam: Lambda, supply: Fresh, calls: ReverseCalls) -> Lambda:
+    """The lambda from parameters, and cotangents of float results, to results, and cotangents of float parameters."""
+    inputs = [p for p in lam.params if p.type.is_float]
+    body, varied = prepared(lam.body, inputs, supply, calls)
+    reverse = Reverse(supply, calls, varied)
+    scope = Scope("whole", Builder(supply), [*lam.params, *bound_in(body)])
+    seeds = reverse.seeds(scope, body.results)
+    forward = reverse.sweep(scope, body.stmts)
+    cotangents = []
+    for p in inputs:
+        ct = scope.take(p)
+        cotangents.append(scope.b.zeros_like(p) if ct is None else ct)
+    back = prune(scope.b.block(cotangents))
+    return Lambda((*lam.params, *seeds), Block((*forward, *back.stmts), (*body.results, *back.results)))
+
+
+def prepared(body: Block, inputs: Sequence[Var], supply: Fresh, calls: Calls) -> tuple[Block, set[Var]]:
+    """The body with folds that vary written as loops, and what varies in it."""
+    varied = varying(body, inputs, calls)
+    loops = sequentialize(body, supply, lambda stmt: any(v in varied for v in stmt.vars))
+    return loops, varied if loops is body else varying(loops, inputs, calls)
+
+
+class Reverse:
+    def __init__(self, supply: Fresh, calls: ReverseCalls, varied: set[Var]) -> None:
+        self.supply = supply
+        self.calls = calls
+        self.varied = varied
+        self.roots: Roots = {}
+        self.sequential: dict[int, Lambda] = {}
+        """Bodies of maps, by identity, that are reversed as loops."""
+
+    def varies(self, x: Atom) -> bool:
+        return isinstance(x, Var) and x in self.varied
+
+    def seeds(self, scope: Scope, results: Sequence[Atom], wanted: Sequence[bool] | None = None) -> list[Var]:
+        """A cotangent parameter to each float result (that is wanted)."""
+        seeds = []
+        for k, x in enumerate(results):
+            if x.type.is_float and (wanted is None or wanted[k]):
+                seed = self.supply.var(f"{x.name}_adj" if isinstance(x, Var) else "adj", x.type)
+                seeds.append(seed)
+                if self.varies(x):
+                    scope.add(x, seed)
+        return seeds
+
+    def sweep(self, scope: Scope, stmts: Sequence[Stmt]) -> list[Stmt]:
+        """Write the reverse sweep; returns the forward statements, which may have more results now, for it to read."""
+        forward = [(stmt,) for stmt in stmts]
+        replaced: dict[int, list[Stmt]] = {}
+        adjoints = scope.adjoints
+        for k in range(len(stmts) - 1, -1, -1):
+            stmt = stmts[k]
+            if any(v in adjoints for v in stmt.vars):
+                scope.b.span = stmt.span
+                replaced[k] = self.statement(scope, stmt)
+        return [s for k, part in enumerate(forward) for s in replaced.get(k, part)]
+
+    def statement(self, scope: Scope, stmt: Stmt) -> list[Stmt]:
+        cts = [scope.take(v) for v in stmt.vars]
+        match stmt.op:
+            case ir.Prim() as op:
+                if cts[0] is not None:
+                    self.primitive(scope, stmt.vars[0], op, cts[0])
+                return [stmt]
+            case ir.If() as op:
+                return reverse_if(self, scope, stmt, op, cts)
+            case ir.Map() as op:
+                return reverse_map(self, scope, stmt, op, cts)
+            case ir.Loop() as op:
+                return reverse_loop(self, scope, stmt, op, cts)
+            case ir.Call() as op:
+                return self.call(scope, stmt, op, cts)
+            case ir.Reduce() | ir.Scan() | ir.Diff():
+                raise AssertionError(f"{type(stmt.op).__name__} is rewritten before reverse mode")
+
+    def primitive(self, scope: Scope, y: Var, op: ir.Prim, ct: Atom) -> None:
+        b, args = scope.b, op.args
+        active = [self.varies(x) for x in args]
+        if not any(active):
+            return
+        x = args[0]
+        match op.name:
+            case "index" | "gather":
+                # Of an index made by the compiler nothing says that it is not -1.
+                assert isinstance(x, Var)
+                scope.add_read(x, Read(args[1:], ct, holes=op.name == "gather"))
+                return
+            case "slice":
+                axis = op.attr("axis")
+                assert isinstance(x, Var)
+                assert isinstance(axis, int)
+                scope.add_read(x, SliceRead(args[1], args[2], args[3], axis, ct))
+                return
+        record = PRIMITIVES[op.name]
+        if record.partials is not None:
+            for x, partial in zip(args, record.partials(b, args, y, active), strict=True):
+                if partial is not None and self.varies(x):
+                    scope.add(x, pulled(b, ct, partial, x))
+        elif record.vjp is not None:
+            for x, part in zip(args, record.vjp(b, args, y, ct, dict(op.attrs)), strict=True):
+                if part is not None and self.varies(x):
+                    scope.add(x, part)
+
+    def call(self, scope: Scope, stmt: Stmt, op: ir.Call, cts: Sequence[Atom | None]) -> list[Stmt]:
+        # f_fwd gives the results and what f_bwd needs of the values inside.
+        wanted = tuple(ct is not None for ct in cts)
+        split = self.calls.split(op.function, tuple(map(self.varies, op.args)), wanted, not scope.repeats())
+        saved = tuple(self.supply.var("saved", type) for type in split.saved)
+        args = [*(op.args[k] for k in split.params), *saved, *(ct for ct in cts if ct is not None)]
+        parts = iter(scope.b.bind(ir.Call(split.backward, tuple(args), split.types)))
+        for part in split.returned:
+            x = op.args[part.param]
+            indices = tuple(next(parts) for _ in range(part.indices))
+            ct = next(parts)
+            assert isinstance(x, Var)
+            if indices:
+                scope.add_read(x, Read(indices, ct, part.holes))
+            else:
+                scope.add(x, ct)
+        if split.forward == op.function:
+            return [stmt]
+        return [Stmt((*stmt.vars, *saved), ir.Call(split.forward, op.args, op.types + split.saved), stmt.span)]
+
+
+def pulled(b: Builder, ct: Atom, partial: Atom, x: Atom) -> Atom:
+    """The cotangent times the partial derivative; summed up if `x` is a scalar that met an array."""
+    if ct.type.rank == x.type.rank:
+        return times(b, ct, partial)
+    if partial.type.rank == 0:
+        return times(b, total(b, ct), partial)
+    return total(b, times(b, ct, partial))
+
+
+def times(b: Builder, ct: Atom, partial: Atom) -> Atom:
+    return b.neg(ct) if is_const(partial, -1) else b.mul(ct, partial)
+
+
+def total(b: Builder, x: Atom) -> Atom:
+    """The sum over all axes."""
+    for _ in range(x.type.rank):
+        x = b.prim("sum", x, axis=0)
+    return x
