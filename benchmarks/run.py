@@ -188,7 +188,7 @@ def compile_times() -> list[str]:
 def main() -> int:
     arguments = argparse.ArgumentParser(description="Measure what Dad promises.")
     arguments.add_argument("--budget", type=float, default=4.0, help="seconds for each race (default 4)")
-    arguments.add_argument("--only", choices=("agreement", "gradients", "check", "compile"), help="one part instead of all")
+    arguments.add_argument("--only", choices=("agreement", "gradients", "check", "compile"), help="one part, not all")
     options = arguments.parse_args()
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}, {os.cpu_count()} CPUs\n")
     sections: list[tuple[str, str, Callable[[], list[str]]]] = [

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / ".tree"), "MPLBACKEND": "Agg"}
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / ".tree"), "PYTHONUTF8": "1"}
 
 
 def run(*arguments: str) -> str:
     """The output of a script of the project; fails with all it said if it fails."""
-    result = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True,
-                            check=False)
+    result = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=ENVIRONMENT, capture_output=True,
+                            encoding="utf-8", check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
