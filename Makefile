@@ -4,9 +4,10 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-# Seconds for `make fuzz`, extra arguments for `make test` (as in `make test ARGS="-k walls -x"`).
+# Seconds for `make fuzz`; for `make test`, extra arguments (ARGS="-k walls -x") and processes (JOBS=1: one after the other).
 SECONDS ?= 60
 ARGS ?=
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint types bench fuzz tables clean
@@ -42,7 +43,7 @@ demo: $(STAMP) ## fit Old Faithful, fit lynx and hare, solve a CAD sketch; pictu
 	@$(BIN)/python examples/demo.py
 
 test: $(STAMP) ## run all tests (ARGS="…" goes to pytest)
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(JOBS) $(ARGS)
 
 lint: $(STAMP) ## ruff
 	@$(BIN)/ruff check .
