@@ -1,0 +1,92 @@
+"""Which functions and operations can fail, and which surely end.
+
+In: a program. Out: the names of functions that may raise a run-time error, and of those that neither fail nor might run
+forever; both by propagation along calls. A statement that may fail is never dropped; one that may fail or run forever
+is never run earlier than the program says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ...lang.core import ir
+from ...lang.core.ir import Block, Op
+from ...lang.core.walk import callees, scopes
+from ...lang.prims import PRIMITIVES
+
+
+class Effects:
+    def __init__(self, program: ir.Program) -> None:
+        calls = {name: callees(f.body) for name, f in program.functions.items()}
+        self.failing: set[str] = set()
+        self.partial: set[str] = {name for name in calls if name in reachable(calls, calls[name])}
+        """Functions that may fail or run forever: recursion and `while` count as perhaps endless."""
+        for name, function in program.functions.items():
+            fails, endless = _direct(function.body)
+            missing = any(callee not in calls for callee in calls[name])
+            if fails or missing:
+                self.failing.add(name)
+            if fails or endless or missing:
+                self.partial.add(name)
+        callers: dict[str, list[str]] = {name: [] for name in calls}
+        for name, called in calls.items():
+            for callee in called:
+                if callee in callers:
+                    callers[callee].append(name)
+        for marked in (self.failing, self.partial):
+            pending = list(marked)
+            while pending:
+                for caller in callers[pending.pop()]:
+                    if caller not in marked:
+                        marked.add(caller)
+                        pending.append(caller)
+
+    def fails(self, op: Op) -> bool:
+        """Whether the operation itself, outside its blocks, may raise a run-time error."""
+        match op:
+            case ir.Prim(name=name):
+                return PRIMITIVES[name].fails
+            case ir.Call(function=function):
+                return function in self.failing
+            case _:
+                return False
+
+    def total(self, op: Op) -> bool:
+        """Whether the operation surely ends without an error."""
+        match op:
+            case ir.Prim(name=name):
+                return not PRIMITIVES[name].fails
+            case ir.Call(function=function):
+                return function not in self.partial
+            case ir.Loop(count=None) | ir.Diff():
+                return False
+            case _:
+                return all(self.total(stmt.op) for _, block in scopes(op) for stmt in block.stmts)
+
+    def harmless(self, op: Op) -> bool:
+        """Whether the operation surely raises no error, blocks included."""
+        return not self.fails(op) and all(self.harmless(stmt.op) for _, block in scopes(op) for stmt in block.stmts)
+
+
+def _direct(block: Block) -> tuple[bool, bool]:
+    """Whether a block holds a failing primitive, and whether it holds a `while`."""
+    fails = endless = False
+    pending = [block]
+    while pending:
+        for stmt in pending.pop().stmts:
+            fails |= isinstance(stmt.op, ir.Prim) and PRIMITIVES[stmt.op.name].fails
+            endless |= isinstance(stmt.op, ir.Loop) and stmt.op.count is None
+            pending.extend(inner for _, inner in scopes(stmt.op))
+    return fails, endless
+
+
+def reachable(calls: dict[str, dict[str, None]], start: Iterable[str]) -> dict[str, None]:
+    """Functions of the program that can be called from `start`, itself included."""
+    found: dict[str, None] = {}
+    pending = list(start)
+    while pending:
+        name = pending.pop()
+        if name not in found and name in calls:
+            found[name] = None
+            pending.extend(calls[name])
+    return found

@@ -1,0 +1,95 @@
+"""Keys of operations: equal for operations that compute the same thing, up to the names of what they bind inside.
+
+In: an operation. Out: a hashable key, and the variables of enclosing blocks that the operation reads. Operands of
+commutative primitives are put in order; checks of the same condition have one key, whatever they would say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from ...lang.core import ir
+from ...lang.core.ir import Atom, Block, Op, Var
+from ...lang.prims import PRIMITIVES
+from .facts import CHECKS
+
+Key = Hashable
+
+
+class _Namer:
+    """Numbers bound variables in the order in which they are bound."""
+
+    def __init__(self) -> None:
+        self.bound: dict[Var, int] = {}
+        self.free: dict[Var, None] = {}
+
+    def bind(self, vars: tuple[Var, ...]) -> Key:
+        for var in vars:
+            self.bound[var] = len(self.bound)
+        return tuple(var.type for var in vars)
+
+    def atom(self, atom: Atom) -> Key:
+        if isinstance(atom, Var):
+            number = self.bound.get(atom)
+            if number is not None:
+                return number
+            self.free[atom] = None
+        return atom
+
+    def atoms(self, atoms: tuple[Atom, ...]) -> tuple[Key, ...]:
+        return tuple([self.atom(a) for a in atoms])
+
+    def shapes(self, shapes: tuple[tuple[Atom, ...], ...]) -> Key:
+        return tuple([self.atoms(shape) for shape in shapes])
+
+    def block(self, block: Block) -> Key:
+        lines: list[Key] = []
+        for stmt in block.stmts:
+            lines.append(self.op(stmt.op))
+            lines.append(self.bind(stmt.vars))
+        return (tuple(lines), self.atoms(block.results))
+
+    def function(self, body: ir.Lambda) -> Key:
+        return (self.bind(body.params), self.block(body.body))
+
+    def op(self, op: Op) -> Key:
+        match op:
+            case ir.Prim(name, args, attrs):
+                keys = self.atoms(args)
+                if name in CHECKS:
+                    return (name, keys)
+                if len(keys) == 2 and PRIMITIVES[name].commutative:
+                    keys = tuple(sorted(keys, key=_order))
+                return (name, keys, attrs)
+            case ir.Call(function, args, _):
+                return ("call", function, self.atoms(args))
+            case ir.If(cond, then, orelse):
+                return ("if", self.atom(cond), self.block(then), self.block(orelse))
+            case ir.Map(arrays, body, shapes):
+                return ("map", self.atoms(arrays), self.shapes(shapes), self.function(body))
+            case ir.Reduce(arrays, neutral, body):
+                return ("reduce", self.atoms(arrays), self.atoms(neutral), self.function(body))
+            case ir.Scan(arrays, neutral, body):
+                return ("scan", self.atoms(arrays), self.atoms(neutral), self.function(body))
+            case ir.Loop(count, cond, index, params, init, body, shapes):
+                head = (None if count is None else self.atom(count), self.atoms(init), self.shapes(shapes))
+                test = None if cond is None else self.function(cond)
+                return ("loop", head, test, self.bind((index, *params)), self.block(body))
+            case ir.Diff(mode, body, args, seeds):
+                return ("diff", mode, self.atoms(args), self.atoms(seeds), self.function(body))
+
+
+def _order(key: Key) -> tuple[int, object]:
+    match key:
+        case int():
+            return (0, key)
+        case Var(id=number):
+            return (1, number)
+        case _:
+            return (2, repr(key))
+
+
+def key_of(op: Op) -> tuple[Key, dict[Var, None]]:
+    """The key of an operation and the variables it reads from outside."""
+    namer = _Namer()
+    return namer.op(op), namer.free

@@ -1,0 +1,361 @@
+"""Simplification: folding, copies, common subexpressions, algebra, invariant code motion, dead code.
+
+In: a program. Out: an equal one. Each function is swept forward and then rid of dead code (`dead`), until nothing
+changes. The forward sweep rewrites each statement by the rules of `algebra` and `arrays`, recognises folds (`folds`),
+replaces a statement that an enclosing or earlier one already computes (`keys`: whole maps, loops and branches too, so
+that what derivative code recomputes merges with the primal), and moves statements that cannot fail out of the bodies
+of maps and loops on whose variables they don't depend. It never moves code out of a branch, never drops or moves a
+check that could fail, and works through blocks statement by statement: cost grows with length, recursion only with
+nesting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ...lang.core import ir
+from ...lang.core.build import Fresh, result_types, zero
+from ...lang.core.ir import Atom, Block, Const, Lambda, Op, Prim, Stmt, Var
+from ...lang.core.walk import next_id
+from ...lang.source import Span
+from . import arrays as _arrays  # noqa: F401  (declares its rules)
+from .algebra import rewrite
+from .dead import remove_dead
+from .effects import Effects
+from .facts import Facts, Size
+from .folds import recognise
+from .keys import Key, key_of
+
+ROUNDS = 10
+REWRITES = 40  # of one statement
+
+
+def simplify(program: ir.Program, *, broadcasting: bool = False) -> ir.Program:
+    """The same program, simpler. `broadcasting`: it went through `vectorize`, so that elementwise operands of one
+    rank may have axes of size one, and rules that would take one operand's shape for the result's are left out."""
+    effects = Effects(program)
+    functions = {name: _function(f, effects, broadcasting) for name, f in program.functions.items()}
+    return ir.Program(functions)
+
+
+def _function(function: ir.Function, effects: Effects, broadcasting: bool) -> ir.Function:
+    function = remove_dead(function, effects)
+    for _ in range(ROUNDS):
+        sweep = Simplifier(function, effects, broadcasting)
+        swept = remove_dead(sweep.function(), effects)
+        if swept == function:
+            break
+        function = swept
+    return function
+
+
+@dataclass(slots=True)
+class Frame:
+    """A block being written."""
+
+    barrier: bool
+    """Statements may not move out of it: a function's body, an arm of a branch."""
+    stmts: list[Stmt] = field(default_factory=list)
+    keys: list[Key] = field(default_factory=list)
+
+
+class Simplifier(Facts):
+    """One forward sweep over a function; also what the rules ask and write with."""
+
+    def __init__(self, function: ir.Function, effects: Effects, broadcasting: bool) -> None:
+        super().__init__(function, broadcasting)
+        self.source = function
+        self.effects = effects
+        self.fresh = Fresh(next_id(function))
+        self.frames: list[Frame] = []
+        self.computed: dict[Key, tuple[Var, ...]] = {}
+        self.written: set[Var] = set(function.params)
+        self.span: Span | None = None
+        self._key: Key = None
+        self._free: dict[Var, None] = {}
+
+    def function(self) -> ir.Function:
+        body = self.block(self.source.body, barrier=True)
+        f = self.source
+        dims = tuple(tuple(None if a is None else self.resolve(a) for a in axes) for axes in f.dims)
+        return ir.Function(f.name, f.params, body, f.source_name, dims)
+
+    # ------------------------------------------------------------ what rules use
+
+    def emit(self, op: Prim, name: str = "t") -> Atom:
+        """Write a primitive of a rule's making; the atom that has its value."""
+        simple = self.reduce(op)
+        if not isinstance(simple, Prim):
+            return simple
+        known = self.known(simple)
+        if known is not None:
+            return known[0]
+        var = self.fresh.var(name, result_types(simple)[0])
+        self.write((var,), simple)
+        return var
+
+    def atom_of(self, size: Size) -> Atom:
+        return self.emit(Prim("dim", (size.var,), (("axis", size.axis),)), "n") if isinstance(size, tuple) else size
+
+    def in_scope(self, var: Var) -> bool:
+        return var in self.written and self.level[var] < len(self.frames)
+
+    # ------------------------------------------------------------ blocks
+
+    def block(self, block: Block, *, barrier: bool = False) -> Block:
+        frame = Frame(barrier)
+        self.frames.append(frame)
+        equal = self.equal
+        for stmt in block.stmts:
+            self.stmt(stmt)
+        results = self.resolved(block.results)
+        self.frames.pop()
+        for key in frame.keys:
+            del self.computed[key]
+        self.equal = equal
+        return Block(tuple(frame.stmts), results)
+
+    def resolved(self, many: tuple[Atom, ...]) -> tuple[Atom, ...]:
+        return tuple([self.resolve(a) for a in many])
+
+    def shapes(self, shapes: tuple[tuple[Atom, ...], ...]) -> tuple[tuple[Atom, ...], ...]:
+        return tuple([self.resolved(shape) for shape in shapes])
+
+    def replace(self, var: Var, atom: Atom) -> None:
+        self.env[var] = self.resolve(atom)
+
+    # ------------------------------------------------------------ statements
+
+    def stmt(self, stmt: Stmt) -> None:
+        self.span = stmt.span
+        vars = stmt.vars
+        match stmt.op:
+            case Prim(name, args, attrs):
+                self.prim_stmt(vars, Prim(name, self.resolved(args), attrs))
+            case ir.Call(function, args, types):
+                self.put(vars, ir.Call(function, self.resolved(args), types))
+            case ir.If() as op:
+                self.branch(vars, op)
+            case ir.Map() as op:
+                self.map(vars, op)
+            case ir.Reduce() | ir.Scan() as op:
+                self.fold(vars, op)
+            case ir.Loop() as op:
+                self.loop(vars, op)
+            case ir.Diff(mode, body, args, seeds) as op:
+                self.put(vars, ir.Diff(mode, self.lambda_(op, body), self.resolved(args), self.resolved(seeds)))
+
+    def prim_stmt(self, vars: tuple[Var, ...], op: Prim) -> None:
+        simple = self.reduce(op)
+        if isinstance(simple, Prim):
+            self.put(vars, simple)
+            if simple.name == "check_equal":
+                self.learn(simple)
+        else:
+            self.replace(vars[0], simple)
+
+    def reduce(self, op: Prim) -> Atom | Prim:
+        """Apply rules until none fits."""
+        for _ in range(REWRITES):
+            simpler = rewrite(self, op)
+            if simpler is None:
+                return op
+            if not isinstance(simpler, Prim):
+                return self.resolve(simpler)
+            op = Prim(simpler.name, self.resolved(simpler.args), simpler.attrs)
+        return op
+
+    def learn(self, op: Prim) -> None:
+        """After check_equal(a, b) the two are one size, until the end of the block."""
+        a, b = op.args
+        if a.type == b.type == ir.I64:
+            (x, p), (y, q) = self.affine(a), self.affine(b)
+            if x is None:
+                (x, p), (y, q) = (y, q), (x, p)
+            if x is not None and x != y:
+                self.equal = {**self.equal, x: (y, q - p)}
+
+    def put(self, vars: tuple[Var, ...], op: Op) -> None:
+        """Write a statement, unless what it computes is there already."""
+        known = self.known(op)
+        if known is None:
+            self.write(vars, op)
+            return
+        for var, same in zip(vars, known, strict=True):
+            self.replace(var, same)
+
+    def known(self, op: Op) -> tuple[Var, ...] | None:
+        self._key, self._free = key_of(op)
+        return self.computed.get(self._key)
+
+    def write(self, vars: tuple[Var, ...], op: Op) -> None:
+        """Append the statement just looked up to the outermost block where it can stand."""
+        here = level = len(self.frames) - 1
+        if not self.frames[level].barrier:
+            needed = max((self.level[v] for v in self._free), default=0)
+            while level > needed and not self.frames[level].barrier:
+                level -= 1
+            if level < here and not self.effects.total(op):
+                level = here
+        frame = self.frames[level]
+        frame.stmts.append(Stmt(vars, op, self.span))
+        frame.keys.append(self._key)
+        self.computed[self._key] = vars
+        self._bind(vars, op, level)
+        self.written.update(vars)
+
+    # ------------------------------------------------------------ branches
+
+    def branch(self, vars: tuple[Var, ...], op: ir.If) -> None:
+        cond = self.resolve(op.cond)
+        if isinstance(cond, Const):
+            self.splice(vars, op.then if cond.value else op.orelse)
+            return
+        assert isinstance(cond, Var)
+        arms = []
+        for arm, truth in ((op.then, True), (op.orelse, False)):
+            self.env[cond] = Const(truth, "bool")
+            try:
+                arms.append(self.block(arm, barrier=True))
+            finally:
+                del self.env[cond]
+        then, orelse = arms
+        seen: dict[tuple[Atom, Atom], Var] = {}
+        for var, yes, no in zip(vars, then.results, orelse.results, strict=True):
+            earlier = seen.setdefault((yes, no), var)
+            if yes == no and self._outside(yes):
+                self.replace(var, yes)
+            elif earlier is not var:
+                self.replace(var, earlier)
+            elif var.type.rank == 0 and self._outside(yes) and self._outside(no):
+                self.replace(var, self.emit(Prim("select", (cond, yes, no)), var.name))
+        self.put(vars, ir.If(cond, then, orelse))
+
+    def _outside(self, atom: Atom) -> bool:
+        return isinstance(atom, Const) or self.level[atom] < len(self.frames)
+
+    def splice(self, vars: tuple[Var, ...], block: Block) -> None:
+        """Run a nested block's statements here, where it surely runs once."""
+        for stmt in block.stmts:
+            self.stmt(stmt)
+        for var, result in zip(vars, block.results, strict=True):
+            self.replace(var, result)
+
+    # ------------------------------------------------------------ maps and folds
+
+    def lambda_(self, op: Op, body: Lambda) -> Lambda:
+        self.bind_params(op, len(self.frames))
+        self.written.update(body.params)
+        return Lambda(body.params, self.block(body.body))
+
+    def map(self, vars: tuple[Var, ...], op: ir.Map) -> None:
+        sources = self.resolved(op.arrays)
+        op = ir.Map(sources, op.body, self.shapes(op.shapes))
+        first: dict[Atom, Var] = {}
+        for param, array in zip(op.body.params, sources, strict=True):
+            earlier = first.setdefault(array, param)
+            made = self.prim(array)
+            if made is not None and made.name == "replicate":
+                self.env[param] = self.resolve(made.args[1])
+            elif made is not None and made.name == "zeros_like" and param.type.rank == 0:
+                self.env[param] = Const(zero(param.type.dtype), param.type.dtype)
+            elif earlier is not param:
+                self.env[param] = earlier
+        span = self.span
+        body = self.lambda_(op, op.body)
+        self.span = span
+        seen: dict[Atom, Var] = {}
+        for var, result in zip(vars, body.body.results, strict=True):
+            if isinstance(result, Var) and result in body.params:
+                self.replace(var, sources[body.params.index(result)])
+            elif self._outside(result):
+                length = self.atom_of(self._length(sources))
+                self.replace(var, self.emit(Prim("replicate", (length, result)), var.name))
+            else:
+                earlier_var = seen.setdefault(result, var)
+                if earlier_var is not var:
+                    self.replace(var, earlier_var)
+        self.put(vars, ir.Map(sources, body, op.shapes))
+
+    def fold(self, vars: tuple[Var, ...], op: ir.Reduce | ir.Scan) -> None:
+        op = type(op)(self.resolved(op.arrays), self.resolved(op.neutral), op.body)
+        span = self.span
+        op = type(op)(op.arrays, op.neutral, self.lambda_(op, op.body))
+        self.span = span
+        known = recognise(self, op)
+        if known is None:
+            self.put(vars, op)
+            return
+        for var, atom in zip(vars, known, strict=True):
+            self.replace(var, atom)
+
+    # ------------------------------------------------------------ loops
+
+    def loop(self, vars: tuple[Var, ...], op: ir.Loop) -> None:
+        count = None if op.count is None else self.resolve(op.count)
+        init = self.resolved(op.init)
+        stacked = self.shapes(op.collect_shapes)
+        if isinstance(count, Const) and count.value <= 1:
+            self.few(vars, op, init, stacked, int(count.value))
+            return
+        op = ir.Loop(count, op.cond, op.index, op.params, init, op.body, stacked)
+        self.bind_params(op, len(self.frames))
+        self.written.update((op.index, *op.params))
+        self.states(vars, op)
+        span = self.span
+        cond = op.cond
+        if cond is not None:
+            self.written.update(cond.params)
+            cond = Lambda(cond.params, self.block(cond.body))
+        if cond is not None and isinstance(cond.body.results[0], Const) and not cond.body.results[0].value:
+            self.span = span
+            self.few(vars, op, init, stacked, 0)
+            return
+        body = self.block(op.body)
+        self.span = span
+        self.put(vars, ir.Loop(count, cond, op.index, op.params, init, body, stacked))
+
+    def states(self, vars: tuple[Var, ...], op: ir.Loop) -> None:
+        """States that keep their first value, and states that always equal another one."""
+        seen: dict[tuple[Atom, Atom], int] = {}
+        for k, (param, first) in enumerate(zip(op.params, op.init, strict=True)):
+            following = self.resolve(op.body.results[k])
+            j = seen.setdefault((first, following), k)
+            if following in (param, first):
+                known, outside = -1, first
+            elif j != k:
+                known, outside = j, vars[j]
+            else:
+                continue
+            self.replace(vars[k], outside)
+            self.env[param] = first if known < 0 else self.resolve(op.params[known])
+            if op.cond is not None:
+                self.env[op.cond.params[k]] = first if known < 0 else self.resolve(op.cond.params[known])
+
+    def few(
+        self,
+        vars: tuple[Var, ...],
+        op: ir.Loop,
+        init: tuple[Atom, ...],
+        shapes: tuple[tuple[Atom, ...], ...],
+        count: int,
+    ) -> None:
+        """A loop that runs once, or not at all."""
+        states = len(op.params)
+        if count == 1:
+            for var, atom in zip((op.index, *op.params), (Const(0, "i64"), *init), strict=True):
+                self.env[var] = atom
+            for stmt in op.body.stmts:
+                self.stmt(stmt)
+            results = self.resolved(op.body.results)
+            rows = [self.emit(Prim("stack", (row,)), "row") for row in results[states:]]
+        else:
+            results, rows = init, []
+            for var, shape in zip(vars[states:], shapes, strict=False):
+                row: Atom = Const(zero(var.type.dtype), var.type.dtype)
+                for size in (*reversed(shape), Const(0, "i64")):
+                    row = self.emit(Prim("replicate", (size, row)), var.name)
+                rows.append(row)
+        ran = () if op.count is not None else (Const(0, "i64"),)
+        for var, atom in zip(vars, (*results[:states], *rows, *ran), strict=True):
+            self.replace(var, atom)

@@ -1,0 +1,27 @@
+"""Removes `stop_grad`, once there are no derivatives left to stop.
+
+In: a program without `Diff`. Out: the same program, each `stop_grad x` replaced by x.
+"""
+
+from __future__ import annotations
+
+from ...lang.core import ir
+from ...lang.core.ir import Prim, Stmt
+from .substitute import Substitution
+
+
+def drop_stops(program: ir.Program) -> ir.Program:
+    return ir.Program({name: _function(f) for name, f in program.functions.items()})
+
+
+def _function(f: ir.Function) -> ir.Function:
+    return ir.Function(f.name, f.params, _Stops().block(f.body), f.source_name, f.dims)
+
+
+class _Stops(Substitution):
+    def stmt(self, stmt: Stmt, out: list[Stmt]) -> None:
+        op = self.op(stmt.op)
+        if isinstance(op, Prim) and op.name == "stop_grad":
+            self.env[stmt.vars[0]] = op.args[0]
+        else:
+            out.append(Stmt(stmt.vars, op, stmt.span))
