@@ -176,3 +176,53 @@ code("U101", "file that cannot be read", "The file does not exist, is a folder, 
 code("U102", "file that is not text", "Dad programs are UTF-8 text.", "dad check model.zip", "save the file as UTF-8.")
 code("U103", "file too large", "A Dad file has at most 4 MB: a program is text for people, data belong into data files.",
      "dad check generated.dad", "split it into files that import each other; pass data as arguments.")
+code("U001", "command line that cannot be understood",
+     "The command, one of its options or its number of arguments is not one that Dad has. Nothing was done.",
+     "dad chek model.dad", "`dad help` lists the commands, `dad help COMMAND` the options of one.")
+code("U002", "not in this version of Dad",
+     "The command or target is part of the plan of the language and not of the version that is installed.",
+     "dad build model.dad -o out --target cuda", "the message lists what there is.")
+code("U003", "no such code", "`dad explain` is given a code of a message, as it stands in brackets: error[E301].",
+     "dad explain E999", "`dad explain` alone lists all codes.")
+code("U104", "output that cannot be written",
+     "`dad build` could not write its files: the folder does not exist and cannot be made, is a file, or may not be written.",
+     "dad build model.dad -o model.dad", "give a folder of yours, such as `-o build`.")
+code("U105", "file in the way that Dad has not written",
+     "`dad build` replaces files that begin with the line that it puts at the head of its own, and no others: a `model.py` of "
+     "yours beside `model.dad` is never lost.",
+     "dad build model.dad -o .", "build into another folder, or move the file away.")
+code("U106", "output behind a link",
+     "Where `dad build` would write there is a symbolic link. It is not followed: the file that it points to may be anything.",
+     "dad build model.dad -o out", "remove the link.")
+code("U107", "name that cannot be a module",
+     "`dad build` names the Python module after the file; the name must hold at least one letter or digit and must not be a "
+     "word of Python.",
+     "dad build class.dad -o out", "rename the file.")
+code("U301", "value that cannot be read",
+     "Values on the command line, in test blocks and in data files are written as in Futhark: `3`, `2.5f32`, `true`, `[1, 2]`, "
+     "`[[1.0], [2.0]]`, `empty([0][2]f64)`, and also `(1, 2.0)` and `{x = 1, y = 2.0}`.",
+     "dad run model.dad loss [1.0 2.0]", "put commas between elements, and quote the whole value in the shell.")
+code("U302", "value of another type than the entry takes",
+     "A value must have the rank and element type of the parameter. A number without a suffix takes the type that is wanted, "
+     "but a fraction is never an integer, and a number with a suffix must agree.",
+     "dad run model.dad count 2.5", "write the value in the parameter's type, which the message shows.")
+code("U303", "data file that cannot be read",
+     "`@file` is replaced by the values in the file, text in the notation of values, or one array in NumPy's .npy format.",
+     "dad run model.dad loss @data.csv", "save the array with numpy.save, or write the values as text.")
+code("U304", "wrong number of values", "An entry takes one value for each of its parameters.",
+     "dad run model.dad loss", "give the values in the order of the parameters, separated by blanks.")
+code("U305", "no such entry", "Only definitions that begin with `entry` can be run from outside.",
+     "dad run model.dad los 1.0", "choose one of the entries listed, or write `entry` in place of `def`.")
+code("U306", "no derivative with respect to these parameters",
+     "`--grad` needs an entry whose result is one float, with at least one float parameter that is not declared `data`.",
+     "dad run model.dad count 3 --grad", "make the entry's result a float, such as the sum of what it returns now.")
+code("U401", "test block that cannot be read",
+     "A test block is a comment at the beginning of lines: any words, a line with `-- ==`, then `-- entry: names` (`main` when "
+     "left out) and cases: `-- input { values } output { values }`; `@ file` may stand for the braces, `auto output` or "
+     "`error: regex` for the output.",
+     "-- ==\n-- input { 1 2 output { 3 }", "close every brace, and write `entry:` before the cases.")
+code("U402", "test that failed", "What an entry gave is not what its test block expects.",
+     "-- input { 1 } output { 2 }", "correct the program, or the expectation.")
+code("U900", "mistake in Dad itself",
+     "The compiler met a state that it should never be in. Whatever the program says, this is not your mistake.",
+     "", "please report it, with the program and the text that DAD_DEBUG=1 adds.")
