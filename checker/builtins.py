@@ -1,0 +1,86 @@
+"""What the built-in names mean: their signatures, parsed when first used, and which rule types an overloaded one.
+
+The signatures stand in `lang.intrinsics` and in the records of `lang.prims`. An elementwise primitive is overloaded: it takes
+a scalar or an array of any rank and has a result of the same shape.
+"""
+from __future__ import annotations
+
+from functools import lru_cache
+
+from ..lang.intrinsics import CONSTANTS, CONVERTIBLE, SIGNATURES
+from ..lang.types import FLOATS
+from .result import BuiltinRef
+from .scope import Builtin
+
+LIMITS: dict[str, tuple[int, int]] = {
+    **{f"i{bits}": (-(1 << bits - 1), (1 << bits - 1) - 1) for bits in (8, 16, 32, 64)},
+    **{f"u{bits}": (0, (1 << bits) - 1) for bits in (8, 16, 32, 64)},
+}
+
+PLANNED: dict[str, str] = {
+    "filter": "", "partition": "", "partition2": "", "hist": "", "reduce_by_index": "", "reduce_by_index_2d": "",
+    "jmp": "`vmap (jvp f x) seeds`", "mjp": "`vmap (vjp f x) seeds`", "jacobian": "`vmap` over `vjp` or `jvp` with unit seeds",
+    "jacfwd": "`vmap` over `jvp` with unit seeds", "jacrev": "`vmap` over `vjp` with unit seeds",
+    "hessian": "`jvp (grad f) x` for each direction", "hvp": "`jvp (grad f) x v`", "laplacian": "", "divergence": "",
+    "checkpoint": "the call without it: only memory differs", "with_vjp": "", "with_jvp": "",
+    "fixpoint": "`loop … while`", "solve": "", "lbfgs": "", "newton": "", "hmc": "", "zip4": "", "zip5": "", "unzip4": "",
+    "unzip5": "", "scan_exclusive": "", "sort": "", "argsort": "", "cholesky": "", "spread": "",
+}
+"""Names of the language that this version does not have, each with what to write meanwhile."""
+
+
+@lru_cache(maxsize=1)
+def primitives() -> dict[str, tuple[str, str, int]]:
+    """Elementwise primitives that programs may name: constraint, result (`a` or `bool`), number of arguments."""
+    import re
+
+    from ..lang.prims import PRIMITIVES
+
+    table: dict[str, tuple[str, str, int]] = {}
+    for name, record in PRIMITIVES.items():
+        if record.signature is None:
+            continue
+        shape = re.fullmatch(r"'a: (\w+)((?: \(\w+: a\))+) : (a|bool)", record.signature)
+        if shape is None or not record.elementwise:
+            raise AssertionError(f"primitive {name}: signature {record.signature!r} is not elementwise")
+        table[name] = (shape.group(1), shape.group(3), shape.group(2).count("("))
+    return table
+
+
+def find(name: str) -> Builtin | None:
+    """The built-in function of this name."""
+    if name in SIGNATURES:
+        return Builtin(BuiltinRef(name), None, "scheme")
+    if name in CONVERTIBLE:
+        return Builtin(BuiltinRef("cast", name), None, "cast", 1)
+    entry = primitives().get(name)
+    if entry is not None:
+        return Builtin(BuiltinRef(name), None, "elementwise", entry[2])
+    return None
+
+
+def member(module: str, name: str) -> Builtin | None:
+    """`f64.sin`, `f64.i32`, `i32.max`, `f64.pi`, `i64.highest`."""
+    if name in CONVERTIBLE:
+        return Builtin(BuiltinRef("cast", module), None, f"from {name}", 1)
+    if module in FLOATS and name in CONSTANTS:
+        return Builtin(BuiltinRef(name, module), None, "constant")
+    if name in ("highest", "lowest") and module in LIMITS:
+        return Builtin(BuiltinRef(name, module), None, "constant")
+    if name in ("highest", "lowest") and module in FLOATS:
+        return Builtin(BuiltinRef(name, module), None, "constant")
+    entry = primitives().get(name)
+    if entry is not None and (entry[0] != "float" or module in FLOATS):
+        return Builtin(BuiltinRef(name, module), None, "elementwise", entry[2])
+    if name in ("sum", "product", "maximum", "minimum") and name in SIGNATURES:
+        return Builtin(BuiltinRef(name, module), None, "scheme")
+    return None
+
+
+def member_names(module: str) -> list[str]:
+    names = [n for n, (cls, _, _) in primitives().items() if cls != "float" or module in FLOATS]
+    return [*names, *CONVERTIBLE, *(CONSTANTS if module in FLOATS else ()), "highest", "lowest"]
+
+
+def names() -> list[str]:
+    return [*SIGNATURES, *CONVERTIBLE, *primitives()]

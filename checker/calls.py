@@ -1,0 +1,350 @@
+"""Application and operators: arguments against parameters, sizes of results, what an argument's value is as a size."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..lang.sizes import Size
+from ..lang.source import Span
+from ..lang.surface import ast
+from ..lang.types import BOOL, I64, Array, Error, Fun, Meta, Scalar, Tangent, Tuple, Type, TypeVar
+from . import arrays, messages
+from .constraints import Arithmetic, Base
+from .context import Because, Checker, Context, name_of
+from .names import meaning_type
+from .scope import Local, SizeParam
+from .typexp import SIZE_OPERATORS, combine
+from .unify import Clash, Kind
+
+ARITHMETIC = {"+": "num", "-": "num", "*": "num", "/": "num", "%": "num", "**": "num", "//": "int", "%%": "int",
+              "&": "int", "|": "int", "^": "int", "<<": "int", ">>": "int", ">>>": "int"}
+COMPARISONS = frozenset({"<", "<=", ">", ">="})
+EQUALITY = frozenset({"==", "!="})
+LOGIC = frozenset({"&&", "||"})
+PIPES = frozenset({"|>", "<|", ">->", "<-<"})
+
+
+# ---------------------------------------------------------------- application
+
+
+def infer_apply(c: Checker, e: ast.Apply, want: Type | None = None) -> Type:
+    from .infer import infer
+
+    function = infer(c, e.function)
+    t = apply(c, e.function, function, e.arguments, e.span)
+    return c.open_inner(e, t, f"the size of what `{name_of(e.function.span.text)}` returns here")
+
+
+def apply(c: Checker, f: ast.Exp, function: Type, arguments: Sequence[ast.Exp], span: Span) -> Type:
+    """The type of `f` applied to the arguments; lambdas are looked at last, when the others have said what they take."""
+    from .infer import infer
+
+    result = function
+    late: list[tuple[int, ast.Exp, Type]] = []
+    given: list[tuple[ast.Exp, Type]] = []
+    facts = arrays.index_facts(c, f, arguments)
+    failed = False
+    for k, argument in enumerate(arguments):
+        result = c.solver.prune(result)
+        if isinstance(result, Meta):
+            fresh = Fun(c.solver.meta(), c.solver.meta())
+            if not c.unify(result, fresh, f.span, Because()):
+                result = Error()
+            else:
+                result = fresh
+        if not isinstance(result, Fun):
+            if not isinstance(result, Error):
+                messages.too_many_arguments(c, f, function, k, arguments, result)
+            for rest in arguments[k:]:
+                infer(c, rest)
+            return Error()
+        if isinstance(argument, (ast.Lambda, ast.OpSection)) or isinstance(argument, ast.Hole):
+            late.append((k, argument, result.param))
+        else:
+            t = infer(c, argument, result.param)
+            given.append((argument, t))
+            if not _argument(c, f, function, k, arguments, t, result.param, given):
+                for rest in [*(a for _, a, _ in late), *arguments[k + 1:]]:
+                    if rest not in c.types:
+                        infer(c, rest)
+                return Error()
+        if result.size_var is not None:
+            value = argument_size(c, argument)
+            result = Fun(result.param, c.solver.substitute(result.result, {result.size_var: value}))
+        result = result.result
+    for k, argument, param in late:
+        saved = c.facts
+        arrays.pending_index(c, facts, argument)
+        t = infer(c, argument, param)
+        c.facts = saved
+        if not _argument(c, f, function, k, arguments, t, param, given):
+            failed = True
+    return Error() if failed else result
+
+
+def _argument(c: Checker, f: ast.Exp, function: Type, k: int, arguments: Sequence[ast.Exp], found: Type, param: Type,
+              given: list[tuple[ast.Exp, Type]]) -> bool:
+    from .infer import blame
+
+    span = blame(arguments[k]).span
+    context = Context(span, Because(), found, param)
+    try:
+        c.solver.unify(found, param, context)
+    except Clash as clash:
+        messages.argument(c, clash, context, f, function, k, arguments, given)
+        return False
+    return True
+
+
+def argument_size(c: Checker, e: ast.Exp) -> Size:
+    """The value of an i64 argument as a size: a polynomial where it is one, otherwise a name for it."""
+    known = size_of(c, e)
+    if known is not None:
+        return known
+    var = c.solver.size_var(name_of(e.span.text), e.span, f"the value of `{' '.join(e.span.text.split())}`")
+    c.size_values[var] = e
+    c.values.add(var)
+    return Size.of(var)
+
+
+def size_of(c: Checker, e: ast.Exp) -> Size | None:
+    """The polynomial that an i64 expression is, or None."""
+    match e:
+        case ast.Lit(value=int(value), suffix=None | "i64") if not isinstance(value, bool):
+            return Size.constant(value)
+        case ast.Name(name=name, qualifier=()):
+            meaning = c.names.get(name)
+            if isinstance(meaning, SizeParam):
+                return meaning.size
+            if isinstance(meaning, Local):
+                if meaning.scheme is not None:
+                    return None
+                t = c.solver.prune(meaning.type)
+                if t == I64 or isinstance(t, Meta):
+                    return c.value_size(meaning)
+                return None
+            if meaning is None:
+                found = c.file.values.get(name)
+                return found.constant if found is not None else None
+            return None
+        case ast.UnOp(op="-", operand=operand):
+            inner = size_of(c, operand)
+            return None if inner is None else -inner
+        case ast.BinOp(op=op, left=left, right=right) if op in SIZE_OPERATORS and op not in c.file.values:
+            one = size_of(c, left)
+            other = size_of(c, right) if one is not None else None
+            return None if one is None or other is None else combine(op, one, other)
+        case ast.Ascribe(operand=operand):
+            return size_of(c, operand)
+        case ast.Apply(function=ast.Name(name="length", qualifier=()) as f, arguments=(array,)):
+            if "length" in c.names or "length" in c.file.values:
+                return None
+            del f
+            t = c.solver.prune(c.types.get(array, Error()))
+            if isinstance(t, Array):
+                size = c.solver.size(t.size)
+                return size
+            return None
+        case _:
+            return None
+
+
+# ---------------------------------------------------------------- operators
+
+
+def infer_binop(c: Checker, e: ast.BinOp, want: Type | None = None) -> Type:
+    """Chains such as `a + b + c + …` lean left; they are walked in a loop."""
+    from .infer import infer
+
+    spine = [e]
+    while isinstance(spine[-1].left, ast.BinOp):
+        spine.append(spine[-1].left)
+    left = infer(c, spine[-1].left)
+    for node in reversed(spine):
+        left = _binop(c, node, left)
+        c.types[node] = left
+    return left
+
+
+def _binop(c: Checker, e: ast.BinOp, left: Type) -> Type:
+    from .infer import check, infer
+
+    op = e.op.strip("`")
+    if op in c.names or op in c.file.values or e.op.startswith("`"):
+        function = meaning_type(c, e, op, e.op_span)
+        return _apply_operator(c, e, function, left)
+    if op in PIPES:
+        return _pipe(c, e, left)
+    if op in LOGIC:
+        because = Because("", None, title=f"`{op}` takes two bools", code="E202")
+        c.unify(left, BOOL, e.left.span, because)
+        check(c, e.right, BOOL, because)
+        return BOOL
+    right = infer(c, e.right)
+    if op in ARITHMETIC:
+        return arithmetic(c, op, left, right, e.op_span, e.left.span, e.right.span)
+    if op in COMPARISONS or op in EQUALITY:
+        compare(c, op, left, right, e.op_span, e.left.span, e.right.span)
+        return BOOL
+    function = meaning_type(c, e, op, e.op_span)
+    return _apply_operator(c, e, function, left)
+
+
+def _apply_operator(c: Checker, e: ast.BinOp, function: Type, left: Type) -> Type:
+    """A user's operator, or a function between backticks."""
+    from .infer import infer
+
+    right = c.types.get(e.right)
+    if right is None:
+        right = infer(c, e.right)
+    result: Type = c.solver.prune(function)
+    for k, (argument, t) in enumerate(((e.left, left), (e.right, right))):
+        result = c.solver.prune(result)
+        if isinstance(result, Meta):
+            fresh = Fun(c.solver.meta(), c.solver.meta())
+            c.unify(result, fresh, e.op_span, Because())
+            result = fresh
+        if not isinstance(result, Fun):
+            if not isinstance(result, Error):
+                c.error("E403", f"`{e.op}` is not a function of two arguments", e.op_span, f"this is {c.show(function)}")
+            return Error()
+        operands = (e.left, e.right)
+        context = Context(argument.span, Because(), t, result.param)
+        try:
+            c.solver.unify(t, result.param, context)
+        except Clash as clash:
+            messages.argument(c, clash, context, e, function, k, operands, [])
+            return Error()
+        if result.size_var is not None:
+            result = Fun(result.param, c.solver.substitute(result.result, {result.size_var: argument_size(c, argument)}))
+        result = result.result
+    return c.open_inner(e, result, f"the size of what `{e.op}` returns here")
+
+
+def arithmetic(c: Checker, op: str, left: Type, right: Type, span: Span, left_span: Span, right_span: Span) -> Type:
+    left, right = c.solver.prune(left), c.solver.prune(right)
+    cls = ARITHMETIC[op]
+    if isinstance(left, Scalar) and left == right and left.name != "bool" and cls == "num":
+        return left
+    result = c.solver.meta()
+    c.solver.add(Arithmetic(c, op, cls, left, right, result, span, left_span, right_span))
+    return c.solver.prune(result)
+
+
+def compare(c: Checker, op: str, left: Type, right: Type, span: Span, left_span: Span, right_span: Span) -> None:
+    left, right = c.solver.prune(left), c.solver.prune(right)
+    for t, other, place in ((left, right, left_span), (right, left, right_span)):
+        if isinstance(t, (Array, Tuple, Fun)) or not isinstance(t, (Scalar, TypeVar, Meta, Error, Tangent)):
+            messages.not_comparable(c, op, t, other, place, span)
+            return
+    if not messages.same_operands(c, op, left, right, span, left_span, right_span):
+        return
+    bad = c.solver.require(left, Kind("scalar" if op in EQUALITY else "num", because=span))
+    if bad is not None:
+        messages.not_comparable(c, op, bad, right, left_span, span)
+
+
+def _pipe(c: Checker, e: ast.BinOp, left: Type) -> Type:
+    """`x |> f` is `f x`, `f <| x` too; `f >-> g` applies f first, `g <-< f` the same."""
+    from .infer import infer
+
+    if e.op == "|>":
+        if isinstance(e.right, ast.Lambda):
+            function = infer(c, e.right, Fun(left, c.solver.meta()))
+        else:
+            function = infer(c, e.right)
+        return _apply_one(c, e, e.right, function, e.left, left)
+    if e.op == "<|":
+        function = c.solver.prune(left)
+        argument = infer(c, e.right, function.param if isinstance(function, Fun) else None)
+        return _apply_one(c, e, e.left, function, e.right, argument)
+    right = infer(c, e.right)
+    (first, first_exp), (second, second_exp) = (((left, e.left), (right, e.right)) if e.op == ">->"
+                                                else ((right, e.right), (left, e.left)))
+    source, middle, target = c.solver.meta(), c.solver.meta(), c.solver.meta()
+    if not c.unify(first, Fun(source, middle), first_exp.span, Because(title=f"`{e.op}` composes functions", code="E403")):
+        return Error()
+    because = Because(f"gives {c.show(middle)}", first_exp.span, title=f"the functions around `{e.op}` do not fit")
+    if not c.unify(second, Fun(middle, target), second_exp.span, because):
+        return Error()
+    return Fun(source, target)
+
+
+def _apply_one(c: Checker, e: ast.BinOp, f: ast.Exp, function: Type, argument: ast.Exp, t: Type) -> Type:
+    function = c.solver.prune(function)
+    if isinstance(function, Meta):
+        fresh = Fun(c.solver.meta(), c.solver.meta())
+        c.unify(function, fresh, f.span, Because())
+        function = fresh
+    if not isinstance(function, Fun):
+        if not isinstance(function, Error):
+            c.error("E403", f"`{e.op}` needs a function here, found {c.show(function)}", f.span, "not a function",
+                    others=[(argument.span, "the value that is passed on")])
+        return Error()
+    context = Context(argument.span, Because(), t, function.param)
+    try:
+        c.solver.unify(t, function.param, context)
+    except Clash as clash:
+        messages.argument(c, clash, context, f, function, 0, (argument,), [])
+        return Error()
+    result = function.result
+    if function.size_var is not None:
+        result = c.solver.substitute(result, {function.size_var: argument_size(c, argument)})
+    return c.open_inner(e, result, f"the size of what `{name_of(f.span.text)}` returns here")
+
+
+def infer_unop(c: Checker, e: ast.UnOp, want: Type | None = None) -> Type:
+    from .infer import check, infer
+
+    if e.op == "!":
+        check(c, e.operand, BOOL, Because("", None, title="`!` takes a bool", code="E202"))
+        return BOOL
+    t = infer(c, e.operand, want)
+    if isinstance(c.solver.prune(t), Error):
+        return Error()
+    c.solver.add(Base(c, t, "num", "-", e.operand.span))
+    return t
+
+
+def infer_op_section(c: Checker, e: ast.OpSection, want: Type | None = None) -> Type:
+    from .infer import infer
+
+    op = e.op.strip("`")
+    known = c.solver.prune(want) if want is not None else None
+    hint = known.param if isinstance(known, Fun) else None
+    left: Type = infer(c, e.left) if e.left is not None else c.solver.meta()
+    right: Type = infer(c, e.right) if e.right is not None else c.solver.meta()
+    left_span = e.left.span if e.left is not None else e.span
+    right_span = e.right.span if e.right is not None else e.span
+    if hint is not None:
+        missing = left if e.left is None else right if e.right is None else None
+        if missing is not None and c.solver.fits(missing, hint):
+            c.solver.unify(missing, hint)
+    result: Type
+    if op in c.names or op in c.file.values or e.op.startswith("`"):
+        result = c.solver.meta()
+        function = meaning_type(c, e, op, e.span)
+        if not c.unify(function, Fun(left, Fun(right, result)), e.span, Because()):
+            return Error()
+    elif op in ARITHMETIC:
+        result = arithmetic(c, op, left, right, e.span, left_span, right_span)
+    elif op in COMPARISONS or op in EQUALITY:
+        compare(c, op, left, right, e.span, left_span, right_span)
+        result = BOOL
+    elif op in LOGIC:
+        c.unify(left, BOOL, left_span, Because(title=f"`{op}` takes two bools", code="E202"))
+        c.unify(right, BOOL, right_span, Because(title=f"`{op}` takes two bools", code="E202"))
+        result = BOOL
+    elif op in PIPES:
+        return c.error("E605", f"sections of `{op}` are not supported yet", e.span, "an operator as a value",
+                       help="write a lambda")
+    else:
+        function = meaning_type(c, e, op, e.span)
+        result = c.solver.meta()
+        c.unify(function, Fun(left, Fun(right, result)), e.span, Because())
+    t = result
+    if e.right is None:
+        t = Fun(right, t)
+    if e.left is None:
+        t = Fun(left, t)
+    return t

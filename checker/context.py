@@ -1,0 +1,223 @@
+"""What the checking of one definition carries along: scopes, the solver, the tables it fills, and how to report.
+
+`Checker` is passed to the functions of `infer`, `calls`, `arrays` and `patterns`; it holds no rules of its own.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..lang.sizes import Opaque, Size, SizeAtom, SizeMeta, SizeVar
+from ..lang.source import Span
+from ..lang.surface import ast
+from ..lang.types import Array, Error, Fun, Record, Tangent, Tuple, Type, TypeVar, map_type
+from . import messages
+from .result import BuiltinRef, GlobalRef, LocalRef, Scheme, SizeRef
+from .scope import FileScope, Global, Local, Session, SizeParam
+from .unify import Clash, Kind, Solver
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """Why a type was expected: a label at `span`, a sentence for notes, and a code other than the general one."""
+
+    label: str = ""
+    span: Span | None = None
+    note: str = ""
+    code: str = ""
+    help: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where two types met, kept for messages. `found` and `expected` are the whole types."""
+
+    span: Span
+    because: Because
+    found: Type
+    expected: Type
+
+
+@dataclass(eq=False)
+class RawUse:
+    """A `Use` whose types still contain unknowns."""
+
+    target: LocalRef | GlobalRef | BuiltinRef | SizeRef
+    scheme: Scheme | None = None
+    types: tuple[Type, ...] = ()
+    sizes: tuple[Size, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BoundsJob:
+    """An index to be proved inside its axis when all is known; `facts` are sizes known to be at least 0 there."""
+
+    node: ast.Node
+    index: ast.Exp
+    array: ast.Exp
+    axis: int
+    size: Size
+    value: Size | None
+    facts: tuple[Size, ...]
+
+
+class Checker:
+    def __init__(self, session: Session, file: FileScope) -> None:
+        self.session = session
+        self.file = file
+        self.solver = Solver(session.uids, self._complain, self._unsolved)
+        self.names: dict[str, Local | SizeParam] = {}
+        self.type_names: dict[str, Type] = {}
+        self.undo: list[tuple[str, Local | SizeParam | None]] = []
+        self.types: dict[ast.Exp, Type] = {}
+        self.patterns: dict[ast.Pattern, Type] = {}
+        self.uses: dict[ast.Node, RawUse] = {}
+        self.bindings: dict[ast.Node, LocalRef] = {}
+        self.schemes: dict[ast.LetFun, Scheme] = {}
+        self.opened: dict[ast.Exp, tuple[SizeVar, ...]] = {}
+        self.size_values: dict[SizeVar, ast.Exp] = {}
+        self.binding_sizes: dict[int, SizeVar] = {}
+        self.indices: dict[SizeVar, Size] = {}
+        """Size variables of loop and comprehension indices, with what they stay below."""
+        self.index_params: dict[ast.Pattern, Size] = {}
+        """Parameters of lambdas that run over indices, with what they stay below."""
+        self.values: set[SizeVar] = set()
+        """Size variables that stand for i64 values, which may be negative; all others are sizes."""
+        self.facts: tuple[Size, ...] = ()
+        self.bounds: list[BoundsJob] = []
+        self.literals: list[ast.Lit] = []
+        self.holes: list[tuple[ast.Hole, Type, list[tuple[str, Type]]]] = []
+        self.at_end: list[Callable[[], None]] = []
+        self.type_defaults: dict[int, Type] = {}
+        self.entry_types: dict[TypeVar, Type] = {}
+        """What the type parameters of an entry became."""
+        self.failed = False
+        self.current: str | None = None
+        """The definition's own name, while its body is checked: mentioning it is recursion."""
+
+    # ------------------------------------------------------------ reporting
+
+    def error(self, code: str, message: str, span: Span, label: str = "", *,
+              others: list[tuple[Span, str]] | None = None, notes: list[str] | None = None,
+              help: str | None = None) -> Error:
+        self.failed = True
+        self.session.report.error(code, message, span, label, others=others or (), notes=notes or (), help=help or None)
+        return Error()
+
+    def warning(self, code: str, message: str, span: Span, label: str = "", *, notes: list[str] | None = None,
+                help: str | None = None) -> None:
+        self.session.report.warning(code, message, span, label, notes=notes or (), help=help)
+
+    def _complain(self, clash: Clash, found: Type, expected: Type, context: object) -> None:
+        assert isinstance(context, Context)
+        messages.clash(self, clash, context)
+
+    def _unsolved(self, found: Size, expected: Size, context: object) -> None:
+        if not self.failed:
+            assert isinstance(context, Context)
+            messages.unsolved_size(self, found, expected, context)
+
+    def unify(self, found: Type, expected: Type, span: Span, because: Because) -> bool:
+        """Make the types equal or report, once, that they differ."""
+        context = Context(span, because, found, expected)
+        try:
+            self.solver.unify(found, expected, context)
+        except Clash as clash:
+            messages.clash(self, clash, context)
+            return False
+        return True
+
+    # ------------------------------------------------------------ scopes
+
+    def bind(self, name: str, meaning: Local | SizeParam) -> None:
+        self.undo.append((name, self.names.get(name)))
+        self.names[name] = meaning
+
+    def leave(self, mark: int) -> None:
+        """Forget what was bound since `mark = len(undo)`."""
+        while len(self.undo) > mark:
+            name, before = self.undo.pop()
+            if before is None:
+                del self.names[name]
+            else:
+                self.names[name] = before
+
+    def local(self, node: ast.Node, name: str, span: Span, type: Type, what: str) -> Local:
+        """Bind a name that `node` introduces."""
+        ref = LocalRef(name, next(self.session.uids))
+        local = Local(name, span, ref, type, self.solver.level, what)
+        self.bindings[node] = ref
+        self.bind(name, local)
+        return local
+
+    def value_size(self, local: Local) -> Size:
+        """The value of a bound i64 name as a size."""
+        if local.size is None:
+            local.var = self.solver.size_var(local.name, local.span, local.what, local.level)
+            local.size = Size.of(local.var)
+            self.binding_sizes[local.ref.key] = local.var
+            self.values.add(local.var)
+            if local.below is not None:
+                self.indices[local.var] = local.below
+        return local.size
+
+    def lookup_global(self, name: str) -> Global | None:
+        return self.file.values.get(name)
+
+    # ------------------------------------------------------------ sizes of inner scopes
+
+    def is_inner(self, s: Size) -> bool:
+        """Whether the size is known only in a scope inside the current one."""
+        levels, level = self.solver.levels, self.solver.level
+        return any(isinstance(a, SizeVar) and levels.get(a.uid, 0) > level for a in self.solver.size(s).atoms())
+
+    def open_inner(self, node: ast.Exp, t: Type, why: str) -> Type:
+        """Give names to the sizes in `t` that only an inner scope knows: `node` opens them."""
+        t = self.solver.prune(t)
+        if not _has_sizes(t):
+            return t
+        fresh: dict[Size, Size] = {}
+
+        def replace(s: Size) -> Size:
+            s = self.solver.size(s)
+            if not self.is_inner(s):
+                return s
+            if s not in fresh:
+                var = self.solver.size_var(name_of(node.span.text), node.span, why)
+                fresh[s] = Size.of(var)
+                self.opened[node] = (*self.opened.get(node, ()), var)
+            return fresh[s]
+
+        return map_sizes(self.solver.zonk(t), replace)
+
+    def fresh_kind(self, cls: str, literal: bool = False, because: Span | None = None) -> Type:
+        return self.solver.meta(Kind(cls, literal, because))
+
+    def show(self, t: Type) -> str:
+        return messages.show(self, t)
+
+
+def map_sizes(t: Type, size: Callable[[Size], Size]) -> Type:
+    """Replace sizes, except in function types: what a function's result mentions is opened where it is applied."""
+    return map_type(t, lambda inner: inner if isinstance(inner, Fun) else None, size)
+
+
+def _has_sizes(t: Type) -> bool:
+    return isinstance(t, (Array, Tuple, Record, Tangent))
+
+
+def name_of(text: str) -> str:
+    """A name for the size that an expression opens: its text when that is short."""
+    text = " ".join(text.split())
+    if len(text) > 24:
+        text = text[:23] + "…"
+    return text if text.isidentifier() else f"({text})"
+
+
+def metas_in(s: Size) -> list[SizeMeta]:
+    return [a for a in s.atoms() if isinstance(a, SizeMeta)]
+
+
+def mentions(s: Size, atom: SizeAtom) -> bool:
+    return any(a == atom for a in s.atoms() if not isinstance(a, Opaque))

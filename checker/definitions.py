@@ -1,0 +1,362 @@
+"""Declarations: each definition checked by itself, generalised, and frozen into the tables; files and their imports.
+
+A definition sees the declarations above it. One that has errors stays known, with a type that fits everything.
+"""
+from __future__ import annotations
+
+from ..lang.sizes import Size, SizeAtom, SizeMeta
+from ..lang.source import Span
+from ..lang.surface import ast
+from ..lang.types import F64, I64, INTEGERS, UNIT, Array, Error, Fun, Meta, Record, Scalar, Sum, Tangent, Tuple, Type, TypeVar
+from ..lang.types import map_type
+from . import arrays, functions
+from .builtins import LIMITS
+from .calls import size_of
+from .context import Checker
+from .messages import show
+from .result import Activity, Definition, Scheme, Use
+from .scope import FileScope, Global, Session, TypeEntry
+
+FLOAT32_MAX = 3.4028235677973366e38
+
+
+def check_file(session: Session, program: ast.Program, file: FileScope) -> None:
+    """Every declaration of a file, in order; errors are reported and the rest is still checked."""
+    for declaration in program.declarations:
+        inner = declaration.declaration if isinstance(declaration, ast.Local) else declaration
+        if isinstance(inner, (ast.Def, ast.TypeDef)):
+            file.later.setdefault(inner.name, inner.name_span)
+    seen: dict[str, Span] = {}
+    for declaration in program.declarations:
+        exported = not isinstance(declaration, ast.Local)
+        inner = declaration.declaration if isinstance(declaration, ast.Local) else declaration
+        match inner:
+            case ast.Def():
+                if inner.name in seen:
+                    _twice(session, inner.name, inner.name_span, seen[inner.name])
+                    continue
+                seen[inner.name] = inner.name_span
+                entry = check_definition(session, file, inner)
+                entry.exported = exported
+                file.values[inner.name] = entry
+                file.later.pop(inner.name, None)
+            case ast.TypeDef():
+                key = "type " + inner.name
+                if key in seen:
+                    _twice(session, inner.name, inner.name_span, seen[key])
+                    continue
+                seen[key] = inner.name_span
+                check_type(session, file, inner, exported)
+                file.later.pop(inner.name, None)
+            case ast.Import():
+                import_file(session, file, inner, exported)
+            case ast.Open():
+                session.report.error("E602", "modules are not supported yet: `open`", inner.span, "this declaration",
+                                     help="`import \"file\"` brings the definitions of a file into scope")
+            case ast.Unsupported(what=what):
+                session.report.error("E602", f"{what} is not supported yet", inner.span, "this declaration",
+                                     help="put the definitions into a file of their own and `import` it")
+            case ast.Local():
+                session.report.error("E010", "`local` stands once", inner.span, "a second one")
+
+
+def _twice(session: Session, name: str, span: Span, first: Span) -> None:
+    session.report.error("E104", f"`{name}` is defined twice", span, "again here", others=[(first, "first here")],
+                         help="rename one of them")
+
+
+def import_file(session: Session, file: FileScope, node: ast.Import, exported: bool) -> None:
+    program = session.resolve_import(node.path, node.path_span) if session.resolve_import is not None else None
+    if program is None:
+        if session.resolve_import is None:
+            session.report.error("E108", f"cannot import \"{node.path}\" here", node.path_span, "there is no file to start from",
+                                 help="load the program from a file")
+        return
+    scope = session.imported.get(id(program))
+    if scope is None:
+        name = node.path.rsplit("/", 1)[-1].removesuffix(".dad")
+        prefix = "".join(ch if ch.isalnum() else "_" for ch in name) or "import"
+        scope = FileScope(prefix=prefix)
+        session.imported[id(program)] = scope
+        session.kept.append(program)
+        check_file(session, program, scope)
+    for name, entry in scope.values.items():
+        if entry.exported:
+            file.values[name] = entry if exported else Global(name, entry.span, entry.definition, entry.constant, False)
+    for name, declared in scope.types.items():
+        if declared.exported:
+            file.types[name] = declared
+
+
+def check_type(session: Session, file: FileScope, node: ast.TypeDef, exported: bool) -> None:
+    """The abbreviation is elaborated once with its parameters as they stand, so that its mistakes show here."""
+    from .typexp import TypeContext, elaborate
+
+    c = Checker(session, file)
+    functions.bind_header(c, node.sizes, node.type_params)
+    elaborate(TypeContext(c, file, lambda span: c.solver.size_meta()), node.body)
+    if c.failed:
+        node = ast.TypeDef(node.span, node.name, node.name_span, node.lifted, (), (), ast.TTuple(node.span, ()), None)
+        file.broken.add(node.name)
+    file.types[node.name] = TypeEntry(node.name, node.name_span, node, file, exported)
+
+
+# ---------------------------------------------------------------- one definition
+
+
+def check_definition(session: Session, file: FileScope, node: ast.Def) -> Global:
+    c = Checker(session, file)
+    c.current = node.name if node.name not in file.values else None
+    c.solver.level = 1
+    session.warned.clear()
+    size_vars, type_vars = functions.bind_header(c, node.sizes, node.type_params)
+    declared = len(size_vars)
+    params = functions.bind_params(c, node.params, size_vars)
+    activities = tuple(_activity(p) for p in node.params)
+    result = functions.infer_body(c, node.body, node.result)
+    t = functions.chain(c, node.params, params, result)
+    constant = size_of(c, node.body) if not node.params else None
+    c.solver.level = 0
+    scheme = functions.generalise(c, t, type_vars, size_vars)
+    _finish(c)
+    for job in c.bounds:
+        if arrays.prove(c, job):
+            session.tables.proved.add(job.node)
+    if not c.failed:
+        _unused_sizes(c, node, scheme, declared)
+        _grades(c, node)
+    if node.kind == "entry" and not c.failed:
+        scheme = _entry(c, node, scheme)
+    if not c.failed:
+        _values(c, node)
+    if c.failed:
+        return Global(node.name, node.name_span, None)
+    params_out: list[Type] = []
+    out: Type = c.solver.zonk(scheme.type)
+    for _ in node.params:
+        assert isinstance(out, Fun)
+        params_out.append(out.param)
+        out = out.result
+    definition = Definition(node.name, session.unique(node.name, file.prefix), node, scheme, tuple(params_out), out,
+                            activities, tuple(functions.pattern_name(p) or "_" for p in node.params))
+    session.definitions[definition.qualified] = definition
+    _freeze(c, session)
+    from . import activity
+
+    activity.check_definition(c, definition)
+    if c.failed:
+        return Global(node.name, node.name_span, None)
+    known = constant if constant is not None and constant.value is not None and out == I64 else None
+    return Global(node.name, node.name_span, definition, known)
+
+
+def _activity(p: ast.Pattern) -> Activity:
+    if isinstance(p, ast.PAscribe) and isinstance(p.type, ast.TQualified):
+        return p.type.activity
+    return "plain"
+
+
+def _finish(c: Checker) -> None:
+    """Nothing more will be known: defaults, then complaints about what is still open."""
+    for constraint in list(c.solver.open):
+        constraint.give_up()
+    for uid in list(c.solver.levels):
+        if uid not in c.solver.types and uid in c.solver.kinds:
+            functions.default(c, Meta(uid))
+    for late in c.at_end:
+        late()
+    for lit in c.literals:
+        _literal(c, lit)
+    for hole, t, scope in c.holes:
+        fitting = [f"`{n}` : {show(c, s)}" for n, s in scope if c.solver.fits(s, t)]
+        c.error("E217", f"a hole of type {show(c, t)}", hole.span, "to be filled in",
+                notes=[f"in scope and fitting: {', '.join(fitting[:8])}" if fitting else "nothing in scope has this type"],
+                help="replace `???` by an expression of this type")
+
+
+def _literal(c: Checker, e: ast.Lit) -> None:
+    t = c.solver.prune(c.types.get(e, Error()))
+    if not isinstance(t, Scalar) or isinstance(e.value, bool):
+        return
+    if t.name in LIMITS and isinstance(e.value, int):
+        low, high = LIMITS[t.name]
+        if e.value > high + (1 if low < 0 else 0):
+            c.error("E204", f"{e.span.text} does not fit into {t.name}", e.span, f"{t.name} goes from {low} to {high}",
+                    help="use f64 for large numbers" if t.name == "i64" else "use a larger type, such as i64")
+    elif t.name in INTEGERS:
+        c.error("E204", f"a fraction is no {t.name}", e.span, "this number has a fractional part",
+                help="write a whole number, or a float type")
+    elif t.name == "f32" and abs(e.value) > FLOAT32_MAX or t.name == "f64" and abs(e.value) > 1.7976931348623157e308:
+        c.error("E204", f"{e.span.text} does not fit into {t.name}", e.span, "too large for any number of this type",
+                help=f"for infinity, write `{t.name}.inf`")
+
+
+def _unused_sizes(c: Checker, node: ast.Def, scheme: Scheme, declared: int) -> None:
+    """A size parameter must be visible in the parameters' types: callers do not pass it."""
+    from ..lang.types import sizes_of
+
+    visible: set[SizeAtom] = set()
+    t: Type = scheme.type
+    while isinstance(t, Fun):
+        for s in sizes_of(t.param):
+            visible.update(s.atoms())
+        t = t.result
+    for binder, var in zip(node.sizes, scheme.size_vars[:declared], strict=False):
+        if var not in visible:
+            c.error("E306", f"the size `{binder.name}` occurs in no parameter of `{node.name}`", binder.span,
+                    "callers have no way to say what it is",
+                    help=f"pass it as a value, `({binder.name}: i64)`, or use it in the type of a parameter")
+
+
+GRADE_NOTE = "smoothness promises are read but not yet verified by this version"
+
+
+def _grades(c: Checker, node: ast.Def) -> None:
+    names = {n for p in node.params for n, _ in _names(p)}
+    for grade in node.grades:
+        for name in grade.params:
+            if name not in names:
+                from .scope import nearest
+
+                meant = nearest(name, names)
+                c.error("E509", f"`{node.name}` has no parameter `{name}`", grade.span, f"promised for `{name}`",
+                        help=f"did you mean `{meant}`?" if meant else f"its parameters are {', '.join(sorted(names))}")
+    promised = [w for w in ("grade", "refinement") if w in c.session.warned]
+    if node.grades or promised:
+        span = node.grades[0].span if node.grades else node.name_span
+        what = " and ".join([*(["its smoothness grade"] if node.grades or "grade" in promised else []),
+                             *(["its bounds on values"] if "refinement" in promised else [])])
+        c.warning("W101", f"`{node.name}`: {what} {'is' if ' and ' not in what and 'grade' in what else 'are'} not verified yet",
+                  span, "taken on trust", notes=[GRADE_NOTE])
+
+
+def _names(p: ast.Pattern) -> list[tuple[str, Span]]:
+    from .patterns import names_of
+
+    return list(names_of(p))
+
+
+def _entry(c: Checker, node: ast.Def, scheme: Scheme) -> Scheme:
+    """Entries are called from outside: concrete types, no functions; a generic number is f64."""
+    env: dict[TypeVar, Type] = {}
+    for var in scheme.type_vars:
+        if var.constraint is None:
+            c.error("E221", f"the entry `{node.name}` has a parameter of any type, `{var.name}`",
+                    var.origin or node.name_span, "callers from outside pass concrete types",
+                    help=f"write a type such as f64, or declare `{node.name}` with `def`")
+        env[var] = F64
+    t: Type = scheme.type
+    k = 0
+    while isinstance(t, Fun):
+        if _has_function(t.param):
+            span = node.params[k].span if k < len(node.params) else node.name_span
+            c.error("E221", f"a parameter of the entry `{node.name}` is a function", span, f"this is {show(c, t.param)}",
+                    help=f"functions cannot come from outside: declare `{node.name}` with `def`")
+        t, k = t.result, k + 1
+    if k > len(node.params) and not c.failed:
+        c.error("E221", f"the entry `{node.name}` gives a function", node.name_span,
+                f"after its parameters comes {show(c, _after(scheme.type, len(node.params)))}",
+                help="name all parameters, or apply the function")
+    elif _has_function(t):
+        c.error("E221", f"the entry `{node.name}` gives a function", node.name_span, f"its result is {show(c, t)}",
+                help="return values only")
+    if not env:
+        return scheme
+
+    def leaf(inner: Type) -> Type | None:
+        return env.get(inner) if isinstance(inner, TypeVar) else None
+
+    c.entry_types = env
+    return Scheme((), scheme.size_vars, map_type(scheme.type, leaf, lambda s: s))
+
+
+def _after(t: Type, count: int) -> Type:
+    for _ in range(count):
+        assert isinstance(t, Fun)
+        t = t.result
+    return t
+
+
+def _has_function(t: Type) -> bool:
+    match t:
+        case Fun():
+            return True
+        case Array(_, element):
+            return _has_function(element)
+        case Tuple(items):
+            return any(_has_function(i) for i in items)
+        case Record(fields, _):
+            return any(_has_function(i) for _, i in fields)
+        case _:
+            return False
+
+
+def _values(c: Checker, node: ast.Def) -> None:
+    """Functions exist while compiling only: none in an array, none chosen at run time."""
+    for e, t in c.types.items():
+        known = c.solver.prune(t)
+        if isinstance(known, Scalar):
+            continue
+        if isinstance(known, Array) and _has_function(c.solver.zonk(known)):
+            c.error("E216", "an array cannot hold functions", e.span, f"this is {show(c, known)}",
+                    help="choose by index with `if`, and apply the function in each branch")
+            return
+        if isinstance(e, (ast.If, ast.Loop)) and _has_function(c.solver.zonk(known)):
+            what = "an `if`" if isinstance(e, ast.If) else "a `loop`"
+            c.error("E216", f"{what} cannot give a function", e.span, f"this is {show(c, known)}",
+                    notes=["which function is meant must be known while compiling"],
+                    help="apply the function inside: `if c then f x else g x`")
+            return
+
+
+# ---------------------------------------------------------------- freezing
+
+
+def _freeze(c: Checker, session: Session) -> None:
+    """Put what was found into every table; unknowns that nothing depends on become unit, or 0."""
+    solver, tables = c.solver, session.tables
+    entry_types: dict[TypeVar, Type] = c.entry_types
+    ground: dict[int, Type] = {}
+
+    def leaf(t: Type) -> Type | None:
+        if isinstance(t, Meta):
+            known = solver.prune(t)
+            if isinstance(known, Meta):
+                return UNIT
+            done = ground.get(t.uid)
+            if done is None:
+                done = ground[t.uid] = map_type(known, leaf, size)
+            return done
+        if isinstance(t, TypeVar) and t in entry_types:
+            return entry_types[t]
+        return None
+
+    def size(s: Size) -> Size:
+        s = solver.size(s)
+        unknown: dict[SizeAtom, Size] = {a: Size.constant(0) for a in s.atoms() if isinstance(a, SizeMeta)}
+        return s.substitute(unknown) if unknown else s
+
+    def final(t: Type) -> Type:
+        if isinstance(t, Scalar):
+            return t
+        return map_type(t, leaf, size)
+
+    session.types.update((e, final(t)) for e, t in c.types.items())
+    tables.patterns.update((p, final(t)) for p, t in c.patterns.items())
+    tables.bindings.update(c.bindings)
+    for e, scheme in c.schemes.items():
+        tables.schemes[e] = Scheme(scheme.type_vars, scheme.size_vars, final(scheme.type))
+    for node, raw in c.uses.items():
+        if raw.scheme is not None:
+            tables.uses[node] = Use(raw.target, dict(zip(raw.scheme.type_vars, map(final, raw.types), strict=True)),
+                                    dict(zip(raw.scheme.size_vars, map(size, raw.sizes), strict=True)))
+        elif raw.sizes and hasattr(raw.target, "var"):
+            tables.uses[node] = Use(raw.target, {}, {raw.target.var: size(raw.sizes[0])})
+        else:
+            tables.uses[node] = Use(raw.target)
+    tables.opened.update(c.opened)
+    tables.size_values.update(c.size_values)
+    tables.binding_sizes.update(c.binding_sizes)
+
+
+__all__ = ["Sum", "Tangent", "check_definition", "check_file"]

@@ -1,0 +1,273 @@
+"""Lambdas, local functions and the headers of definitions; generalisation of what was inferred.
+
+Sizes in a function's result that only its body knows stay in its type; whoever applies the function opens them.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..lang.sizes import Size, SizeAtom, SizeMeta, SizeVar
+from ..lang.source import Span
+from ..lang.surface import ast
+from ..lang.types import F64, Fun, Meta, Scalar, Tangent, Type, TypeVar, map_type
+from . import patterns
+from .context import Because, Checker
+from .result import Scheme
+from .scope import Local, SizeParam
+from .typexp import TypeContext, elaborate, type_var
+
+
+def infer_lambda(c: Checker, e: ast.Lambda, want: Type | None = None) -> Type:
+    from .infer import blame, check, infer
+    from .infer import anonymous as types_inside
+
+    mark = len(c.undo)
+    facts = c.facts
+    c.solver.level += 1
+    hint = c.solver.prune(want) if want is not None else None
+    params: list[Type] = []
+    for p in e.params:
+        t: Type = c.solver.meta()
+        if isinstance(hint, Fun):
+            c.solver.unify(t, hint.param) if c.solver.fits(t, hint.param) else None
+            hint = c.solver.prune(hint.result)
+        params.append(t)
+        patterns.bind(c, p, t, "parameter")
+    result: Type
+    if e.result is not None:
+        result = elaborate(types_inside(c), e.result)
+        check(c, e.body, result, Because("the result is declared here", e.result.span))
+    else:
+        result = infer(c, e.body, hint if isinstance(hint, (Fun, Meta)) or hint is not None else None)
+    del blame
+    t = chain(c, e.params, params, result)
+    c.leave(mark)
+    c.facts = facts
+    c.solver.level -= 1
+    lower(c, t)
+    return t
+
+
+def chain(c: Checker, patterns_: Sequence[ast.Pattern], params: Sequence[Type], result: Type) -> Type:
+    """The curried function type; a parameter whose value the result mentions as a size is named."""
+    t = result
+    for p, param in zip(reversed(patterns_), reversed(params), strict=True):
+        local = bound_local(c, p)
+        t = Fun(param, t, local.name if local else None, local.var if local else None)
+    return t
+
+
+def bound_local(c: Checker, p: ast.Pattern) -> Local | None:
+    """The binding of a parameter that is a plain name."""
+    while isinstance(p, ast.PAscribe):
+        p = p.pattern
+    if isinstance(p, ast.PName):
+        meaning = c.names.get(p.name)
+        if isinstance(meaning, Local) and c.bindings.get(p) is meaning.ref:
+            return meaning
+    return None
+
+
+def lower(c: Checker, t: Type) -> None:
+    """Unknowns that outlive the scope they were made in belong to the scope around it."""
+    level, levels = c.solver.level, c.solver.levels
+
+    def leaf(inner: Type) -> Type | None:
+        if isinstance(inner, Meta):
+            known = c.solver.prune(inner)
+            if isinstance(known, Meta):
+                levels[known.uid] = min(levels[known.uid], level)
+            else:
+                map_type(known, leaf, size)
+        return None
+
+    def size(s: Size) -> Size:
+        for atom in c.solver.size(s).atoms():
+            if isinstance(atom, SizeMeta):
+                levels[atom.uid] = min(levels[atom.uid], level)
+        return s
+
+    map_type(t, leaf, size)
+
+
+# ---------------------------------------------------------------- headers
+
+
+def bind_header(c: Checker, sizes: Sequence[ast.SizeBinder], type_params: Sequence[ast.TypeParam]
+                ) -> tuple[list[SizeVar], list[TypeVar]]:
+    """Size and type parameters come into scope, rigid."""
+    size_vars: list[SizeVar] = []
+    type_vars: list[TypeVar] = []
+    seen: dict[str, Span] = {}
+    for binder in sizes:
+        if binder.name in seen:
+            c.error("E105", f"size `{binder.name}` is declared twice", binder.span, "again here",
+                    others=[(seen[binder.name], "first here")], help="remove one of them")
+        seen[binder.name] = binder.span
+        var = c.solver.size_var(binder.name, binder.span, f"the size `{binder.name}`")
+        size_vars.append(var)
+        c.bind(binder.name, SizeParam(binder.name, binder.span, Size.of(var)))
+    for p in type_params:
+        if p.name in c.type_names and any(v.name == p.name for v in type_vars):
+            c.error("E105", f"type parameter `'{p.name}` is declared twice", p.span, "again here")
+        var_ = type_var(c, p)
+        type_vars.append(var_)
+        c.type_names[p.name] = var_
+    return size_vars, type_vars
+
+
+def param_context(c: Checker, made: list[SizeVar], name: str) -> TypeContext:
+    """Types of parameters of definitions: each `[]` is a size of its own."""
+
+    def fresh(span: Span) -> Size:
+        var = c.solver.size_var(f"(length {name})" if name else "_", span, f"the size of `{name}`" if name else "a size")
+        made.append(var)
+        return Size.of(var)
+
+    return TypeContext(c, c.file, fresh)
+
+
+def pattern_name(p: ast.Pattern) -> str:
+    while isinstance(p, ast.PAscribe):
+        p = p.pattern
+    return p.name if isinstance(p, ast.PName) else ""
+
+
+def bind_params(c: Checker, params: Sequence[ast.Pattern], size_vars: list[SizeVar]) -> list[Type]:
+    types: list[Type] = []
+    for p in params:
+        inner, t = p, None
+        if isinstance(p, ast.PAscribe):
+            declared = p.type.type if isinstance(p.type, ast.TQualified) else p.type
+            t = elaborate(param_context(c, size_vars, pattern_name(p)), declared)
+            c.patterns[p] = t
+            inner = p.pattern
+        if t is None:
+            t = c.solver.meta()
+        patterns.bind(c, inner, t, "parameter")
+        types.append(t)
+    patterns.distinct(c, params)
+    return types
+
+
+def header_type(c: Checker, sizes: Sequence[ast.SizeBinder], type_params: Sequence[ast.TypeParam],
+                params: Sequence[ast.Pattern], result: ast.TypeExp | None) -> Scheme:
+    """The scheme of a signature alone."""
+    size_vars, type_vars = bind_header(c, sizes, type_params)
+    types = bind_params(c, params, size_vars)
+    assert result is not None
+    context = TypeContext(c, c.file, lambda span: Size.of(c.solver.size_var("_", span, "a size of the result")))
+    t = chain(c, params, types, elaborate(context, result))
+    return Scheme(tuple(type_vars), tuple(size_vars), t)
+
+
+def infer_body(c: Checker, body: ast.Exp, result: ast.TypeExp | None) -> Type:
+    """The type of a function's result: as declared, where it is, with `[]` for sizes that callers open."""
+    from .infer import check, infer
+
+    if result is None:
+        return infer(c, body)
+    open_sizes: list[tuple[Size, Span]] = []
+
+    def fresh(span: Span) -> Size:
+        size = c.solver.size_meta("", span, "a size of the result")
+        open_sizes.append((size, span))
+        return size
+
+    t = elaborate(TypeContext(c, c.file, fresh), result)
+    check(c, body, t, Because("the result is declared here", result.span))
+    if not open_sizes:
+        return t
+    hidden: dict[SizeAtom, Size] = {}
+    for size, span in open_sizes:
+        atom = size.atom
+        assert isinstance(atom, SizeMeta)
+        hidden[atom] = Size.of(c.solver.size_var("_", span, "a size of the result"))
+    return map_type(t, lambda _: None, lambda s: s.substitute(hidden))
+
+
+def infer_let_fun(c: Checker, e: ast.LetFun) -> None:
+    mark = len(c.undo)
+    saved = dict(c.type_names)
+    facts = c.facts
+    c.solver.level += 1
+    size_vars, type_vars = bind_header(c, e.sizes, e.type_params)
+    before, c.current = c.current, e.name if e.name not in c.names else c.current
+    params = bind_params(c, e.params, size_vars)
+    result = infer_body(c, e.value, e.result)
+    c.current = before
+    t = chain(c, e.params, params, result)
+    c.leave(mark)
+    c.type_names = saved
+    c.facts = facts
+    c.solver.level -= 1
+    scheme = generalise(c, t, type_vars, size_vars)
+    c.schemes[e] = scheme
+    local = c.local(e, e.name, e.name_span, scheme.type, "a local function")
+    if scheme.type_vars or scheme.size_vars:
+        local.scheme = scheme
+
+
+# ---------------------------------------------------------------- generalisation
+
+
+def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Sequence[SizeVar]) -> Scheme:
+    """Quantify over what is still unknown and belongs to the function: its parameters' types and sizes."""
+    solver, level = c.solver, c.solver.level
+    solver.settle_inner(level)
+    new_types: list[TypeVar] = []
+    new_sizes: list[SizeVar] = []
+    names = iter(n for n in "abcdefghijklmnopqrstuvwxyz" if n not in {v.name for v in type_vars})
+
+    def types_in(inner: Type) -> Type | None:
+        known = solver.prune(inner)
+        if isinstance(known, Tangent):
+            map_type(known.of, types_in, sizes_in)
+            return known
+        if not isinstance(known, Meta):
+            if known is not inner:
+                map_type(known, types_in, sizes_in)
+                return known
+            return None
+        if solver.levels[known.uid] > level:
+            kind = solver.kinds.get(known.uid)
+            constraint = None if kind is None else kind.cls if kind.cls in ("num", "float") else "num"
+            if kind is not None and kind.cls == "int":
+                solver.types[known.uid] = Scalar("i64")
+            else:
+                var = TypeVar(next(names, "t"), next(solver.uids), constraint)
+                new_types.append(var)
+                solver.types[known.uid] = var
+        return known
+
+    def sizes_in(s: Size) -> Size:
+        for atom in list(solver.size(s).atoms()):
+            if isinstance(atom, SizeMeta) and solver.levels[atom.uid] > level and atom not in solver.sizes:
+                var = solver.size_var(atom.name or "n", atom.origin, atom.why)
+                new_sizes.append(var)
+                solver.sizes[atom] = Size.of(var)
+        return s
+
+    walked: Type = t
+    while isinstance(walked, Fun):
+        map_type(walked.param, types_in, sizes_in)
+        walked = solver.prune(walked.result)
+
+    def default_result(inner: Type) -> Type | None:
+        known = solver.prune(inner)
+        if isinstance(known, Meta) and solver.levels[known.uid] > level:
+            default(c, known)
+        elif known is not inner:
+            map_type(known, default_result, lambda s: s)
+        return None
+
+    map_type(walked, default_result, lambda s: s)
+    return Scheme((*type_vars, *new_types), (*size_vars, *new_sizes), solver.zonk(t))
+
+
+def default(c: Checker, meta: Meta) -> None:
+    """A literal of which nothing more is known is i64, or f64 when it is a fraction."""
+    kind = c.solver.kinds.get(meta.uid)
+    if kind is not None:
+        c.solver.types[meta.uid] = F64 if kind.cls == "float" else Scalar("bool") if kind.cls == "scalar" and not kind.literal \
+            else Scalar("i64")

@@ -1,0 +1,376 @@
+"""Types of expressions: from syntax to types, one function to each form, with what is expected as a hint.
+
+`infer` gives the type that an expression has, `check` asks that it have a given one and blames the innermost expression that
+has not. Sequences of `let` are walked in a loop, everything else by recursion on nesting.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ..lang.sizes import Size
+from ..lang.surface import ast
+from ..lang.types import BOOL, F64, I64, UNIT, Array, Error, Fun, Meta, Record, Scalar, Tuple, Type
+from . import arrays, calls, messages, patterns
+from .constraints import FieldAccess
+from .context import Because, Checker, RawUse, map_sizes
+from .functions import generalise, infer_lambda, infer_let_fun
+from .names import infer_name, qualified
+from .result import LocalRef
+from .scope import Local, SizeParam
+from .typexp import TypeContext, combine, elaborate
+from .unify import Clash, Kind
+
+
+def infer(c: Checker, e: ast.Exp, want: Type | None = None) -> Type:
+    t = _RULES[type(e)](c, e, want)
+    c.types[e] = t
+    return t
+
+
+def check(c: Checker, e: ast.Exp, want: Type, because: Because) -> bool:
+    """Infer, and report where the type is not `want`."""
+    found = infer(c, e, want)
+    return c.unify(found, want, blame(e).span, because)
+
+
+def blame(e: ast.Exp) -> ast.Exp:
+    """The expression that gives `e` its value: what stands after the last `in`."""
+    while isinstance(e, (ast.LetPat, ast.LetFun, ast.LetUpdate)):
+        e = e.body
+    return e
+
+
+# ---------------------------------------------------------------- literals and constructors
+
+
+def _lit(c: Checker, e: ast.Lit, want: Type | None) -> Type:
+    if isinstance(e.value, bool):
+        return BOOL
+    c.literals.append(e)
+    if e.suffix is not None:
+        return Scalar(e.suffix)
+    return c.fresh_kind("float" if isinstance(e.value, float) else "num", literal=True, because=e.span)
+
+
+def _text(c: Checker, e: ast.Text, want: Type | None) -> Type:
+    return c.error("E603", "strings and characters are not supported yet", e.span, "a literal of text",
+                   help="pass numbers instead")
+
+
+def _hole(c: Checker, e: ast.Hole, want: Type | None) -> Type:
+    t: Type = want if want is not None else c.solver.meta()
+    scope = [(n, m.type) for n, m in c.names.items() if isinstance(m, Local) and m.scheme is None]
+    c.holes.append((e, t, scope))
+    return t
+
+
+def _tuple(c: Checker, e: ast.TupleExp, want: Type | None) -> Type:
+    if not e.items:
+        return UNIT
+    wants: tuple[Type | None, ...] = (None,) * len(e.items)
+    if want is not None:
+        known = c.solver.prune(want)
+        if isinstance(known, Tuple) and len(known.items) == len(e.items):
+            wants = known.items
+    return Tuple(tuple(infer(c, i, w) for i, w in zip(e.items, wants, strict=True)))
+
+
+def _record(c: Checker, e: ast.RecordExp, want: Type | None) -> Type:
+    known = c.solver.prune(want) if want is not None else None
+    wanted = dict(known.fields) if isinstance(known, Record) else {}
+    fields: dict[str, Type] = {}
+    for name, value in e.fields:
+        t = infer(c, value, wanted.get(name))
+        if name in fields:
+            c.error("E209", f"field `{name}` is given twice", value.span, "the second value", help="remove one of them")
+            continue
+        fields[name] = t
+    label = known.name if isinstance(known, Record) and set(fields) == set(wanted) else None
+    return Record(tuple(sorted(fields.items())), label)
+
+
+def _array(c: Checker, e: ast.ArrayLit, want: Type | None) -> Type:
+    known = c.solver.prune(want) if want is not None else None
+    element: Type = c.solver.meta()
+    hint = known.element if isinstance(known, Array) else None
+    for k, item in enumerate(e.items):
+        t = infer(c, item, hint)
+        first = e.items[0]
+        if k == 0 and not isinstance(c.solver.prune(t), Meta):
+            c.solver.unify(element, t) if c.solver.fits(element, t) else c.unify(t, element, item.span, Because(code="E302"))
+        elif not c.unify(t, element, blame(item).span, Because("the first element", first.span, code="E218",
+                         title="elements of an array have one type and one shape")):
+            return Array(Size.constant(len(e.items)), Error())
+    if not e.items:
+        c.at_end.append(lambda: _empty(c, e, element))
+    return Array(Size.constant(len(e.items)), element)
+
+
+def _empty(c: Checker, e: ast.ArrayLit, element: Type) -> None:
+    if isinstance(c.solver.prune(element), Meta) and not c.failed:
+        c.error("E214", "the element type of this empty array is not known", e.span, "elements of what type?",
+                help="write the type, such as `([] : [0]f64)`")
+
+
+# ---------------------------------------------------------------- let, if
+
+
+def _let(c: Checker, e: ast.LetPat | ast.LetFun | ast.LetUpdate, want: Type | None) -> Type:
+    mark = len(c.undo)
+    chain: list[ast.Exp] = []
+    body: ast.Exp = e
+    while isinstance(body, (ast.LetPat, ast.LetFun, ast.LetUpdate)):
+        chain.append(body)
+        match body:
+            case ast.LetPat():
+                _let_pattern(c, body)
+            case ast.LetFun():
+                infer_let_fun(c, body)
+            case ast.LetUpdate():
+                t = arrays.infer_update(c, body, body.name, body.indices, body.value)
+                previous = c.names.get(body.name.name)
+                local = c.local(body, body.name.name, body.name.span, t, "an updated array")
+                if isinstance(previous, Local):
+                    local.what = previous.what
+        body = body.body
+    t = infer(c, body, want)
+    c.leave(mark)
+    for link in chain:
+        c.types[link] = t
+    return t
+
+
+def _let_pattern(c: Checker, e: ast.LetPat) -> None:
+    hint: Type | None = None
+    if isinstance(e.pattern, ast.PAscribe) and not e.sizes:
+        hint = patterns.declared(c, e.pattern)
+    value = infer(c, e.value, hint)
+    if hint is not None and not c.unify(value, hint, blame(e.value).span, Because("declared here", e.pattern.span)):
+        value = hint
+    for binder in e.sizes:
+        c.bind(binder.name, SizeParam(binder.name, binder.span, c.solver.size_meta(binder.name, binder.span,
+                                                                                    f"the size {binder.name}")))
+    patterns.bind(c, e.pattern, value, "let", ascribed=hint is not None, value=e.value)
+
+
+def _if(c: Checker, e: ast.If, want: Type | None) -> Type:
+    check(c, e.condition, BOOL, Because("", None, code="E205", title="the condition of an `if` is a bool",
+                                        help="compare with something, such as `x != 0`"))
+    c.solver.level += 1
+    one = infer(c, e.then, want)
+    other = infer(c, e.orelse, want if want is not None else None)
+    c.solver.level -= 1
+    one, other = open_branches(c, e, one, other)
+    because = Because("because the first branch is {expected}", blame(e.then).span, code="E206",
+                      title="the branches of an `if` have one type")
+    return one if c.unify(other, one, blame(e.orelse).span, because) else Error()
+
+
+def open_branches(c: Checker, node: ast.Exp, one: Type, other: Type) -> tuple[Type, Type]:
+    """Where a size of one branch is known only inside it, or sizes must differ, the result opens a size."""
+    c_size = c.solver.size
+
+    def walk(a: Type, b: Type) -> tuple[Type, Type]:
+        a, b = c.solver.prune(a), c.solver.prune(b)
+        match a, b:
+            case Array(n, x), Array(m, y):
+                x, y = walk(x, y)
+                n, m = c_size(n), c_size(m)
+                if n != m and (c.is_inner(n) or c.is_inner(m)) or n == m and c.is_inner(n):
+                    var = c.solver.size_var("(if …)", node.span, "a size that depends on which branch is taken")
+                    c.opened[node] = (*c.opened.get(node, ()), var)
+                    n = m = Size.of(var)
+                return Array(n, x), Array(m, y)
+            case Tuple(xs), Tuple(ys) if len(xs) == len(ys):
+                pairs = [walk(x, y) for x, y in zip(xs, ys, strict=True)]
+                return Tuple(tuple(p for p, _ in pairs)), Tuple(tuple(q for _, q in pairs))
+            case Record(fs, name), Record(gs, other_name) if [f for f, _ in fs] == [g for g, _ in gs]:
+                pairs = [walk(x, y) for (_, x), (_, y) in zip(fs, gs, strict=True)]
+                names = [f for f, _ in fs]
+                return (Record(tuple(zip(names, (p for p, _ in pairs), strict=True)), name),
+                        Record(tuple(zip(names, (q for _, q in pairs), strict=True)), other_name))
+            case _:
+                return a, b
+
+    return walk(one, other)
+
+
+def _match(c: Checker, e: ast.Match, want: Type | None) -> Type:
+    infer(c, e.scrutinee)
+    return c.error("E601", "`match` is not supported yet", e.span, "this expression",
+                   help="take values apart with `let (a, b) = …`, and choose with `if`")
+
+
+def _constr(c: Checker, e: ast.Constr, want: Type | None) -> Type:
+    return c.error("E601", "sum types are not supported yet", e.span, f"the constructor `#{e.name}`",
+                   help="use a record with a number that says which case holds")
+
+
+# ---------------------------------------------------------------- loops
+
+
+def _loop(c: Checker, e: ast.Loop, want: Type | None) -> Type:
+    mark = len(c.undo)
+    if e.init is not None:
+        start = infer(c, e.init, want)
+        start_span = blame(e.init).span
+    else:
+        start = _pattern_value(c, e.pattern)
+        start_span = e.pattern.span
+    bound_size: Size | None = None
+    elements: Type | None = None
+    if isinstance(e.form, ast.ForBelow):
+        bound_size = arrays.infer_bound(c, e.form)
+    elif isinstance(e.form, ast.ForIn):
+        elements = arrays.infer_elements(c, e.form)
+    c.solver.level += 1
+    env: dict[Any, Size] = {}
+    for binder in e.sizes:
+        var = c.solver.size_var(binder.name, binder.span, f"the size `{binder.name}` of this loop's state")
+        env[var] = Size.of(var)
+        c.bind(binder.name, SizeParam(binder.name, binder.span, Size.of(var)))
+    inside: Type = start
+    if e.sizes:
+        inside = patterns.declared(c, e.pattern, inferred=True)
+        # The state's type with its sizes unknown, once for the start and once for what an iteration leaves.
+        c.solver.level -= 1
+        first = c.solver.substitute(inside, {v: c.solver.size_meta(v.name) for v in env})
+        c.unify(start, first, start_span, Because("the loop's state is declared here", e.pattern.span))
+        c.solver.level += 1
+    patterns.bind(c, e.pattern, inside, "loop", ascribed=bool(e.sizes))
+    facts = c.facts
+    if isinstance(e.form, ast.ForBelow):
+        arrays.bind_index(c, e.form, bound_size)
+    elif isinstance(e.form, ast.ForIn):
+        assert elements is not None
+        patterns.bind(c, e.form.pattern, elements, "loop")
+    else:
+        check(c, e.form.condition, BOOL, Because("", None, code="E205", title="the condition of a `while` is a bool"))
+    after = infer(c, e.body, inside)
+    c.facts = facts
+    expected = inside
+    if e.sizes:
+        expected = c.solver.substitute(inside, {v: c.solver.size_meta(v.name) for v in env})
+    title = "an iteration must leave a state of the type that it found"
+    fits = c.unify(after, expected, blame(e.body).span, Because("the state before the loop", start_span, code="E219",
+                                                                title=title))
+    c.solver.level -= 1
+    c.leave(mark)
+    if not fits:
+        return Error()
+    return c.open_inner(e, inside, "a size that a loop arrived at") if e.sizes else inside
+
+
+def _pattern_value(c: Checker, p: ast.Pattern) -> Type:
+    """`loop x for …` starts with the values that the pattern's names have now."""
+    match p:
+        case ast.PName(name=name):
+            meaning = c.names.get(name)
+            if isinstance(meaning, Local) and meaning.scheme is None:
+                c.uses[p] = RawUse(meaning.ref)
+                return meaning.type
+            return c.error("E101", f"unknown name `{name}`", p.span, "a loop without `=` starts with this name's value",
+                           help=f"write `loop {name} = … for …`")
+        case ast.PTuple(items=items):
+            return Tuple(tuple(_pattern_value(c, i) for i in items))
+        case ast.PRecord(fields=fields):
+            return Record(tuple(sorted((n, _pattern_value(c, q)) for n, q in fields)))
+        case ast.PAscribe(pattern=inner):
+            return _pattern_value(c, inner)
+        case _:
+            return c.error("E010", "a loop without `=` needs a name here", p.span, "this has no value to start with",
+                           help="write `loop p = start for …`")
+
+
+# ---------------------------------------------------------------- records, ascriptions
+
+
+def _field(c: Checker, e: ast.Field, want: Type | None) -> Type:
+    found = qualified(c, e)
+    if found is not None:
+        return found
+    record = infer(c, e.record)
+    return field_type(c, record, e.name, e.name_span, e.record.span)
+
+
+def field_type(c: Checker, record: Type, name: str, span: Any, record_span: Any) -> Type:
+    """The type of a field, now or when the record's type is known."""
+    known = c.solver.prune(record)
+    if isinstance(known, Record):
+        for field, t in known.fields:
+            if field == name:
+                return t
+    if isinstance(known, Tuple) and name.isdigit() and int(name) < len(known.items):
+        return known.items[int(name)]
+    if isinstance(known, Meta):
+        result = c.solver.meta()
+        c.solver.add(FieldAccess(c, known, name, span, record_span, result))
+        return result
+    if isinstance(known, Error):
+        return known
+    return messages.no_field(c, known, name, span, record_span)
+
+
+def _record_update(c: Checker, e: ast.RecordUpdate, want: Type | None) -> Type:
+    base = infer(c, e.base, want)
+    t = base
+    for name in e.path:
+        t = field_type(c, t, name, e.span, e.base.span)
+    check(c, e.value, t, Because(f"the field `{'.'.join(e.path)}` of this record is {{expected}}", e.base.span))
+    return base
+
+
+def _field_section(c: Checker, e: ast.FieldSection, want: Type | None) -> Type:
+    known = c.solver.prune(want) if want is not None else None
+    record: Type = known.param if isinstance(known, Fun) else c.solver.meta()
+    t = record
+    for name in e.path:
+        t = field_type(c, t, name, e.span, e.span)
+    return Fun(record, t)
+
+
+def anonymous(c: Checker) -> TypeContext:
+    """Types inside bodies: `[]` is a size to be inferred."""
+    return TypeContext(c, c.file, lambda span: c.solver.size_meta("", span, "the size left open here"))
+
+
+def _ascribe(c: Checker, e: ast.Ascribe, want: Type | None) -> Type:
+    t = elaborate(anonymous(c), e.type)
+    check(c, e.operand, t, Because("written here", e.type.span))
+    return t
+
+
+def _coerce(c: Checker, e: ast.Coerce, want: Type | None) -> Type:
+    t = elaborate(anonymous(c), e.type)
+    loose = map_sizes(t, lambda _: c.solver.size_meta())
+    check(c, e.operand, loose, Because("`:>` changes sizes only", e.type.span))
+    return t
+
+
+def _grade(c: Checker, e: ast.GradeAscribe, want: Type | None) -> Type:
+    t = infer(c, e.operand, want)
+    c.session.warned.add("grade")
+    return t
+
+
+def _assert(c: Checker, e: ast.Assert, want: Type | None) -> Type:
+    check(c, e.condition, BOOL, Because("", None, code="E205", title="`assert` takes a bool first"))
+    return infer(c, e.body, want)
+
+
+def _attributed(c: Checker, e: ast.Attributed, want: Type | None) -> Type:
+    return infer(c, e.operand, want)
+
+
+_RULES: dict[type, Callable[[Checker, Any, Type | None], Type]] = {
+    ast.Lit: _lit, ast.Text: _text, ast.Name: infer_name, ast.Hole: _hole, ast.TupleExp: _tuple, ast.RecordExp: _record,
+    ast.ArrayLit: _array, ast.Comprehension: arrays.infer_comprehension, ast.Apply: calls.infer_apply,
+    ast.BinOp: calls.infer_binop, ast.UnOp: calls.infer_unop, ast.OpSection: calls.infer_op_section,
+    ast.FieldSection: _field_section, ast.IndexSection: arrays.infer_index_section, ast.Lambda: infer_lambda,
+    ast.LetPat: _let, ast.LetFun: _let, ast.LetUpdate: _let, ast.If: _if, ast.Match: _match, ast.Loop: _loop,
+    ast.Index: arrays.infer_index, ast.Field: _field, ast.Update: arrays.infer_update_exp,
+    ast.RecordUpdate: _record_update, ast.Ascribe: _ascribe, ast.Coerce: _coerce, ast.GradeAscribe: _grade,
+    ast.Range: arrays.infer_range, ast.Constr: _constr, ast.Assert: _assert, ast.Attributed: _attributed,
+}

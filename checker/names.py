@@ -1,0 +1,264 @@
+"""What a name means and the type it has here: locals, sizes, definitions, built-in functions, the prelude.
+
+A polymorphic name gets its own unknowns at each use; they are kept in the use, so that lowering can instantiate.
+"""
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import count
+
+from ..lang.diagnostics.report import Reporter
+from ..lang.intrinsics import CONVERTIBLE, SIGNATURES
+from ..lang.sizes import Opaque, Size, SizeAtom, SizeVar
+from ..lang.source import Span
+from ..lang.surface import ast
+from ..lang.types import FLOATS, I64, Error, Fun, Meta, Scalar, Type, TypeVar, map_type, sizes_of
+from . import builtins, scope
+from .constraints import Arithmetic, Base, SameShape
+from .context import Checker, RawUse
+from .result import BuiltinRef, GlobalRef, Scheme, SizeRef
+from .scope import Builtin, FileScope, Global, Local, Session, SizeParam, nearest
+from .unify import Kind
+
+
+def infer_name(c: Checker, e: ast.Name, want: Type | None = None) -> Type:
+    if e.qualifier:
+        return _member(c, e, e.qualifier, e.name)
+    return meaning_type(c, e, e.name, e.span)
+
+
+def meaning_type(c: Checker, node: ast.Node, name: str, span: Span) -> Type:
+    """The type of a name, or of an operator, at `node`; records the use."""
+    meaning = find(c, name)
+    match meaning:
+        case Local(scheme=None):
+            c.uses[node] = RawUse(meaning.ref)
+            return meaning.type
+        case Local(scheme=Scheme() as scheme):
+            return _use(c, node, RawUse(meaning.ref, scheme), name)
+        case SizeParam(size=size):
+            atom = size.atom
+            var = atom if isinstance(atom, SizeVar) else c.solver.size_var(name, meaning.span, "a size")
+            c.uses[node] = RawUse(SizeRef(var), sizes=() if isinstance(atom, SizeVar) else (size,))
+            return I64
+        case Global(definition=None):
+            return Error()
+        case Global(definition=definition):
+            assert definition is not None
+            t = _use(c, node, RawUse(GlobalRef(definition), definition.scheme), name)
+            if not isinstance(t, Fun) and isinstance(node, ast.Name):
+                return c.open_inner(node, t, f"a size that `{name}` has")
+            return t
+        case Builtin():
+            return builtin_type(c, node, meaning, name, span)
+        case None:
+            return unknown(c, name, span)
+
+
+def find(c: Checker, name: str) -> Local | SizeParam | Global | Builtin | None:
+    local = c.names.get(name)
+    if local is not None:
+        return local
+    found = c.file.values.get(name)
+    if found is not None:
+        return found
+    builtin = builtins.find(name)
+    if builtin is not None:
+        return builtin
+    return prelude_global(c.session, name)
+
+
+def prelude_global(session: Session, name: str) -> Global | None:
+    """A definition of the prelude, checked when it is first used."""
+    known = session.prelude.values.get(name)
+    if known is not None:
+        return known
+    if name not in scope.prelude_index()[2]:
+        return None
+    from .definitions import check_definition
+
+    program = scope.prelude_program(name)
+    assert program is not None
+    for declaration in program.declarations:
+        inner = declaration.declaration if isinstance(declaration, ast.Local) else declaration
+        if isinstance(inner, ast.Def) and inner.name == name:
+            session.prelude.values[name] = check_definition(session, session.prelude, inner)
+    return session.prelude.values.get(name)
+
+
+def _use(c: Checker, node: ast.Node, use: RawUse, name: str) -> Type:
+    assert use.scheme is not None
+    types, sizes, t = instantiate(c, use.scheme, name, node.span)
+    c.uses[node] = RawUse(use.target, use.scheme, types, sizes)
+    return t
+
+
+def instantiate(c: Checker, scheme: Scheme, name: str, span: Span) -> tuple[tuple[Type, ...], tuple[Size, ...], Type]:
+    """Fresh unknowns for what the scheme quantifies; sizes that only its result mentions belong to an inner level."""
+    hidden = _hidden(scheme)
+    if not scheme.type_vars and not scheme.size_vars and not hidden:
+        return (), (), scheme.type
+    types = tuple(c.solver.meta(None if v.constraint is None else Kind(v.constraint, because=span)) for v in scheme.type_vars)
+    sizes = tuple(c.solver.size_meta(v.name, v.origin, v.why) for v in scheme.size_vars)
+    type_env: dict[TypeVar, Type] = dict(zip(scheme.type_vars, types, strict=True))
+    size_env: dict[SizeAtom, Size] = dict(zip(scheme.size_vars, sizes, strict=True))
+    for var in hidden:
+        size_env[var] = Size.of(c.solver.size_var(var.name, span, f"a size that `{name}` returns", c.solver.level + 1))
+
+    def leaf(t: Type) -> Type | None:
+        return type_env.get(t) if isinstance(t, TypeVar) else None
+
+    return types, sizes, map_type(scheme.type, leaf, lambda s: s.substitute(size_env))
+
+
+_HIDDEN: dict[int, tuple[Scheme, tuple[SizeVar, ...]]] = {}
+
+
+def _hidden(scheme: Scheme) -> tuple[SizeVar, ...]:
+    """Size variables that neither the scheme nor a parameter of the type binds: the result opens them."""
+    known = _HIDDEN.get(id(scheme))
+    if known is not None and known[0] is scheme:
+        return known[1]
+    bound: set[SizeVar] = set(scheme.size_vars)
+    t = scheme.type
+
+    def functions(inner: Type) -> Type | None:
+        if isinstance(inner, Fun) and inner.size_var is not None:
+            bound.add(inner.size_var)
+        return None
+
+    map_type(t, functions, lambda s: s)
+    found = dict.fromkeys(a for s in sizes_of(t) for a in s.atoms() if isinstance(a, SizeVar) and a not in bound)
+    if len(_HIDDEN) > 4096:
+        _HIDDEN.clear()
+    _HIDDEN[id(scheme)] = (scheme, tuple(found))
+    return tuple(found)
+
+
+# ---------------------------------------------------------------- built-in functions
+
+_SIGNATURE_SESSION = Session(Reporter(), None)
+_SIGNATURE_SESSION.uids = count(-1, -1)  # type: ignore[assignment]
+
+
+@lru_cache(maxsize=256)
+def signature_scheme(name: str) -> Scheme:
+    """The type of a built-in function, from its signature."""
+    from ..lang.surface.parser import parse_signature
+    from .functions import header_type
+
+    signature = parse_signature(SIGNATURES[name])
+    c = Checker(_SIGNATURE_SESSION, FileScope())
+    scheme = header_type(c, signature.sizes, signature.type_params, signature.params, signature.result)
+    if _SIGNATURE_SESSION.report.failed:
+        raise AssertionError(f"signature of {name}: {_SIGNATURE_SESSION.report.diagnostics[0].message}")
+    return scheme
+
+
+def builtin_type(c: Checker, node: ast.Node, builtin: Builtin, name: str, span: Span) -> Type:
+    ref = builtin.ref
+    if builtin.rule == "scheme":
+        t = _use(c, node, RawUse(ref, signature_scheme(ref.name)), name)
+        if ref.dtype is not None:
+            # `f64.sum`: the module fixes the type of the elements.
+            c.solver.unify(c.uses[node].types[0], Scalar(ref.dtype))
+        return t
+    c.uses[node] = RawUse(ref)
+    if builtin.rule == "constant":
+        assert ref.dtype is not None
+        return Scalar(ref.dtype)
+    if builtin.rule.startswith("from "):
+        assert ref.dtype is not None
+        return Fun(Scalar(builtin.rule[5:]), Scalar(ref.dtype))
+    if builtin.rule == "cast":
+        assert ref.dtype is not None
+        return Fun(c.fresh_kind("scalar", because=span), Scalar(ref.dtype))
+    cls, result_base, arity = builtins.primitives()[ref.name]
+    if ref.dtype is not None:
+        scalar = Scalar(ref.dtype)
+        result: Type = Scalar("bool") if result_base == "bool" else scalar
+        for _ in range(arity):
+            result = Fun(scalar, result)
+        return result
+    if arity == 2:
+        left, right, out = c.solver.meta(), c.solver.meta(), c.solver.meta()
+        c.solver.add(Arithmetic(c, ref.name, cls, left, right, out, span, span, span))
+        return Fun(left, Fun(right, out))
+    argument = c.solver.meta()
+    c.solver.add(Base(c, argument, cls, ref.name, span))
+    if result_base != "bool":
+        return Fun(argument, argument)
+    out = c.solver.meta()
+    c.solver.add(SameShape(c, argument, out, Scalar("bool"), span))
+    return Fun(argument, out)
+
+
+def qualified(c: Checker, e: ast.Field) -> Type | None:
+    """`f64.sin` is a member of a module, unless a record is called `f64`; None when `e` is an ordinary field."""
+    if isinstance(e.record, ast.Name) and not e.record.qualifier:
+        name = e.record.name
+        if name in CONVERTIBLE and name not in c.names and name not in c.file.values:
+            return _member(c, e, (name,), e.name)
+    return None
+
+
+def _member(c: Checker, node: ast.Exp, path: tuple[str, ...], name: str) -> Type:
+    module = ".".join(path)
+    if len(path) == 1 and path[0] in CONVERTIBLE:
+        builtin = builtins.member(path[0], name)
+        if builtin is not None:
+            return builtin_type(c, node, builtin, name, node.span)
+        meant = nearest(name, builtins.member_names(path[0]))
+        if name in builtins.primitives() and module not in FLOATS:
+            return c.error("E107", f"`{name}` is for floats, so `{module}` has no `{name}`", node.span, "not a member",
+                           help=f"convert first: `{name} (f64 x)`")
+        return c.error("E107", f"module `{module}` has no member `{name}`", node.span, "not a member",
+                       help=f"did you mean `{module}.{meant}`?" if meant else None)
+    if module in ("math", "np", "numpy", "jnp", "torch", "f64.math"):
+        hint = scope.ELSEWHERE.get(name) or (f"`{name}`" if builtins.find(name) else None)
+        return c.error("E101", f"there is no module `{module}`", node.span, "not a name of Dad",
+                       help=f"write {hint}" if hint else "functions are in scope without a module")
+    return c.error("E602", f"modules are not supported yet: `{module}.{name}`", node.span, "a member of a module",
+                   help="import the file; its definitions are then in scope by their own names")
+
+
+# ---------------------------------------------------------------- names that do not exist
+
+
+def unknown(c: Checker, name: str, span: Span) -> Error:
+    """Say that the name does not exist, and which one may have been meant."""
+    c.failed = True
+    if name == c.current:
+        return c.error("E604", f"recursion is not supported yet: `{name}` calls itself", span, "the call",
+                       help="use `loop`, which also says what is carried from step to step")
+    later = c.file.later.get(name)
+    if later is not None:
+        return c.error("E106", f"`{name}` is used before its definition", span, "not defined yet",
+                       others=[(later, "defined here")], notes=["a definition sees those above it"],
+                       help=f"move `{name}` above this definition")
+    if name in builtins.PLANNED:
+        instead = builtins.PLANNED[name]
+        return c.error("E605", f"`{name}` is not supported yet", span, "a function of the language that is to come",
+                       help=f"use {instead}" if instead else None)
+    here = [n for n in c.names if n.isidentifier() or not name.isidentifier()]
+    close = nearest(name, [*here, *c.file.values]) or None
+    if name in ("np", "numpy", "math", "jnp", "torch"):
+        return c.error("E101", f"unknown name `{name}`", span, "not a name of Dad",
+                       help="functions are in scope without a module: write `sin x`, `sum xs`, `dot x y`")
+    if close is None and name in scope.ELSEWHERE:
+        return c.error("E101", f"unknown name `{name}`", span, "a name of another language",
+                       help=f"write {scope.ELSEWHERE[name]}")
+    close = close or nearest(name, [*builtins.names(), *scope.prelude_index()[2]])
+    if name in c.type_names or name in c.file.types:
+        return c.error("E101", f"`{name}` is a type, not a value", span, "used as a value")
+    others: list[tuple[Span, str]] = []
+    if close is not None:
+        meaning = c.names.get(close) or c.file.values.get(close)
+        if meaning is not None:
+            others.append((meaning.span, f"`{close}` is bound here"))
+    return c.error("E101", f"unknown name `{name}`", span, "not in scope", others=others,
+                   help=f"did you mean `{close}`?" if close else None)
+
+
+__all__ = ["BuiltinRef", "Meta", "Opaque", "builtin_type", "find", "infer_name", "instantiate", "meaning_type", "qualified",
+           "signature_scheme", "unknown"]

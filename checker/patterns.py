@@ -1,0 +1,141 @@
+"""Patterns: taking a value of a known type apart and binding names to its parts."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..lang.source import Span
+from ..lang.surface import ast
+from ..lang.types import Error, Meta, Record, Scalar, Tuple, Type
+from .context import Because, Checker
+from .typexp import TypeContext, elaborate
+
+WHAT = {"let": "the value of `{}`", "parameter": "the parameter `{}`", "loop": "the loop's `{}`"}
+
+
+def declared(c: Checker, p: ast.Pattern, inferred: bool = False) -> Type:
+    """The type that a pattern's annotations say; parts without one are unknown."""
+    match p:
+        case ast.PAscribe(type=t):
+            inner = t.type if isinstance(t, ast.TQualified) else t
+            context = TypeContext(c, c.file, lambda span: c.solver.size_meta("", span, "the size left open here"))
+            return elaborate(context, inner)
+        case ast.PTuple(items=items) if inferred:
+            return Tuple(tuple(declared(c, i, True) for i in items))
+        case ast.PRecord(fields=fields) if inferred:
+            return Record(tuple(sorted((n, declared(c, i, True)) for n, i in fields)))
+        case _:
+            return c.solver.meta()
+
+
+def bind(c: Checker, p: ast.Pattern, t: Type, what: str, ascribed: bool = False, value: ast.Exp | None = None) -> None:
+    """Bind the pattern's names to parts of a value of type `t`. `ascribed`: its outer annotation is in `t` already."""
+    if not isinstance(p, (ast.PName, ast.PWild, ast.PLit)):
+        distinct(c, (p,))
+    _bind(c, p, t, what, ascribed, value)
+
+
+def _bind(c: Checker, p: ast.Pattern, t: Type, what: str, ascribed: bool, value: ast.Exp | None) -> None:
+    c.patterns[p] = t
+    match p:
+        case ast.PName(name=name):
+            local = c.local(p, name, p.span, t, WHAT[what].format(name))
+            local.below = c.index_params.get(p)
+            if value is not None:
+                from .calls import size_of
+
+                known = c.solver.prune(t)
+                if known == Scalar("i64") or isinstance(known, Meta) and known.uid in c.solver.kinds:
+                    local.size = size_of(c, value)
+        case ast.PWild():
+            return
+        case ast.PAscribe(pattern=inner, type=written):
+            if ascribed:
+                _bind(c, inner, t, what, False, value)
+                return
+            wanted = declared(c, p)
+            if not c.unify(t, wanted, p.span, Because("declared here", written.span)):
+                wanted = Error()
+            c.patterns[p] = wanted
+            _bind(c, inner, wanted, what, False, value)
+        case ast.PTuple(items=items):
+            _tuple(c, p, items, t, what, value)
+        case ast.PRecord(fields=fields):
+            _record(c, p, fields, t, what)
+        case ast.PLit():
+            c.error("E406", "this pattern does not fit every value", p.span, "a number here would be compared",
+                    help="bind a name and compare it with `if`")
+        case ast.PConstr():
+            c.error("E601", "sum types are not supported yet", p.span, "a constructor pattern")
+            for argument in p.arguments:
+                _bind(c, argument, Error(), what, False, None)
+
+
+def _tuple(c: Checker, p: ast.PTuple, items: tuple[ast.Pattern, ...], t: Type, what: str, value: ast.Exp | None) -> None:
+    known = c.solver.prune(t)
+    parts: Sequence[Type]
+    if isinstance(known, Tuple) and len(known.items) == len(items):
+        parts = known.items
+    elif isinstance(known, Meta):
+        parts = [c.solver.meta() for _ in items]
+        c.unify(known, Tuple(tuple(parts)), p.span, Because())
+    else:
+        parts = [Error()] * len(items)
+        if isinstance(known, Tuple):
+            c.error("E405", f"this pattern has {len(items)} parts, but the value has {len(known.items)}", p.span,
+                    f"matched with {c.show(known)}", help="give every part a name, or `_`")
+        elif not isinstance(known, Error):
+            c.error("E405", f"a value of type {c.show(known)} has no {len(items)} parts", p.span, "this takes a tuple apart",
+                    help="use its fields, such as `p.x`" if isinstance(known, Record) else "bind one name")
+    values: Sequence[ast.Exp | None] = [None] * len(items)
+    if isinstance(value, ast.TupleExp) and len(value.items) == len(items):
+        values = value.items
+    for item, part, v in zip(items, parts, values, strict=True):
+        _bind(c, item, part, what, False, v)
+
+
+def _record(c: Checker, p: ast.PRecord, fields: tuple[tuple[str, ast.Pattern], ...], t: Type, what: str) -> None:
+    known = c.solver.prune(t)
+    if isinstance(known, Meta):
+        wanted = Record(tuple(sorted((name, c.solver.meta()) for name, _ in fields)))
+        c.unify(known, wanted, p.span, Because())
+        known = wanted
+    types = dict(known.fields) if isinstance(known, Record) else {}
+    if not isinstance(known, (Record, Error)):
+        c.error("E405", f"a value of type {c.show(known)} has no fields", p.span, "this takes a record apart")
+        known = Error()
+    for name, inner in fields:
+        part = types.get(name)
+        if part is None:
+            part = Error()
+            if isinstance(known, Record):
+                from . import messages
+
+                messages.no_field(c, known, name, inner.span, p.span)
+        _bind(c, inner, part, what, False, None)
+
+
+def names_of(p: ast.Pattern) -> Iterator[tuple[str, Span]]:
+    match p:
+        case ast.PName(name=name):
+            yield name, p.span
+        case ast.PAscribe(pattern=inner):
+            yield from names_of(inner)
+        case ast.PTuple(items=items) | ast.PConstr(arguments=items):
+            for i in items:
+                yield from names_of(i)
+        case ast.PRecord(fields=fields):
+            for _, i in fields:
+                yield from names_of(i)
+        case _:
+            return
+
+
+def distinct(c: Checker, ps: Sequence[ast.Pattern]) -> None:
+    """Report a name that is bound twice side by side."""
+    seen: dict[str, Span] = {}
+    for p in ps:
+        for name, span in names_of(p):
+            if name in seen and seen[name] is not span:
+                c.error("E105", f"`{name}` is bound twice", span, "again here", others=[(seen[name], "first here")],
+                        help="rename one of them, or write `_` for a value that is not used")
+            seen[name] = span

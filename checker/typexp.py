@@ -1,0 +1,279 @@
+"""Type expressions and size expressions: from syntax to types and polynomials.
+
+A `TypeContext` says what names mean where the type stands and what an anonymous size `[]` becomes there: a size of its own
+(parameters of definitions), an unknown (inside bodies), or a size that callers open (results).
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..lang.sizes import Opaque, Size
+from ..lang.source import Span
+from ..lang.surface import ast
+from ..lang.types import SCALARS, UNIT, Array, Error, Fun, Record, Scalar, Tangent, Tuple, Type, TypeVar, tangent
+from .context import Checker
+from .scope import FileScope, Global, Local, SizeParam, TypeEntry, nearest
+
+Anonymous = Callable[[Span], Size]
+
+
+@dataclass(eq=False)
+class TypeContext:
+    c: Checker
+    file: FileScope
+    anonymous: Anonymous
+    sizes: dict[str, Size] = field(default_factory=dict)
+    """Size parameters of an abbreviation that is being expanded; otherwise the checker's scope has the names."""
+    types: dict[str, Type] = field(default_factory=dict)
+    expanding: tuple[str, ...] = ()
+    closed: bool = False
+    """Only `sizes` and `types` are visible, no locals (inside an abbreviation)."""
+
+
+def elaborate(x: TypeContext, t: ast.TypeExp) -> Type:
+    """The type that an expression denotes; `Error` after a report."""
+    match t:
+        case ast.TName():
+            return _name(x, t)
+        case ast.TVar(name=name):
+            return _variable(x, name, t.span)
+        case ast.TArray(size=size, element=element):
+            n = x.anonymous(t.span) if size is None else size_of_type(x, size)
+            inner = elaborate(x, element)
+            return Array(n, inner)
+        case ast.TTuple(items=items):
+            return Tuple(tuple(elaborate(x, i) for i in items)) if items else UNIT
+        case ast.TRecord(fields=fields):
+            return _record(x, t, fields)
+        case ast.TFun(name=name, param=param, result=result):
+            return _function(x, name, param, result)
+        case ast.TUnique(type=inner):
+            return elaborate(x, inner)
+        case ast.TRefined(type=inner):
+            return _refined(x, t, elaborate(x, inner))
+        case ast.TQualified(activity=activity, type=inner):
+            x.c.error("E508", f"`{activity}` stands only on parameters of definitions", t.span, "not here",
+                      help=f"remove `{activity}`")
+            return elaborate(x, inner)
+        case ast.TExists(sizes=sizes, body=body):
+            saved = dict(x.sizes)
+            for binder in sizes:
+                x.sizes[binder.name] = x.anonymous(binder.span)
+            result = elaborate(x, body)
+            x.sizes = saved
+            return result
+        case ast.TSum():
+            x.c.error("E601", "sum types are not supported yet", t.span, "this is a sum type",
+                      help="use a record with a number that says which case holds")
+            return Error()
+
+
+def _name(x: TypeContext, t: ast.TName) -> Type:
+    if not t.qualifier:
+        if t.name in x.types:
+            return _no_arguments(x, t, x.types[t.name])
+        if not x.closed and t.name in x.c.type_names:
+            return _no_arguments(x, t, x.c.type_names[t.name])
+        entry = x.file.types.get(t.name)
+        if entry is not None and t.name in entry.file.broken:
+            return Error()
+        if entry is not None:
+            return _expand(x, t, entry)
+        if t.name in SCALARS:
+            return _no_arguments(x, t, Scalar(t.name))
+        if t.name == "tangent" and len(t.arguments) == 1 and not isinstance(t.arguments[0], ast.TSizeArg):
+            return tangent(elaborate(x, t.arguments[0]))
+    shown = ".".join((*t.qualifier, t.name))
+    if t.qualifier:
+        x.c.error("E602", f"modules are not supported yet: `{shown}`", t.span, "a type of a module")
+        return Error()
+    if t.name in x.file.later:
+        x.c.error("E106", f"type `{t.name}` is used before its declaration", t.span, "not declared yet",
+                  others=[(x.file.later[t.name], "declared here")], help="move the declaration above this use")
+        return Error()
+    candidates = [*x.types, *x.c.type_names, *x.file.types, *SCALARS]
+    meant = FOREIGN.get(t.name) or nearest(t.name, candidates)
+    help = f"did you mean `{meant}`?" if meant else None
+    if t.name in ("f16", "bf16", "half"):
+        help = "there is no half precision; use `f32`"
+    elif meant is None and len(t.name) == 1 and t.name.islower():
+        help = f"to make it a type parameter, write `'{t.name}` after the definition's name"
+    x.c.error("E102", f"unknown type `{t.name}`", t.span, "not a type in scope", help=help)
+    return Error()
+
+
+FOREIGN = {"float": "f64", "double": "f64", "real": "f64", "float64": "f64", "float32": "f32", "int": "i64", "int64": "i64",
+           "int32": "i32", "integer": "i64", "boolean": "bool", "Float": "f64", "Int": "i64", "Bool": "bool",
+           "usize": "i64", "number": "f64"}
+
+
+def _no_arguments(x: TypeContext, t: ast.TName, result: Type) -> Type:
+    if t.arguments:
+        x.c.error("E109", f"`{t.name}` takes no arguments", t.arguments[0].span, "this is too much",
+                  help=f"write `[n]{t.name}` for an array" if isinstance(t.arguments[0], ast.TSizeArg) else None)
+    return result
+
+
+def _variable(x: TypeContext, name: str, span: Span) -> Type:
+    found = x.types.get(name) or (None if x.closed else x.c.type_names.get(name))
+    if found is None:
+        x.c.error("E102", f"unknown type parameter `'{name}`", span, "not declared",
+                  help=f"declare it after the definition's name: `'{name}`")
+        return Error()
+    return found
+
+
+def _record(x: TypeContext, t: ast.TRecord, fields: tuple[tuple[str, ast.TypeExp], ...]) -> Type:
+    seen: dict[str, Type] = {}
+    for name, inner in fields:
+        if name in seen:
+            x.c.error("E209", f"field `{name}` occurs twice", inner.span, "the second one", help="rename or remove one")
+            continue
+        seen[name] = elaborate(x, inner)
+    return Record(tuple(sorted(seen.items())))
+
+
+def _function(x: TypeContext, name: str | None, param: ast.TypeExp, result: ast.TypeExp) -> Type:
+    param_type = elaborate(x, param)
+    if name is None or param_type != Scalar("i64"):
+        return Fun(param_type, elaborate(x, result), name)
+    var = x.c.solver.size_var(name, param.span, f"the argument `{name}` of a function", 0)
+    saved = dict(x.sizes)
+    x.sizes[name] = Size.of(var)
+    result_type = elaborate(x, result)
+    x.sizes = saved
+    return Fun(param_type, result_type, name, var)
+
+
+def _refined(x: TypeContext, t: ast.TRefined, base: Type) -> Type:
+    if not isinstance(base, Error) and base not in (Scalar("f64"), Scalar("f32")):
+        x.c.error("E215", f"only floats can be refined by bounds, not {x.c.show(base)}", t.span, "a refinement",
+                  help="remove the braces")
+    x.c.session.warned.add("refinement")
+    return base
+
+
+def _expand(x: TypeContext, t: ast.TName, entry: TypeEntry) -> Type:
+    node = entry.node
+    sizes = [a for a in t.arguments if isinstance(a, ast.TSizeArg)]
+    types = [a for a in t.arguments if not isinstance(a, ast.TSizeArg)]
+    if len(sizes) != len(node.sizes) or len(types) != len(node.type_params):
+        want = " ".join([*(f"[{s.name}]" for s in node.sizes), *(f"'{p.name}" for p in node.type_params)]) or "no arguments"
+        x.c.error("E109", f"`{t.name}` takes {want}", t.span, f"given {len(sizes)} sizes and {len(types)} types",
+                  others=[(entry.span, "declared here")],
+                  help="write " + " ".join([t.name, *(f"[{s.name}]" for s in node.sizes), *(p.name for p in node.type_params)]))
+        return Error()
+    if t.name in x.expanding:
+        x.c.error("E222", f"type `{t.name}` contains itself", t.span, "here it refers to itself",
+                  help="recursive types do not exist; use arrays and indices")
+        return Error()
+    inner = TypeContext(x.c, entry.file, x.anonymous, closed=True, expanding=(*x.expanding, t.name))
+    for binder, size in zip(node.sizes, sizes, strict=True):
+        inner.sizes[binder.name] = x.anonymous(size.span) if size.size is None else size_of_type(x, size.size)
+    for parameter, argument in zip(node.type_params, types, strict=True):
+        inner.types[parameter.name] = elaborate(x, argument)
+    result = elaborate(inner, node.body)
+    return Record(result.fields, t.name) if isinstance(result, Record) and result.name is None else result
+
+
+def size_of_type(x: TypeContext, e: ast.Exp) -> Size:
+    """The polynomial of a size expression in a type; a fresh unknown after a report."""
+    size = _size(x, e)
+    if size is not None and size.value is not None and size.value < 0:
+        x.c.error("E308", f"the size {size} is negative", e.span, "an array cannot have this size")
+        size = None
+    return size if size is not None else x.c.solver.size_meta()
+
+
+def _size(x: TypeContext, e: ast.Exp) -> Size | None:
+    match e:
+        case ast.Lit(value=int(value), suffix=None | "i64") if not isinstance(value, bool):
+            return Size.constant(value)
+        case ast.Name(name=name, qualifier=()):
+            return _size_name(x, name, e.span)
+        case ast.UnOp(op="-", operand=operand):
+            inner = _size(x, operand)
+            return None if inner is None else -inner
+        case ast.BinOp(op=op, left=left, right=right) if op in SIZE_OPERATORS:
+            one, other = _size(x, left), _size(x, right)
+            return None if one is None or other is None else combine(op, one, other)
+        case _:
+            x.c.error("E304", "this is not a size expression", e.span, "sizes are made of names, numbers, + - * / and %",
+                      help="give the value a name with `let` and use the name as the size")
+            return None
+
+
+SIZE_OPERATORS = ("+", "-", "*", "/", "%")
+
+
+def combine(op: str, one: Size, other: Size) -> Size:
+    match op:
+        case "+":
+            return one + other
+        case "-":
+            return one - other
+        case "*":
+            return one * other
+    if one.value is not None and other.value is not None and other.value > 0 and one.value >= 0:
+        return Size.constant(one.value // other.value if op == "/" else one.value % other.value)
+    if op == "/" and other.value == 1:
+        return one
+    return Size.of(Opaque(op, (one, other)))
+
+
+def _size_name(x: TypeContext, name: str, span: Span) -> Size | None:
+    c = x.c
+    if name in x.sizes:
+        return x.sizes[name]
+    meaning: object = None if x.closed else c.names.get(name)
+    if meaning is None:
+        meaning = x.file.values.get(name)
+    match meaning:
+        case SizeParam(size=size):
+            return size
+        case Local():
+            return local_size(c, meaning, span)
+        case Global(constant=Size() as size):
+            return size
+        case Global():
+            c.error("E304", f"`{name}` is not known as a size", span, "only definitions that are plain numbers are",
+                    help=f"give its value a name inside the definition: `let {name}' = {name}`")
+            return None
+    if name in c.type_names:
+        c.error("E304", f"`{name}` is a type, not a size", span, "used as a size")
+        return None
+    known = [n for n, m in c.names.items() if isinstance(m, (SizeParam, Local))] if not x.closed else list(x.sizes)
+    meant = nearest(name, known)
+    c.error("E103", f"unknown size `{name}`", span, "not declared",
+            help=f"did you mean `{meant}`?" if meant else f"declare it: write `[{name}]` after the definition's name")
+    return None
+
+
+def local_size(c: Checker, local: Local, span: Span) -> Size | None:
+    """The value of a name as a size, when it is an i64."""
+    if local.scheme is not None:
+        c.error("E304", f"`{local.name}` is a function, not a size", span, "used as a size")
+        return None
+    t = c.solver.prune(local.type)
+    if isinstance(t, Error):
+        return None
+    if not c.solver.fits(t, Scalar("i64")):
+        c.error("E304", f"`{local.name}` is not an i64, so it is no size", span, f"this is {c.show(t)}",
+                others=[(local.span, "bound here")])
+        return None
+    c.solver.unify(t, Scalar("i64"))
+    return c.value_size(local)
+
+
+def type_var(c: Checker, p: ast.TypeParam) -> TypeVar:
+    constraint = p.constraint
+    if constraint is not None and constraint not in ("num", "float"):
+        span = p.constraint_span or p.span
+        c.error("E215", f"unknown constraint `{constraint}`", span, "a type parameter can be `num` or `float`",
+                help="write `num` for any number, `float` for f64 and f32")
+        constraint = None
+    return TypeVar(p.name, next(c.session.uids), constraint, p.span)
+
+
+__all__ = ["Tangent", "TypeContext", "combine", "elaborate", "local_size", "size_of_type", "type_var"]

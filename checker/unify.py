@@ -1,0 +1,559 @@
+"""Unification of types and sizes: what is inferred, and the constraints that wait until more is known.
+
+A `Solver` holds the substitution of one definition. Types unify structurally; sizes are polynomials, unified by solving
+their difference for an unknown that occurs linearly with coefficient ±1 (after division by the common divisor), and
+otherwise kept until more is known. Overloading is a `Constraint` that waits for the types it looks at.
+
+Levels say how deep a variable's scope is. A type variable of an outer level that would come to mention a size of an inner
+one is an `Escape`: such a size differs from call to call. Generalisation quantifies over what is deeper than its level.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import gcd
+
+from ..lang.sizes import Opaque, Size, SizeAtom, SizeMeta, SizeVar
+from ..lang.source import Span
+from ..lang.types import (
+    FLOATS,
+    INTEGERS,
+    SCALARS,
+    Array,
+    Error,
+    Fun,
+    Meta,
+    Record,
+    Scalar,
+    Sum,
+    Tangent,
+    Tuple,
+    Type,
+    TypeVar,
+    map_type,
+    tangent,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is known of an unknown scalar: `scalar` (any, bool included), `num`, `int` or `float`.
+
+    `literal` is set when it stands for a literal, so that it becomes i64 (f64 when `float`) if nothing else is known.
+    """
+
+    cls: str
+    literal: bool = False
+    because: Span | None = None
+
+
+MEMBERS: dict[str, frozenset[str]] = {"scalar": SCALARS, "num": FLOATS | INTEGERS, "int": INTEGERS, "float": FLOATS}
+
+
+class Clash(Exception):
+    """Two types that do not unify; the subclasses say in which way, `found` and `expected` where."""
+
+
+@dataclass(eq=False)
+class TypeClash(Clash):
+    found: Type
+    expected: Type
+
+
+@dataclass(eq=False)
+class KindClash(Clash):
+    """A type that is not among what `kind` allows; `flipped` when the type is the expected one."""
+
+    type: Type
+    kind: Kind
+    flipped: bool
+
+
+@dataclass(eq=False)
+class SizeClash(Clash):
+    found: Size
+    expected: Size
+
+
+@dataclass(eq=False)
+class Escape(Clash):
+    """`size` is known only in an inner scope and would have to be known outside."""
+
+    size: Size
+
+
+@dataclass(eq=False)
+class Occurs(Clash):
+    found: Type
+    expected: Type
+
+
+class Constraint:
+    """Something to be solved when more is known."""
+
+    def attempt(self) -> bool:
+        """Solve and return True, or return False when it must wait (errors are reported and count as solved)."""
+        raise NotImplementedError
+
+    def blockers(self) -> Iterator[int]:
+        """The unknowns whose solution may help."""
+        raise NotImplementedError
+
+    def default(self) -> bool:
+        """Decide without further knowledge; False when that is not possible."""
+        return False
+
+    def give_up(self) -> None:
+        """Report that this was never decided."""
+
+
+class Solver:
+    def __init__(self, uids: Iterator[int], complain: Callable[[Clash, Type, Type, object], None],
+                 unsolved: Callable[[Size, Size, object], None]) -> None:
+        self.uids = uids
+        self.complain = complain
+        self.unsolved = unsolved
+        self.context: object = None
+        self.unifying = False
+        self.level = 1
+        self.types: dict[int, Type] = {}
+        self.sizes: dict[SizeAtom, Size] = {}
+        self.levels: dict[int, int] = {}
+        self.kinds: dict[int, Kind] = {}
+        self.waiting: dict[int, list[Constraint]] = {}
+        self.open: dict[Constraint, None] = {}
+        self.ready: list[Constraint] = []
+        self.trail: list[int | SizeAtom] = []
+        self.running = False
+
+    # ------------------------------------------------------------ unknowns
+
+    def meta(self, kind: Kind | None = None) -> Meta:
+        uid = next(self.uids)
+        self.levels[uid] = self.level
+        if kind is not None:
+            self.kinds[uid] = kind
+        return Meta(uid)
+
+    def size_meta(self, name: str = "", origin: Span | None = None, why: str = "") -> Size:
+        meta = SizeMeta(next(self.uids), origin, why, name)
+        self.levels[meta.uid] = self.level
+        return Size.of(meta)
+
+    def size_var(self, name: str, origin: Span | None, why: str, level: int | None = None) -> SizeVar:
+        var = SizeVar(name, next(self.uids), origin, why)
+        self.levels[var.uid] = self.level if level is None else level
+        return var
+
+    # ------------------------------------------------------------ reading the substitution
+
+    def prune(self, t: Type) -> Type:
+        """The type with its head known, when it is; not deeper."""
+        while isinstance(t, Meta):
+            bound = self.types.get(t.uid)
+            if bound is None:
+                return t
+            t = bound
+        if isinstance(t, Tangent):
+            of = self.prune(t.of)
+            result = tangent(of)
+            return result if not isinstance(result, Meta) else self.prune(result)
+        return t
+
+    def size(self, s: Size) -> Size:
+        sizes = self.sizes
+        while any(a in sizes or isinstance(a, Opaque) for m, _ in s.terms for a in m):
+            after = s.substitute(sizes)
+            if after == s:
+                break
+            s = after
+        return s
+
+    def zonk(self, t: Type) -> Type:
+        """The type with everything that is known put in."""
+        if isinstance(t, Scalar):
+            return t
+
+        def leaf(inner: Type) -> Type | None:
+            if isinstance(inner, Meta):
+                known = self.prune(inner)
+                return known if isinstance(known, Meta) else map_type(known, leaf, self.size)
+            return None
+
+        return map_type(t, leaf, self.size)
+
+    def unknowns(self, t: Type) -> Iterator[int]:
+        """The uids of type unknowns in `t`."""
+        t = self.prune(t)
+        match t:
+            case Meta(uid):
+                yield uid
+            case Array(_, element):
+                yield from self.unknowns(element)
+            case Tuple(items):
+                for i in items:
+                    yield from self.unknowns(i)
+            case Record(fields, _):
+                for _, i in fields:
+                    yield from self.unknowns(i)
+            case Fun(param, result):
+                yield from self.unknowns(param)
+                yield from self.unknowns(result)
+            case Tangent(of):
+                yield from self.unknowns(of)
+            case _:
+                return
+
+    # ------------------------------------------------------------ unification
+
+    def unify(self, found: Type, expected: Type, context: object = None) -> None:
+        """Make the two equal, or raise `Clash` and leave everything as it was.
+
+        `context` is kept with what must wait and handed to `complain` when it fails later.
+        """
+        start = len(self.trail)
+        pairs: list[tuple[Size, Size]] = []
+        self.context, self.unifying = context, True
+        try:
+            self._unify(found, expected, pairs)
+            for one, other in pairs:
+                if not self._unify_sizes(one, other):
+                    self.add(SizeEquation(self, one, other))
+        except Clash:
+            self._undo(start)
+            raise
+        finally:
+            self.unifying = False
+        self._commit(start)
+
+    def unify_sizes(self, found: Size, expected: Size) -> bool:
+        """Make two sizes equal; False when that must wait. Raises `Clash`."""
+        start = len(self.trail)
+        try:
+            solved = self._unify_sizes(found, expected)
+        except Clash:
+            self._undo(start)
+            raise
+        self._commit(start)
+        return solved
+
+    def _commit(self, start: int) -> None:
+        for key in self.trail[start:]:
+            assert not isinstance(key, (Opaque, SizeVar))
+            woken = self.waiting.pop(key if isinstance(key, int) else key.uid, None)
+            if woken:
+                self.ready.extend(woken)
+        del self.trail[start:]
+        self.run()
+
+    def _undo(self, start: int) -> None:
+        for key in self.trail[start:]:
+            if isinstance(key, int):
+                del self.types[key]
+            else:
+                del self.sizes[key]
+        del self.trail[start:]
+
+    def fits(self, found: Type, expected: Type) -> bool:
+        """Whether the two could be made equal; changes nothing."""
+        start = len(self.trail)
+        levels, kinds = dict(self.levels), dict(self.kinds)
+        pairs: list[tuple[Size, Size]] = []
+        try:
+            self._unify(found, expected, pairs)
+            for one, other in pairs:
+                self._unify_sizes(one, other)
+        except Clash:
+            return False
+        finally:
+            self._undo(start)
+            self.levels, self.kinds = levels, kinds
+        return True
+
+    def _unify(self, a: Type, b: Type, pairs: list[tuple[Size, Size]]) -> None:
+        a, b = self.prune(a), self.prune(b)
+        if a is b:
+            return
+        if isinstance(a, Meta):
+            if isinstance(b, Meta) and a.uid == b.uid:
+                return
+            self._bind(a, b, flipped=True)
+            return
+        if isinstance(b, Meta):
+            self._bind(b, a, flipped=False)
+            return
+        if isinstance(a, Error) or isinstance(b, Error):
+            return
+        match a, b:
+            case Scalar(x), Scalar(y) if x == y:
+                return
+            case Array(n, x), Array(m, y):
+                self._unify(x, y, pairs)
+                if n != m:
+                    pairs.append((n, m))
+            case Tuple(xs), Tuple(ys) if len(xs) == len(ys):
+                for x, y in zip(xs, ys, strict=True):
+                    self._unify(x, y, pairs)
+            case Record(fs, _), Record(gs, _) if [f for f, _ in fs] == [g for g, _ in gs]:
+                for (_, x), (_, y) in zip(fs, gs, strict=True):
+                    self._unify(x, y, pairs)
+            case Fun(), Fun():
+                self._unify_functions(a, b, pairs)
+            case TypeVar(), TypeVar() if a.uid == b.uid:
+                return
+            case Tangent(x), Tangent(y):
+                self._unify(x, y, pairs)
+            case (Tangent(), _) | (_, Tangent()):
+                self.add(TangentEquation(self, a, b))
+            case _:
+                raise TypeClash(a, b)
+
+    def _unify_functions(self, a: Fun, b: Fun, pairs: list[tuple[Size, Size]]) -> None:
+        self._unify(a.param, b.param, pairs)
+        result_a, result_b = a.result, b.result
+        if a.size_var is not None or b.size_var is not None:
+            # One rigid value stands for both parameters; no unknown from outside may come to mention it.
+            shared = SizeVar((a.size_var or b.size_var).name, next(self.uids),  # type: ignore[union-attr]
+                             (a.size_var or b.size_var).origin, "the argument of the function")  # type: ignore[union-attr]
+            self.levels[shared.uid] = 1 << 30
+            if a.size_var is not None:
+                result_a = self.substitute(result_a, {a.size_var: Size.of(shared)})
+            if b.size_var is not None:
+                result_b = self.substitute(result_b, {b.size_var: Size.of(shared)})
+        self._unify(result_a, result_b, pairs)
+
+    def substitute(self, t: Type, env: dict[SizeAtom, Size]) -> Type:
+        """Replace size variables in the type, looking through what is inferred already."""
+        return map_type(self.zonk(t), lambda _: None, lambda s: s.substitute(env))
+
+    def _bind(self, meta: Meta, t: Type, flipped: bool) -> None:
+        if isinstance(t, Meta):
+            mine, theirs = self.kinds.get(meta.uid), self.kinds.get(t.uid)
+            if mine is not None and theirs is not None:
+                self.kinds[t.uid] = _meet(mine, theirs)
+            elif mine is not None:
+                self.kinds[t.uid] = mine
+            self.levels[t.uid] = min(self.levels[t.uid], self.levels[meta.uid])
+        else:
+            kind = self.kinds.get(meta.uid)
+            if kind is not None and not self.allows(kind, t):
+                raise KindClash(t, kind, flipped)
+            self._admit(meta, t, self.levels[meta.uid], frozenset())
+        self.types[meta.uid] = t
+        self.trail.append(meta.uid)
+
+    @staticmethod
+    def allows(kind: Kind, t: Type) -> bool:
+        match t:
+            case Scalar(name):
+                return name in MEMBERS[kind.cls]
+            case TypeVar(constraint=constraint):
+                return kind.cls in ("num", "scalar") and constraint is not None or kind.cls == constraint
+            case Error():
+                return True
+            case Tangent():
+                return kind.cls != "int"
+            case _:
+                return False
+
+    def _admit(self, meta: Meta, t: Type, level: int, bound: frozenset[SizeVar]) -> None:
+        """Check that `meta` does not occur in `t`, lower the levels in it, refuse sizes of inner scopes."""
+        t = self.prune(t)
+        match t:
+            case Meta(uid):
+                if uid == meta.uid:
+                    raise Occurs(meta, t)
+                if self.levels[uid] > level:
+                    self.levels[uid] = level
+            case Array(s, element):
+                self._admit_size(s, level, bound)
+                self._admit(meta, element, level, bound)
+            case Tuple(items):
+                for i in items:
+                    self._admit(meta, i, level, bound)
+            case Record(fields, _):
+                for _, i in fields:
+                    self._admit(meta, i, level, bound)
+            case Fun(param, result, _, size_var):
+                self._admit(meta, param, level, bound)
+                self._admit(meta, result, level, bound if size_var is None else bound | {size_var})
+            case Tangent(of):
+                self._admit(meta, of, level, bound)
+            case _:
+                return
+
+    def _admit_size(self, s: Size, level: int, bound: frozenset[SizeVar]) -> None:
+        s = self.size(s)
+        for atom in s.atoms():
+            if isinstance(atom, Opaque):
+                continue
+            if isinstance(atom, SizeVar) and atom in bound:
+                continue
+            if self.levels.get(atom.uid, 0) > level:
+                if isinstance(atom, SizeVar):
+                    raise Escape(s)
+                self.levels[atom.uid] = level
+
+    def _unify_sizes(self, found: Size, expected: Size) -> bool:
+        one, other = self.size(found), self.size(expected)
+        difference = one - other
+        if not difference.terms:
+            return True
+        metas = [a for a in dict.fromkeys(difference.atoms()) if isinstance(a, SizeMeta)]
+        if not metas:
+            raise SizeClash(one, other)
+        divisor = gcd(*(c for _, c in difference.terms))
+        if divisor > 1:
+            difference = Size(tuple((m, c // divisor) for m, c in difference.terms))
+        escape: Escape | None = None
+        metas.sort(key=lambda m: (-self.levels[m.uid], -m.uid))
+        for meta in metas:
+            solution = difference.solve_for(meta)
+            if solution is None:
+                continue
+            try:
+                self._admit_size(solution, self.levels[meta.uid], frozenset())
+            except Escape as problem:
+                escape = problem
+                continue
+            if solution.value is not None and solution.value < 0:
+                raise SizeClash(one, other)
+            self.sizes[meta] = solution
+            self.trail.append(meta)
+            return True
+        if escape is not None:
+            raise escape
+        return False
+
+    # ------------------------------------------------------------ constraints
+
+    def add(self, constraint: Constraint) -> None:
+        """Solve now, or keep until one of its unknowns is known."""
+        self.open[constraint] = None
+        self.ready.append(constraint)
+        if not self.unifying:
+            self.run()
+
+    def run(self) -> None:
+        """Attempt everything that was woken."""
+        if self.running:
+            return
+        self.running = True
+        try:
+            while self.ready:
+                self._attempt(self.ready.pop())
+        finally:
+            self.running = False
+
+    def _attempt(self, constraint: Constraint) -> None:
+        if constraint not in self.open:
+            return
+        if constraint.attempt():
+            self.open.pop(constraint, None)
+            return
+        for uid in constraint.blockers():
+            self.waiting.setdefault(uid, []).append(constraint)
+
+    def settle_inner(self, level: int) -> None:
+        """Before generalising at `level`: decide what concerns only deeper unknowns; the rest keeps its unknowns outside."""
+        progress = True
+        while progress and self.open:
+            progress = False
+            for constraint in list(self.open):
+                if constraint not in self.open:
+                    continue
+                if constraint.attempt():
+                    self.open.pop(constraint, None)
+                    progress = True
+                    self.run()
+                    continue
+                uids = list(constraint.blockers())
+                if all(self.levels[u] > level for u in uids) and constraint.default():
+                    self.open.pop(constraint, None)
+                    progress = True
+                    self.run()
+        for constraint in self.open:
+            for uid in constraint.blockers():
+                self.levels[uid] = min(self.levels[uid], level)
+
+    def require(self, t: Type, kind: Kind) -> Type | None:
+        """Ask that `t` be a scalar of `kind`; the offending type when it is not."""
+        t = self.prune(t)
+        if isinstance(t, Meta):
+            known = self.kinds.get(t.uid)
+            try:
+                self.kinds[t.uid] = kind if known is None else _meet(known, kind)
+            except KindClash:
+                return t
+            return None
+        return None if self.allows(kind, t) else t
+
+
+def _meet(a: Kind, b: Kind) -> Kind:
+    if a.cls == b.cls:
+        cls = a.cls
+    elif "scalar" in (a.cls, b.cls):
+        cls = b.cls if a.cls == "scalar" else a.cls
+    elif "num" in (a.cls, b.cls):
+        cls = b.cls if a.cls == "num" else a.cls
+    else:
+        raise KindClash(Scalar("i64" if a.cls == "int" else "f64"), b, flipped=False)
+    return Kind(cls, a.literal or b.literal, a.because or b.because)
+
+
+class TangentEquation(Constraint):
+    """`tangent of` equals a type; waits until `of` is known."""
+
+    def __init__(self, solver: Solver, one: Type, other: Type) -> None:
+        self.solver, self.one, self.other, self.context = solver, one, other, solver.context
+
+    def attempt(self) -> bool:
+        one, other = self.solver.prune(self.one), self.solver.prune(self.other)
+        if isinstance(one, Tangent) and one != other or isinstance(other, Tangent) and one != other:
+            return False
+        self._equate(one, other)
+        return True
+
+    def blockers(self) -> Iterator[int]:
+        yield from self.solver.unknowns(self.one)
+        yield from self.solver.unknowns(self.other)
+
+    def default(self) -> bool:
+        """Where only the tangent is known and consists of floats, the value has its type."""
+        one, other = self.solver.prune(self.one), self.solver.prune(self.other)
+        if isinstance(one, Tangent) and isinstance(other, Tangent):
+            self._equate(one.of, other.of)
+        elif isinstance(one, Tangent):
+            self._equate(one.of, other)
+        elif isinstance(other, Tangent):
+            self._equate(one, other.of)
+        return True
+
+    def _equate(self, one: Type, other: Type) -> None:
+        try:
+            self.solver.unify(one, other, self.context)
+        except Clash as clash:
+            self.solver.complain(clash, one, other, self.context)
+
+
+class SizeEquation(Constraint):
+    """Two sizes are equal; waits until an unknown can be solved for."""
+
+    def __init__(self, solver: Solver, found: Size, expected: Size) -> None:
+        self.solver, self.found, self.expected, self.context = solver, found, expected, solver.context
+
+    def attempt(self) -> bool:
+        try:
+            return self.solver.unify_sizes(self.found, self.expected)
+        except Clash as clash:
+            self.solver.complain(clash, Array(self.found, Error()), Array(self.expected, Error()), self.context)
+            return True
+
+    def blockers(self) -> Iterator[int]:
+        for s in (self.found, self.expected):
+            for atom in self.solver.size(s).atoms():
+                if isinstance(atom, SizeMeta):
+                    yield atom.uid
+
+    def give_up(self) -> None:
+        self.solver.unsolved(self.solver.size(self.found), self.solver.size(self.expected), self.context)
