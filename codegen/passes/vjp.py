@@ -25,7 +25,7 @@ from ...lang.core.primitive import PRIMITIVES
 from .activity import Calls, varying
 from .adjoint import Read, Scope, SliceRead, bound_in
 from .prune import prune
-from .recompute import Roots
+from .recompute import WRITES, Roots
 from .reverse_blocks import reverse_if, reverse_map
 from .reverse_loop import reverse_loop
 from .sequentialize import sequentialize
@@ -161,7 +161,13 @@ class Reverse:
                 if partial is not None and self.varies(x):
                     scope.add(x, pulled(b, ct, partial, x))
         elif record.vjp is not None:
-            for x, part in zip(args, record.vjp(b, args, y, ct, dict(op.attrs)), strict=True):
+            start = len(b.stmts)
+            parts = record.vjp(b, args, y, ct, dict(op.attrs))
+            if op.name in WRITES:
+                # The cotangent is read before it is written, so that it can be written in place.
+                written = [s for s in b.stmts[start:] if isinstance(s.op, ir.Prim) and s.op.name in WRITES and s.op.args[0] is ct]
+                b.stmts[start:] = [s for s in b.stmts[start:] if s not in written] + written
+            for x, part in zip(args, parts, strict=True):
                 if part is not None and self.varies(x):
                     scope.add(x, part)
 
