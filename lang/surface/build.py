@@ -1,74 +1,24 @@
 """From recognised rules to syntax nodes: one method per `-> name` of `grammar.lark`.
 
 Each method receives the values of the rule's symbols in order (tokens for terminals) and where the rule's text begins and
-ends. Lists are Python lists that grow in place until the node is made. `climb` turns the flat chain of operands and
-operators into a tree.
+ends. Lists are Python lists that grow in place until the node is made.
 """
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
-from ..diagnostics.report import Reporter
-from ..source import Source, Span
+from ..source import Span
 from . import ast
+from .build_types import TypeBuilder
 from .lexer import MODULES, Token, unescape
-from .machine import MAX_DEPTH, Action, Tables
+from .machine import Action, Tables
 
-LEVELS: dict[str, int] = {
-    "|>": 3, "<|": 4, "||": 5, "&&": 6, "==": 7, "!=": 7, "<": 7, "<=": 7, ">": 7, ">=": 7, "!": 7, "=": 7,
-    "&": 8, "^": 8, "|": 8, "<<": 9, ">>": 9, "+": 10, "-": 10, "*": 11, "/": 11, "%": 11, "//": 11, "%%": 11, "**": 12,
-}
-"""Precedence of operators, by the longest of these that they begin with. 0 are ranges, 1 backticks, 2 `with`."""
 GRADES = ("none", "affine", "smooth", "C2", "C1", "lip", "cont", "flat", "jump", "opaque")
-_RANGES = frozenset({"..", "...", "..<", "..>"})
-_COMPARISONS = frozenset({"<", "<=", ">", ">="})
+ATTRIBUTES = ("inline", "noinline", "unroll", "unsafe", "sequential", "sequential_inner", "sequential_outer", "scratch",
+              "incremental_flattening")
+"""Futhark's hints to its compiler. They never change what a program means, and are accepted without effect."""
 _MODULES = frozenset(MODULES)
-
-
-class With(NamedTuple):
-    """`with [i] =` or `with a.b =` as an operator of a chain."""
-
-    indices: tuple[Any, ...]
-    path: tuple[str, ...]
-    text: str = "with"
-
-
-class Refinement(NamedTuple):
-    """`{>0}` until the type before it is known."""
-
-    span: Span
-    op: str
-    bounds: tuple[ast.Exp, ...]
-
-
-class TooDeep(Exception):
-    """An operator chain whose tree would be nested beyond the limit; the parser reports it."""
-
-    def __init__(self, span: Span) -> None:
-        super().__init__("nesting")
-        self.span = span
-
-
-def level_of(operator: str) -> int:
-    """The precedence of an infix operator, ranges and backticks included.
-
-    >>> level_of("+.") == level_of("+"), level_of("|>") < level_of("||")
-    (True, True)
-    """
-    if operator in LEVELS:
-        return LEVELS[operator]
-    if operator in _RANGES:
-        return 0
-    if operator[0] == "`":
-        return 1
-    symbol = operator
-    if operator[0].isalpha():  # M.+
-        symbol = operator[next(at for at, c in enumerate(operator) if not (c.isalnum() or c in "_'.")):]
-    for length in (2, 1):
-        if symbol[:length] in LEVELS:
-            return LEVELS[symbol[:length]]
-    return LEVELS["="]
 
 
 def actions(tables: Tables, builder: Builder) -> list[Action | None]:
@@ -76,44 +26,8 @@ def actions(tables: Tables, builder: Builder) -> list[Action | None]:
     return [getattr(builder, name) if name else None for name, _, _ in tables.rules]
 
 
-class Builder:
+class Builder(TypeBuilder):
     """Makes the nodes of one source and reports what the grammar alone cannot refuse."""
-
-    def __init__(self, source: Source, report: Reporter) -> None:
-        self.source = source
-        self.report = report
-        self.actions: list[Action | None] = []
-
-    def span(self, start: int, end: int) -> Span:
-        return Span(self.source, start, end)
-
-    def at(self, token: Token) -> Span:
-        return Span(self.source, token.start, token.end)
-
-    # ------------------------------------------------------------ lists and passing on
-
-    def empty(self, v: list[Any], start: int, end: int) -> list[Any]:
-        return []
-
-    def nothing(self, v: list[Any], start: int, end: int) -> None:
-        return None
-
-    def one(self, v: list[Any], start: int, end: int) -> list[Any]:
-        return v
-
-    def push(self, v: list[Any], start: int, end: int) -> Any:
-        v[0].append(v[1])
-        return v[0]
-
-    def push_after(self, v: list[Any], start: int, end: int) -> Any:
-        v[0].append(v[2])
-        return v[0]
-
-    def first(self, v: list[Any], start: int, end: int) -> Any:
-        return v[0]
-
-    def second(self, v: list[Any], start: int, end: int) -> Any:
-        return v[1]
 
     # ------------------------------------------------------------ declarations
 
@@ -183,83 +97,6 @@ class Builder:
                               help="the grades are " + ", ".join(GRADES))
         return ast.Grade(self.span(start, end), name.text, params)
 
-    # ------------------------------------------------------------ operators
-
-    def chain_one(self, v: list[Any], start: int, end: int) -> list[Any]:
-        return v
-
-    def chain_more(self, v: list[Any], start: int, end: int) -> Any:
-        chain = v[0]
-        chain.append(v[1])
-        chain.append(v[2])
-        return chain
-
-    def with_indices(self, v: list[Any], start: int, end: int) -> With:
-        return With(tuple(v[2]), ())
-
-    def with_path(self, v: list[Any], start: int, end: int) -> With:
-        return With((), tuple(token.text for token in v[1]))
-
-    def climb(self, v: list[Any], start: int, end: int) -> ast.Exp:
-        chain: list[Any] = v[0]
-        if len(chain) == 1:
-            only: ast.Exp = chain[0]
-            return only
-        ranges = [at for at in range(1, len(chain), 2) if chain[at].text in _RANGES]
-        return self._ranges(chain, ranges) if ranges else self._climb(chain)
-
-    def _ranges(self, chain: list[Any], ranges: list[int]) -> ast.Exp:
-        """Ranges bind loosest of all; what stands between their dots are chains of their own."""
-        parts = [self._climb(chain[before + 1:after]) for before, after in zip([-1, *ranges], [*ranges, len(chain)],
-                                                                             strict=True)]
-        dots = [chain[at] for at in ranges]
-        span = parts[0].span.to(parts[-1].span)
-        kind: Literal["...", "..<", "..>"] = "..." if dots[-1].text == ".." else dots[-1].text
-        if dots[-1].text == "..":
-            self.report.error("E010", "a range needs an end", self.at(dots[-1]), "this gives only the second element",
-                              help="write `a..<b` (b excluded), `a...b` (b included) or `a..s..<b` with a second element")
-        elif len(dots) > 2 or (len(dots) == 2 and dots[0].text != ".."):
-            self.report.error("E019", "this range has too many ends", self.at(dots[1]), "second end",
-                              others=[(self.at(dots[0]), "first end")], help="add parentheses, or write `a..s..<b`")
-        return ast.Range(span, parts[0], parts[1] if len(dots) == 2 else None, parts[-1], kind)
-
-    def _climb(self, chain: list[Any]) -> ast.Exp:
-        """Operator precedence with two stacks, left to right; the tree of a long sum is left-deep and made in one pass."""
-        operands: list[ast.Exp] = [chain[0]]
-        pending: list[tuple[int, Token | With]] = []
-        updates = 0
-        for at in range(1, len(chain), 2):
-            operator = chain[at]
-            level = 2 if isinstance(operator, With) else level_of(operator.text)
-            while pending and (pending[-1][0] > level or (pending[-1][0] == level and level != 4)):
-                self._combine(operands, pending, operator)
-            pending.append((level, operator))
-            operands.append(chain[at + 1])
-            updates += level == 2
-            if len(pending) > MAX_DEPTH or updates > MAX_DEPTH:
-                raise TooDeep(operands[0].span.to(chain[-1].span))
-        while pending:
-            self._combine(operands, pending, None)
-        return operands[0]
-
-    def _combine(self, operands: list[ast.Exp], pending: list[tuple[int, Token | With]], following: Token | With | None
-                 ) -> None:
-        _, operator = pending.pop()
-        right = operands.pop()
-        left = operands.pop()
-        span = self.span(left.span.start, right.span.end)
-        if isinstance(operator, With):
-            operands.append(ast.RecordUpdate(span, left, operator.path, right) if operator.path
-                            else ast.Update(span, left, operator.indices, right))
-            return
-        if following is not None and operator.text in _COMPARISONS and following.text in _COMPARISONS:
-            assert isinstance(following, Token)
-            self.report.error(
-                "E019", f"comparisons cannot be chained: `{operator.text}` is followed by `{following.text}`",
-                self.at(following), "second comparison", others=[(self.at(operator), "first comparison")],
-                help="write `a < b && b < c`")
-        operands.append(ast.BinOp(span, operator.text, self.at(operator), left, right))
-
     def prefix(self, v: list[Any], start: int, end: int) -> ast.Exp:
         """A minus before a number belongs to the number, so that the smallest i64 can be written."""
         operand = v[1]
@@ -320,7 +157,13 @@ class Builder:
         return ast.Assert(self.span(start, end), v[1], v[2])
 
     def attribute(self, token: Token) -> ast.Attribute:
-        return ast.Attribute(self.at(token), token.text[2:-1].strip())
+        """`#[name(…)]`; a name that means nothing is refused, so that a misspelt instruction is noticed."""
+        text = token.text[2:-1].strip()
+        name = text.split("(", 1)[0].strip()
+        if name not in ATTRIBUTES:
+            self.report.error("E020", f"there is no attribute `{name[:40]}`", self.at(token), "this attribute",
+                              help="the attributes are " + ", ".join(ATTRIBUTES))
+        return ast.Attribute(self.at(token), text)
 
     def attributed(self, v: list[Any], start: int, end: int) -> ast.Exp:
         return ast.Attributed(self.span(start, end), self.attribute(v[0]), v[1])
@@ -360,31 +203,6 @@ class Builder:
 
     def name(self, v: list[Any], start: int, end: int) -> ast.Exp:
         return ast.Name(Span(self.source, start, end), v[0].text)
-
-    def int_(self, v: list[Any], start: int, end: int) -> ast.Lit:
-        text = v[0].text.replace("_", "")
-        at = text.find("i") if "i" in text else text.find("u")
-        digits, suffix = (text[:at], text[at:]) if at >= 0 else (text, None)
-        base = {"0x": 16, "0X": 16, "0b": 2, "0B": 2}.get(digits[:2], 10)
-        return ast.Lit(self.span(start, end), int(digits[2:] if base != 10 else digits, base), suffix)
-
-    def float_(self, v: list[Any], start: int, end: int) -> ast.Lit:
-        text = v[0].text.replace("_", "")
-        hexadecimal = text[:2] in ("0x", "0X")
-        suffix = text[-3:] if text[-3:] in ("f32", "f64") and (not hexadecimal or "p" in text.lower()) else None
-        digits = text[:-3] if suffix else text
-        try:
-            value = float.fromhex(digits) if hexadecimal else float(digits)
-        except OverflowError:
-            value = float("inf")
-        if value == float("inf"):
-            self.report.error("E024", f"the number {digits[:40]} is beyond the range of f64", self.span(start, end),
-                              "this number", help="the largest f64 is about 1.8e308; infinity is `f64.inf`")
-            value = 0.0
-        return ast.Lit(self.span(start, end), value, suffix)
-
-    def bool_(self, v: list[Any], start: int, end: int) -> ast.Lit:
-        return ast.Lit(self.span(start, end), v[0].text == "true", None)
 
     def string(self, v: list[Any], start: int, end: int) -> ast.Exp:
         return ast.Text(self.span(start, end), unescape(v[0].text), False)
@@ -471,154 +289,6 @@ class Builder:
 
     def slice(self, v: list[Any], start: int, end: int) -> ast.Slice:
         return ast.Slice(self.span(start, end), v[0], v[2], v[4] if len(v) > 3 else None)
-
-    # ------------------------------------------------------------ patterns
-
-    def pat_name(self, v: list[Any], start: int, end: int) -> ast.Pattern:
-        return ast.PName(self.span(start, end), v[0].text)
-
-    def pat_wild(self, v: list[Any], start: int, end: int) -> ast.Pattern:
-        return ast.PWild(self.span(start, end))
-
-    def _number(self, token: Token) -> ast.Lit:
-        return self.int_([token], token.start, token.end) if token.kind == "INT" \
-            else self.float_([token], token.start, token.end)
-
-    def pat_lit(self, v: list[Any], start: int, end: int) -> ast.Pattern:
-        token: Token = v[0]
-        if token.kind in ("TRUE", "FALSE"):
-            return ast.PLit(self.span(start, end), self.bool_(v, start, end))
-        if token.kind == "CHAR":
-            value = ord(unescape(token.text)[:1] or "\0")
-            return ast.PLit(self.span(start, end), ast.Lit(self.span(start, end), value, None))
-        return ast.PLit(self.span(start, end), self._number(token))
-
-    def pat_negative(self, v: list[Any], start: int, end: int) -> ast.Pattern:
-        number = self._number(v[1])
-        return ast.PLit(self.span(start, end), ast.Lit(self.span(start, end), -number.value, number.suffix))
-
-    def pat_ascribe(self, v: list[Any], start: int, end: int) -> ast.Pattern:
-        return ast.PAscribe(self.span(start, end), v[0], v[2])
-
-    def pat_constr(self, v: list[Any], start: int, end: int) -> ast.Pattern:
-        return ast.PConstr(self.span(start, end), v[0].text[1:], tuple(v[1]))
-
-    def pat_constr0(self, v: list[Any], start: int, end: int) -> ast.Pattern:
-        return ast.PConstr(self.span(start, end), v[0].text[1:], ())
-
-    def pat_unit(self, v: list[Any], start: int, end: int) -> ast.Pattern:
-        return ast.PTuple(self.span(start, end), ())
-
-    def pat_tuple(self, v: list[Any], start: int, end: int) -> ast.Pattern:
-        return ast.PTuple(self.span(start, end), (v[1], *v[3]))
-
-    def pat_record_empty(self, v: list[Any], start: int, end: int) -> ast.Pattern:
-        return ast.PRecord(self.span(start, end), ())
-
-    def pat_record(self, v: list[Any], start: int, end: int) -> ast.Pattern:
-        return ast.PRecord(self.span(start, end), tuple(v[1]))
-
-    def pat_field(self, v: list[Any], start: int, end: int) -> tuple[str, ast.Pattern]:
-        return v[0].text, v[2]
-
-    def pat_field_pun(self, v: list[Any], start: int, end: int) -> tuple[str, ast.Pattern]:
-        return v[0].text, ast.PName(self.span(start, end), v[0].text)
-
-    def pat_field_typed(self, v: list[Any], start: int, end: int) -> tuple[str, ast.Pattern]:
-        return v[0].text, ast.PAscribe(self.span(start, end), ast.PName(self.at(v[0]), v[0].text), v[2])
-
-    # ------------------------------------------------------------ types
-
-    def type_fun(self, v: list[Any], start: int, end: int) -> ast.TypeExp:
-        return ast.TFun(self.span(start, end), None, v[0], v[2])
-
-    def type_fun_named(self, v: list[Any], start: int, end: int) -> ast.TypeExp:
-        return ast.TFun(self.span(start, end), v[1].text, v[3], v[6])
-
-    def type_exists(self, v: list[Any], start: int, end: int) -> ast.TypeExp:
-        return ast.TExists(self.span(start, end), tuple(v[1]), v[3])
-
-    def type_unique(self, v: list[Any], start: int, end: int) -> ast.TypeExp:
-        return ast.TUnique(self.span(start, end), v[1])
-
-    def type_qualified(self, v: list[Any], start: int, end: int) -> ast.TypeExp:
-        return ast.TQualified(self.span(start, end), v[0].text, v[1])
-
-    def type_array(self, v: list[Any], start: int, end: int) -> ast.TypeExp:
-        return ast.TArray(self.span(start, end), v[0], v[1])
-
-    def type_name(self, v: list[Any], start: int, end: int) -> ast.TypeExp:
-        return self._named(v[0], (), end)
-
-    def _named(self, words: list[Token], arguments: tuple[Any, ...], end: int) -> ast.TypeExp:
-        qualifier = tuple(token.text for token in words[:-1])
-        return ast.TName(self.span(words[0].start, end), words[-1].text, qualifier, arguments)
-
-    def type_apply(self, v: list[Any], start: int, end: int) -> ast.TypeExp:
-        """`t a b`, and refinements among the arguments: each refines the type before it."""
-        words, arguments = v
-        made: list[Any] = []
-        head: ast.TypeExp | None = None
-        for argument in arguments:
-            if not isinstance(argument, Refinement):
-                if head is not None:
-                    self.report.error("E010", "a refined type takes no arguments", argument.span, "argument")
-                    continue
-                made.append(argument)
-            elif made and not isinstance(made[-1], ast.TSizeArg):
-                made[-1] = self._refined(made[-1], argument)
-            else:
-                head = self._refined(head or self._named(words, tuple(made), made[-1].span.end if made else words[-1].end),
-                                     argument)
-        return head if head is not None else self._named(words, tuple(made), end)
-
-    def _refined(self, type: ast.TypeExp, refinement: Refinement) -> ast.TypeExp:
-        return ast.TRefined(type.span.to(refinement.span), type, refinement.op, refinement.bounds)
-
-    def type_size_arg(self, v: list[Any], start: int, end: int) -> ast.TSizeArg:
-        return ast.TSizeArg(self.span(start, end), v[0])
-
-    def refine(self, v: list[Any], start: int, end: int) -> Refinement:
-        return Refinement(self.span(start, end), v[1].text, (v[2],))
-
-    def refine_range(self, v: list[Any], start: int, end: int) -> Refinement:
-        chain = v[1]
-        dots = [at for at in range(1, len(chain), 2) if chain[at].text in _RANGES]
-        if len(dots) == 1 and chain[dots[0]].text == "..":
-            return Refinement(self.span(start, end), "..", (self._climb(chain[:dots[0]]), self._climb(chain[dots[0] + 1:])))
-        self.report.error("E010", "a refinement is a bound or a range", self.span(start, end), "after this type",
-                          help="write `f64{>0}`, `f64{>=0}` or `f64{0..1}`")
-        return Refinement(self.span(start, end), ">=", (ast.Lit(self.span(start, end), 0, None),))
-
-    def type_var(self, v: list[Any], start: int, end: int) -> ast.TypeExp:
-        return ast.TVar(self.span(start, end), v[0].text.lstrip("'^~"))
-
-    def type_unit(self, v: list[Any], start: int, end: int) -> ast.TypeExp:
-        return ast.TTuple(self.span(start, end), ())
-
-    def type_tuple(self, v: list[Any], start: int, end: int) -> ast.TypeExp:
-        return ast.TTuple(self.span(start, end), (v[1], *v[3]))
-
-    def type_record_empty(self, v: list[Any], start: int, end: int) -> ast.TypeExp:
-        return ast.TRecord(self.span(start, end), ())
-
-    def type_record(self, v: list[Any], start: int, end: int) -> ast.TypeExp:
-        return ast.TRecord(self.span(start, end), tuple(v[1]))
-
-    def type_field(self, v: list[Any], start: int, end: int) -> tuple[str, ast.TypeExp]:
-        return v[0].text, v[2]
-
-    def size_any(self, v: list[Any], start: int, end: int) -> None:
-        return None
-
-    def size(self, v: list[Any], start: int, end: int) -> Any:
-        return v[1]
-
-    def type_sum(self, v: list[Any], start: int, end: int) -> ast.TSum:
-        return ast.TSum(self.span(start, end), tuple(v[0]))
-
-    def sum_clause(self, v: list[Any], start: int, end: int) -> tuple[str, tuple[ast.TypeExp, ...]]:
-        return v[0].text[1:], tuple(v[1]) if len(v) > 1 else ()
 
 
 def _quoted(text: str) -> tuple[str, str]:

@@ -34,11 +34,10 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A token that fits nowhere, or (`deep`) a symbol nested too deeply. `stack` holds the machine's states then."""
+    """The token number `at` fits nowhere, or (`deep`) `token` spans a symbol that is nested too deeply."""
 
     token: Token
     at: int
-    stack: tuple[int, ...]
     deep: bool = False
 
 
@@ -81,7 +80,7 @@ def run(tables: Tables, start: str, tokens: Sequence[Token], actions: Sequence[A
                 if default < 0:
                     if kind == "$END" and state == last:
                         return values[0]
-                    return Failure(token, at, tuple(states))
+                    return Failure(token, at)
                 rule = default
             elif action & 1:
                 rule = action >> 1
@@ -100,7 +99,7 @@ def run(tables: Tables, start: str, tokens: Sequence[Token], actions: Sequence[A
                     values[-1] = make(values[-1:], begins[-1], ends[-1])
                     level = levels[-1] = levels[-1] + depths[rule]
                     if level > MAX_DEPTH:
-                        return Failure(Token("", "", begins[-1], ends[-1]), at, tuple(states), deep=True)
+                        return Failure(Token("", "", begins[-1], ends[-1]), at, deep=True)
                 states.pop()
                 state = gotos[states[-1]][symbol]
                 states.append(state)
@@ -113,7 +112,7 @@ def run(tables: Tables, start: str, tokens: Sequence[Token], actions: Sequence[A
                 final = ends[-1]
                 del states[-length:], values[-length:], begins[-length:], ends[-length:], levels[-length:]
                 if level > MAX_DEPTH:
-                    return Failure(Token("", "", first, final), at, tuple(states), deep=True)
+                    return Failure(Token("", "", first, final), at, deep=True)
             else:
                 first = final = ends[-1] if ends else begin
                 value = make([], first, final)
@@ -127,12 +126,21 @@ def run(tables: Tables, start: str, tokens: Sequence[Token], actions: Sequence[A
     raise AssertionError("tokens must end with $END")
 
 
-def expected(tables: Tables, stack: Sequence[int], last: int) -> set[str]:
-    """The kinds of token that the machine could go on with, found by trying each on a copy of its states."""
-    return {kind for kind in tables.terminals if _accepts(tables, list(stack), kind, last)}
+def expected(tables: Tables, start: str, tokens: Sequence[Token]) -> set[str]:
+    """The kinds of token that could follow `tokens`, which fit so far.
+
+    The machine reduces before it looks whether a token fits, so at a failure its stack has lost what could have come
+    instead; hence the tokens are run again, without actions, and every kind is tried on a copy of the states.
+    """
+    state, last = tables.starts[start]
+    states = [state]
+    for token in tokens:
+        _shift(tables, states, token.kind, last)
+    return {kind for kind in tables.terminals if _shift(tables, list(states), kind, last)}
 
 
-def _accepts(tables: Tables, states: list[int], kind: str, last: int) -> bool:
+def _shift(tables: Tables, states: list[int], kind: str, last: int) -> bool:
+    """Moves the states over one token; False where it does not fit."""
     while True:
         state = states[-1]
         action = tables.actions[state].get(kind, -1)
@@ -141,6 +149,7 @@ def _accepts(tables: Tables, states: list[int], kind: str, last: int) -> bool:
             if action < 0:
                 return kind == "$END" and state == last
         if not action & 1:
+            states.append(action >> 1)
             return True
         _, length, symbol = tables.rules[action >> 1]
         if length:

@@ -12,15 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import cast
 
 from ..diagnostics.report import Diagnostics, Reporter
 from ..source import Source, Span
 from . import ast
-from .build import Builder, TooDeep, actions
+from .build import Builder, actions
 from .lexer import DECLARATION_WORDS, MAX_REPORTS, Token, tokenize
 from .machine import Failure, load, run
-from .syntax_errors import report_failure, report_stray
+from .operators import TooDeep
+from .syntax_errors import report_brackets, report_failure, report_stray
 
 _OPENERS = frozenset({"LPAR", "LSQB", "LBRACE", "INDEX"})
 _CLOSERS = frozenset({"RPAR", "RSQB", "RBRACE"})
@@ -42,7 +44,7 @@ def parse(source: Source, report: Reporter) -> ast.Program:
     if starts[:1] != [0] and tokens:
         report_stray(report, source, tokens[:starts[0] if starts else len(tokens)])
     failed = 0
-    for start, end in zip(starts, [*starts[1:], len(tokens)], strict=True):
+    for start, end in pairwise([*starts, len(tokens)]):
         declaration = _declaration(builder, tokens[start:end], start == 0 and doc is not None)
         if declaration is not None:
             declarations.append(declaration)
@@ -201,30 +203,31 @@ def _doc_text(text: str) -> str:
 
 
 def _declaration(builder: Builder, tokens: list[Token], has_file_doc: bool) -> ast.Decl | None:
-    doc: str | None = None
-    attributes: list[ast.Attribute] = []
     at = 0
     while at < len(tokens) and tokens[at].kind in _LEADING:
-        if tokens[at].kind == "ATTR":
-            attributes.append(builder.attribute(tokens[at]))
-        elif not (has_file_doc and at == 0):
-            doc = _doc_text(tokens[at].text)
         at += 1
+    leading = tokens[1:at] if has_file_doc else tokens[:at]
     rest = [token for token in tokens[at:] if token.kind != "DOC"]
     if not rest:
         return None
     span = Span(builder.source, rest[0].start, rest[-1].end)
     kinds = [token.kind for token in rest[:3]]
     if kinds[0] == "LOCAL" and len(rest) > 1:
-        inner = _declaration(builder, [*(t for t in tokens[:at] if not has_file_doc or t is not tokens[0]), *rest[1:]], False)
+        inner = _declaration(builder, [*leading, *rest[1:]], False)
         return None if inner is None else ast.Local(span, inner)
-    if kinds[0] in ("MODULE", "VAL", "INCLUDE") or (kinds[:1] == ["OPEN"] and kinds[1:2] not in (["NAME"], ["IMPORT"], [])):
+    docs = [_doc_text(token.text) for token in leading if token.kind == "DOC"]
+    doc = docs[-1] if docs else None
+    attributes = tuple(builder.attribute(token) for token in leading if token.kind == "ATTR")
+    opened = kinds[0] == "OPEN" and len(rest) > 1 and kinds[1] not in ("NAME", "IMPORT")
+    if kinds[0] in ("MODULE", "VAL", "INCLUDE") or opened:
+        if not report_brackets(builder.report, builder.source, rest):
+            return None
         what = "module type" if kinds[:2] == ["MODULE", "TYPE"] else rest[0].text
         name = next((token.text for token in rest[1:3] if token.kind == "NAME"), "")
         return ast.Unsupported(span, what, name)
     made = cast("ast.Decl | None", _run(builder, "declaration", rest))
     if isinstance(made, ast.Def) and (doc is not None or attributes):
-        return replace(made, doc=doc, attributes=tuple(attributes))
+        return replace(made, doc=doc, attributes=attributes)
     if isinstance(made, ast.TypeDef) and doc is not None:
         return replace(made, doc=doc)
     return made
