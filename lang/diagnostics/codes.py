@@ -142,13 +142,192 @@ code("E193", "imported file that does not exist",
      "An import is a path relative to the importing file, without `.dad`.",
      'import "lib.dad"', 'write `import "lib"`, and check the folder.')
 
+code("E101", "unknown name",
+     "The name is bound neither by a parameter, `let`, pattern or loop around it, nor by a definition above it, nor does the "
+     "prelude have it. Numeric functions need no module: `sin x`, not `math.sin(x)`.",
+     "def f (x: f64) = sinn x", "correct the spelling, or define the name above.")
+code("E102", "unknown type",
+     "Types are f64 f32 i64 i32 i16 i8 u64 u32 u16 u8 bool, arrays, tuples, records, functions, type parameters declared with a "
+     "quote, and abbreviations declared with `type` above their use.",
+     "def f (x: float) = x", "write f64, or declare the type.")
+code("E103", "unknown size",
+     "A name in brackets in a type is a size. It is declared after the definition's name, as in `def f [n] (xs: [n]f64)`, or is an "
+     "i64 value in scope.",
+     "def f (xs: [n]f64) = sum xs", "declare it: `def f [n] (xs: [n]f64)`.")
+code("E104", "defined twice",
+     "A file defines each name once. Definitions of the prelude and of imported files may be redefined.",
+     "def f (x: f64) = x\ndef f (x: f64) = 2 * x", "rename one of the two.")
+code("E105", "bound twice",
+     "The names of one pattern, or of one function's parameters, are different.",
+     "def f (x: f64) (x: f64) = x", "rename one, or write `_` for a value that is not used.")
+code("E106", "used before its definition",
+     "A definition sees the declarations above it, so that programs read from top to bottom.",
+     "def f (x: f64) = g x\ndef g (x: f64) = 2 * x", "move the definition up.")
+code("E107", "not a member of a module",
+     "The modules `f64`, `i32` and so on hold the numeric functions of that type, its constants and conversions to it. They are "
+     "rarely needed: `sin x` works at every float type.",
+     "def f (x: f64) = f64.sinus x", "correct the name, or leave the module away.")
+code("E108", "import without a place to start from",
+     "`import` looks for files beside the importing file. A program given as text has no such place.",
+     'import "lib"', "load the program from a file.")
+code("E109", "wrong arguments of a type",
+     "An abbreviation is used with as many sizes and types as it was declared with.",
+     "type vec [n] = [n]f64\ndef f (x: vec) = x", "give each size in brackets: `vec [n]`.")
+
 # ---------------------------------------------------------------- E2xx: types
+
+code("E201", "types differ",
+     "An expression has another type than its place asks for. The message shows both, and where the expectation comes from.",
+     "def f [n] (xs: [n]f64) : f64 = xs", "change the expression, or the type that is written.")
+code("E202", "operator on values that it does not take",
+     "Arithmetic works on numbers and on arrays of numbers: two scalars, two arrays of one shape, or a scalar and an array. "
+     "There is no other spreading of arrays over axes; `map` says which axis is meant.",
+     "def f (p: {x: f64}) = p + 1", "take the numbers out first, or use `map`.")
+code("E203", "number types do not convert by themselves",
+     "An f64 is never silently cut down to an integer, nor an integer rounded to a float. Literals adapt to what is around them; "
+     "values are converted by the name of the type.",
+     "def f (x: f64) (n: i64) = x * n", "write `x * f64 n`.")
+code("E204", "number that its type cannot hold",
+     "A literal is outside the range of the type that it has at this place, or has a fractional part where integers are counted.",
+     "def f (i: i32) = i + 3000000000", "use a larger type, or a float.")
+code("E205", "condition that is no bool",
+     "`if`, `while` and `assert` ask a question; numbers are not answers.",
+     "def f (n: i64) = if n then 1 else 2", "write the comparison: `if n != 0 then …`.")
+code("E206", "branches of different types",
+     "`if` is an expression; whichever branch is taken, it has one type.",
+     "def f (x: f64) = if x > 0 then x else false", "make both branches of one type.")
+code("E207", "no such field",
+     "The record, or tuple, has no part of this name.",
+     "def f (p: {x: f64}) = p.y", "use one of the fields that the message lists.")
+code("E208", "field of something that is no record",
+     "Only records have fields, and tuples have `.0`, `.1` and so on. Where a parameter's record type cannot be inferred, "
+     "it is written.",
+     "def f (xs: [3]f64) = xs.x", "take an element of the array first, or write the parameter's type.")
+code("E209", "field given twice",
+     "A record has one value to each field.", "def p = {x = 1, x = 2}", "remove one.")
+code("E210", "index of something that is no array",
+     "Brackets after a value, without a space, take an element of an array.",
+     "def f (x: f64) = x[0]", "index an array; for parts of a tuple write `.0`.")
+code("E211", "more indices than axes",
+     "Each index takes one axis of the array.", "def f (xs: [3]f64) = xs[0, 1]", "remove an index.")
+code("E212", "index that is no i64",
+     "Indices, bounds of slices and loop counters are i64.", "def f (xs: [3]f64) (x: f64) = xs[x]", "convert: `xs[i64 x]`.")
+code("E213", "type that would contain itself",
+     "Following the uses of a value, its type would have to be a part of itself.", "def f x = x x",
+     "a function cannot take itself; was a different argument meant?")
+code("E214", "type that nothing determines",
+     "Nothing says what the elements of an empty array are.", "def f = length []", "write the type: `([] : [0]f64)`.")
+code("E215", "requirement that a type does not meet",
+     "A type parameter stands for any type, unless it is declared `'a: num` (all numbers) or `'a: float` (f64, f32). What is "
+     "done with a value needs such a declaration.",
+     "def twice 'a (x: a) = x + x", "write `'a: num`.")
+code("E216", "function where a value is needed",
+     "Functions exist while compiling: they are passed as arguments and named, but they cannot lie in arrays or be chosen by "
+     "`if` or `loop` at run time.",
+     "def f (c: bool) (x: f64) = (if c then sin else cos) x", "choose between the results: `if c then sin x else cos x`.")
+code("E217", "typed hole",
+     "`???` stands for an expression that is still to be written. The message says which type it has and what fits.",
+     "def f (x: f64) : f64 = x + ???", "replace it.")
+code("E218", "elements of different types",
+     "All elements of an array have one type and one shape.", "def xs = [1, true]", "use a tuple for values of different types.")
+code("E219", "loop that changes the type of its state",
+     "What an iteration leaves is what the next one finds, so it has the same type, sizes included. A size that changes is "
+     "declared: `loop [k] (xs: [k]f64) = …`.",
+     "def f [n] (xs: [n]f64) = loop ys = xs for i < 3 do concat ys [0.0]", "name the size of the state.")
+code("E220", "comparison of values that have no order",
+     "`<` and its like compare numbers.", "def f [n] (xs: [n]f64) (ys: [n]f64) = xs < ys",
+     "compare elements: `map2 (<) xs ys`.")
+code("E221", "entry that cannot be called from outside",
+     "An entry takes and gives values: numbers, bools, arrays, tuples and records of them. Functions and values of any type stay "
+     "inside the program.",
+     "entry f (g: f64 -> f64) = g 1", "declare it with `def`, and an entry that calls it.")
+code("E222", "type that contains itself",
+     "An abbreviation stands for its text; it cannot occur in itself.", "type tree = {left: tree, value: f64}",
+     "use arrays and indices.")
+code("E223", "type that a caller chooses",
+     "A type parameter may become any type, so it is equal to no other type.", "def f 'a (x: a) : f64 = x",
+     "write the type that is meant, or return the parameter's type.")
 
 # ---------------------------------------------------------------- E3xx: sizes
 
+code("E301", "sizes differ",
+     "Sizes are compared as polynomials: `1+n` is `n+1`. The message shows both in normal form, how much they differ, and where "
+     "each name in them comes from.",
+     "def f [n] (xs: [n]f64) = map2 (+) xs (concat xs [1.0])",
+     "shorten one (`init ys`, `ys[:n]`, `xs[1:]`), or, where the sizes are equal for a reason that the compiler cannot "
+     "see, write `ys :> [n]f64`, which is checked at run time.")
+code("E302", "size that is known only inside",
+     "Arrays are boxes: all rows have one length. A size that depends on the element at hand has no name outside.",
+     "def f [n] (ks: [n]i64) = map (\\k -> iota k) ks", "make rows of one length, or fold over them.")
+code("E303", "size that cannot be inferred",
+     "The sizes of the arguments leave more than one solution.", "def f (xs: [6]f64) = unflatten xs",
+     "write the type: `(unflatten xs : [2][3]f64)`.")
+code("E304", "not a size",
+     "Sizes in types are made of numbers, names of i64 values, and + - * / %.", "def f [n] (x: f64) (ys: [x]f64) = ys",
+     "give the value a name with `let`, and use the name.")
+code("E305", "outside the array",
+     "The index, slice or range is outside for every input, so the program would always fail here.",
+     "def f (xs: [3]f64) = xs[3]", "indices go from 0 to the size less 1.")
+code("E306", "size that no argument shows",
+     "Callers do not pass sizes; they are read off the arguments, so each must occur in the type of a parameter.",
+     "def zeros [n] : [n]f64 = replicate n 0", "take it as a value: `def zeros (n: i64) : [n]f64`.")
+code("E308", "negative size",
+     "No array has fewer than 0 elements.", "def f (xs: [-1]f64) = xs", "correct the size.")
+code("E309", "slice with step zero",
+     "A slice moves by its step.", "def f (xs: [3]f64) = xs[0:3:0]", "leave the step away, or write another one.")
+
 # ---------------------------------------------------------------- E4xx: application and patterns
 
+code("E401", "too many arguments",
+     "The function gives a result that is no function before all arguments are used.",
+     "def f (x: f64) = sin x x", "remove an argument, or add parentheses: `f (g x)`, not `f g x`.")
+code("E402", "too few arguments",
+     "A function with fewer arguments than it takes is a function that waits for the rest; here a value is needed.",
+     "def add (x: f64) (y: f64) = x + y\ndef f (x: f64) : f64 = add x", "give the remaining arguments.")
+code("E403", "not a function",
+     "What stands before an argument is a function.", "def f (x: f64) = x 2", "to multiply, write `x * 2`.")
+code("E404", "arguments in the wrong order",
+     "Each of two arguments fits the other's place.", "def f [n] (xs: [n]f64) = map xs sin", "swap them: `map sin xs`.")
+code("E405", "pattern of another shape",
+     "A pattern takes a value apart the way it was put together.", "def f (p: (f64, f64)) = let (a, b, c) = p in a",
+     "give every part a name, or `_`.")
+code("E406", "pattern that does not fit every value",
+     "Patterns of `let`, parameters and loops fit all values of their type; numbers do not.", "def f (1: i64) = 2",
+     "bind a name and compare it.")
+
 # ---------------------------------------------------------------- E5xx: differentiation and activity
+
+code("E501", "derivative with respect to data",
+     "A parameter declared `data` is held fixed; what is computed from it alone has no derivative.",
+     "entry f (x: data f64) = grad (\\t -> t * t) x", "declare the parameter `param`, or leave `data` away.")
+code("E502", "nothing to differentiate with respect to",
+     "Integers and bools have no tangents.", "def f (n: i64) = grad (\\k -> f64 k) n", "differentiate with respect to floats.")
+code("E503", "gradient of something that is not one float",
+     "`grad` and `value_and_grad` need a function to one float. For others, `vjp` multiplies by a cotangent and `jvp` by a "
+     "tangent.",
+     "def f [n] (xs: [n]f64) = grad (map sin) xs", "use `vjp`, or fold the result: `sum`.")
+code("E504", "derivative that is zero by construction",
+     "The result does not depend on the argument, or only through operations without derivative: conversion to integers, "
+     "comparison, rounding, `stop_grad`.",
+     "def f (x: f64) = grad (\\t -> floor t) x", "let the result depend on the argument smoothly.")
+code("E505", "differentiated value for a `data` parameter",
+     "A function that declares a parameter `data` holds it fixed, so a derivative through it would be lost.",
+     "def scale (s: data f64) (x: f64) = s * x\nentry f (p: param f64) = scale p p",
+     "declare the function's parameter without `data`, or pass `stop_grad x`.")
+code("E506", "data for a `param` parameter",
+     "A function that declares a parameter `param` is meant to be differentiated with respect to it; data is held fixed.",
+     "def loss (p: param f64) = p * p\nentry f (x: data f64) = loss x", "leave the qualifier away on one side.")
+code("E507", "`param` without floats",
+     "`param` asks for a derivative, and integers and bools have none.", "entry f (n: param i64) = f64 n",
+     "declare it plain or `data`.")
+code("E508", "`param` or `data` in another place than a parameter",
+     "The qualifiers stand before the type of a parameter of a definition.", "def f (x: f64) : param f64 = x", "remove it.")
+code("E509", "grade of a parameter that does not exist",
+     "The names after a grade are parameters of the definition.", "def f (x: f64) : f64 @ smooth(y) = x", "correct the name.")
+code("E510", "parameter that loses its derivative",
+     "Every parameter that an entry declares `param` reaches the result through differentiable operations; otherwise its gradient "
+     "would be zero for a reason that is easily overlooked.",
+     "entry f (p: param f64) (x: f64) = if p > 0 then x else -x", "let it enter the result smoothly, or declare it `data`.")
 
 # ---------------------------------------------------------------- E6xx: parses, but is not supported yet
 
@@ -163,7 +342,29 @@ code("E692", "size that is not known where it is needed",
      "def f [n] (x: f64) : [n]f64 = replicate n x   -- used where n is not known",
      "pass the size as an argument: `def f (n: i64) (x: f64) : [n]f64 = replicate n x`.")
 
+code("E601", "sum types are not supported yet",
+     "Constructors and `match` parse, but have no meaning in this version.", "type shape = #circle f64 | #square f64",
+     "use a record with a number for the case, and `if`.")
+code("E602", "modules are not supported yet",
+     "`module`, `open M` and members of modules other than the numeric ones have no meaning in this version.",
+     "module M = { def x = 1 }", "put definitions into a file and `import` it.")
+code("E603", "text is not supported yet",
+     "Strings and characters parse, but there is no type for them in this version.", 'def name = "x"', "pass numbers.")
+code("E604", "recursion is not supported yet",
+     "A definition does not see itself.", "def fact (n: i64) : i64 = if n == 0 then 1 else n * fact (n - 1)",
+     "use `loop`: `loop r = 1 for i < n do r * (i + 1)`.")
+code("E605", "function that is not supported yet",
+     "The name belongs to the language, but not to this version.", "def f [n] (xs: [n]f64) = filter (> 0) xs",
+     "see the message for what to use meanwhile.")
+code("E606", "comparison of whole values is not supported yet",
+     "`==` and `!=` compare scalars.", "def f [n] (xs: [n]f64) (ys: [n]f64) = xs == ys",
+     "write `and (map2 (==) xs ys)`, or compare the parts.")
+
 # ---------------------------------------------------------------- Wxxx: warnings
+
+code("W101", "promise that is not verified yet",
+     "Smoothness grades after `@` and bounds such as `f64{>0}` are read and kept. This version does not prove them.",
+     "def f (x: f64) : f64 @ smooth = x * x", "nothing; the promise is yours until a version verifies it.")
 
 # ---------------------------------------------------------------- Rxxx: run-time checks that failed
 
