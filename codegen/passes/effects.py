@@ -41,6 +41,17 @@ class Effects:
                         marked.add(caller)
                         pending.append(caller)
 
+    def refresh(self, function: ir.Function) -> None:
+        """Take note of a function's new body, which may do less than the old one; its callees have been refreshed."""
+        called = callees(function.body)
+        fails, endless = _direct(function.body)
+        if function.name in called:
+            return
+        if not fails and not any(callee in self.failing for callee in called):
+            self.failing.discard(function.name)
+        if not fails and not endless and not any(callee in self.partial for callee in called):
+            self.partial.discard(function.name)
+
     def fails(self, op: Op) -> bool:
         """Whether the operation itself, outside its blocks, may raise a run-time error."""
         match op:
@@ -78,6 +89,23 @@ def _direct(block: Block) -> tuple[bool, bool]:
             endless |= isinstance(stmt.op, ir.Loop) and stmt.op.count is None
             pending.extend(inner for _, inner in scopes(stmt.op))
     return fails, endless
+
+
+def callees_first(calls: dict[str, dict[str, None]]) -> list[str]:
+    """Functions in an order where callees come before callers, as far as recursion allows."""
+    order: dict[str, None] = {}
+    seen: set[str] = set()
+    for start in calls:
+        pending = [(start, False)]
+        while pending:
+            name, ready = pending.pop()
+            if ready:
+                order[name] = None
+            elif name not in seen and name in calls:
+                seen.add(name)
+                pending.append((name, True))
+                pending.extend((callee, False) for callee in calls[name])
+    return list(order)
 
 
 def reachable(calls: dict[str, dict[str, None]], start: Iterable[str]) -> dict[str, None]:

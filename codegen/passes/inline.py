@@ -14,7 +14,7 @@ from ...lang.core.build import Fresh
 from ...lang.core.ir import Block, Stmt
 from ...lang.core.walk import Renamer, callees, next_id, scopes
 from .dead import drop_unused
-from .effects import reachable
+from .effects import callees_first, reachable
 from .substitute import Substitution
 
 SMALL = 60  # statements, nested ones included: always inlined
@@ -29,7 +29,7 @@ def inline(program: ir.Program, roots: Sequence[str]) -> ir.Program:
     uses = _uses(program)
     done: dict[str, ir.Function] = {}
     sizes: dict[str, int] = {}
-    for name in _callees_first(calls):
+    for name in callees_first(calls):
         function = program.functions[name]
         expanded = _Inliner(function, done, sizes, recursive, {f for f in uses if uses[f] == 1 and f not in roots})
         done[name] = expanded.inlined()
@@ -58,23 +58,6 @@ def _uses(program: ir.Program) -> dict[str, int]:
                 counts[stmt.op.function] = counts.get(stmt.op.function, 0) + 1
             pending.extend(inner for _, inner in scopes(stmt.op))
     return counts
-
-
-def _callees_first(calls: dict[str, dict[str, None]]) -> list[str]:
-    """Functions in an order where callees come before callers, as far as recursion allows."""
-    order: dict[str, None] = {}
-    seen: set[str] = set()
-    for start in calls:
-        pending = [(start, False)]
-        while pending:
-            name, ready = pending.pop()
-            if ready:
-                order[name] = None
-            elif name not in seen and name in calls:
-                seen.add(name)
-                pending.append((name, True))
-                pending.extend((callee, False) for callee in calls[name])
-    return list(order)
 
 
 class _Inliner(Substitution):

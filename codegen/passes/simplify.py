@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from ...lang.core import ir
 from ...lang.core.build import Fresh, result_types, zero
 from ...lang.core.ir import Atom, Block, Const, Lambda, Op, Prim, Stmt, Var
-from ...lang.core.walk import next_id
+from ...lang.core.walk import callees, next_id
 from ...lang.source import Span
 from . import arrays as _arrays  # noqa: F401  (declares its rules)
 from .algebra import rewrite
 from .dead import remove_dead
-from .effects import Effects
+from .effects import Effects, callees_first
 from .facts import Facts, Size
 from .folds import recognise
 from .keys import Key, key_of
@@ -34,7 +34,10 @@ def simplify(program: ir.Program, *, broadcasting: bool = False) -> ir.Program:
     """The same program, simpler. `broadcasting`: it went through `vectorize`, so that elementwise operands of one
     rank may have axes of size one, and rules that would take one operand's shape for the result's are left out."""
     effects = Effects(program)
-    functions = {name: _function(f, effects, broadcasting) for name, f in program.functions.items()}
+    functions = dict(program.functions)
+    for name in callees_first({name: callees(f.body) for name, f in functions.items()}):
+        functions[name] = _function(functions[name], effects, broadcasting)
+        effects.refresh(functions[name])
     return ir.Program(functions)
 
 
