@@ -10,6 +10,7 @@ codes that occur in the tree, both ways.
     E4xx  application and patterns           Axxx  arguments given from Python
                                              Uxxx  command usage, files
 """
+# ruff: noqa: E501 - explanations are prose, and whole sentences on a line are easier to edit
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -396,9 +397,9 @@ code("U106", "output behind a link",
      "Where `dad build` would write there is a symbolic link. It is not followed: the file that it points to may be anything.",
      "dad build model.dad -o out", "remove the link.")
 code("U107", "name that cannot be a module",
-     "`dad build` names the Python module after the file; the name must hold at least one letter or digit and must not be a "
-     "word of Python.",
-     "dad build class.dad -o out", "rename the file.")
+     "`dad build` names the Python module after the file: characters that a name of Python cannot have become `_`. The name "
+     "must hold at least one letter or digit of ASCII.",
+     "dad build … -o out", "rename the file.")
 code("U301", "value that cannot be read",
      "Values on the command line, in test blocks and in data files are written as in Futhark: `3`, `2.5f32`, `true`, `[1, 2]`, "
      "`[[1.0], [2.0]]`, `empty([0][2]f64)`, and also `(1, 2.0)` and `{x = 1, y = 2.0}`.",
@@ -427,3 +428,4 @@ code("U402", "test that failed", "What an entry gave is not what its test block 
 code("U900", "mistake in Dad itself",
      "The compiler met a state that it should never be in. Whatever the program says, this is not your mistake.",
      "", "please report it, with the program and the text that DAD_DEBUG=1 adds.")
+code("U901", "not enough memory", "The machine has less memory than the program or its data need.", "", "use smaller data.")

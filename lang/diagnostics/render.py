@@ -1,8 +1,8 @@
 """Diagnostics as text: for people (full, concise), for programs (JSON, SARIF) and for GitHub's log.
 
-In: diagnostics in the order to show them. Out: one string. Source text, file names and messages may come from anybody, so
-everything that reaches a terminal goes through `clean`: no character of them can move the cursor, change colours or
-reorder the line.
+In: diagnostics in the order to show them. Out: one string. Source text, file names and messages may come from
+anybody, so everything that reaches a terminal goes through `clean`: no character of them can move the cursor, change
+colours or reorder the line.
 """
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def render_json(diagnostics: Iterable[Diagnostic]) -> str:
                         "primary": true}],
             "notes": ["…"], "help": "…" | null}]}
 
-    Lines and columns count from 1, in characters; `offset` from 0; ends are exclusive. Fields may be added, never removed.
+    Lines and columns count from 1, in characters; `offset` from 0; ends are exclusive. Fields may be added, never
+    removed.
     """
     import json
 
@@ -112,7 +113,8 @@ def render_sarif(diagnostics: Iterable[Diagnostic]) -> str:
             result["locations"] = [_location(d.span)]
         related = [label for label in d.labels if label.span is not d.span]
         if related:
-            result["relatedLocations"] = [{**_location(label.span), "message": {"text": label.text}} for label in related]
+            result["relatedLocations"] = [{**_location(label.span), "message": {"text": label.text}}
+                                          for label in related]
         results.append(result)
     return json.dumps({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0",
@@ -222,7 +224,8 @@ class _Frame:
     def __init__(self, diagnostic: Diagnostic, color: bool) -> None:
         self.diagnostic = diagnostic
         self.color = color
-        lines = [label.span.source.position(max(label.span.start, label.span.end - 1))[0] for label in diagnostic.labels]
+        spans = [label.span for label in diagnostic.labels]
+        lines = [span.source.position(max(span.start, span.end - 1))[0] for span in spans]
         self.gutter = max(2, len(str(max(lines, default=1))))
 
     def paint(self, text: str, what: str) -> str:
@@ -251,7 +254,8 @@ class _Frame:
     def _remark(self, margin: str, what: str, text: str) -> list[str]:
         first, *rest = clean_lines(text).split("\n")
         indent = margin + " " * (len(what) + 4)
-        return [f"{margin}{self.paint('=', 'gutter')} {self.paint(what, what)}: {first}", *(indent + line for line in rest)]
+        lead = f"{margin}{self.paint('=', 'gutter')} {self.paint(what, what)}: {first}"
+        return [lead, *(indent + line for line in rest)]
 
     def _bar(self, number: str) -> str:
         return self.paint(f"{number:>{self.gutter}} |", "gutter")
@@ -280,9 +284,12 @@ class _Frame:
 
     def _line(self, source: Source, number: int, marks: list[tuple[int, int, Label, bool]]) -> list[str]:
         cells, starts = _laid_out(source.line(number))
-        placed = [_Mark(starts[min(start, len(cells))], max(starts[min(end, len(cells))], starts[min(start, len(cells))] + 1),
-                        label.primary, clean_lines(label.text).replace("\n", " ") if here else "")
-                  for start, end, label, here in marks]
+        placed = []
+        for start, end, label, here in marks:
+            first = starts[min(start, len(cells))]
+            last = max(starts[min(end, len(cells))], first + 1)
+            said = clean_lines(label.text).replace("\n", " ") if here else ""
+            placed.append(_Mark(first, last, label.primary, said))
         text = "".join(cells)
         if starts[-1] > WIDTH:
             text, placed = _window(cells, starts, placed)

@@ -1,12 +1,12 @@
 """From recognised rules to syntax nodes: one method per `-> name` of `grammar.lark`.
 
-Each method receives the values of the rule's symbols in order (tokens for terminals) and where the rule's text begins and
-ends. Lists are Python lists that grow in place until the node is made.
+Each method receives the values of the rule's symbols in order (tokens for terminals) and where the rule's text begins
+and ends. Lists are Python lists that grow in place until the node is made.
 """
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from ..source import Span
 from . import ast
@@ -47,8 +47,9 @@ class Builder(TypeBuilder):
     def _def(self, word: str, name: Token, parameters: list[Any], params: list[Any], result: Any, grades: list[Any],
              body: ast.Exp, start: int, end: int) -> ast.Def:
         sizes, types = _split(parameters)
-        return ast.Def(self.span(start, end), "entry" if word == "entry" else "def", name.text.strip("`"), self.at(name),
-                       sizes, types, tuple(params), result, tuple(grades), body, None, ())
+        kind: Literal["def", "entry"] = "entry" if word == "entry" else "def"
+        return ast.Def(self.span(start, end), kind, name.text.strip("`"), self.at(name), sizes, types, tuple(params),
+                       result, tuple(grades), body, None, ())
 
     def type_def(self, v: list[Any], start: int, end: int) -> ast.TypeDef:
         sizes, types = _split(v[3])
@@ -193,8 +194,8 @@ class Builder(TypeBuilder):
     def let_fun(self, v: list[Any], start: int, end: int) -> Callable[[Span, ast.Exp], ast.Exp]:
         _, name, parameters, params, result, _, value = v
         sizes, types = _split(parameters)
-        return lambda span, body: ast.LetFun(span, name.text.strip("`"), self.at(name), sizes, types, tuple(params), result,
-                                             value, body)
+        return lambda span, body: ast.LetFun(span, name.text.strip("`"), self.at(name), sizes, types, tuple(params),
+                                             result, value, body)
 
     def let_update(self, v: list[Any], start: int, end: int) -> Callable[[Span, ast.Exp], ast.Exp]:
         return lambda span, body: ast.LetUpdate(span, ast.Name(self.at(v[1]), v[1].text), tuple(v[3]), v[6], body)

@@ -143,8 +143,8 @@ class TypeBuilder(Chains):
             elif made and not isinstance(made[-1], ast.TSizeArg):
                 made[-1] = self._refined(made[-1], argument)
             else:
-                head = self._refined(head or self._named(words, tuple(made), made[-1].span.end if made else words[-1].end),
-                                     argument)
+                before = made[-1].span.end if made else words[-1].end
+                head = self._refined(head or self._named(words, tuple(made), before), argument)
         return head if head is not None else self._named(words, tuple(made), end)
 
     def _refined(self, type: ast.TypeExp, refinement: Refinement) -> ast.TypeExp:
@@ -160,7 +160,8 @@ class TypeBuilder(Chains):
         chain = v[1]
         dots = [at for at in range(1, len(chain), 2) if chain[at].text in RANGES]
         if len(dots) == 1 and chain[dots[0]].text == "..":
-            return Refinement(self.span(start, end), "..", (self._climb(chain[:dots[0]]), self._climb(chain[dots[0] + 1:])))
+            bounds = self._climb(chain[:dots[0]]), self._climb(chain[dots[0] + 1:])
+            return Refinement(self.span(start, end), "..", bounds)
         self.report.error("E010", "a refinement is a bound or a range", self.span(start, end), "after this type",
                           help="write `f64{>0}`, `f64{>=0}` or `f64{0..1}`")
         return Refinement(self.span(start, end), ">=", (ast.Lit(self.span(start, end), 0, None),))

@@ -4,9 +4,10 @@ In: a `Source`. Out: tokens with offsets, whatever the text is; what cannot be a
 nearest thing that lets the parser go on, or by a BAD token, which makes the declaration around it fail without another
 message. Comments vanish; documentation comments (`-- | …`) stay as DOC tokens.
 
-Two things that Futhark also decides by spacing are decided here: `x[` is indexing (INDEX) and `f [` begins an array; digits
-after the dot of `x.0` are a projection (NAT), never a fraction. `param` and `data` are ordinary names but where a type
-begins with them (QUALIFIER), and the colon of `'a: num` is IS, so that `def e 'a : a = …` keeps its result type.
+Two things that Futhark also decides by spacing are decided here: `x[` is indexing (INDEX) and `f [` begins an array;
+digits after the dot of `x.0` are a projection (NAT), never a fraction. `param` and `data` are ordinary names but
+where a type begins with them (QUALIFIER), and the colon of `'a: num` is IS, so that `def e 'a : a = …` keeps its
+result type.
 """
 from __future__ import annotations
 
@@ -75,12 +76,14 @@ _TOKEN = re.compile(rf"""
   | (?P<bad> . )
 """, re.VERBOSE | re.DOTALL)
 
-# Characters that no text may contain, wherever they stand: controls, bidirectional controls, zero-width spaces and marks,
-# unpaired surrogates, a carriage return that ends no line, line separators, a byte order mark inside the text.
-_FORBIDDEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]|\r(?!\n)")
+# Characters that no text may contain, wherever they stand: controls, bidirectional controls, zero-width spaces and
+# marks, unpaired surrogates, a carriage return that ends no line, line separators, a byte order mark inside the text.
+_FORBIDDEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]"
+                        "|\r(?!\n)")
 _ENDS_VALUE = frozenset({"NAME", "RPAR", "RSQB", "RBRACE", "NAT", "STRING"})
 _BEGINS_TYPE = frozenset({"NAME", "LSQB", "INDEX", "LPAR", "LBRACE", "STAR", "QMARK", "TYVAR"})
-_CONSTRAINT = re.compile(r"\s*(?:num|float|int|integral|integer|real|number|numeric|eq|ord|fractional|floating)\b", re.I)
+_CONSTRAINT = re.compile(r"\s*(?:num|float|int|integral|integer|real|number|numeric|eq|ord|fractional|floating)\b",
+                         re.IGNORECASE)
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|u\{([0-9a-fA-F]+)\}|([0-9]+)|([\s\S]))")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\", '"': '"', "'": "'"}
 
@@ -89,7 +92,8 @@ def tokenize(source: Source, report: Reporter) -> list[Token]:
     """The tokens of a text, in order, without an end marker. Never raises; see the module's head for mistakes."""
     text = source.text
     if len(text) > MAX_CHARACTERS:
-        report.error("E006", f"the file has {len(text):,} characters; {MAX_CHARACTERS:,} are the limit", Span(source, 0, 0))
+        report.error("E006", f"the file has {len(text):,} characters; {MAX_CHARACTERS:,} are the limit",
+                     Span(source, 0, 0))
         return []
     if _FORBIDDEN.search(text):
         text = _without_controls(source, report)
@@ -244,7 +248,8 @@ def _mistake(source: Source, report: Reporter, group: str, word: str, start: int
                      help="numbers are like 12, 1_000, 0xff, 2.5, 1e-3, 1i32; names do not begin with a digit")
         return "INT", "0"
     if group == "openquote":
-        report.error("E002", "this string does not end", shown, "opened here", help='close it with `"` on the same line')
+        report.error("E002", "this string does not end", shown, "opened here",
+                     help='close it with `"` on the same line')
         return "STRING", '""'
     if group == "openchar":
         report.error("E002", "this character literal does not end", shown, "opened here",

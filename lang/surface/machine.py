@@ -1,8 +1,8 @@
 """The LALR machine: runs the shipped tables over tokens, without recursion.
 
-The tables come from `tables.json` (see `tables.py`); the machine knows nothing of the language. It keeps, beside the value
-of each symbol on its stack, where the symbol begins and ends and how deeply it is nested, so that actions can make spans
-and a limit on nesting needs no walk over the tree.
+The tables come from `tables.json` (see `tables.py`); the machine knows nothing of the language. It keeps, beside the
+value of each symbol on its stack, where the symbol begins and ends and how deeply it is nested, so that actions can
+make spans and a limit on nesting needs no walk over the tree.
 """
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Action = Callable[[list[Any], int, int], Any]
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """`actions[state][terminal]`: 2s shifts to s, 2r+1 reduces by r; `defaults[state]` reduces on anything else, or is -1."""
+    """`actions[state][terminal]`: 2s shifts to s, 2r+1 reduces by r; `defaults[state]` reduces on others, or is -1."""
 
     terminals: tuple[str, ...]
     rules: tuple[tuple[str, int, int], ...]

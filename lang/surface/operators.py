@@ -1,7 +1,7 @@
 """Chains of operands and operators, as the grammar leaves them, into trees; and what all tree builders share.
 
-`a + b * c with [i] = d` arrives flat. `Chains.climb` resolves it by Futhark's precedences with two stacks, left to right:
-no recursion, so a sum of fifty thousand terms is a loop here (and a left-deep tree afterwards).
+`a + b * c with [i] = d` arrives flat. `Chains.climb` resolves it by Futhark's precedences with two stacks, left to
+right: no recursion, so a sum of fifty thousand terms is a loop here (and a left-deep tree afterwards).
 """
 from __future__ import annotations
 
@@ -130,14 +130,14 @@ class Chains:
         kind: Literal["...", "..<", "..>"] = "..." if dots[-1].text == ".." else dots[-1].text
         if dots[-1].text == "..":
             self.report.error("E010", "a range needs an end", self.at(dots[-1]), "this gives only the second element",
-                              help="write `a..<b` (b excluded), `a...b` (b included) or `a..s..<b` with a second element")
+                              help="write `a..<b` (without b), `a...b` (with b) or `a..s..<b` with a second element")
         elif len(dots) > 2 or (len(dots) == 2 and dots[0].text != ".."):
             self.report.error("E019", "this range has too many ends", self.at(dots[1]), "second end",
                               others=[(self.at(dots[0]), "first end")], help="add parentheses, or write `a..s..<b`")
         return ast.Range(span, parts[0], parts[1] if len(dots) == 2 else None, parts[-1], kind)
 
     def _climb(self, chain: list[Any]) -> ast.Exp:
-        """Operator precedence with two stacks, left to right; the tree of a long sum is left-deep and made in one pass."""
+        """Operator precedence with two stacks, left to right; the tree of a long sum is left-deep, made in one pass."""
         operands: list[ast.Exp] = [chain[0]]
         pending: list[tuple[int, Token | With]] = []
         updates = 0

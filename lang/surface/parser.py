@@ -1,7 +1,7 @@
 """Text to syntax tree: the public face of `lang/surface`.
 
-A file is cut into declarations before anything is parsed, and each is parsed on its own: a mistake in one is reported and
-the others are still read, so that one run shows the mistakes of the whole file. Nothing here raises on any text.
+A file is cut into declarations before anything is parsed, and each is parsed on its own: a mistake in one is reported
+and the others are still read, so that one run shows the mistakes of the whole file. Nothing here raises on any text.
 
     parse(source, report) -> Program            a file
     parse_declaration(source, tokens, report)   one declaration, from its tokens
@@ -26,7 +26,7 @@ from .syntax_errors import report_brackets, report_failure, report_stray
 
 _OPENERS = frozenset({"LPAR", "LSQB", "LBRACE", "INDEX"})
 _CLOSERS = frozenset({"RPAR", "RSQB", "RBRACE"})
-_ENDS_EXPRESSION = frozenset({"NAME", "NAT", "INT", "FLOAT", "STRING", "CHAR", "TRUE", "FALSE", "HOLE", "CONSTR"}) | _CLOSERS
+_ENDS_EXPRESSION = _CLOSERS | {"NAME", "NAT", "INT", "FLOAT", "STRING", "CHAR", "TRUE", "FALSE", "HOLE", "CONSTR"}
 _LEADING = frozenset({"DOC", "ATTR"})
 
 
@@ -133,8 +133,9 @@ def _too_deep(report: Reporter, span: Span) -> None:
 def _starts(source: Source, tokens: Sequence[Token]) -> list[int]:
     """Where declarations begin, their documentation and attributes included.
 
-    Words that only begin declarations do so even inside brackets, so that a bracket left open harms one declaration only;
-    bodies of modules are the exception. An old-style `let` counts at the start of a line after a finished expression.
+    Words that only begin declarations do so even inside brackets, so that a bracket left open harms one declaration
+    only; bodies of modules are the exception. An old-style `let` counts at the start of a line after a finished
+    expression.
     """
     starts: list[int] = []
     depth = lets = 0

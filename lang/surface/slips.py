@@ -1,7 +1,7 @@
 """What people type who come from other languages, and what to type instead.
 
-`WORDS` serves the parser (a foreign word near a syntax error is most likely its cause) and the checker (an unknown name may
-be a foreign word); `OPERATORS` likewise.
+`WORDS` serves the parser (a foreign word near a syntax error is most likely its cause) and the checker (an unknown
+name may be a foreign word); `OPERATORS` likewise.
 """
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ WORDS: dict[str, str] = {
     "const": "names are given with `let name = value in …` and never change",
     "mut": "values never change; a loop carries them: `loop x = start for i < n do …`",
     "where": "helpers come before their use: `let helper = … in …`",
-    "not": "negation is `!`", "and": "conjunction is `&&`", "or": "disjunction is `||`", "xor": "on booleans write `!=`",
-    "True": "write `true`", "False": "write `false`", "None": "`()` is the empty value", "null": "`()` is the empty value",
+    "not": "negation is `!`", "and": "conjunction is `&&`", "or": "disjunction is `||`",
+    "xor": "on booleans write `!=`",
+    "True": "write `true`", "False": "write `false`", "None": "`()` is the empty value",
+    "null": "`()` is the empty value",
     "switch": "write `match e case p -> …`", "of": "write `match e case p -> …`",
     "begin": "blocks need no brackets: `let … in …`", "end": "blocks need no brackets: `let … in …`",
     "foreach": "write `loop acc = start for x in xs do …`",

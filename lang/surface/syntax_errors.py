@@ -1,8 +1,8 @@
 """Syntax errors as sentences to people.
 
-In: the tokens of a declaration and the place where the machine could not go on. Out: one diagnostic. Brackets are looked
-at first, then the mistakes that people make most (each a small function below), and only then the general answer: what was
-found and what could stand there, in words of the language.
+In: the tokens of a declaration and the place where the machine could not go on. Out: one diagnostic. Brackets are
+looked at first, then the mistakes that people make most (each a small function below), and only then the general
+answer: what was found and what could stand there, in words of the language.
 """
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from .slips import OPERATORS, WORDS
 _CLOSER = {"LPAR": "RPAR", "LSQB": "RSQB", "INDEX": "RSQB", "LBRACE": "RBRACE"}
 _BRACKETS = {"RPAR": ")", "RSQB": "]", "RBRACE": "}", "LPAR": "(", "LSQB": "[", "INDEX": "[", "LBRACE": "{"}
 _WORD_OF_KIND = {kind: word for word, kind in KEYWORDS.items()}
-_SYMBOLS = {**_BRACKETS, "COMMA": ",", "COLON": ":", "EQUAL": "=", "ARROW": "->", "DOT": ".", "AT": "@", "LESSTHAN": "<"}
+_SYMBOLS = {**_BRACKETS, "COMMA": ",", "COLON": ":", "EQUAL": "=", "ARROW": "->", "DOT": ".", "AT": "@",
+            "LESSTHAN": "<"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,8 @@ def report_stray(report: Reporter, source: Source, tokens: Sequence[Token]) -> N
     first = next((token for token in tokens if token.kind not in ("DOC", "ATTR")), None)
     if first is None:
         if tokens[0].kind == "ATTR":
-            report.error("E023", "this attribute stands before no declaration", Span(source, tokens[0].start, tokens[0].end),
-                         "here", help="write the declaration after it")
+            report.error("E023", "this attribute stands before no declaration",
+                         Span(source, tokens[0].start, tokens[0].end), "here", help="write the declaration after it")
         return
     if first.kind == "BAD":
         return
@@ -99,8 +100,8 @@ def report_stray(report: Reporter, source: Source, tokens: Sequence[Token]) -> N
         help = WORDS[first.text]
     elif first.kind == "NAME" and any(token.kind == "EQUAL" for token in tokens[:8]):
         help = f"write `def {first.text} …`"
-    report.error("E023", f"a declaration is expected here, not `{_short(first.text)}`", span, "no declaration begins so",
-                 help=help)
+    report.error("E023", f"a declaration is expected here, not `{_short(first.text)}`", span,
+                 "no declaration begins so", help=help)
 
 
 # ---------------------------------------------------------------- brackets
@@ -117,7 +118,7 @@ def _open_brackets(tokens: Sequence[Token]) -> tuple[Token, ...]:
 
 
 def report_brackets(report: Reporter, source: Source, tokens: Sequence[Token]) -> bool:
-    """Whether brackets match in tokens that nothing else parses (bodies of modules); reports the first that does not."""
+    """Whether brackets match in tokens that nothing else parses (bodies of modules); reports the first that doesn't."""
     ended = [*tokens, Token("$END", "", tokens[-1].end, tokens[-1].end)]
     openers: list[Token] = []
     for at, token in enumerate(ended):
@@ -178,7 +179,8 @@ def _foreign_word(place: Place) -> bool:
         if token.kind != "NAME" or token.text not in WORDS or token.text in ("data", "len", "range", "pow", "record"):
             continue
         after = place.tokens[at + 1].kind if at + 1 < len(place.tokens) else ""
-        if after in ("EQUAL", "COLON", "DOT", "COMMA") or (at and place.tokens[at - 1].kind in ("DOT", "DEF", "ENTRY", "COLON")):
+        before = place.tokens[at - 1].kind if at else ""
+        if after in ("EQUAL", "COLON", "DOT", "COMMA") or before in ("DOT", "DEF", "ENTRY", "COLON"):
             continue
         place.report.error("E015", f"`{token.text}` is no word of Dad", place.span(token), "this word",
                            help=WORDS[token.text])
@@ -196,7 +198,7 @@ def _foreign_operator(place: Place) -> bool:
         place.report.error("E015", "there is no assignment `:=`", Span(place.source, before.start, token.end), "here",
                            help=OPERATORS[":="])
         return True
-    recent = [each for each in place.tokens[max(0, place.at - 3):place.at + 1] if each.kind == "OP" and each.text == "=>"]
+    recent = [each for each in place.tokens[max(0, place.at - 3):place.at + 1] if each.text == "=>"]
     if recent:
         place.report.error("E015", "arrows are written `->`", place.span(recent[-1]), "this arrow", help="write `->`")
         return True
@@ -211,16 +213,18 @@ def _equals(place: Place) -> bool:
         first -= 1
     line = place.tokens[first:place.at]
     name = line[0].text if line and line[0].kind == "NAME" else ""
-    if name and all(token.kind in ("NAME", "LPAR", "RPAR", "COLON", "LSQB", "RSQB", "INDEX", "COMMA") for token in line) and first:
+    header = {"NAME", "LPAR", "RPAR", "COLON", "LSQB", "RSQB", "INDEX", "COMMA"}
+    if name and first and all(token.kind in header for token in line):
         if place.column(line[0]) == 1:
             place.report.error("E014", f"a definition of `{name}` begins with `def`", place.span(line[0]),
-                               "read as part of the declaration before it", others=[(place.span(place.token), "because of this")],
-                               help=f"write `def {name} …`")
+                               "read as part of the declaration before it",
+                               others=[(place.span(place.token), "because of this")], help=f"write `def {name} …`")
         else:
             place.report.error("E014", f"to give the name `{name}` to a value, write `let`", place.span(place.token),
                                "there is no assignment", help=f"write `let {name} = … in …`")
         return True
-    place.report.error("E014", "`=` does not compare", place.span(place.token), "here a comparison is possible, no definition",
+    place.report.error("E014", "`=` does not compare", place.span(place.token),
+                       "a comparison could stand here, but no definition",
                        help="equality is `==`; a name is given with `let name = value in …`")
     return True
 
@@ -280,7 +284,8 @@ def _let(place: Place) -> bool:
     if pending is None:
         return False
     if place.token.kind == "COMMA":
-        place.report.error("E012", "one `let` gives one name", place.span(place.token), "a second one cannot follow here",
+        place.report.error("E012", "one `let` gives one name", place.span(place.token),
+                           "a second one cannot follow here",
                            others=[(place.span(pending), "this `let`")], help="write `let a = 1 let b = 2 in …`")
         return True
     body = _line_below(place, pending)
@@ -335,16 +340,17 @@ def _reserved(place: Place) -> bool:
 def _quoted(place: Place) -> bool:
     if place.token.kind == "TYVAR" and "STRING" in place.kinds:
         closed = place.token.text.endswith("'")
-        place.report.error("E010", "strings are written with double quotes" if closed else
-                           f"a type variable `{place.token.text}` cannot stand in an expression", place.span(place.token),
-                           "here", help=f'write "{place.token.text[1:-1]}"' if closed else "characters are like 'a'")
+        message = "strings are written with double quotes" if closed else (
+            f"a type variable `{place.token.text}` cannot stand in an expression")
+        place.report.error("E010", message, place.span(place.token), "here",
+                           help=f'write "{place.token.text[1:-1]}"' if closed else "characters are like 'a'")
         return True
     return False
 
 
 _RULES: tuple[Callable[[Place], bool], ...] = (
-    _comment, _foreign_word, _foreign_operator, _equals, _python_if, _let, _brackets, _else, _loop, _in, _arrow, _reserved,
-    _quoted)
+    _comment, _foreign_word, _foreign_operator, _equals, _python_if, _let, _brackets, _else, _loop, _in, _arrow,
+    _reserved, _quoted)
 
 
 def _missing(word: str, place: Place) -> str:
@@ -417,12 +423,13 @@ def words(kinds: set[str]) -> list[str]:
     left = set(kinds)
     said: list[str] = []
     late: list[str] = []
-    expression = {"NAME", "INT", "FLOAT", "STRING", "CHAR", "TRUE", "FALSE", "HOLE", "CONSTR", "LPAR", "LSQB", "LBRACE", "IF",
-                  "LET", "LOOP", "MATCH", "BACKSLASH", "MINUS", "BANG", "ASSERT", "ATTR"}
-    operator = {"OP", "REL", "LESSTHAN", "STAR", "VBAR", "CIRCUMFLEX", "BACKTICK", "MINUS", "DOTDOT", "ELLIPSIS", "DOTLT",
-                "DOTGT", "COERCE", "AT", "WITH", "INDEX", "DOT", "COLON"}
+    expression = {"NAME", "INT", "FLOAT", "STRING", "CHAR", "TRUE", "FALSE", "HOLE", "CONSTR", "LPAR", "LSQB", "LBRACE",
+                  "IF", "LET", "LOOP", "MATCH", "BACKSLASH", "MINUS", "BANG", "ASSERT", "ATTR"}
+    operator = {"OP", "REL", "LESSTHAN", "STAR", "VBAR", "CIRCUMFLEX", "BACKTICK", "MINUS", "DOTDOT", "ELLIPSIS",
+                "DOTLT", "DOTGT", "COERCE", "AT", "WITH", "INDEX", "DOT", "COLON"}
     kind_of_type = {"NAME", "TYVAR", "LPAR", "LSQB", "INDEX", "LBRACE", "STAR", "QMARK", "CONSTR", "QUALIFIER"}
-    pattern = {"NAME", "UNDERSCORE", "INT", "FLOAT", "CHAR", "TRUE", "FALSE", "CONSTR", "LPAR", "LBRACE", "MINUS", "ATTR"}
+    pattern = {"NAME", "UNDERSCORE", "INT", "FLOAT", "CHAR", "TRUE", "FALSE", "CONSTR", "LPAR", "LBRACE", "MINUS",
+               "ATTR"}
     if {"INT", "IF"} <= left:
         late.append("an expression")
         left -= expression
@@ -449,7 +456,8 @@ def words(kinds: set[str]) -> list[str]:
     if "$END" in left:
         late.append("the end of the declaration")
         left.discard("$END")
-    for kind in sorted(left, key=lambda kind: (kind not in ("RPAR", "RSQB", "RBRACE"), kind not in ("EQUAL", "IN"), kind)):
+    first = ("RPAR", "RSQB", "RBRACE", "EQUAL", "IN")
+    for kind in sorted(left, key=lambda kind: (first.index(kind) if kind in first else len(first), kind)):
         text = _SYMBOLS.get(kind) or _WORD_OF_KIND.get(kind)
         named = {"STRING": "a string", "INT": "a whole number", "NAT": "a field's number", "CONSTR": "a constructor",
                  "IS": "`:`"}.get(kind)

@@ -1,14 +1,14 @@
 """Builds the parser's tables: `grammar.lark` in, `tables.json` out, with lark as the generator.
 
 Run `python -m dad.lang.surface.tables` after editing the grammar. The tables are shipped, so that the compiler neither
-imports lark nor spends time on the grammar; they are plain ASCII text, the same for the same grammar, so that a test can
-compare them. Shift/reduce conflicts are resolved by shifting (see the head of the grammar); reduce/reduce conflicts are
-errors.
+imports lark nor spends time on the grammar; they are plain ASCII text, the same for the same grammar, so that a test
+can compare them. Shift/reduce conflicts are resolved by shifting (see the head of the grammar); reduce/reduce
+conflicts are errors.
 
 The file holds: `symbols` (terminals, then nonterminals), `rules` as [action, length, symbol], `depths` (the rules that
-count as a level of nesting), `states` as [default rule or -1, flat list of terminal, action …], `gotos` as a flat list of
-nonterminal, state … per state, and `starts` as [first, last state] per start symbol. An action `2 * s` shifts to state s, `2 * r + 1` reduces by rule r; what the
-default rule covers is left out.
+count as a level of nesting), `states` as [default rule or -1, flat list of terminal, action …], `gotos` as a flat
+list of nonterminal, state … per state, and `starts` as [first, last state] per start symbol. An action `2 * s` shifts
+to state s, `2 * r + 1` reduces by rule r; what the default rule covers is left out.
 """
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from typing import Any
 HERE = Path(__file__).parent
 STARTS = ("declaration", "signature", "exp", "type")
 
-# Rules that only pass on, collect or continue sideways: the depth of their result is that of its deepest part. All others
-# make a node around their parts and count as one level towards the nesting limit.
+# Rules that only pass on, collect or continue sideways: the depth of their result is that of its deepest part. All
+# others make a node around their parts and count as one level towards the nesting limit.
 SIDEWAYS = frozenset({
     "", "one", "push", "push_after", "first", "second", "empty", "nothing", "chain_one", "chain_more", "climb", "let_",
     "name", "int_", "float_", "apply", "type_name",
@@ -69,7 +69,7 @@ def build(grammar: str) -> dict[str, Any]:
 
 
 def _order(table: Any) -> dict[Any, int]:
-    """States numbered in the order in which a walk from the starts meets them: lark's own numbers change from run to run."""
+    """States numbered in the order in which a walk from the starts meets them: lark's own numbers change every run."""
     order: dict[Any, int] = {}
     pending = [table.start_states[name] for name in STARTS]
     for state in pending:
