@@ -23,8 +23,7 @@ PLANNED: dict[str, str] = {
     "jacfwd": "`vmap` over `jvp` with unit seeds", "jacrev": "`vmap` over `vjp` with unit seeds",
     "hessian": "`jvp (grad f) x` for each direction", "hvp": "`jvp (grad f) x v`", "laplacian": "", "divergence": "",
     "checkpoint": "the call without it: only memory differs", "with_vjp": "", "with_jvp": "",
-    "fixpoint": "`loop … while`", "solve": "", "lbfgs": "", "newton": "", "hmc": "", "zip4": "", "zip5": "", "unzip4": "",
-    "unzip5": "", "scan_exclusive": "", "sort": "", "argsort": "", "cholesky": "", "spread": "",
+    "fixpoint": "`loop … while`", "solve": "", "lbfgs": "", "newton": "", "hmc": "", "scan_exclusive": "", "sort": "", "argsort": "", "cholesky": "", "spread": "",
 }
 """Names of the language that this version does not have, each with what to write meanwhile."""
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
+from os.path import commonprefix
 from pathlib import Path
 
 from ..lang.diagnostics.report import Reporter
@@ -177,9 +178,10 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     for candidate in candidates:
         if abs(len(candidate) - len(name)) > limit or candidate == name:
             continue
+        shared = len(commonprefix((name, candidate)))
         distance = 0 if candidate.lower() == name.lower() else _distance(name, candidate, limit)
         if distance <= limit and (len(name) > 2 or distance == 0):
-            entry = (distance, abs(len(candidate) - len(name)), candidate)
+            entry = (distance, -shared, candidate)
             best = entry if best is None or entry < best else best
     return best[2] if best else None
 
@@ -213,7 +215,7 @@ ELSEWHERE: dict[str, str] = {
     "einsum": "a comprehension such as `[sum [a[i,k] * b[k,j] for k < n] for i < m, j < p]`", "clip": "`clip lo hi x`",
     "True": "`true`", "False": "`false`", "None": "a value of the right type: Dad has no null", "not": "`!`",
     "and": "`&&`", "or": "`||`", "mod": "`%`", "inner": "`dot x y`", "matmul": "`matmul a b`", "dot": "`dot x y`",
-    "gradient": "`grad f x`", "stop_gradient": "`stop_grad x`", "sign": "`sgn x`", "array": "an array literal `[a, b, c]`",
+    "gradient": "`grad f x`", "stop_gradient": "`stop_grad x`", "array": "an array literal `[a, b, c]`",
     "T": "`transpose a`", "exp": "`exp x`", "sum": "`sum xs`", "argmax": "`argmax xs`", "maximum": "`max a b`, elementwise",
     "minimum": "`min a b`, elementwise", "print": "no printing: a program is a function; return the value",
 }
