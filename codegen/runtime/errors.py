@@ -18,3 +18,17 @@ class RunError(Exception):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}" + (f" ({self.where})" if self.where else "")
+
+
+class DadArgumentError(TypeError, ValueError):
+    """An entry point was called with arguments that don't fit: `code` A101 rank, A102 type, A103 size, A104 missing or
+    unexpected argument or field, A105 a transform that this module does not have; `message` says it in the source's words.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"

@@ -1,0 +1,139 @@
+"""Reading, writing and joining arrays where NumPy's own operators don't say it in one expression.
+
+Emitted modules carry the text of those they use. Functions named `add_…` and `put_…` change their first argument and return it;
+the emitter hands them an array that nobody else reads.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def take(x: Any, lead: int, *indices: Any) -> Any:
+    """x[:, …, i, j] below `lead` whole axes, where indices may be out of bounds; what is read there means nothing."""
+    try:
+        return x[(slice(None),) * lead + indices]
+    except IndexError:
+        sizes = x.shape[lead:lead + len(indices)]
+        if 0 in sizes:
+            shape = np.broadcast_shapes(*(np.shape(i) for i in indices))
+            return np.zeros(x.shape[:lead] + shape + x.shape[lead + len(indices):], x.dtype)[()]
+        inside = tuple(np.clip(i, 0, size - 1) for i, size in zip(indices, sizes, strict=True))
+        return x[(slice(None),) * lead + inside]
+
+
+def in_bounds(x: Any, value: Any, lead: int, indices: Any) -> Any:
+    """x with the indexed axes first, flat index arrays without those out of bounds, and the values that go there."""
+    shape = np.broadcast_shapes(*(np.shape(i) for i in indices))
+    flat = [np.broadcast_to(i, shape).reshape(-1) for i in indices]
+    keep = np.ones(flat[0].shape, bool)
+    for i, size in zip(flat, x.shape[lead:lead + len(indices)], strict=True):
+        keep &= (i >= 0) & (i < size)
+    full = np.broadcast_to(value, x.shape[:lead] + shape + x.shape[lead + len(indices):])
+    front = np.moveaxis(x, range(lead), range(-lead, 0)) if lead else x
+    rows = np.moveaxis(full, range(lead), range(-lead, 0)) if lead else full
+    rows = rows.reshape((flat[0].size, *rows.shape[len(shape):]))
+    return front, tuple(i[keep] for i in flat), rows[keep]
+
+
+def put_inside(x: Any, value: Any, lead: int, *indices: Any) -> Any:
+    """x[:, …, i, j] = value below `lead` whole axes; indices out of bounds write nothing, of equal ones the last stays."""
+    front, inside, rows = in_bounds(x, value, lead, indices)
+    front[inside] = rows
+    return x
+
+
+def add_inside(x: Any, value: Any, lead: int, *indices: Any) -> Any:
+    """x[:, …, i, j] += value below `lead` whole axes, distinct indices; those out of bounds write nothing."""
+    front, inside, rows = in_bounds(x, value, lead, indices)
+    front[inside] += rows
+    return x
+
+
+def gather(x: Any, *indices: Any) -> Any:
+    """x[i, j, …] for index arrays of one shape; where an index is negative: zeros."""
+    indices = np.broadcast_arrays(*indices)
+    missing = indices[0] < 0
+    for i in indices[1:]:
+        missing = missing | (i < 0)
+    if not missing.any():
+        return x[tuple(indices)]
+    out = np.zeros(missing.shape + x.shape[len(indices):], x.dtype)
+    there = ~missing
+    out[there] = x[tuple(i[there] for i in indices)]
+    return out
+
+
+def add_at(x: Any, values: Any, *indices: Any) -> Any:
+    """x[i, j, …] += values for index arrays of one shape; duplicates add up in order, negative indices are passed over."""
+    indices = np.broadcast_arrays(*indices)
+    shape, depth = indices[0].shape, len(indices)
+    values = np.broadcast_to(values, shape + x.shape[depth:])
+    negative = indices[0] < 0
+    for i in indices[1:]:
+        negative = negative | (i < 0)
+    if negative.any():
+        there = ~negative
+        indices, values = [i[there] for i in indices], values[there]
+    if x.size == 0 or values.size == 0:
+        return x
+    rows = int(np.prod(x.shape[:depth]))
+    width = x.size // rows
+    place = np.ravel_multi_index(tuple(indices), x.shape[:depth]).reshape(-1)
+    if x.dtype == np.float64 and place.size * width > 64 and 4 * place.size * width > x.size:
+        if width > 1:
+            place = (place[:, None] * width + np.arange(width)).reshape(-1)
+        x += np.bincount(place, values.reshape(-1), x.size).reshape(x.shape)
+    else:
+        np.add.at(x.reshape((rows, *x.shape[depth:])) if x.flags.c_contiguous else x,
+                  place if x.flags.c_contiguous else tuple(indices),
+                  values.reshape((-1, *x.shape[depth:])) if x.flags.c_contiguous else values)
+    return x
+
+
+def spread(x: Any, axes: Any, *sizes: int) -> Any:
+    """A view of `x` repeated along new axes of these sizes, at the positions `axes` of the result."""
+    x = np.expand_dims(x, axes)
+    shape = list(x.shape)
+    for axis, size in zip(axes, sizes, strict=True):
+        shape[axis] = size
+    return np.broadcast_to(x, shape)
+
+
+def strided(start: int, count: int, step: int) -> slice:
+    """`count` places from `start`, `step` apart."""
+    if count <= 0:
+        return slice(0, 0)
+    stop = start + count * step
+    return slice(start, stop if stop >= 0 else None, step)
+
+
+def rotated(x: Any, k: int, axis: int = 0) -> Any:
+    """Element i of the result is element (i + k) mod n of `x`, along `axis`."""
+    n = x.shape[axis]
+    return np.roll(x, -(int(k) % n), axis) if n else x
+
+
+def stacked_rows(rows: Any, shape: Any, dtype: Any) -> Any:
+    """The rows of a loop as one array, with its shape and dtype also when there are none."""
+    out = np.empty((len(rows), *shape), dtype)
+    for k, row in enumerate(rows):
+        out[k] = row
+    return out
+
+
+def arg_extreme(function: Any, x: Any, axis: int) -> Any:
+    """argmax or argmin; 0 where there are no elements."""
+    if x.shape[axis] == 0:
+        return np.zeros(x.shape[:axis] + x.shape[axis + 1:], np.int64)[()]
+    return function(x, axis=axis)
+
+
+def contracted(x: Any, y: Any, batch: int, kept_x: int, kept_y: int) -> Any:
+    """Matrix products of x [batch…, kept_x…, summed…] and y [batch…, summed…, kept_y…] by groups of that many axes."""
+    lead, rows, columns = x.shape[:batch], x.shape[batch:batch + kept_x], y.ndim - kept_y
+    summed = int(np.prod(y.shape[batch:columns]))
+    product = np.matmul(x.reshape((*lead, int(np.prod(rows)), summed)),
+                        y.reshape((*lead, summed, int(np.prod(y.shape[columns:])))))
+    return product.reshape(lead + rows + y.shape[columns:])

@@ -1,0 +1,69 @@
+"""Run-time checks: each returns its first argument, or raises RunError for the first element that fails.
+
+The last argument of each is the place in the source, `file:line`. Messages have the words of `lang.prims.checks`.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .errors import RunError
+
+
+def everywhere(holds: Any) -> bool:
+    return bool(holds.all()) if isinstance(holds, np.ndarray) else bool(holds)
+
+
+def first_failing(holds: Any, *values: Any) -> list[Any]:
+    """The values at the first place where `holds` is false."""
+    arrays = np.broadcast_arrays(holds, *values)
+    at = np.unravel_index(int(np.argmin(arrays[0])), arrays[0].shape)
+    return [a[at].item() for a in arrays[1:]]
+
+
+def check_index(i: Any, n: Any, what: str, axis: int, where: str) -> Any:
+    holds = (i >= 0) & (i < n)
+    if not everywhere(holds):
+        index, size = first_failing(holds, i, n)
+        raise RunError("R101", f"index {index} is out of bounds for axis {axis} of `{what}` with size {size}", where)
+    return i
+
+
+def check_slice(start: Any, count: Any, step: Any, n: Any, what: str, axis: int, where: str) -> Any:
+    last = start + (count - 1) * step
+    inside = (start >= 0) & (start < n) & (last >= 0) & (last < n) & (count > 0)
+    holds = inside | (count == 0) & (start >= 0) & (start <= n)
+    if not everywhere(holds):
+        begin, length, stride, size = first_failing(holds, start, count, step, n)
+        raise RunError("R102", f"slice of {length} elements from {begin} with step {stride} does not fit axis {axis} of "
+                       f"`{what}` with size {size}", where)
+    return start
+
+
+def check_equal(a: Any, b: Any, what: str, where: str) -> Any:
+    holds = a == b
+    if not everywhere(holds):
+        x, y = first_failing(holds, a, b)
+        raise RunError("R103", f"{what}: {x} and {y} differ", where)
+    return a
+
+
+def check_divisor(d: Any, where: str) -> Any:
+    if not everywhere(d != 0):
+        raise RunError("R104", "integer division by zero", where)
+    return d
+
+
+def check_size(n: Any, what: str, where: str) -> Any:
+    holds = n >= 0
+    if not everywhere(holds):
+        size, = first_failing(holds, n)
+        raise RunError("R105", f"{what}: negative size {size}", where)
+    return n
+
+
+def check_assert(c: Any, what: str, where: str) -> Any:
+    if not everywhere(c):
+        raise RunError("R106", what, where)
+    return c
