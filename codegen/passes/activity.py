@@ -65,8 +65,8 @@ class _Marker:
                 self.bind(accumulators, neutral)
                 self.bind(accumulators, arrays)
                 self.fixpoint(lam.body, accumulators)
-                self.bind(elements, accumulators)
-                self.fixpoint(lam.body, accumulators)
+                while self.bind(elements, accumulators):
+                    self.fixpoint(lam.body, accumulators)
                 return list(map(active, accumulators))
             case ir.Loop(params=params, init=init, body=body):
                 self.bind(params, init)
@@ -80,7 +80,8 @@ class _Marker:
 
     def bind(self, params: Sequence[Var], values: Sequence[Atom]) -> bool:
         """Mark parameters whose value varies; whether any was new."""
-        new = [p for p, x in zip(params, values, strict=False) if self.active(x) and p.type.is_float and p not in self.marked]
+        pairs = zip(params, values, strict=False)
+        new = [p for p, x in pairs if self.active(x) and p.type.is_float and p not in self.marked]
         self.marked.update(new)
         return bool(new)
 

@@ -128,7 +128,7 @@ class _ReverseLoop:
 
     def forward(self) -> list[Stmt]:
         """Write the reverse loop; returns the forward one, with what it must save."""
-        op, rev, scope, stmt = self.op, self.rev, self.scope, self.stmt
+        op, rev, stmt = self.op, self.rev, self.stmt
         actions = self.collect_results()
         if not self.states and not self.rows:
             return [stmt]
@@ -173,12 +173,13 @@ class _ReverseLoop:
         shapes = tuple(shape for _, shape in self.rows)
         loop = ir.Loop(self.trips, None, k, params, tuple(x for _, x, _ in self.states), body, shapes)
         values = iter(b.bind(loop, "adj"))
-        for position in self.carried:
-            ct = next(values)
-            if rev.varies(op.init[position]):
-                scope.add(op.init[position], ct)
+        entered = [(op.init[position], next(values)) for position in self.carried]
+        # What was threaded holds all contributions so far; the first states may add to the same variables.
         for x in self.threaded:
             scope.adjoint(x).dense = next(values)
+        for start, ct in entered:
+            if rev.varies(start):
+                scope.add(start, ct)
         for x, fixed, indices, holes in actions:
             places = tuple(next(values) for _ in range(indices)) if fixed is None else fixed
             value = next(values)
