@@ -225,7 +225,7 @@ def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Seq
             map_type(known.of, types_in, sizes_in)
             return known
         if not isinstance(known, Meta):
-            if known is not inner:
+            if isinstance(inner, (Meta, Tangent)):
                 map_type(known, types_in, sizes_in)
                 return known
             return None
@@ -257,8 +257,12 @@ def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Seq
         known = solver.prune(inner)
         if isinstance(known, Meta) and solver.levels[known.uid] > level:
             default(c, known)
-        elif known is not inner:
+        elif isinstance(known, Tangent):
+            map_type(known.of, default_result, lambda s: s)
+            return known
+        elif isinstance(inner, (Meta, Tangent)) and not isinstance(known, Meta):
             map_type(known, default_result, lambda s: s)
+            return known
         return None
 
     map_type(walked, default_result, lambda s: s)
