@@ -83,8 +83,8 @@ def _cot_derivative(order: int, x: float) -> float:
         cot = math.tan(math.pi * (math.copysign(0.5, from_pole) - from_pole))
     else:
         cot = 1 / math.tan(math.pi * from_pole)
-    total = 0.0
-    for c in reversed(coefficients):
+    total = float(coefficients[-1])  # never 0, so that an infinite cotangent makes no nan
+    for c in reversed(coefficients[:-1]):
         total = total * cot + c
     return total
 
