@@ -81,6 +81,6 @@ class Memory:
 
     def writable(self, atom: Atom) -> bool:
         """Whether nobody else will see it if the array is changed now."""
-        if not isinstance(atom, Var) or atom in self.repeating or not self.of[atom] <= self.owned:
+        if not isinstance(atom, Var) or atom not in self.of or atom in self.repeating or not self.of[atom] <= self.owned:
             return False
         return not any(self.alive(v) for buffer in self.of[atom] for v in self.sharers[buffer])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ....lang.core import ir
 from ....lang.core.walk import callees
+from ...passes.vectorize import vectorize
 from ..entry import ArrayOf, ArraySpec, DimSpec, EntrySpec, Module, RecordSpec, ScalarSpec, TupleSpec, ValueSpec
 from .functions import Callee, emit_function
 from .helpers import helpers, linked, standalone
@@ -26,7 +27,7 @@ import numpy as np"""
 
 
 def emit_module(program: ir.Program, entries: Sequence[EntrySpec], version: str) -> Module:
-    """The module of these entries. The program is vectorised; the same program and entries give the same text.
+    """The module of these entries; the same program and entries give the same text.
 
     >>> emit_module(ir.Program({}), [], "0.1.0").body
     '# Written by dad 0.1.0.\\n'
@@ -36,8 +37,10 @@ def emit_module(program: ir.Program, entries: Sequence[EntrySpec], version: str)
     published = {entry.name: module_names.new(entry.name) if not entry.name.isascii() or not entry.name.isidentifier()
                  or entry.name in taken or entry.name.startswith("_") else entry.name for entry in entries}
     module_names.taken |= set(published.values())
+    program = vectorize(program)
     order = _reachable(program, entries)
-    known = {f: Callee("_" + module_names.new(f), ()) for f in order}
+    function_names = Names(frozenset())
+    known = {f: Callee("_" + function_names.new(f), ()) for f in order}
     written: list[ast.stmt] = []
     for f in order:
         # Local names may not hide a function or a helper.
