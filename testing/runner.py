@@ -1,0 +1,247 @@
+"""Runs the test blocks of a program: each case on every target, the NumPy back end and the reference interpreter.
+
+In: the path of a program. Out: an outcome for each case and target, with the place and, if it failed, why.
+Floats of a result may differ from the expected ones by Futhark's tolerance, since people write few digits; where
+nothing is expected (`auto output`), the targets must agree much more closely.
+"""
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import driver, modules
+from ..checker.result import Definition
+from ..codegen.runtime.errors import RunError
+from ..lang import types as ty
+from ..lang.diagnostics.render import render_concise, render_full
+from ..lang.diagnostics.report import Diagnostic, Diagnostics, Reporter
+from ..lang.source import Span
+from .blocks import Auto, Block, Case, DataFile, Failure, RandomInput, RandomType, Values, parse_blocks
+from .data import read_values
+from .literals import Literal
+from .values import DTYPES, convert, mismatch, natural, show_value
+
+EXPECTED = {"f64": 2e-3, "f32": 2e-3}
+"""Tolerance against values written in a test, as in Futhark."""
+AGREEMENT = {"f64": 1e-8, "f32": 1e-3}
+"""Tolerance between targets: what another order of summation may do."""
+MAX_ELEMENTS = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One case of one entry on one target; `problem` is None when it passed. `place` is `file:line`."""
+
+    place: str
+    name: str
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`diagnostics`: a file or block that cannot be read, a program that does not compile though no test expects it."""
+
+    outcomes: tuple[Outcome, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+class Problem(Exception):
+    """Ends a case that failed; the text says why."""
+
+
+def run_file(path: str, targets: Sequence[str] = ("numpy", "interp")) -> Result:
+    """All test blocks of the program at `path`. Nothing raises for what the file says."""
+    try:
+        source = driver.read(path)
+    except Diagnostics as error:
+        return Result((), error.diagnostics)
+    report = Reporter()
+    blocks = parse_blocks(source, report)
+    if report.failed:
+        return Result((), tuple(report.diagnostics))
+    checking = driver.check(source)
+    rejected = [b for b in blocks if b.error is not None]
+    outcomes = [outcome for b in blocks for outcome in compile_outcomes(b, checking)]
+    if rejected:
+        return Result(tuple(outcomes), ())
+    if checking.checked is None:
+        return Result(tuple(outcomes), tuple(d for d in checking.diagnostics if d.severity == "error"))
+    try:
+        loaded = {target: modules.from_source(source, target=target) for target in targets} if blocks else {}
+    except Diagnostics as error:
+        return Result(tuple(outcomes), error.diagnostics)
+    entries = {d.name: d for d in checking.checked.entries}
+    suite = Suite(Path(path).parent, entries, loaded)
+    for block in blocks:
+        for case in block.cases:
+            for entry, span in case.entries:
+                outcomes += suite.outcomes(case, entry, span)
+    return Result(tuple(outcomes), ())
+
+
+def place(span: Span) -> str:
+    return f"{span.source.name}:{span.line}"
+
+
+def compile_outcomes(block: Block, checking: driver.Checking) -> list[Outcome]:
+    """Whether the checker said what `error:` and `warning:` expect."""
+    outcomes = []
+    wanted = [(block.error, "error")] if block.error is not None else []
+    wanted += [(each, "warning") for each in block.warnings]
+    for failure, severity in wanted:
+        said = [d for d in checking.diagnostics if d.severity == severity]
+        texts = [render_full([d]) for d in said]
+        problem = None
+        if not any(failure.regex.search(text) for text in texts):
+            found = render_concise(said).replace("\n", "; ") if said else "none"
+            problem = f"expected a compile-time {severity} that fits `{failure.regex.pattern}`, found {found}"
+        outcomes.append(Outcome(place(failure.span), f"compile-time {severity}", problem))
+    return outcomes
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A compiled program with what its cases need: `loaded` holds a module for each target."""
+
+    folder: Path
+    entries: dict[str, Definition]
+    loaded: dict[str, Any]
+
+    def outcomes(self, case: Case, entry: str, span: Span) -> list[Outcome]:
+        """One outcome for each target; what is wrong with the case itself counts once."""
+        name = f"{entry}, {case.name}"
+        try:
+            definition = self.definition(entry)
+            arguments = self.arguments(case, definition)
+            expected = self.expected(case, definition)
+        except Problem as problem:
+            return [Outcome(place(case.span), name, str(problem))]
+        outcomes = []
+        results: dict[str, Any] = {}
+        for target, module in self.loaded.items():
+            if target == "interp" and "compiled" in case.tags and len(self.loaded) > 1:
+                continue
+            problem_text: str | None = None
+            try:
+                results[target] = self.run(module.entries[entry], definition, arguments, case, expected)
+            except Problem as problem:
+                problem_text = str(problem)
+            outcomes.append(Outcome(place(case.span), f"{name} ({target})", problem_text))
+        if isinstance(case.output, Auto) and len(results) > 1:
+            (first, one), (second, other) = list(results.items())[:2]
+            different = mismatch(other, one, tolerance=AGREEMENT)
+            if different is not None:
+                text = f"{first} and {second} differ: by {second} {different.removeprefix('expected ')} by {first}"
+                outcomes.append(Outcome(place(case.span), name, text))
+        return outcomes
+
+    def definition(self, entry: str) -> Definition:
+        if entry in self.entries:
+            return self.entries[entry]
+        near = get_close_matches(entry, self.entries, n=1)
+        raise Problem(f"there is no entry `{entry}`" + (f"; did you mean `{near[0]}`?" if near else ""))
+
+    # ------------------------------------------------------------ data
+
+    def arguments(self, case: Case, definition: Definition) -> list[Any]:
+        if isinstance(case.input, RandomInput):
+            literals: list[Literal] | list[Any] = [draw(item, k) for k, item in enumerate(case.input.items)]
+        else:
+            literals = self.literals(case.input)
+        count = len(definition.param_names)
+        if len(literals) != count:
+            values = "value" if count == 1 else "values"
+            raise Problem(f"`{definition.name}` takes {count} {values}, the input has {len(literals)}")
+        report = Reporter()
+        arguments = [convert(literal, t, report, f"`{name}`")
+                     for literal, t, name in zip(literals, definition.param_types, definition.param_names, strict=True)]
+        stop_if_failed(report)
+        return arguments
+
+    def literals(self, data: Values | DataFile) -> list[Literal]:
+        if isinstance(data, Values):
+            return list(data.values)
+        report = Reporter()
+        found = read_values(data.path, self.folder, data.span, report)
+        stop_if_failed(report)
+        return found or []
+
+    def expected(self, case: Case, definition: Definition) -> Any:
+        """The expected result by the entry's type, None where no values are given; several values make a tuple."""
+        if not isinstance(case.output, Values | DataFile):
+            return None
+        literals = self.literals(case.output)
+        report = Reporter()
+        wanted = definition.result_type
+        if isinstance(wanted, ty.Tuple) and len(literals) == len(wanted.items) and len(literals) != 1:
+            value: Any = tuple(convert(literal, t, report, "the output")
+                               for literal, t in zip(literals, wanted.items, strict=True))
+        elif len(literals) == 1:
+            value = convert(literals[0], wanted, report, "the output")
+        else:
+            raise Problem(f"`{definition.name}` gives {ty.show(wanted)}, the output has {len(literals)} values")
+        stop_if_failed(report)
+        return natural(value, wanted)
+
+    # ------------------------------------------------------------ running
+
+    def run(self, entry: Any, definition: Definition, arguments: Sequence[Any], case: Case, expected: Any) -> Any:
+        """The entry's result, after comparison with what is expected of it."""
+        failure = case.output if isinstance(case.output, Failure) else None
+        try:
+            result = natural(entry(*arguments), definition.result_type)
+        except (RunError, TypeError, ValueError) as error:
+            text = str(error)
+            if failure is None:
+                raise Problem(text) from None
+            if not failure.regex.search(text):
+                raise Problem(f"expected an error that fits `{failure.regex.pattern}`, found {text}") from None
+            return None
+        except MemoryError:
+            raise Problem("not enough memory") from None
+        if failure is not None:
+            found = show_value(result, limit=10)
+            raise Problem(f"expected an error that fits `{failure.regex.pattern}`, found {found}")
+        if expected is not None:
+            different = mismatch(expected, result, tolerance=EXPECTED)
+            if different is not None:
+                raise Problem(different)
+        return result
+
+
+def stop_if_failed(report: Reporter) -> None:
+    """A case whose values cannot be read or do not fit fails with the first reason."""
+    if report.failed:
+        first = next(d for d in report.diagnostics if d.severity == "error")
+        label = next((each.text for each in first.labels if each.primary and each.text), "")
+        raise Problem(f"{first.code}: {first.message}" + (f": {label}" if label else ""))
+
+
+def draw(item: RandomType | Literal, position: int) -> Any:
+    """A value of random input: floats from 0 to 1, integers over all of their type, the same ones each time."""
+    from .literals import Given
+
+    if not isinstance(item, RandomType):
+        return item
+    count = 1
+    for size in item.shape:
+        count *= size
+    if count > MAX_ELEMENTS:
+        raise Problem(f"random input of {count} elements; there may be {MAX_ELEMENTS}")
+    described = "".join(f"[{n}]" for n in item.shape) + item.dtype
+    generator = np.random.default_rng(zlib.crc32(f"{position} {described}".encode()))
+    dtype = DTYPES[item.dtype]
+    if item.dtype in ty.FLOATS:
+        array = np.asarray(generator.random(item.shape)).astype(dtype)
+    elif item.dtype == "bool":
+        array = np.asarray(generator.integers(0, 2, item.shape)).astype(dtype)
+    else:
+        info = np.iinfo(dtype)  # type: ignore[type-var]
+        array = np.asarray(generator.integers(info.min, info.max, item.shape, dtype=dtype, endpoint=True))
+    return Given(array, item.span)
