@@ -371,7 +371,15 @@ code("W101", "promise that is not verified yet",
 
 # ---------------------------------------------------------------- Axxx: arguments given from Python
 
+code("A106", "derivative that a parameter does not have",
+     "Derivatives are taken with respect to floats that are not declared `data`.",
+     "entry loss (theta: param f64) (y: data f64) : f64 = …\nm.loss.grad(1.0, 2.0, wrt=(\"y\",))",
+     "leave `wrt` out, or declare the parameter `param`.")
+
 # ---------------------------------------------------------------- Uxxx: command usage, files
+
+code("U110", "target that does not exist", "This version compiles for `numpy` (vectorised NumPy code) and `interp` (the reference "
+     "interpreter, slow).", 'dad.load("model.dad", target="gpu")', 'use `target="numpy"`.')
 
 code("U101", "file that cannot be read", "The file does not exist, is a folder, or may not be read.", "dad check modle.dad",
      "check the path and its permissions.")

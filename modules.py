@@ -1,0 +1,190 @@
+"""Dad programs as Python modules in memory: `dad.load` and `dad.compile`.
+
+The module's attributes are the program's entries. What an entry is asked to derive (`.grad`, `.jvp`, …, `wrt=`) is compiled when
+it is first asked for, and kept: compiling costs milliseconds, and most programs use one or two transforms.
+"""
+from __future__ import annotations
+
+import builtins
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from . import driver
+from .checker.result import Checked, Definition
+from .codegen.backends.entry import EntrySpec
+from .codegen.lower import Kind, Lowered, Transform, lower
+from .codegen.runtime.entry import Entry
+from .codegen.runtime.errors import DadArgumentError
+from .interface import entry_spec, possible
+from .lang import types as ty
+from .lang.core import ir
+from .lang.diagnostics.report import Diagnostic, Diagnostics
+from .lang.source import Source
+
+Target = Literal["numpy", "interp"]
+Function = Callable[..., Any]
+
+
+def load(path: str | Path, *, target: str = "numpy", tier: int | None = None) -> Module:
+    """The module of a `.dad` file. Raises `Diagnostics` when the program has errors or the file cannot be read.
+
+    `target` is "numpy" (vectorised NumPy code) or "interp" (the slow reference semantics). `tier` is accepted for targets that
+    compile in several tiers; these two have one.
+    """
+    return Module(driver.read(path), wanted(target), Path(path).stem)
+
+
+def compile(text: str, *, target: str = "numpy", tier: int | None = None, name: str = "<string>") -> Module:
+    """The module of a program given as text; `name` is what messages call it.
+
+    >>> compile("entry twice (x: f64) : f64 = 2 * x").twice(4)
+    8.0
+    """
+    return Module(Source(name, text), wanted(target), "program")
+
+
+def wanted(target: str) -> Target:
+    match target:
+        case "numpy" | "interp":
+            return target
+    raise Diagnostics([Diagnostic("U110", f"there is no target `{target}` in this version", help="use \"numpy\" or \"interp\"")])
+
+
+class Module(types.ModuleType):
+    """A compiled program. Its entries are attributes, and in `entries` by name; `diagnostics` holds warnings.
+
+    >>> m = compile("entry scale [n] (a: f64) (xs: [n]f64) : [n]f64 = a * xs")
+    >>> m.scale(2.0, [1.0, 2.0])
+    array([2., 4.])
+    """
+
+    def __init__(self, source: Source, target: Target, name: str) -> None:
+        super().__init__(name)
+        checking = driver.check(source)
+        checked = checking.require()
+        self.diagnostics = checking.diagnostics
+        compiler = Compiler(checked, target, source.name)
+        self.entries: dict[str, LiveEntry] = compiler.entries()
+        for entry_name, entry in self.entries.items():
+            setattr(self, entry_name, entry)
+
+    def __getattr__(self, name: str) -> Any:
+        """Only called for what is not there."""
+        have = ", ".join(f"`{e}`" for e in self.__dict__.get("entries", ())) or "no entries"
+        raise AttributeError(f"this Dad module has no entry `{name}`; it has {have}")
+
+    def __repr__(self) -> str:
+        return f"<Dad module {self.__name__}: {', '.join(self.entries)}>"
+
+
+class LiveEntry(Entry):
+    """An entry whose transforms are compiled when they are first asked for."""
+
+    def __init__(self, entry: Entry, definition: Definition, compiler: Compiler) -> None:
+        super().__init__(entry.__name__, entry.function, entry.params, entry.result, entry.__doc__ or "", entry.wrt,
+                         entry.transforms)
+        self.definition = definition
+        self.compiler = compiler
+        self.compiled: dict[Transform, Function] = {}
+
+    def _transform(self, kind: str, wrt: tuple[str, ...]) -> Function:
+        transform = next((Transform(self.__name__, k, wrt) for k in ("value_and_grad", "jvp", "vjp", "vmap") if k == kind), None)
+        assert transform is not None, kind
+        function = self.compiled.get(transform)
+        if function is None:
+            self.refuse(transform.kind, wrt)
+            function = self.compiled[transform] = self.compiler.transform(self.definition, transform)
+        return function
+
+    def refuse(self, kind: Kind, wrt: tuple[str, ...]) -> None:
+        """Raise DadArgumentError when there is no such derivative, saying why."""
+        name = self.__name__
+        if kind == "vmap":
+            if not self.names:
+                raise DadArgumentError("A105", f"`{name}` has no parameters to map over")
+            return
+        for param, t, activity in zip(self.definition.param_names, self.definition.param_types, self.definition.activities,
+                                      strict=True):
+            if param not in wrt:
+                continue
+            if activity == "data":
+                raise DadArgumentError("A106", f"parameter `{param}` of `{name}` is declared `data`: it has no derivative; "
+                                       "declare it `param` if it is to be fitted")
+            if not has_floats(ty.tangent(t)):
+                raise DadArgumentError("A106", f"parameter `{param}` of `{name}` is {ty.show(t)}: integers and booleans have no "
+                                       "derivative")
+        if not wrt:
+            raise DadArgumentError("A106", f"`{name}` has no parameter to differentiate with respect to: every one is `data` or has "
+                                   "no floats")
+        if kind not in {k for k, _ in possible(self.definition)}:
+            result = ty.show(self.definition.result_type)
+            use = "use `.vjp` or `.jvp`" if has_floats(ty.tangent(self.definition.result_type)) else "it has no derivative"
+            raise DadArgumentError("A105", f"`{name}` returns {result}: a gradient is of one f64 or f32; {use}")
+
+
+def has_floats(tangent: ty.Type) -> bool:
+    match tangent:
+        case ty.Scalar() | ty.Array():
+            return True
+        case ty.Tuple(items):
+            return any(has_floats(i) for i in items)
+        case ty.Record(fields):
+            return any(has_floats(t) for _, t in fields)
+    return False
+
+
+class Compiler:
+    """Turns checked definitions into Python functions of leaves, for one target."""
+
+    def __init__(self, checked: Checked, target: Target, name: str) -> None:
+        self.checked = checked
+        self.target = target
+        self.name = name
+
+    def entries(self) -> dict[str, LiveEntry]:
+        lowered = lower(self.checked)
+        specs = [entry_spec(d, lowered.entries[d.qualified], {}) for d in self.checked.entries]
+        made = self.emitted(lowered, specs, list(lowered.entries.values()))
+        return {d.name: LiveEntry(made[d.name], d, self) for d in self.checked.entries}
+
+    def transform(self, definition: Definition, transform: Transform) -> Function:
+        lowered = lower(self.checked, [transform], [definition])
+        function = lowered.transforms[transform]
+        active = None if transform.kind == "vmap" else transform.wrt
+        spec = entry_spec(definition, lowered.entries[definition.qualified], {transform.kind: function}, active)
+        return self.emitted(lowered, [spec], [spec.function, function])[definition.name].transforms[transform.kind]
+
+    def emitted(self, lowered: Lowered, specs: list[EntrySpec], roots: list[str]) -> dict[str, Entry]:
+        """The entries of these specs, by source name."""
+        from .codegen.backends.numpy import emit_module
+
+        if self.target == "interp":
+            return interpreted(lowered.program, specs)
+        program = driver.optimised(lowered.program, roots)
+        module = emit_module(program, specs, driver.version())
+        namespace: dict[str, Any] = {"__name__": f"dad.compiled.{Path(self.name).stem}"}
+        exec(builtins.compile(module.linked, f"<compiled from {self.name}>", "exec"), namespace)
+        return {e.__name__: e for e in namespace.values() if isinstance(e, Entry)}
+
+
+def interpreted(program: ir.Program, specs: list[EntrySpec]) -> dict[str, Entry]:
+    """Entries that run the reference interpreter on IR that no optimisation has touched."""
+    from .codegen.backends.numpy.module import plain
+    from .codegen.interp import run
+    from .codegen.passes.differentiate import differentiate
+
+    plain_program = differentiate(program)
+
+    def runner(function: str) -> Function:
+        def call(*values: Any) -> tuple[Any, ...]:
+            return tuple(x if isinstance(x, np.ndarray) and x.ndim else np.asarray(x)[()] for x in
+                         run(plain_program, function, list(values)))
+
+        return call
+
+    return {s.name: Entry(s.name, runner(s.function), tuple((p.name, p.activity, plain(p.value)) for p in s.params),
+                          plain(s.result), s.doc, s.wrt, {k: runner(f) for k, f in s.transforms.items()}) for s in specs}
