@@ -5,21 +5,62 @@ checker can keep types in tables keyed by node. Every node has a `span`. Names a
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, dataclass_transform
 
 from ..source import Span
 
+_N = TypeVar("_N", bound="Node")
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Node:
+
+@dataclass_transform(frozen_default=True, eq_default=False)
+class _Made:
+    """For type checkers and `match` the classes below are frozen dataclasses.
+
+    They are not made by `dataclasses`, which compiles the methods of each class when it is imported: for these eighty
+    that took longer than reading and checking a small file. One constructor serves all; `FIELDS` are the names, `span`
+    first.
+    """
+
+    FIELDS: ClassVar[tuple[str, ...]] = ()
+
+    if not TYPE_CHECKING:
+        def __init_subclass__(cls) -> None:
+            cls.FIELDS = cls.__match_args__ = (*cls.__base__.FIELDS, *cls.__annotations__)
+
+        def __init__(self, *values: Any, **named: Any) -> None:
+            """Fields by position or by name; those with a default may be left out. `TypeError` otherwise."""
+            fields = self.FIELDS
+            given = self.__dict__
+            given.update(zip(fields, values, strict=False))
+            if named or len(values) != len(fields):
+                count = len(given) + len(named)
+                given.update(named)
+                for name in fields:
+                    if name not in given and name in type(self).__dict__:
+                        given[name] = type(self).__dict__[name]
+                        count += 1
+                if not count == len(given) == len(fields) or len(values) > count or not given.keys() <= set(fields):
+                    raise TypeError(f"{type(self).__name__} takes the fields {', '.join(fields)}")
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            raise AttributeError(f"nodes are frozen: {type(self).__name__}.{name}")
+
+
+class Node(_Made):
     span: Span
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.span}>"
+
+
+def replace(node: _N, **changes: Any) -> _N:
+    """A copy of the node with some fields changed."""
+    return type(node)(**{**node.__dict__, **changes})
 
 
 # ---------------------------------------------------------------- expressions
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Lit(Node):
     """A number or boolean. `suffix` is the type written after it (`1i32`, `2.0f32`) or None."""
 
@@ -27,7 +68,6 @@ class Lit(Node):
     suffix: str | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Text(Node):
     """A string or character literal."""
 
@@ -35,7 +75,6 @@ class Text(Node):
     char: bool
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Name(Node):
     """`x`, or `M.x` with `qualifier = ("M",)`. Operators used as values are `OpSection`s."""
 
@@ -43,31 +82,26 @@ class Name(Node):
     qualifier: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Hole(Node):
     """`???`"""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class TupleExp(Node):
     """`()` has no items; `(a, b)` two. A parenthesised expression is that expression."""
 
     items: tuple[Exp, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class RecordExp(Node):
     """`{x = e, y}`; the pun `y` stands for `y = y` and has a Name as its value."""
 
     fields: tuple[tuple[str, Exp], ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class ArrayLit(Node):
     items: tuple[Exp, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class ForBelow(Node):
     """`for i < n`, in a comprehension or a loop."""
 
@@ -75,7 +109,6 @@ class ForBelow(Node):
     bound: Exp
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class ForIn(Node):
     """`for p in xs`, in a comprehension or a loop."""
 
@@ -83,12 +116,10 @@ class ForIn(Node):
     array: Exp
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class While(Node):
     condition: Exp
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Comprehension(Node):
     """`[body for i < n, j < m]`: the first clause is the outermost axis."""
 
@@ -96,7 +127,6 @@ class Comprehension(Node):
     clauses: tuple[ForBelow | ForIn, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Apply(Node):
     """`f a b` is one node with two arguments."""
 
@@ -104,7 +134,6 @@ class Apply(Node):
     arguments: tuple[Exp, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class BinOp(Node):
     """All infix operators, pipes and `&&` `||` included; backticked names have `op` = "`name`"."""
 
@@ -114,7 +143,6 @@ class BinOp(Node):
     right: Exp
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class UnOp(Node):
     """`-e` and `!e`."""
 
@@ -122,7 +150,6 @@ class UnOp(Node):
     operand: Exp
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class OpSection(Node):
     """`(+)`, `(1+)`, `(+1)`."""
 
@@ -131,28 +158,24 @@ class OpSection(Node):
     right: Exp | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class FieldSection(Node):
     """`(.a.b)`"""
 
     path: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class IndexSection(Node):
     """`(.[i, j])`"""
 
     indices: tuple[IndexArg, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Lambda(Node):
     params: tuple[Pattern, ...]
     result: TypeExp | None
     body: Exp
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class LetPat(Node):
     """`let p = value in body`; `sizes` are the size names that the pattern opens (`let [n] (xs: [n]f64) = …`)."""
 
@@ -162,7 +185,6 @@ class LetPat(Node):
     body: Exp
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class LetFun(Node):
     """`let f [n] 'a (x: [n]a) : t = value in body`"""
 
@@ -176,7 +198,6 @@ class LetFun(Node):
     body: Exp
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class LetUpdate(Node):
     """`let a[i] = v in body`: the same as `let a = a with [i] = v in body`."""
 
@@ -186,26 +207,22 @@ class LetUpdate(Node):
     body: Exp
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class If(Node):
     condition: Exp
     then: Exp
     orelse: Exp
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Case(Node):
     pattern: Pattern
     body: Exp
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Match(Node):
     scrutinee: Exp
     cases: tuple[Case, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Loop(Node):
     """`loop pattern = init form do body`; without `= init` the pattern's names are read as the initial value."""
 
@@ -216,7 +233,6 @@ class Loop(Node):
     body: Exp
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Slice(Node):
     """`i:j:s` inside brackets; any part may be missing."""
 
@@ -225,20 +241,17 @@ class Slice(Node):
     step: Exp | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Index(Node):
     array: Exp
     indices: tuple[IndexArg, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Field(Node):
     record: Exp
     name: str
     name_span: Span
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Update(Node):
     """`base with [i, j] = value`; slices may stand among the indices."""
 
@@ -247,7 +260,6 @@ class Update(Node):
     value: Exp
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class RecordUpdate(Node):
     """`base with f.g = value`"""
 
@@ -256,7 +268,6 @@ class RecordUpdate(Node):
     value: Exp
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Ascribe(Node):
     """`e : t`"""
 
@@ -264,7 +275,6 @@ class Ascribe(Node):
     type: TypeExp
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Coerce(Node):
     """`e :> t`: sizes checked at run time."""
 
@@ -272,7 +282,6 @@ class Coerce(Node):
     type: TypeExp
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class GradeAscribe(Node):
     """`(e) @ C1`"""
 
@@ -280,7 +289,6 @@ class GradeAscribe(Node):
     grades: tuple[Grade, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Range(Node):
     """`a..b..<c`; `kind` is how the end is given: inclusive `...`, `..<` or `..>`."""
 
@@ -290,7 +298,6 @@ class Range(Node):
     kind: Literal["...", "..<", "..>"]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Constr(Node):
     """`#name a b`"""
 
@@ -298,13 +305,11 @@ class Constr(Node):
     arguments: tuple[Exp, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Assert(Node):
     condition: Exp
     body: Exp
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Attributed(Node):
     """`#[attr] e`"""
 
@@ -320,40 +325,33 @@ IndexArg = Exp | Slice
 # ---------------------------------------------------------------- patterns
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class PName(Node):
     name: str
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class PWild(Node):
     pass
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class PTuple(Node):
     items: tuple[Pattern, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class PRecord(Node):
     """`{x = p, y}`; the pun `y` has PName("y")."""
 
     fields: tuple[tuple[str, Pattern], ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class PLit(Node):
     value: Lit
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class PConstr(Node):
     name: str
     arguments: tuple[Pattern, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class PAscribe(Node):
     """`p : t`; on parameters of definitions the type may be a `TQualified`."""
 
@@ -366,14 +364,12 @@ Pattern = PName | PWild | PTuple | PRecord | PLit | PConstr | PAscribe
 # ---------------------------------------------------------------- types
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class SizeBinder(Node):
     """`[n]` among the parameters."""
 
     name: str
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class TypeParam(Node):
     """`'a`, `'a: float`; `lifted` for `'^a` and `'~a`."""
 
@@ -383,7 +379,6 @@ class TypeParam(Node):
     lifted: str
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class TName(Node):
     """`f64`, `M.t`, or an abbreviation with arguments `mixture [k][d]`, `pair f64`."""
 
@@ -392,21 +387,18 @@ class TName(Node):
     arguments: tuple[TypeArg, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class TSizeArg(Node):
     """`[e]` as an argument of a type; `[]` has no expression."""
 
     size: Exp | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class TVar(Node):
     """`'a` written with its quote in a type argument position; type variables in types are otherwise TNames."""
 
     name: str
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class TArray(Node):
     """`[n]t`; `[]t` has no size."""
 
@@ -414,17 +406,14 @@ class TArray(Node):
     element: TypeExp
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class TTuple(Node):
     items: tuple[TypeExp, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class TRecord(Node):
     fields: tuple[tuple[str, TypeExp], ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class TFun(Node):
     """`(x: a) -> b`; `name` is None in `a -> b`."""
 
@@ -433,12 +422,10 @@ class TFun(Node):
     result: TypeExp
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class TSum(Node):
     constructors: tuple[tuple[str, tuple[TypeExp, ...]], ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class TExists(Node):
     """`?[k].t`"""
 
@@ -446,14 +433,12 @@ class TExists(Node):
     body: TypeExp
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class TUnique(Node):
     """`*t`, accepted and ignored."""
 
     type: TypeExp
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class TRefined(Node):
     """`f64{>0}`: `op` is `>`, `>=`, `<`, `<=` with one bound, or `..` with two."""
 
@@ -462,7 +447,6 @@ class TRefined(Node):
     bounds: tuple[Exp, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class TQualified(Node):
     """`param t`, `data t`."""
 
@@ -476,14 +460,12 @@ TypeArg = TypeExp | TSizeArg
 # ---------------------------------------------------------------- declarations
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Attribute(Node):
     """`#[name(arg, …)]`, kept as its text."""
 
     text: str
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Grade(Node):
     """`C1(theta, sigma)`; no names means jointly in all float parameters."""
 
@@ -491,7 +473,6 @@ class Grade(Node):
     params: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Def(Node):
     """`def` and `entry`."""
 
@@ -508,7 +489,6 @@ class Def(Node):
     attributes: tuple[Attribute, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class TypeDef(Node):
     name: str
     name_span: Span
@@ -519,27 +499,23 @@ class TypeDef(Node):
     doc: str | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Import(Node):
     path: str
     path_span: Span
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Open(Node):
     """`open M`"""
 
     module: Name
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Local(Node):
     """`local decl`: visible in this file, not exported."""
 
     declaration: Decl
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Unsupported(Node):
     """A declaration that parses and has no meaning yet (modules); the checker reports it with code and span."""
 
@@ -550,7 +526,6 @@ class Unsupported(Node):
 Decl = Def | TypeDef | Import | Open | Local | Unsupported
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Program(Node):
     """A whole file; `declarations` in source order."""
 

@@ -11,7 +11,6 @@ and the others are still read, so that one run shows the mistakes of the whole f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import cast
 
@@ -91,7 +90,7 @@ def parse_signature(text: str, name: str = "<signature>") -> ast.Def:
         raise Diagnostics(report.diagnostics)
     if named is None:
         return made
-    return replace(made, name=named.text, name_span=Span(source, named.start, named.end))
+    return ast.replace(made, name=named.text, name_span=Span(source, named.start, named.end))
 
 
 def _bare(source: Source, start: str, report: Reporter) -> object | None:
@@ -228,7 +227,7 @@ def _declaration(builder: Builder, tokens: list[Token], has_file_doc: bool) -> a
         return ast.Unsupported(span, what, name)
     made = cast("ast.Decl | None", _run(builder, "declaration", rest))
     if isinstance(made, ast.Def) and (doc is not None or attributes):
-        return replace(made, doc=doc, attributes=attributes)
+        return ast.replace(made, doc=doc, attributes=attributes)
     if isinstance(made, ast.TypeDef) and doc is not None:
-        return replace(made, doc=doc)
+        return ast.replace(made, doc=doc)
     return made

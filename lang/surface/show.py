@@ -1,7 +1,6 @@
 """Tokens and trees as text, for `dad show --stage tokens|ast` and for tests: deterministic, one thing per line."""
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 from ..diagnostics.render import clean
@@ -46,16 +45,16 @@ def show_ast(node: ast.Node) -> str:
         depth, label, here = pending.pop()
         plain: list[str] = []
         below: list[tuple[int, str, ast.Node]] = []
-        for field in fields(here):
-            if field.name in ("span", "op_span", "name_span", "path_span", "constraint_span"):
+        for field in here.FIELDS:
+            if field == "span" or field.endswith("_span"):
                 continue
-            value: Any = getattr(here, field.name)
-            nodes = list(_nodes(value, field.name))
+            value: Any = getattr(here, field)
+            nodes = list(_nodes(value, field))
             if nodes:
                 below += [(depth + 1, name, child) for name, child in nodes]
             elif value is not None and value != () and value != "" and value is not False:
-                plain.append(f"{field.name}={_plain(value)}")
-            elif field.name == "value":
+                plain.append(f"{field}={_plain(value)}")
+            elif field == "value":
                 plain.append(f"value={value!r}")
         if isinstance(here, ast.TSum):
             plain.append("".join(f"#{name}" for name, _ in here.constructors))

@@ -1,23 +1,15 @@
 """Walks over syntax trees, without recursion."""
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
 from . import ast
 
-_FIELDS: dict[type[ast.Node], tuple[str, ...]] = {}
-
 
 def children(node: ast.Node) -> Iterator[ast.Node]:
     """The nodes directly under a node, in source order."""
-    kind = type(node)
-    fields = _FIELDS.get(kind)
-    if fields is None:
-        fields = _FIELDS[kind] = tuple(
-            f.name for f in dataclasses.fields(kind) if f.name not in ("span", "op_span", "name_span"))
-    for field in fields:
+    for field in node.FIELDS:
         yield from _nodes(getattr(node, field))
 
 
