@@ -1,8 +1,9 @@
 """Every elementwise primitive's partial derivatives, run by the interpreter, against high-precision differences.
 
-Interior, huge and tiny points are compared with central differences of mpmath's functions at hundreds of digits; special
-points with the published table, written out below.
+Interior, huge and tiny points are compared with central differences of mpmath's functions at hundreds of digits;
+special points with the published table, written out below.
 """
+
 from __future__ import annotations
 
 import math
@@ -12,7 +13,6 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-
 from dad.codegen import interp
 from dad.lang.core import ir
 from dad.lang.core.build import Builder, Fresh
@@ -27,24 +27,68 @@ INF, NAN = math.inf, math.nan
 
 # The published table: primitive, point, its partial derivatives there.
 TABLE: list[tuple[str, tuple[float, ...], tuple[float, ...]]] = [
-    ("abs", (0.0,), (0.0,)), ("abs", (-0.0,), (0.0,)), ("max", (1.5, 1.5), (0.5, 0.5)), ("min", (1.5, 1.5), (0.5, 0.5)),
-    ("max", (0.0, -0.0), (0.5, 0.5)), ("max", (0.0, 0.0), (0.5, 0.5)), ("min", (0.0, 0.0), (0.5, 0.5)), ("max", (2.0, 1.0), (1.0, 0.0)), ("min", (2.0, 1.0), (0.0, 1.0)),
-    ("max", (INF, 1.0), (1.0, 0.0)), ("min", (-INF, -INF), (0.5, 0.5)),
-    ("pow", (0.0, 0.0), (0.0, 0.0)), ("pow", (0.0, 1.0), (1.0, 0.0)), ("pow", (0.0, 2.0), (0.0, 0.0)),
-    ("pow", (0.0, 1.5), (0.0, 0.0)), ("pow", (0.0, 0.5), (INF, 0.0)), ("pow", (-2.0, 3.0), (12.0, NAN)), ("pow", (-2.0, 0.0), (0.0, NAN)),
-    ("pow", (1e300, -2.0), (0.0, 0.0)), ("pow", (1e-300, 2.0), (2e-300, 0.0)), ("pow", (5.0, 0.0), (0.0, math.log(5.0))),
-    ("sqrt", (0.0,), (INF,)), ("cbrt", (0.0,), (INF,)), ("log", (0.0,), (INF,)),
-    ("hypot", (0.0, 0.0), (0.0, 0.0)), ("hypot", (3e-320, 4e-320), (0.6, 0.8)), ("hypot", (1.5e308, 1.5e308), (0.5**0.5, 0.5**0.5)),
-    ("atan2", (0.0, 0.0), (0.0, 0.0)), ("atan2", (INF, 1.0), (0.0, 0.0)), ("atan2", (1e200, 1e200), (5e-201, -5e-201)),
-    ("copysign", (2.0, 3.0), (1.0, 0.0)), ("copysign", (-2.0, 3.0), (-1.0, 0.0)), ("copysign", (-2.0, -3.0), (1.0, 0.0)),
-    ("copysign", (0.0, 1.0), (1.0, 0.0)), ("copysign", (-0.0, 1.0), (-1.0, 0.0)),
-    ("mod", (5.5, 2.0), (1.0, -2.0)), ("mod", (-5.5, 2.0), (1.0, 3.0)), ("mod", (6.0, 2.0), (1.0, -3.0)), ("mod", (5.0, 0.1), (1.0, -49.0)),
-    ("rem", (-5.5, 2.0), (1.0, 2.0)), ("rem", (5.5, -2.0), (1.0, 2.0)), ("rem", (6.0, 2.0), (1.0, -3.0)),
-    ("tanh", (1000.0,), (0.0,)), ("tanh", (-INF,), (0.0,)), ("sigmoid", (1000.0,), (0.0,)), ("sigmoid", (-1000.0,), (0.0,)),
-    ("atan", (1e200,), (0.0,)), ("erf", (1e200,), (0.0,)), ("erfc", (-1e200,), (0.0,)), ("log1p", (INF,), (0.0,)),
-    ("asinh", (1e200,), (1e-200,)), ("acosh", (1e200,), (1e-200,)), ("acosh", (1.0,), (INF,)), ("asin", (1.0,), (INF,)),
-    ("acos", (-1.0,), (-INF,)), ("acos", (1.0,), (-INF,)), ("expm1", (-1000.0,), (0.0,)), ("exp2", (-2000.0,), (0.0,)), ("div", (1e300, 1e200), (1e-200, -1e-100)),
-    ("gamma", (1.0,), (-0.5772156649015329,)), ("lgamma", (1e300,), (300 * math.log(10),)), ("digamma", (1e300,), (1e-300,)),
+    ("abs", (0.0,), (0.0,)),
+    ("abs", (-0.0,), (0.0,)),
+    ("max", (1.5, 1.5), (0.5, 0.5)),
+    ("min", (1.5, 1.5), (0.5, 0.5)),
+    ("max", (0.0, -0.0), (0.5, 0.5)),
+    ("max", (0.0, 0.0), (0.5, 0.5)),
+    ("min", (0.0, 0.0), (0.5, 0.5)),
+    ("max", (2.0, 1.0), (1.0, 0.0)),
+    ("min", (2.0, 1.0), (0.0, 1.0)),
+    ("max", (INF, 1.0), (1.0, 0.0)),
+    ("min", (-INF, -INF), (0.5, 0.5)),
+    ("pow", (0.0, 0.0), (0.0, 0.0)),
+    ("pow", (0.0, 1.0), (1.0, 0.0)),
+    ("pow", (0.0, 2.0), (0.0, 0.0)),
+    ("pow", (0.0, 1.5), (0.0, 0.0)),
+    ("pow", (0.0, 0.5), (INF, 0.0)),
+    ("pow", (-2.0, 3.0), (12.0, NAN)),
+    ("pow", (-2.0, 0.0), (0.0, NAN)),
+    ("pow", (1e300, -2.0), (0.0, 0.0)),
+    ("pow", (1e-300, 2.0), (2e-300, 0.0)),
+    ("pow", (5.0, 0.0), (0.0, math.log(5.0))),
+    ("sqrt", (0.0,), (INF,)),
+    ("cbrt", (0.0,), (INF,)),
+    ("log", (0.0,), (INF,)),
+    ("hypot", (0.0, 0.0), (0.0, 0.0)),
+    ("hypot", (3e-320, 4e-320), (0.6, 0.8)),
+    ("hypot", (1.5e308, 1.5e308), (0.5**0.5, 0.5**0.5)),
+    ("atan2", (0.0, 0.0), (0.0, 0.0)),
+    ("atan2", (INF, 1.0), (0.0, 0.0)),
+    ("atan2", (1e200, 1e200), (5e-201, -5e-201)),
+    ("copysign", (2.0, 3.0), (1.0, 0.0)),
+    ("copysign", (-2.0, 3.0), (-1.0, 0.0)),
+    ("copysign", (-2.0, -3.0), (1.0, 0.0)),
+    ("copysign", (0.0, 1.0), (1.0, 0.0)),
+    ("copysign", (-0.0, 1.0), (-1.0, 0.0)),
+    ("mod", (5.5, 2.0), (1.0, -2.0)),
+    ("mod", (-5.5, 2.0), (1.0, 3.0)),
+    ("mod", (6.0, 2.0), (1.0, -3.0)),
+    ("mod", (5.0, 0.1), (1.0, -49.0)),
+    ("rem", (-5.5, 2.0), (1.0, 2.0)),
+    ("rem", (5.5, -2.0), (1.0, 2.0)),
+    ("rem", (6.0, 2.0), (1.0, -3.0)),
+    ("tanh", (1000.0,), (0.0,)),
+    ("tanh", (-INF,), (0.0,)),
+    ("sigmoid", (1000.0,), (0.0,)),
+    ("sigmoid", (-1000.0,), (0.0,)),
+    ("atan", (1e200,), (0.0,)),
+    ("erf", (1e200,), (0.0,)),
+    ("erfc", (-1e200,), (0.0,)),
+    ("log1p", (INF,), (0.0,)),
+    ("asinh", (1e200,), (1e-200,)),
+    ("acosh", (1e200,), (1e-200,)),
+    ("acosh", (1.0,), (INF,)),
+    ("asin", (1.0,), (INF,)),
+    ("acos", (-1.0,), (-INF,)),
+    ("acos", (1.0,), (-INF,)),
+    ("expm1", (-1000.0,), (0.0,)),
+    ("exp2", (-2000.0,), (0.0,)),
+    ("div", (1e300, 1e200), (1e-200, -1e-100)),
+    ("gamma", (1.0,), (-0.5772156649015329,)),
+    ("lgamma", (1e300,), (300 * math.log(10),)),
+    ("digamma", (1e300,), (1e-300,)),
 ]
 
 
@@ -52,9 +96,13 @@ def run_partials(p: Primitive, args: Sequence[Any], active: Sequence[bool], cons
     """Partials as IR, verified and interpreted; None where the rule gives None. `constants`: arguments are literals."""
     assert p.partials is not None
     b = Builder(Fresh())
-    types = [ir.Type(next(k for k, v in NUMPY_NAMES.items() if v == np.asarray(a).dtype.name), np.ndim(a)) for a in args]
+    types = [
+        ir.Type(next(k for k, v in NUMPY_NAMES.items() if v == np.asarray(a).dtype.name), np.ndim(a)) for a in args
+    ]
     params = [] if constants else [b.fresh("x", type) for type in types]
-    atoms: list[ir.Atom] = [ir.Const(float(a), t.dtype) for a, t in zip(args, types, strict=True)] if constants else [*params]
+    atoms: list[ir.Atom] = (
+        [ir.Const(float(a), t.dtype) for a, t in zip(args, types, strict=True)] if constants else [*params]
+    )
     result = b.bind(ir.Prim(p.name, tuple(atoms)))[0]
     factors = p.partials(b, atoms, result, active)
     assert len(factors) == len(args)
@@ -106,7 +154,7 @@ def test_flat_functions_are_flat(p: Primitive) -> None:
     assert p.jvp is None
     assert p.mp is not None
     with mpmath.workdps(40):
-        assert mpmath.diff(lambda x: p.mp(mpmath, x), mpmath.mpf("1.3")) == 0  # type: ignore[misc]
+        assert mpmath.diff(lambda x: p.mp(mpmath, x), mpmath.mpf("1.3")) == 0
 
 
 def derivative(p: Primitive, point: Sequence[float], k: int) -> Any:
@@ -115,10 +163,12 @@ def derivative(p: Primitive, point: Sequence[float], k: int) -> Any:
     magnitudes = [abs(math.log10(abs(x))) if x else 0 for x in point]
     with mpmath.workdps(100 + int(3 * max(magnitudes) + sum(magnitudes))):
         where = [mpmath.mpf(x) for x in point]
-        step = min([abs(where[k]) or mpmath.mpf(1), mpmath.mpf(1), *(1 / abs(x) for x in where if x)]) * mpmath.mpf("1e-25")
+        step = min([abs(where[k]) or mpmath.mpf(1), mpmath.mpf(1), *(1 / abs(x) for x in where if x)]) * mpmath.mpf(
+            "1e-25"
+        )
         try:
-            after = p.mp(mpmath, *where[:k], where[k] + step, *where[k + 1:])
-            before = p.mp(mpmath, *where[:k], where[k] - step, *where[k + 1:])
+            after = p.mp(mpmath, *where[:k], where[k] + step, *where[k + 1 :])
+            before = p.mp(mpmath, *where[:k], where[k] - step, *where[k + 1 :])
         except (ZeroDivisionError, ValueError, OverflowError):
             return None
         value = (after - before) / (2 * step)
@@ -153,11 +203,15 @@ def has_corner(p: Primitive, point: Sequence[float]) -> bool:
     return p.name == "atan2" and point[0] == 0
 
 
-@pytest.mark.parametrize("p", [p for p in ELEMENTWISE if p.name not in ("mod", "rem", "lgamma", "gamma", "digamma")], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "p", [p for p in ELEMENTWISE if p.name not in ("mod", "rem", "lgamma", "gamma", "digamma")], ids=lambda p: p.name
+)
 def test_huge_and_tiny(p: Primitive) -> None:
     """Never nan, nor infinite, where the true derivative is a number of the dtype."""
     signed = [s * x for x in EXTREMES for s in (1.0, -1.0)]
-    points: list[tuple[float, ...]] = [(x,) for x in signed] if len(p.sample) == 1 else [(x, y) for x in signed for y in signed[::3]]
+    points: list[tuple[float, ...]] = (
+        [(x,) for x in signed] if len(p.sample) == 1 else [(x, y) for x in signed for y in signed[::3]]
+    )
     for point in points:
         value = float(p.evaluate(*map(np.float64, point)))
         if math.isnan(value) or has_corner(p, point):

@@ -3,6 +3,7 @@
 The points are exact numbers of the dtype; mpmath computes with 60 digits (and more where the argument is huge), and its
 value is rounded to the dtype once. Where the true value is no real number, nan is expected.
 """
+
 from __future__ import annotations
 
 import math
@@ -12,14 +13,46 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-
 from dad.lang.core.primitive import PRIMITIVES, Primitive
 from dad.lang.prims.common import NUMPY_NAMES
 
 # Integer-valued meanings in floats and correctly rounded operations are exact; the others may be off by a few units.
-EXACT = {"add", "sub", "mul", "div", "neg", "abs", "sign", "floor", "ceil", "round", "trunc", "sqrt", "copysign", "max", "min"}
+EXACT = {
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "neg",
+    "abs",
+    "sign",
+    "floor",
+    "ceil",
+    "round",
+    "trunc",
+    "sqrt",
+    "copysign",
+    "max",
+    "min",
+}
 LOOSE = {"lgamma": 1e-13, "gamma": 1e-13, "digamma": 1e-13, "polygamma": 1e-12, "mod": 1e-13, "rem": 1e-13}
-EXTREMES = (5e-324, 1e-310, 2.3e-308, 1e-300, 1e-155, 1e-20, 1e-8, 0.5, 1.0, 3.0, 30.0, 800.0, 1e16, 1e155, 1e300, 1.7e308)
+EXTREMES = (
+    5e-324,
+    1e-310,
+    2.3e-308,
+    1e-300,
+    1e-155,
+    1e-20,
+    1e-8,
+    0.5,
+    1.0,
+    3.0,
+    30.0,
+    800.0,
+    1e16,
+    1e155,
+    1e300,
+    1.7e308,
+)
 CHECKED = [p for p in PRIMITIVES.values() if p.mp is not None]
 DTYPES = ("f64", "f32")
 
@@ -62,7 +95,7 @@ def exact(p: Primitive, point: Sequence[float]) -> Any:
         return mpmath.mpf(value)
 
 
-def rounded(value: Any, dtype: np.dtype[Any]) -> np.floating[Any]:
+def rounded(value: Any, dtype: np.dtype[Any]) -> Any:
     """Once rounded to the dtype; double rounding through f64 costs f32 less than the tolerance."""
     if mpmath.isnan(value):
         return np.float64(np.nan)
@@ -93,19 +126,47 @@ def test_value(p: Primitive, dtype: str) -> None:
         else:
             slack = ulps * float(np.spacing(np.abs(expected))) if np.isfinite(expected) else 0.0
         near_overflow = np.isinf(got) and abs(float(expected)) >= 0.9999 * float(np.finfo(kind).max)
-        assert got == expected or abs(float(got) - float(expected)) <= slack or near_overflow, \
+        assert got == expected or abs(float(got) - float(expected)) <= slack or near_overflow, (
             f"{p.name}{point} = {got}, should be {expected}"
+        )
 
 
-@pytest.mark.parametrize(("name", "args", "expected"), [
-    ("log", (0.0,), -math.inf), ("lgamma", (0.0,), math.inf), ("lgamma", (-3.0,), math.inf), ("gamma", (0.0,), math.inf),
-    ("gamma", (-0.0,), -math.inf), ("gamma", (-1.0,), math.nan), ("gamma", (200.0,), math.inf), ("digamma", (0.0,), math.nan),
-    ("digamma", (-2.0,), math.nan), ("exp", (-math.inf,), 0.0), ("tanh", (math.inf,), 1.0), ("sigmoid", (-math.inf,), 0.0),
-    ("sigmoid", (1000.0,), 1.0), ("pow", (0.0, 0.0), 1.0), ("pow", (0.0, -1.0), math.inf), ("div", (1.0, 0.0), math.inf),
-    ("div", (0.0, 0.0), math.nan), ("mod", (5.0, 0.0), math.nan), ("max", (math.nan, 1.0), math.nan), ("atan2", (0.0, -0.0), math.pi),
-    ("copysign", (2.0, -0.0), -2.0), ("atan2", (-0.0, -1.0), -math.pi), ("erfc", (30.0,), 0.0), ("erfc", (1e300,), 0.0), ("erfc", (-1e300,), 2.0), ("digamma", (math.inf,), math.inf), ("digamma", (-math.inf,), math.nan), ("round", (2.5,), 2.0),
-    ("mod", (-1.0, 3.0), 2.0), ("rem", (-1.0, 3.0), -1.0), ("mod", (5.0, 0.1), 5.0 % 0.1),
-])
+@pytest.mark.parametrize(
+    ("name", "args", "expected"),
+    [
+        ("log", (0.0,), -math.inf),
+        ("lgamma", (0.0,), math.inf),
+        ("lgamma", (-3.0,), math.inf),
+        ("gamma", (0.0,), math.inf),
+        ("gamma", (-0.0,), -math.inf),
+        ("gamma", (-1.0,), math.nan),
+        ("gamma", (200.0,), math.inf),
+        ("digamma", (0.0,), math.nan),
+        ("digamma", (-2.0,), math.nan),
+        ("exp", (-math.inf,), 0.0),
+        ("tanh", (math.inf,), 1.0),
+        ("sigmoid", (-math.inf,), 0.0),
+        ("sigmoid", (1000.0,), 1.0),
+        ("pow", (0.0, 0.0), 1.0),
+        ("pow", (0.0, -1.0), math.inf),
+        ("div", (1.0, 0.0), math.inf),
+        ("div", (0.0, 0.0), math.nan),
+        ("mod", (5.0, 0.0), math.nan),
+        ("max", (math.nan, 1.0), math.nan),
+        ("atan2", (0.0, -0.0), math.pi),
+        ("copysign", (2.0, -0.0), -2.0),
+        ("atan2", (-0.0, -1.0), -math.pi),
+        ("erfc", (30.0,), 0.0),
+        ("erfc", (1e300,), 0.0),
+        ("erfc", (-1e300,), 2.0),
+        ("digamma", (math.inf,), math.inf),
+        ("digamma", (-math.inf,), math.nan),
+        ("round", (2.5,), 2.0),
+        ("mod", (-1.0, 3.0), 2.0),
+        ("rem", (-1.0, 3.0), -1.0),
+        ("mod", (5.0, 0.1), 5.0 % 0.1),
+    ],
+)
 def test_poles_and_limits(name: str, args: tuple[float, ...], expected: float) -> None:
     got = PRIMITIVES[name].evaluate(*map(np.float64, args))
     assert (math.isnan(got) and math.isnan(expected)) or got == expected or abs(got - expected) < 1e-300
@@ -123,14 +184,49 @@ def test_polygamma_of_every_order(order: int, x: float) -> None:
 # ------------------------------------------------------------------ integers, bits, truth
 
 INTEGER_CASES = [
-    ("div", (7, 2), 3), ("div", (-7, 2), -4), ("div", (7, -2), -4), ("quot", (-7, 2), -3), ("quot", (7, -2), -3), ("quot", (7, 2), 3),
-    ("mod", (-7, 2), 1), ("mod", (7, -2), -1), ("rem", (-7, 2), -1), ("rem", (7, -2), 1), ("quot", (5, 0), 0),
-    ("add", (127, 1), -128), ("mul", (64, 2), -128), ("neg", (-128,), -128), ("abs", (-128,), -128), ("sub", (-128, 1), 127),
-    ("pow", (2, 6), 64), ("pow", (2, 7), -128), ("pow", (3, 5), -13), ("pow", (2, -1), 0), ("pow", (1, -5), 1), ("pow", (-1, -5), -1),
-    ("pow", (-1, -4), 1), ("pow", (0, 0), 1), ("pow", (0, -1), 0), ("sign", (-5,), -1), ("min", (3, -4), -4), ("max", (3, -4), 3),
-    ("band", (12, 10), 8), ("bor", (12, 10), 14), ("bxor", (12, 10), 6), ("bnot", (0,), -1), ("shl", (1, 3), 8), ("shl", (1, 7), -128),
-    ("shl", (1, 8), 0), ("shl", (1, -1), 0), ("shr", (-8, 1), -4), ("shr", (-8, 9), -1), ("shr", (8, 9), 0), ("shr", (-8, -1), -1),
-    ("ushr", (-8, 1), 124), ("ushr", (-1, 7), 1), ("ushr", (-1, 8), 0),
+    ("div", (7, 2), 3),
+    ("div", (-7, 2), -4),
+    ("div", (7, -2), -4),
+    ("quot", (-7, 2), -3),
+    ("quot", (7, -2), -3),
+    ("quot", (7, 2), 3),
+    ("mod", (-7, 2), 1),
+    ("mod", (7, -2), -1),
+    ("rem", (-7, 2), -1),
+    ("rem", (7, -2), 1),
+    ("quot", (5, 0), 0),
+    ("add", (127, 1), -128),
+    ("mul", (64, 2), -128),
+    ("neg", (-128,), -128),
+    ("abs", (-128,), -128),
+    ("sub", (-128, 1), 127),
+    ("pow", (2, 6), 64),
+    ("pow", (2, 7), -128),
+    ("pow", (3, 5), -13),
+    ("pow", (2, -1), 0),
+    ("pow", (1, -5), 1),
+    ("pow", (-1, -5), -1),
+    ("pow", (-1, -4), 1),
+    ("pow", (0, 0), 1),
+    ("pow", (0, -1), 0),
+    ("sign", (-5,), -1),
+    ("min", (3, -4), -4),
+    ("max", (3, -4), 3),
+    ("band", (12, 10), 8),
+    ("bor", (12, 10), 14),
+    ("bxor", (12, 10), 6),
+    ("bnot", (0,), -1),
+    ("shl", (1, 3), 8),
+    ("shl", (1, 7), -128),
+    ("shl", (1, 8), 0),
+    ("shl", (1, -1), 0),
+    ("shr", (-8, 1), -4),
+    ("shr", (-8, 9), -1),
+    ("shr", (8, 9), 0),
+    ("shr", (-8, -1), -1),
+    ("ushr", (-8, 1), 124),
+    ("ushr", (-1, 7), 1),
+    ("ushr", (-1, 8), 0),
 ]
 
 
@@ -154,14 +250,31 @@ def test_integer_power_wraps_like_repeated_multiplication(dtype: str) -> None:
             expected = expected * kind.type(7)
 
 
-@pytest.mark.parametrize(("value", "to", "expected"), [
-    (np.float64(2.9), "i32", 2), (np.float64(-2.9), "i64", -2), (np.float64(np.nan), "i64", 0), (np.float64(np.inf), "i8", 0),
-    (np.float64(1e300), "i64", 2**63 - 1), (np.float64(-1e300), "i64", -(2**63)), (np.float64(300.0), "u8", 44),
-    (np.float64(1.5e19), "u64", 15000000000000000000), (np.float64(1e300), "u64", 2**64 - 1), (np.float64(-1.0), "u8", 255),
-    (np.int64(300), "i8", 44), (np.int64(-1), "u16", 65535), (np.int64(3), "f32", 3.0), (np.float64(0.5), "bool", True),
-    (np.int64(0), "bool", False), (np.bool_(True), "f64", 1.0), (np.bool_(True), "i8", 1), (np.float64(0.1), "f32", np.float32(0.1)),
-    (np.float32(1e30), "i64", 2**63 - 1), (np.float64(2.0**63), "i64", 2**63 - 1),
-])
+@pytest.mark.parametrize(
+    ("value", "to", "expected"),
+    [
+        (np.float64(2.9), "i32", 2),
+        (np.float64(-2.9), "i64", -2),
+        (np.float64(np.nan), "i64", 0),
+        (np.float64(np.inf), "i8", 0),
+        (np.float64(1e300), "i64", 2**63 - 1),
+        (np.float64(-1e300), "i64", -(2**63)),
+        (np.float64(300.0), "u8", 44),
+        (np.float64(1.5e19), "u64", 15000000000000000000),
+        (np.float64(1e300), "u64", 2**64 - 1),
+        (np.float64(-1.0), "u8", 255),
+        (np.int64(300), "i8", 44),
+        (np.int64(-1), "u16", 65535),
+        (np.int64(3), "f32", 3.0),
+        (np.float64(0.5), "bool", True),
+        (np.int64(0), "bool", False),
+        (np.bool_(True), "f64", 1.0),
+        (np.bool_(True), "i8", 1),
+        (np.float64(0.1), "f32", np.float32(0.1)),
+        (np.float32(1e30), "i64", 2**63 - 1),
+        (np.float64(2.0**63), "i64", 2**63 - 1),
+    ],
+)
 def test_cast(value: Any, to: str, expected: Any) -> None:
     got = PRIMITIVES["cast"].evaluate(value, to=to)
     assert got == expected
@@ -171,11 +284,21 @@ def test_cast(value: Any, to: str, expected: Any) -> None:
 
 def test_comparisons_and_truth() -> None:
     x, y = np.array([1.0, 2.0, np.nan]), np.array([1.0, 3.0, np.nan])
-    for name, expected in [("eq", [True, False, False]), ("ne", [False, True, True]), ("lt", [False, True, False]),
-                           ("le", [True, True, False]), ("gt", [False, False, False]), ("ge", [True, False, False])]:
+    for name, expected in [
+        ("eq", [True, False, False]),
+        ("ne", [False, True, True]),
+        ("lt", [False, True, False]),
+        ("le", [True, True, False]),
+        ("gt", [False, False, False]),
+        ("ge", [True, False, False]),
+    ]:
         assert PRIMITIVES[name].evaluate(x, y).tolist() == expected
     p, q = np.array([True, True, False, False]), np.array([True, False, True, False])
-    for name, expected in [("and", [True, False, False, False]), ("or", [True, True, True, False]), ("xor", [False, True, True, False])]:
+    for name, expected in [
+        ("and", [True, False, False, False]),
+        ("or", [True, True, True, False]),
+        ("xor", [False, True, True, False]),
+    ]:
         assert PRIMITIVES[name].evaluate(p, q).tolist() == expected
     assert PRIMITIVES["not"].evaluate(p).tolist() == [False, False, True, True]
     assert PRIMITIVES["isnan"].evaluate(x).tolist() == [False, False, True]
