@@ -16,7 +16,8 @@ from ...lang.core import ir
 from ...lang.core.build import is_const, trivial, zero
 from ...lang.core.ir import Atom, Const, Prim
 from ...lang.prims import PRIMITIVES
-from .facts import CHECKS, Size
+from .facts import OPPOSITE
+from .sizes import CHECKS, Size
 
 if TYPE_CHECKING:
     from .simplify import Simplifier
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 Rule = Callable[["Simplifier", Prim], "Atom | Prim | None"]
 RULES: dict[str, Rule] = {}
 BITS = {"i64": 64, "i32": 32, "i16": 16, "i8": 8}
-OPPOSITE = {"eq": "ne", "ne": "eq"}
-OPPOSITE_INT = OPPOSITE | {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
 DIVISIONS = frozenset(("div", "quot", "mod", "rem"))
 
 
@@ -250,7 +249,9 @@ def _not(s: Simplifier, op: Prim) -> Atom | Prim | None:
         return None
     if inner.name == "not":
         return inner.args[0]
-    opposite = (OPPOSITE if inner.args[0].type.is_float else OPPOSITE_INT).get(inner.name)
+    if inner.args[0].type.is_float and inner.name not in ("eq", "ne"):  # nan is neither below nor above
+        return None
+    opposite = OPPOSITE.get(inner.name)
     return Prim(opposite, inner.args) if opposite is not None else None
 
 

@@ -9,7 +9,7 @@ from ...lang.core.build import i64, is_const, zero
 from ...lang.core.ir import Atom, Const, Prim, Var
 from ...lang.prims import PRIMITIVES
 from .algebra import attr_axis, attr_perm, integer, is_zero, rule, zeros
-from .facts import SAME_SHAPE, Dim
+from .sizes import SAME_SHAPE, Dim
 
 if TYPE_CHECKING:
     from .simplify import Simplifier

@@ -1,374 +1,67 @@
-"""What passes know of a function's values: definitions, sizes, ranges of indices.
+"""What passes know of a function's values: definitions and sizes (`sizes`), and ranges of integers.
 
-In: a function. Out: an object that answers, without changing the program,
-- `prim(x)`: the primitive that defines `x`, if one does;
-- `size(x, axis)`: the atom that the length of an axis equals, or the `Dim` of the value it came from;
-- `affine(n)`, `same(m, n)`: sizes as base + constant, and whether two are provably one;
-- `in_range(i, n)`: whether 0 <= i < n follows from where `i` comes from.
+In: a function. Out: an object that answers in addition
+- `bounds(i)`: sizes and constants that an integer is not below, and not above, by where it comes from: an index of a
+  map or loop, a state that only grows, a remainder, an operand of a check passed before, or of a branch taken;
+- `in_range(i, n)`: whether 0 <= i < n follows.
 
-`Simplifier` (module `simplify`) extends it and keeps it true while rewriting; `fuse` only asks. Answers name
-variables that are in scope wherever the value asked about is. The shapes of loop states are found by induction:
-assumed to stay what they were at first, then checked on the body.
+`Simplifier` (module `simplify`) extends it and keeps it true while rewriting; `fuse` only asks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from ...lang.core import ir
-from ...lang.core.ir import Atom, Const, Op, Var
-from ...lang.core.walk import scopes
-from ...lang.prims import PRIMITIVES
+from ...lang.core.ir import Atom, Const, Var
+from .sizes import PATIENCE, Bounds, Dim, Linear, Size, Sizes
 
-SAME_SHAPE = frozenset(
-    (
-        "zeros_like",
-        "reverse",
-        "rotate",
-        "update",
-        "accumulate",
-        "update_slice",
-        "accumulate_slice",
-        "accumulate_at",
-        "scatter",
-        "cumsum",
-        "cumprod",
-        "cummax",
-        "cummin",
-        "stop_grad",
-    )
-)
-REDUCING = frozenset(("sum", "prod", "maximum", "minimum", "all", "any", "argmax", "argmin"))
-CHECKS = frozenset(("check_index", "check_slice", "check_equal", "check_divisor", "check_size", "assert"))
-LOOPS_TRUSTED = 6  # nesting of loops below which shapes of states are found by induction: each level may look twice
-PATIENCE = 12  # how far chains of index arithmetic are followed
+OPPOSITE = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
 
 
-class Dim(NamedTuple):
-    """The length of `axis` of a value of which no more is known."""
-
-    var: Var
-    axis: int
-
-
-Size = Atom | Dim
-Base = Atom | Dim | None
-Linear = tuple[Base, int]  # base + constant; the base None is zero
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a variable comes from: result or parameter number `k` of an operation; a loop's index is parameter -1."""
-
-    op: Op
-    k: int
-    parameter: bool = False
-
-
-class Facts:
-    def __init__(self, function: ir.Function, broadcasting: bool = False) -> None:
-        self.env: dict[Var, Atom] = {}
-        self.origin: dict[Var, Origin] = {}
-        self.level: dict[Var, int] = dict.fromkeys(function.params, 0)
-        self.sizes: dict[Dim, Size] = {}
-        self.equal: dict[Base, Linear] = {}
-        self.broadcasting = broadcasting
-        self._loops = 0
-        for param, dims in zip(function.params, function.dims, strict=False):
-            for axis, atom in enumerate(dims):
-                if atom is not None:
-                    self.sizes[Dim(param, axis)] = atom
-        self._survey(function.body, 0)
-
-    # ------------------------------------------------------------ definitions
-
-    def resolve(self, atom: Atom) -> Atom:
-        """The atom that stands for this one by now."""
-        while isinstance(atom, Var):
-            known = self.env.get(atom)
-            if known is None:
-                return atom
-            atom = known
-        return atom
-
-    def prim(self, atom: Atom, name: str | None = None) -> ir.Prim | None:
-        """The primitive (of this name) whose result `atom` is."""
-        if isinstance(atom, Var):
-            origin = self.origin.get(atom)
-            if (
-                origin is not None
-                and not origin.parameter
-                and isinstance(origin.op, ir.Prim)
-                and name in (None, origin.op.name)
-            ):
-                return origin.op
-        return None
-
-    def _bind(self, vars: tuple[Var, ...], op: Op, level: int) -> None:
-        for k, var in enumerate(vars):
-            self.origin[var] = Origin(op, k)
-            self.level[var] = level
-
-    def bind_params(self, op: Op, level: int) -> None:
-        """Note the variables that the blocks of `op` bind at their heads."""
-        match op:
-            case ir.Map(body=body) | ir.Reduce(body=body) | ir.Scan(body=body) | ir.Diff(body=body):
-                params: tuple[tuple[Var, ...], ...] = (body.params,)
-            case ir.Loop(cond=cond, params=state, index=index):
-                params = (state, cond.params if cond is not None else ())
-                self.origin[index] = Origin(op, -1, True)
-                self.level[index] = level
-            case _:
-                return
-        for vars in params:
-            for k, var in enumerate(vars):
-                self.origin[var] = Origin(op, k, True)
-                self.level[var] = level
-
-    def _survey(self, block: ir.Block, level: int) -> None:
-        for stmt in block.stmts:
-            op = stmt.op
-            self._bind(stmt.vars, op, level)
-            if isinstance(op, ir.Prim):
-                continue
-            self.bind_params(op, level + 1)
-            if isinstance(op, ir.Loop):
-                self._survey_loop(stmt.vars, op, level)
-                continue
-            for _, inner in scopes(op):
-                self._survey(inner, level + 1)
-            if isinstance(op, ir.If | ir.Map | ir.Scan):
-                # Asked now, in the order of the program, so that the answers' recursion goes by nesting, not by length.
-                for var in stmt.vars:
-                    for axis in range(var.type.rank):
-                        self.size(var, axis)
-
-    def _survey_loop(self, vars: tuple[Var, ...], op: ir.Loop, level: int) -> None:
-        if op.cond is not None:
-            self._survey(op.cond.body, level + 1)
-        shaped = [(k, axis) for k, p in enumerate(op.params) for axis in range(p.type.rank)]
-        trusted = shaped if self._loops < LOOPS_TRUSTED else []
-        known = len(self.sizes)
-        self._loops += 1
-        while True:
-            for k, axis in trusted:
-                size = self.of(op.init[k], axis)
-                self.sizes[Dim(op.params[k], axis)] = size
-                if op.cond is not None:
-                    self.sizes[Dim(op.cond.params[k], axis)] = size
-            self._survey(op.body, level + 1)
-            kept = [
-                (k, axis)
-                for k, axis in trusted
-                if self.same(self.of(op.body.results[k], axis), self.of(op.init[k], axis))
-            ]
-            if len(kept) == len(trusted):
-                break
-            while len(self.sizes) > known:  # what was concluded from a false assumption
-                self.sizes.popitem()
-            trusted = []
-        self._loops -= 1
-        for k, axis in trusted:
-            self.sizes[Dim(vars[k], axis)] = self.of(op.init[k], axis)
-
-    # ------------------------------------------------------------ sizes
-
-    def of(self, atom: Atom, axis: int) -> Size:
-        """The length of an axis of an array."""
-        atom = self.resolve(atom)
-        assert isinstance(atom, Var)
-        return self.size(atom, axis)
-
-    def size(self, var: Var, axis: int) -> Size:
-        """The atom that the length of `axis` of `var` equals, else the `Dim` of the value that it was taken over
-        from."""
-        here = Dim(var, axis)
-        passed: list[Dim] = []
-        while True:
-            known = self.sizes.get(here)
-            if known is None:
-                known = self._step(here)
-                if known is None:
-                    result: Size = here
-                    break
-                passed.append(here)
-            if not isinstance(known, Dim):
-                result = self.resolve(known)
-                break
-            base = self.resolve(known.var)
-            assert isinstance(base, Var)
-            following = Dim(base, known.axis)
-            if following == here:
-                result = here
-                break
-            here = following
-        for dim in passed:
-            self.sizes[dim] = result
-        return result
-
-    def _step(self, here: Dim) -> Size | None:
-        """One step towards where a size comes from; None at the end."""
-        var, axis = here
-        origin = self.origin.get(var)
-        if origin is None:
-            return None
-        k = origin.k
-        match origin.op:
-            case ir.Prim() as op:
-                return self._prim_size(op, var, axis)
-            case ir.If(_, then, orelse):
-                ours, theirs = self.of(then.results[k], axis), self.of(orelse.results[k], axis)
-                seen = ours.var if isinstance(ours, Dim) else ours
-                outside = isinstance(seen, Const) or self.level.get(seen, 0) <= self.level[var]
-                return ours if outside and self._always_same(ours, theirs) else None
-            case ir.Map(arrays, _, shapes):
-                if origin.parameter:
-                    return self._at(arrays[k], axis + 1)
-                if axis > 0:
-                    return shapes[k][axis - 1]
-                return self._length(arrays)
-            case ir.Reduce(arrays, neutral, _) | ir.Scan(arrays, neutral, _) as op:
-                if origin.parameter:
-                    return (
-                        self._at(neutral[k], axis) if k < len(neutral) else self._at(arrays[k - len(neutral)], axis + 1)
-                    )
-                if isinstance(op, ir.Reduce):
-                    return self._at(neutral[k], axis)
-                return self._length(arrays) if axis == 0 else self._at(neutral[k], axis - 1)
-            case ir.Loop(count=count, init=init, collect_shapes=shapes):
-                row = k - len(init)
-                if origin.parameter or not 0 <= row < len(shapes):
-                    return None
-                if axis > 0:
-                    return shapes[row][axis - 1]
-                return count if count is not None and self.nonnegative(self.resolve(count)) else None
-            case ir.Diff(mode, body, args, _):
-                if origin.parameter:
-                    return self._at(args[k], axis)
-                back = k - len(body.body.results)
-                if mode == "vjp" and back >= 0:
-                    floats = [arg for arg, p in zip(args, body.params, strict=True) if p.type.is_float]
-                    return self._at(floats[back], axis)
-        return None
-
-    def _at(self, atom: Atom, axis: int) -> Dim:
-        """The next place to look, left to the caller's loop."""
-        var = self.resolve(atom)
-        assert isinstance(var, Var)
-        return Dim(var, axis)
-
-    def _length(self, arrays: tuple[Atom, ...]) -> Size:
-        """The common length of arrays, as an atom if one of them tells."""
-        first: Size | None = None
-        for array in arrays:
-            size = self.of(array, 0)
-            if not isinstance(size, Dim):
-                return size
-            first = first or size
-        assert first is not None
-        return first
-
-    def _prim_size(self, op: ir.Prim, var: Var, axis: int) -> Size | None:
-        args = op.args
-        if op.name in SAME_SHAPE:
-            return self._at(args[0], axis)
-        if op.name in REDUCING:
-            along = op.attr("axis")
-            assert isinstance(along, int)
-            return self._at(args[0], axis if axis < along else axis + 1)
-        match op.name:
-            case "iota":
-                return args[0]
-            case "replicate":
-                return args[0] if axis == 0 else self._at(args[1], axis - 1)
-            case "stack":
-                return Const(len(args), "i64") if axis == 0 else self._at(args[0], axis - 1)
-            case "concat":
-                return self._at(args[0], axis) if axis > 0 or len(args) == 1 else None
-            case "reshape":
-                return args[1 + axis]
-            case "transpose":
-                perm = op.attr("perm")
-                assert isinstance(perm, tuple)
-                return self._at(args[0], perm[axis])
-            case "slice":
-                return args[2] if axis == op.attr("axis") else self._at(args[0], axis)
-            case "index":
-                return self._at(args[0], axis + len(args) - 1)
-            case "gather":
-                common = args[1].type.rank if len(args) > 1 else 0
-                return self._at(args[1], axis) if axis < common else self._at(args[0], axis - common + len(args) - 1)
-        if PRIMITIVES[op.name].elementwise and not self.broadcasting:
-            for arg in args:
-                if arg.type.rank == var.type.rank:
-                    return self._at(arg, axis)
-        return None
-
-    # ------------------------------------------------------------ sizes as base + constant
-
-    def affine(self, size: Size) -> Linear:
-        """`size` as a base and a constant, in a normal form: equal results mean equal sizes."""
-        offset = 0
-        for _ in range(PATIENCE):
-            if isinstance(size, Dim):
-                known = self.size(*size)
-                if isinstance(known, Dim):
-                    size = known
-                    break
-                if self._reads(known, size):
-                    break
-                size = known
-            size = self.resolve(size)
-            if isinstance(size, Const):
-                return (None, offset + int(size.value))
-            op = self.prim(size)
-            if op is None:
-                break
-            match op.name, [self.resolve(a) for a in op.args]:
-                case "add", [x, Const(value)] if op.args[1].type == ir.I64:
-                    size, offset = x, offset + int(value)
-                case "add", [Const(value), x] if op.args[0].type == ir.I64:
-                    size, offset = x, offset + int(value)
-                case "sub", [x, Const(value)] if op.args[1].type == ir.I64:
-                    size, offset = x, offset - int(value)
-                case "dim", [Var() as x]:
-                    axis = op.attr("axis")
-                    assert isinstance(axis, int)
-                    dim = Dim(x, axis)
-                    known = self.size(x, axis)
-                    if isinstance(known, Dim) or known == size:
-                        size = known if isinstance(known, Dim) else dim
-                        break
-                    size = known
-                case name, [x, *_] if name in CHECKS and x.type.rank == 0:
-                    size = x
-                case _:
-                    break
-        base: Base = size
-        while base in self.equal:
-            base, more = self.equal[base]
-            offset += more
-        return base, offset
-
-    def _always_same(self, m: Size, n: Size) -> bool:
-        """`same` without what run-time checks of the current block have found: a fact for good."""
-        equal, self.equal = self.equal, {}
-        known = self.same(m, n)
-        self.equal = equal
-        return known
-
-    def _reads(self, atom: Atom, dim: Dim) -> bool:
-        """Whether `atom` is the very `dim` statement that reads this length."""
-        op = self.prim(atom, "dim")
-        return op is not None and self.resolve(op.args[0]) == dim.var and op.attr("axis") == dim.axis
-
-    def same(self, m: Size, n: Size) -> bool:
-        """Whether two sizes are provably equal."""
-        return m == n or self.affine(m) == self.affine(n)
-
+class Facts(Sizes):
     # ------------------------------------------------------------ ranges
+
+    def assume(self, cond: Atom, truth: bool) -> None:
+        """Take note that `cond` has this value in the block being looked at."""
+        pending = [(cond, truth)]
+        while pending:
+            atom, holds = pending.pop()
+            op = self.prim(self.resolve(atom))
+            if op is None:
+                continue
+            args = [self.resolve(a) for a in op.args]
+            if op.name == "not":
+                pending.append((args[0], not holds))
+            elif op.name == ("and" if holds else "or"):
+                pending += [(a, holds) for a in args]
+            elif len(args) == 2 and args[0].type == args[1].type == ir.I64:
+                self._compare(op.name if holds else OPPOSITE.get(op.name, ""), args[0], args[1])
+
+    def _compare(self, name: str, x: Atom, y: Atom) -> None:
+        match name:
+            case "lt" | "le":
+                self._order(x, y, int(name == "lt"))
+            case "gt" | "ge":
+                self._order(y, x, int(name == "gt"))
+            case "eq":
+                self._order(x, y, 0)
+                self._order(y, x, 0)
+            case "ne":
+                for a, b in ((x, y), (y, x)):
+                    lowers, uppers = self.bounds(a)
+                    if self.affine(b) in lowers:
+                        self._order(b, a, 1)
+                    if self.affine(b) in uppers:
+                        self._order(a, b, 1)
+
+    def _order(self, x: Atom, y: Atom, gap: int) -> None:
+        """x + gap <= y"""
+        (p, m), (q, n) = self.affine(x), self.affine(y)
+        if p is not None:
+            self.known.bound(p, upper=(q, n - m - gap))
+        if q is not None:
+            self.known.bound(q, lower=(p, m - n + gap))
 
     def nonnegative(self, atom: Atom) -> bool:
         return any(self._is_nonnegative(low) for low in self.bounds(atom)[0])
@@ -385,20 +78,23 @@ class Facts:
         base, offset = self.affine(n)
         return any(map(self._is_nonnegative, lowers)) and any(b == base and o < offset for b, o in uppers)
 
-    def bounds(self, atom: Atom, patience: int = PATIENCE) -> tuple[list[Linear], list[Linear]]:
+    def bounds(self, atom: Atom, patience: int = PATIENCE) -> Bounds:
         """Lower and upper bounds of an i64 scalar; each holds."""
         base, offset = self.affine(atom)
         lowers: list[Linear] = [(base, offset)]
         uppers: list[Linear] = [(base, offset)]
         if isinstance(base, Dim):
             lowers.append((None, offset))
+        known_lowers, known_uppers = self.known.bounds_of(base)
+        lowers += [(b, o + offset) for b, o in known_lowers]
+        uppers += [(b, o + offset) for b, o in known_uppers]
         if isinstance(base, Var) and patience > 0:
             more_lowers, more_uppers = self._bounds_of(base, patience - 1)
             lowers += [(b, o + offset) for b, o in more_lowers]
             uppers += [(b, o + offset) for b, o in more_uppers]
         return lowers, uppers
 
-    def _bounds_of(self, var: Var, patience: int) -> tuple[list[Linear], list[Linear]]:
+    def _bounds_of(self, var: Var, patience: int) -> Bounds:
         origin = self.origin.get(var)
         if origin is None:
             return [], []
@@ -415,6 +111,15 @@ class Facts:
                         base, offset = self.affine(self.resolve(count))
                         below = [(base, offset - 1)]
                     return [(None, 0)], below
+                case ir.Loop(init=init, body=body, params=params) if var.type == ir.I64 and var in params:
+                    # A state that only grows stays above its first value, one that only shrinks below it.
+                    first = self.bounds(self.resolve(init[origin.k]), patience // 2)
+                    step = self.prim(body.results[origin.k])
+                    if step is not None and step.name in ("add", "sub") and step.args[0] == var:
+                        by = step.args[1]
+                        if isinstance(by, Const):
+                            grows = (by.value >= 0) == (step.name == "add")
+                            return (first[0], []) if grows else ([], first[1])
             return [], []
         op = origin.op
         if not isinstance(op, ir.Prim) or var.type != ir.I64:
@@ -434,9 +139,7 @@ class Facts:
         return [], []
 
 
-def _combine(
-    name: str, xs: tuple[list[Linear], list[Linear]], ys: tuple[list[Linear], list[Linear]]
-) -> tuple[list[Linear], list[Linear]]:
+def _combine(name: str, xs: Bounds, ys: Bounds) -> Bounds:
     (x_low, x_high), (y_low, y_high) = xs, ys
     match name:
         case "add":

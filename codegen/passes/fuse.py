@@ -24,7 +24,8 @@ from ...lang.core.ir import Atom, Block, Lambda, Op, Prim, Stmt, Var
 from ...lang.core.walk import atoms, next_id, scopes
 from ...lang.source import Span
 from .effects import Effects
-from .facts import PATIENCE, Dim, Facts
+from .facts import Facts
+from .sizes import PATIENCE, Dim
 from .substitute import Substitution
 
 ROUNDS = 4  # fused maps bring maps together that stood in different bodies
@@ -54,6 +55,8 @@ class _MapOver:
     length: Atom
     level: int
     """Variables of this level or deeper are bound inside the map."""
+    trusted: bool = True
+    """No statement of the body so far may fail, so that reads need nothing that the body checks."""
     arrays: list[Atom] = field(default_factory=list)
     params: list[Var] = field(default_factory=list)
     known: dict[tuple[Atom, ...], Var] = field(default_factory=dict)
@@ -91,7 +94,7 @@ class _Fusion(Facts):
             self.uses[atom] = self.uses.get(atom, 0) + by
 
     def body(self) -> Block:
-        """The function's body, done."""
+        """The function's body, done; what `env` says is put in last, everywhere at once."""
         body = self.block(self.source.body)
         return Substitution({var: self.resolve(var) for var in self.env}).block(body) if self.env else body
 
@@ -130,6 +133,8 @@ class _Fusion(Facts):
         if isinstance(op, ir.Map):
             op = self.vertical(op, out, made)
             made.update(dict.fromkeys(stmt.vars, len(out)))
+        if self.maps and self.depth == self.maps[-1].level and not self.harmless(op):
+            self.maps[-1].trusted = False
         out.append(Stmt(stmt.vars, op, stmt.span))
 
     def nested(self, op: Op) -> Op:
@@ -183,7 +188,7 @@ class _Fusion(Facts):
             offset = self._shift(index, over.index)
             if offset is not None and offset >= 0:
                 others = indices[:position] + indices[position + 1 :]
-                outer = all(self._outside(a, over) for a in others)
+                outer = self._certain(over) and all(self._outside(a, over) for a in others)
                 key = (x, i64(position), i64(offset), *(others if outer else ()))
                 element = over.known.get(key)
                 if element is None:
@@ -251,9 +256,13 @@ class _Fusion(Facts):
         over.params.append(element)
         return element
 
+    def _certain(self, over: _MapOver) -> bool:
+        """Whether what is read here is read for every element, whatever checks and branches in the body find."""
+        return self.depth == over.level and over.trusted
+
     def _inside(self, over: _MapOver, size: Atom | Dim, offset: int) -> bool:
         """Whether offset, …, offset + length - 1 are indices of an axis of this size."""
-        if self.depth == over.level:
+        if self._certain(over):
             return True
         (base, length), (limit, more) = self.affine(over.length), self.affine(size)
         return base == limit and length + offset <= more
@@ -328,17 +337,15 @@ class _Fusion(Facts):
     def _joined(self, producer: Stmt, first: ir.Map, second: ir.Map) -> ir.Map:
         elements = dict(zip(producer.vars, first.body.body.results, strict=True))
         arrays, params = list(first.arrays), list(first.body.params)
-        copies: dict[Var, Atom] = {}
         for param, array in zip(second.body.params, second.arrays, strict=True):
             if isinstance(array, Var) and array in elements:
-                copies[param] = elements[array]
+                self.env[param] = elements[array]
                 self._use(array, -1)
                 self._use(elements[array], 1)
             else:
                 arrays.append(array)
                 params.append(param)
-        following = Substitution(copies).block(second.body.body)
-        body = Block(first.body.body.stmts + following.stmts, following.results)
+        body = Block(first.body.body.stmts + second.body.body.stmts, second.body.body.results)
         joined = ir.Map(tuple(arrays), Lambda(tuple(params), body), second.shapes)
         self.safe[id(joined)] = (joined, self.harmless(first) and self.harmless(second))
         return joined

@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from ...lang.core import ir
 from ...lang.core.ir import Atom, Block, Op, Var
 from ...lang.prims import PRIMITIVES
-from .facts import CHECKS
+from .sizes import CHECKS
 
 Key = Hashable
 

@@ -22,9 +22,10 @@ from . import arrays as _arrays  # noqa: F401  (declares its rules)
 from .algebra import rewrite
 from .dead import remove_dead
 from .effects import Effects, callees_first
-from .facts import Facts, Size
+from .facts import Facts
 from .folds import recognise
 from .keys import Key, key_of
+from .sizes import CHECKS, Known, Size
 
 ROUNDS = 10
 REWRITES = 40  # of one statement
@@ -90,7 +91,7 @@ class Simplifier(Facts):
         simple = self.reduce(op)
         if not isinstance(simple, Prim):
             return simple
-        known = self.known(simple)
+        known = self.lookup(simple)
         if known is not None:
             return known[0]
         var = self.fresh.var(name, result_types(simple)[0])
@@ -105,17 +106,21 @@ class Simplifier(Facts):
 
     # ------------------------------------------------------------ blocks
 
-    def block(self, block: Block, *, barrier: bool = False) -> Block:
+    def block(self, block: Block, *, barrier: bool = False, known: Known | None = None) -> Block:
+        """The block, swept; `known` is what holds at its head."""
         frame = Frame(barrier)
         self.frames.append(frame)
-        equal = self.equal
+        if known is None:
+            known = Known(self.known)
+        self.known = known
         for stmt in block.stmts:
             self.stmt(stmt)
         results = self.resolved(block.results)
         self.frames.pop()
         for key in frame.keys:
             del self.computed[key]
-        self.equal = equal
+        assert known.outer is not None
+        self.known = known.outer
         return Block(tuple(frame.stmts), results)
 
     def resolved(self, many: tuple[Atom, ...]) -> tuple[Atom, ...]:
@@ -152,7 +157,7 @@ class Simplifier(Facts):
         simple = self.reduce(op)
         if isinstance(simple, Prim):
             self.put(vars, simple)
-            if simple.name == "check_equal":
+            if simple.name in CHECKS:
                 self.learn(simple)
         else:
             self.replace(vars[0], simple)
@@ -169,25 +174,44 @@ class Simplifier(Facts):
         return op
 
     def learn(self, op: Prim) -> None:
-        """After check_equal(a, b) the two are one size, until the end of the block."""
-        a, b = op.args
-        if a.type == b.type == ir.I64:
-            (x, p), (y, q) = self.affine(a), self.affine(b)
-            if x is None:
-                (x, p), (y, q) = (y, q), (x, p)
-            if x is not None and x != y:
-                self.equal = {**self.equal, x: (y, q - p)}
+        """After a check what it checked is known, until the end of the block."""
+        args = op.args
+        if op.name == "assert" and args[0].type == ir.BOOL:
+            self.assume(args[0], True)
+        if any(a.type != ir.I64 for a in args):
+            return
+        match op.name:
+            case "check_equal":
+                (x, p), (y, q) = self.affine(args[0]), self.affine(args[1])
+                if x is None:
+                    (x, p), (y, q) = (y, q), (x, p)
+                if x is not None and x != y:
+                    self.known.equal[x] = (y, q - p)
+            case "check_index":
+                self._compare("ge", args[0], Const(0, "i64"))
+                self._compare("lt", args[0], args[1])
+            case "check_size":
+                self._compare("ge", args[0], Const(0, "i64"))
+            case "check_divisor":
+                self._compare("ne", args[0], Const(0, "i64"))
+
+    def supposing(self, cond: Atom, truth: bool) -> Known:
+        """What is known in a block that runs when `cond` has this value."""
+        outer, self.known = self.known, Known(self.known)
+        self.assume(cond, truth)
+        known, self.known = self.known, outer
+        return known
 
     def put(self, vars: tuple[Var, ...], op: Op) -> None:
         """Write a statement, unless what it computes is there already."""
-        known = self.known(op)
+        known = self.lookup(op)
         if known is None:
             self.write(vars, op)
             return
         for var, same in zip(vars, known, strict=True):
             self.replace(var, same)
 
-    def known(self, op: Op) -> tuple[Var, ...] | None:
+    def lookup(self, op: Op) -> tuple[Var, ...] | None:
         self._key, self._free = key_of(op)
         return self.computed.get(self._key)
 
@@ -196,8 +220,11 @@ class Simplifier(Facts):
         here = level = len(self.frames) - 1
         if not self.frames[level].barrier:
             needed = max((self.level[v] for v in self._free), default=0)
-            while level > needed and not self.frames[level].barrier:
-                level -= 1
+            known = self.known
+            while level > needed and not self.frames[level].barrier and not known.more:
+                # Not past what was learned here: it may be why a read has no check.
+                assert known.outer is not None
+                level, known = level - 1, known.outer
             if level < here and not self.effects.total(op):
                 level = here
         frame = self.frames[level]
@@ -217,11 +244,10 @@ class Simplifier(Facts):
         assert isinstance(cond, Var)
         arms = []
         for arm, truth in ((op.then, True), (op.orelse, False)):
+            known = self.supposing(cond, truth)
             self.env[cond] = Const(truth, "bool")
-            try:
-                arms.append(self.block(arm, barrier=True))
-            finally:
-                del self.env[cond]
+            arms.append(self.block(arm, barrier=True, known=known))
+            del self.env[cond]
         then, orelse = arms
         seen: dict[tuple[Atom, Atom], Var] = {}
         for var, yes, no in zip(vars, then.results, orelse.results, strict=True):
@@ -314,7 +340,14 @@ class Simplifier(Facts):
             self.span = span
             self.few(vars, op, init, stacked, 0)
             return
-        body = self.block(op.body)
+        known = None
+        if cond is not None:
+            # Inside, the condition holds of the state.
+            self.env.update(zip(cond.params, op.params, strict=True))
+            known = self.supposing(cond.body.results[0], True)
+            for param in cond.params:
+                del self.env[param]
+        body = self.block(op.body, known=known)
         self.span = span
         self.put(vars, ir.Loop(count, cond, op.index, op.params, init, body, stacked))
 
