@@ -58,7 +58,8 @@ def jacobian(module: Any, points: Array, constraints: tuple[dict[str, Any], ...]
     for index in range(points.size):
         direction = np.zeros(points.size)
         direction[index] = 1.0
-        columns.append(np.asarray(module.residuals.jvp(points, *constraints, direction.reshape(points.shape))))
+        _, column = module.residuals.jvp(points, *constraints, direction.reshape(points.shape))
+        columns.append(column)
     return np.stack(columns, axis=1)
 
 

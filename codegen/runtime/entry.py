@@ -349,8 +349,12 @@ class Entry:
         results = owned(self.run(function, values), values)
         return self.output.build(results), self.derivative(active).build(results)
 
-    def jvp(self, args: Any, tangents: Any, wrt: Any = None) -> Any:
-        """(value, tangent of the value) at `args`, a tuple, for tangents structured like a gradient."""
+    def jvp(self, *args: Any, wrt: Any = None) -> Any:
+        """(value, tangent of the value): `f.jvp(x, y, tangents)`, or `f.jvp((x, y), tangents)`.
+
+        Tangents are structured like a gradient: one parameter's as it is, several as a tuple or by name.
+        """
+        args, tangents = self.point_and_seed(args, "jvp", "tangents")
         active = self.active(wrt)
         function = self._transform("jvp", active)
         specs = [(f"tangent of {name}", floats_of(spec)) for name, _, spec in self.params if name in active]
@@ -360,8 +364,9 @@ class Entry:
         results = owned(self.run(function, values), values)
         return self.output.build(results), Builder(floats_of(self.result)).build(results)
 
-    def vjp(self, args: Any, cotangent: Any, wrt: Any = None) -> Any:
-        """(value, gradient) at `args`, a tuple, for a cotangent structured like the value."""
+    def vjp(self, *args: Any, wrt: Any = None) -> Any:
+        """(value, gradient) for a cotangent structured like the value: `f.vjp(x, y, cotangent)`, or `f.vjp((x, y), cotangent)`."""
+        args, cotangent = self.point_and_seed(args, "vjp", "a cotangent")
         active = self.active(wrt)
         function = self._transform("vjp", active)
         spec = floats_of(self.result)
@@ -429,6 +434,14 @@ class Entry:
                 raise DadArgumentError("A104", f"argument `{name}` of `{self.__name__}` is missing")
         return [given[name] for name in names]
 
+    def point_and_seed(self, args: tuple[Any, ...], kind: str, seed: str) -> tuple[Any, Any]:
+        if len(args) == 2:
+            return args
+        if len(args) == len(self.names) + 1:
+            return args[:-1], args[-1]
+        raise DadArgumentError("A104", f"`{self.__name__}.{kind}` takes the arguments {listed(self.names)}, then {seed}; "
+                               f"got {len(args)} values")
+
     def point(self, args: Any) -> list[Any]:
         if isinstance(args, Mapping):
             return self.arguments((), args)
@@ -465,6 +478,8 @@ class Entry:
 
     def seeds(self, tangents: Any, active: tuple[str, ...], specs: Sequence[tuple[str, Any]]) -> Iterator[Any]:
         if len(active) == 1:
+            if isinstance(tangents, tuple) and len(tangents) == 1 and specs[0][1][0] in ("scalar", "array"):
+                (tangents,) = tangents
             yield from taken_apart(specs[0][1], tangents, specs[0][0])
             return
         if isinstance(tangents, Mapping) or hasattr(tangents, "_fields"):
