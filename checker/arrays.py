@@ -6,7 +6,6 @@ An index is proved when, as a polynomial, it stays between 0 and the axis for al
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ..lang.sizes import Size, SizeVar
 from ..lang.source import Span
@@ -176,7 +175,7 @@ def infer_range(c: Checker, e: ast.Range, want: Type | None = None) -> Type:
             c.error("E305", f"this range is empty by {-length.value}: it counts upwards", e.span, f"from {start} to {end}",
                     help=f"to count downwards, write `{start}..{start - ONE}{'...' if e.kind == '...' else '..>'}{end}`")
             return Array(ZERO, t)
-        if start.value is not None and start.value in (0, 1) or nonnegative(c, length, c.facts):
+        if (start.value is not None and start.value in (0, 1)) or nonnegative(c, length, c.facts):
             return Array(length, t)
     var = c.solver.size_var(name_of(e.span.text), e.span, "the size of this range")
     c.opened[e] = (var,)
@@ -299,10 +298,10 @@ def pending_index(c: Checker, bound: ast.Exp | None, argument: ast.Exp) -> None:
 
 def nonnegative(c: Checker, s: Size, facts: Sequence[Size]) -> bool:
     """Whether the polynomial is at least 0, given facts that are, for all values of the indices and sizes in it."""
-    s = _extreme(c, c.solver.size(s))
-    if s is None:
+    least = _extreme(c, c.solver.size(s))
+    if least is None:
         return False
-    if _clearly(c, s):
+    if _clearly(c, least):
         return True
     useful = []
     for fact in facts:
@@ -310,9 +309,9 @@ def nonnegative(c: Checker, s: Size, facts: Sequence[Size]) -> bool:
         if bound is not None:
             useful.append(bound)
     for fact in useful:
-        if _clearly(c, s - fact):
+        if _clearly(c, least - fact):
             return True
-    return any(_clearly(c, s - one - other) for k, one in enumerate(useful) for other in useful[k:])
+    return any(_clearly(c, least - one - other) for k, one in enumerate(useful) for other in useful[k:])
 
 
 def _extreme(c: Checker, s: Size) -> Size | None:
@@ -362,8 +361,8 @@ def prove(c: Checker, job: BoundsJob) -> bool:
     if isinstance(job.node, ast.Slice):
         start, length, rest = job.facts[-3:]
         for part, what in ((start, "starts"), (rest, "ends")):
-            value = c.solver.size(part).value
-            if value is not None and value < 0:
+            amount = c.solver.size(part).value
+            if amount is not None and amount < 0:
                 c.error("E305", f"the slice {what} outside the array", job.node.span, "this slice",
                         others=[(job.array.span, f"axis {job.axis} has size {size}")])
                 return False

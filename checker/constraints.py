@@ -57,7 +57,7 @@ class Arithmetic(Constraint):
     def default(self) -> bool:
         """Nothing says that an array is meant: both are scalars of one type, or as known."""
         left, right = self.c.solver.prune(self.left), self.c.solver.prune(self.right)
-        if isinstance(left, Array) and isinstance(right, Meta) or isinstance(right, Array) and isinstance(left, Meta):
+        if (isinstance(left, Array) and isinstance(right, Meta)) or (isinstance(right, Array) and isinstance(left, Meta)):
             array, other = (left, right) if isinstance(left, Array) else (right, left)
             base: Type = array
             while isinstance(base, Array):
@@ -81,7 +81,7 @@ class Arithmetic(Constraint):
         elif isinstance(left, Array) or isinstance(right, Array):
             array, scalar = (left, right) if isinstance(left, Array) else (right, left)
             element = c.solver.prune(array.element)  # type: ignore[union-attr]
-            if isinstance(element, Array) or isinstance(element, Meta) and not _scalar(c, element):
+            if isinstance(element, Array) or (isinstance(element, Meta) and not _scalar(c, element)):
                 inner = c.solver.meta()
                 c.solver.add(Arithmetic(c, self.op, self.cls, element, scalar, inner, self.span, self.left_span,
                                         self.right_span))
@@ -122,7 +122,7 @@ def _known(c: Checker, t: Type) -> bool:
 
 def _scalar(c: Checker, t: Type) -> bool:
     """Whether the type is known to be a scalar's."""
-    return isinstance(t, (Scalar, TypeVar)) or isinstance(t, Meta) and t.uid in c.solver.kinds
+    return isinstance(t, (Scalar, TypeVar)) or (isinstance(t, Meta) and t.uid in c.solver.kinds)
 
 
 class Base(Constraint):

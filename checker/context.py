@@ -212,7 +212,7 @@ def name_of(text: str) -> str:
     text = " ".join(text.split())
     if len(text) > 24:
         text = text[:23] + "…"
-    return text if text.isidentifier() else f"({text})"
+    return text if text.isidentifier() or (text.startswith("(") and text.endswith(")")) else f"({text})"
 
 
 def metas_in(s: Size) -> list[SizeMeta]:

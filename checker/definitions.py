@@ -7,8 +7,24 @@ from __future__ import annotations
 from ..lang.sizes import Size, SizeAtom, SizeMeta
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import F64, I64, INTEGERS, UNIT, Array, Error, Fun, Meta, Record, Scalar, Sum, Tangent, Tuple, Type, TypeVar
-from ..lang.types import map_type
+from ..lang.types import (
+    F64,
+    I64,
+    INTEGERS,
+    UNIT,
+    Array,
+    Error,
+    Fun,
+    Meta,
+    Record,
+    Scalar,
+    Sum,
+    Tangent,
+    Tuple,
+    Type,
+    TypeVar,
+    map_type,
+)
 from . import arrays, functions
 from .builtins import LIMITS
 from .calls import size_of
@@ -186,7 +202,7 @@ def _literal(c: Checker, e: ast.Lit) -> None:
     elif t.name in INTEGERS:
         c.error("E204", f"a fraction is no {t.name}", e.span, "this number has a fractional part",
                 help="write a whole number, or a float type")
-    elif t.name == "f32" and abs(e.value) > FLOAT32_MAX or t.name == "f64" and abs(e.value) > 1.7976931348623157e308:
+    elif (t.name == "f32" and abs(e.value) > FLOAT32_MAX) or (t.name == "f64" and abs(e.value) > 1.7976931348623157e308):
         c.error("E204", f"{e.span.text} does not fit into {t.name}", e.span, "too large for any number of this type",
                 help=f"for infinity, write `{t.name}.inf`")
 

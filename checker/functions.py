@@ -18,8 +18,8 @@ from .typexp import TypeContext, elaborate, type_var
 
 
 def infer_lambda(c: Checker, e: ast.Lambda, want: Type | None = None) -> Type:
-    from .infer import blame, check, infer
     from .infer import anonymous as types_inside
+    from .infer import blame, check, infer
 
     mark = len(c.undo)
     facts = c.facts
@@ -118,9 +118,11 @@ def bind_header(c: Checker, sizes: Sequence[ast.SizeBinder], type_params: Sequen
 
 def param_context(c: Checker, made: list[SizeVar], name: str) -> TypeContext:
     """Types of parameters of definitions: each `[]` is a size of its own."""
+    before = len(made)
 
     def fresh(span: Span) -> Size:
-        var = c.solver.size_var(f"(length {name})" if name else "_", span, f"the size of `{name}`" if name else "a size")
+        axis = f"{name}{'[0]' * (len(made) - before)}" if name else "_"
+        var = c.solver.size_var(f"(length {axis})" if name else "_", span, f"the length of `{axis}`" if name else "a size")
         made.append(var)
         return Size.of(var)
 

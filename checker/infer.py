@@ -6,21 +6,19 @@ has not. Sequences of `let` are walked in a loop, everything else by recursion o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
-from ..lang.sizes import Size
+from ..lang.sizes import Size, SizeVar
 from ..lang.surface import ast
-from ..lang.types import BOOL, F64, I64, UNIT, Array, Error, Fun, Meta, Record, Scalar, Tuple, Type
+from ..lang.types import BOOL, UNIT, Array, Error, Fun, Meta, Record, Scalar, Tangent, Tuple, Type
 from . import arrays, calls, messages, patterns
 from .constraints import FieldAccess
 from .context import Because, Checker, RawUse, map_sizes
-from .functions import generalise, infer_lambda, infer_let_fun
-from .names import infer_name, qualified
-from .result import LocalRef
+from .functions import infer_lambda, infer_let_fun
+from .names import FOREIGN_MODULES, foreign_member, infer_name, known
+from .result import SizeRef
 from .scope import Local, SizeParam
-from .typexp import TypeContext, combine, elaborate
-from .unify import Clash, Kind
+from .typexp import TypeContext, elaborate
 
 
 def infer(c: Checker, e: ast.Exp, want: Type | None = None) -> Type:
@@ -71,15 +69,15 @@ def _tuple(c: Checker, e: ast.TupleExp, want: Type | None) -> Type:
         return UNIT
     wants: tuple[Type | None, ...] = (None,) * len(e.items)
     if want is not None:
-        known = c.solver.prune(want)
-        if isinstance(known, Tuple) and len(known.items) == len(e.items):
-            wants = known.items
+        wanted_type = c.solver.prune(want)
+        if isinstance(wanted_type, Tuple) and len(wanted_type.items) == len(e.items):
+            wants = wanted_type.items
     return Tuple(tuple(infer(c, i, w) for i, w in zip(e.items, wants, strict=True)))
 
 
 def _record(c: Checker, e: ast.RecordExp, want: Type | None) -> Type:
-    known = c.solver.prune(want) if want is not None else None
-    wanted = dict(known.fields) if isinstance(known, Record) else {}
+    record_type = c.solver.prune(want) if want is not None else None
+    wanted = dict(record_type.fields) if isinstance(record_type, Record) else {}
     fields: dict[str, Type] = {}
     for name, value in e.fields:
         t = infer(c, value, wanted.get(name))
@@ -87,14 +85,14 @@ def _record(c: Checker, e: ast.RecordExp, want: Type | None) -> Type:
             c.error("E209", f"field `{name}` is given twice", value.span, "the second value", help="remove one of them")
             continue
         fields[name] = t
-    label = known.name if isinstance(known, Record) and set(fields) == set(wanted) else None
+    label = record_type.name if isinstance(record_type, Record) and set(fields) == set(wanted) else None
     return Record(tuple(sorted(fields.items())), label)
 
 
 def _array(c: Checker, e: ast.ArrayLit, want: Type | None) -> Type:
-    known = c.solver.prune(want) if want is not None else None
+    wanted_type = c.solver.prune(want) if want is not None else None
     element: Type = c.solver.meta()
-    hint = known.element if isinstance(known, Array) else None
+    hint = wanted_type.element if isinstance(wanted_type, Array) else None
     for k, item in enumerate(e.items):
         t = infer(c, item, hint)
         first = e.items[0]
@@ -143,16 +141,37 @@ def _let(c: Checker, e: ast.LetPat | ast.LetFun | ast.LetUpdate, want: Type | No
 
 
 def _let_pattern(c: Checker, e: ast.LetPat) -> None:
+    if e.sizes:
+        _let_sizes(c, e)
+        return
     hint: Type | None = None
-    if isinstance(e.pattern, ast.PAscribe) and not e.sizes:
+    if isinstance(e.pattern, ast.PAscribe):
         hint = patterns.declared(c, e.pattern)
     value = infer(c, e.value, hint)
     if hint is not None and not c.unify(value, hint, blame(e.value).span, Because("declared here", e.pattern.span)):
         value = hint
-    for binder in e.sizes:
-        c.bind(binder.name, SizeParam(binder.name, binder.span, c.solver.size_meta(binder.name, binder.span,
-                                                                                    f"the size {binder.name}")))
     patterns.bind(c, e.pattern, value, "let", ascribed=hint is not None, value=e.value)
+
+
+def _let_sizes(c: Checker, e: ast.LetPat) -> None:
+    """`let [n] (xs: [n]f64) = …`: n is whatever size the value has."""
+    value = infer(c, e.value)
+    env = bind_sizes(c, e.sizes, "the size `{}` opened here")
+    declared = patterns.declared(c, e.pattern, inferred=True)
+    loose = c.solver.substitute(declared, {v: c.solver.size_meta(v.name) for v in env})
+    c.unify(value, loose, blame(e.value).span, Because("declared here", e.pattern.span))
+    patterns.bind(c, e.pattern, declared, "let", ascribed=True)
+
+
+def bind_sizes(c: Checker, binders: tuple[ast.SizeBinder, ...], why: str) -> list[SizeVar]:
+    """Sizes that a pattern or a loop names; rigid."""
+    made = []
+    for binder in binders:
+        var = c.solver.size_var(binder.name, binder.span, why.format(binder.name))
+        made.append(var)
+        c.uses[binder] = RawUse(SizeRef(var))
+        c.bind(binder.name, SizeParam(binder.name, binder.span, Size.of(var)))
+    return made
 
 
 def _if(c: Checker, e: ast.If, want: Type | None) -> Type:
@@ -178,7 +197,7 @@ def open_branches(c: Checker, node: ast.Exp, one: Type, other: Type) -> tuple[Ty
             case Array(n, x), Array(m, y):
                 x, y = walk(x, y)
                 n, m = c_size(n), c_size(m)
-                if n != m and (c.is_inner(n) or c.is_inner(m)) or n == m and c.is_inner(n):
+                if (n != m and (c.is_inner(n) or c.is_inner(m))) or (n == m and c.is_inner(n)):
                     var = c.solver.size_var("(if …)", node.span, "a size that depends on which branch is taken")
                     c.opened[node] = (*c.opened.get(node, ()), var)
                     n = m = Size.of(var)
@@ -226,11 +245,7 @@ def _loop(c: Checker, e: ast.Loop, want: Type | None) -> Type:
     elif isinstance(e.form, ast.ForIn):
         elements = arrays.infer_elements(c, e.form)
     c.solver.level += 1
-    env: dict[Any, Size] = {}
-    for binder in e.sizes:
-        var = c.solver.size_var(binder.name, binder.span, f"the size `{binder.name}` of this loop's state")
-        env[var] = Size.of(var)
-        c.bind(binder.name, SizeParam(binder.name, binder.span, Size.of(var)))
+    env = bind_sizes(c, e.sizes, "the size `{}` of this loop's state")
     inside: Type = start
     if e.sizes:
         inside = patterns.declared(c, e.pattern, inferred=True)
@@ -288,29 +303,28 @@ def _pattern_value(c: Checker, p: ast.Pattern) -> Type:
 
 
 def _field(c: Checker, e: ast.Field, want: Type | None) -> Type:
-    found = qualified(c, e)
-    if found is not None:
-        return found
+    if isinstance(e.record, ast.Name) and e.record.name in FOREIGN_MODULES and not known(c, e.record.name):
+        return foreign_member(c, e, e.record.name, e.name)
     record = infer(c, e.record)
     return field_type(c, record, e.name, e.name_span, e.record.span)
 
 
 def field_type(c: Checker, record: Type, name: str, span: Any, record_span: Any) -> Type:
     """The type of a field, now or when the record's type is known."""
-    known = c.solver.prune(record)
-    if isinstance(known, Record):
-        for field, t in known.fields:
+    found = c.solver.prune(record)
+    if isinstance(found, Record):
+        for field, t in found.fields:
             if field == name:
                 return t
-    if isinstance(known, Tuple) and name.isdigit() and int(name) < len(known.items):
-        return known.items[int(name)]
-    if isinstance(known, Meta):
+    if isinstance(found, Tuple) and name.isdigit() and int(name) < len(found.items):
+        return found.items[int(name)]
+    if isinstance(found, (Meta, Tangent)):
         result = c.solver.meta()
-        c.solver.add(FieldAccess(c, known, name, span, record_span, result))
+        c.solver.add(FieldAccess(c, found, name, span, record_span, result))
         return result
-    if isinstance(known, Error):
-        return known
-    return messages.no_field(c, known, name, span, record_span)
+    if isinstance(found, Error):
+        return found
+    return messages.no_field(c, found, name, span, record_span)
 
 
 def _record_update(c: Checker, e: ast.RecordUpdate, want: Type | None) -> Type:
@@ -323,8 +337,8 @@ def _record_update(c: Checker, e: ast.RecordUpdate, want: Type | None) -> Type:
 
 
 def _field_section(c: Checker, e: ast.FieldSection, want: Type | None) -> Type:
-    known = c.solver.prune(want) if want is not None else None
-    record: Type = known.param if isinstance(known, Fun) else c.solver.meta()
+    wanted_type = c.solver.prune(want) if want is not None else None
+    record: Type = wanted_type.param if isinstance(wanted_type, Fun) else c.solver.meta()
     t = record
     for name in e.path:
         t = field_type(c, t, name, e.span, e.span)

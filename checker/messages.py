@@ -22,8 +22,10 @@ from ..lang.types import (
     Type,
     TypeVar,
     map_type,
-    show as show_type,
     sizes_of,
+)
+from ..lang.types import (
+    show as show_type,
 )
 from . import unify
 from .scope import nearest
@@ -329,7 +331,7 @@ not {out.name}"
 
 def _short(text: str) -> str:
     text = " ".join(text.split())
-    return text if text.isidentifier() or text.startswith("(") or len(text) <= 30 and text.startswith("[") else \
+    return text if text.isidentifier() or text.startswith("(") or (len(text) <= 30 and text.startswith("[")) else \
         f"({text})" if len(text) <= 40 and not text.startswith("\\") else "(…)"
 
 
@@ -399,9 +401,8 @@ def too_many_arguments(c: Checker, f: ast.Exp, function: Type, k: int, arguments
     name = callee(f)
     if k == 0:
         shown = show(c, function)
-        helps = {Array: "to index, write the bracket without a space: `xs[i]`"}
         text = f.span.text
-        hint = helps.get(type(c.solver.prune(function)))
+        hint = "to index, write the bracket without a space: `xs[i]`" if isinstance(c.solver.prune(function), Array) else None
         if isinstance(c.solver.prune(function), Scalar) and isinstance(f, ast.Lit):
             hint = f"to multiply, write `{text} * {arguments[0].span.text}`"
         c.error("E403", f"`{name}` is not a function", f.span, f"this is {shown}",
@@ -473,7 +474,7 @@ def _operand_clash(c: Checker, problem: Clash, op: str, whole_left: Type, whole_
     if isinstance(left, Scalar) and isinstance(right, Scalar) and {left.name, right.name} <= FLOATS | INTEGERS:
         integer, text = (left, left_span.text) if left.name in INTEGERS else (right, right_span.text)
         target = right if integer is left else left
-        if left.name in INTEGERS and right.name in INTEGERS or left.name in FLOATS and right.name in FLOATS:
+        if (left.name in INTEGERS and right.name in INTEGERS) or (left.name in FLOATS and right.name in FLOATS):
             help = f"convert one of them: `{left.name} {_short(right_span.text)}`"
         else:
             help = f"convert the integer: `{target.name} {_short(text)}`"

@@ -51,8 +51,7 @@ def meaning_type(c: Checker, node: ast.Node, name: str, span: Span) -> Type:
             return t
         case Builtin():
             return builtin_type(c, node, meaning, name, span)
-        case None:
-            return unknown(c, name, span)
+    return unknown(c, name, span)
 
 
 def find(c: Checker, name: str) -> Local | SizeParam | Global | Builtin | None:
@@ -138,7 +137,7 @@ def _hidden(scheme: Scheme) -> tuple[SizeVar, ...]:
 # ---------------------------------------------------------------- built-in functions
 
 _SIGNATURE_SESSION = Session(Reporter(), None)
-_SIGNATURE_SESSION.uids = count(-1, -1)  # type: ignore[assignment]
+_SIGNATURE_SESSION.uids = count(-1, -1)
 
 
 @lru_cache(maxsize=256)
@@ -193,13 +192,9 @@ def builtin_type(c: Checker, node: ast.Node, builtin: Builtin, name: str, span: 
     return Fun(argument, out)
 
 
-def qualified(c: Checker, e: ast.Field) -> Type | None:
-    """`f64.sin` is a member of a module, unless a record is called `f64`; None when `e` is an ordinary field."""
-    if isinstance(e.record, ast.Name) and not e.record.qualifier:
-        name = e.record.name
-        if name in CONVERTIBLE and name not in c.names and name not in c.file.values:
-            return _member(c, e, (name,), e.name)
-    return None
+def known(c: Checker, name: str) -> bool:
+    """Whether the program itself binds the name."""
+    return name in c.names or name in c.file.values
 
 
 def _member(c: Checker, node: ast.Exp, path: tuple[str, ...], name: str) -> Type:
@@ -214,12 +209,21 @@ def _member(c: Checker, node: ast.Exp, path: tuple[str, ...], name: str) -> Type
                            help=f"convert first: `{name} (f64 x)`")
         return c.error("E107", f"module `{module}` has no member `{name}`", node.span, "not a member",
                        help=f"did you mean `{module}.{meant}`?" if meant else None)
-    if module in ("math", "np", "numpy", "jnp", "torch", "f64.math"):
-        hint = scope.ELSEWHERE.get(name) or (f"`{name}`" if builtins.find(name) else None)
-        return c.error("E101", f"there is no module `{module}`", node.span, "not a name of Dad",
-                       help=f"write {hint}" if hint else "functions are in scope without a module")
+    if module in FOREIGN_MODULES:
+        return foreign_member(c, node, module, name)
     return c.error("E602", f"modules are not supported yet: `{module}.{name}`", node.span, "a member of a module",
                    help="import the file; its definitions are then in scope by their own names")
+
+
+FOREIGN_MODULES = frozenset({"math", "np", "numpy", "jnp", "torch", "scipy", "jax"})
+
+
+def foreign_member(c: Checker, node: ast.Exp, module: str, name: str) -> Error:
+    """`np.dot` and its like."""
+    here = builtins.find(name) is not None or name in scope.prelude_index()[2]
+    hint = f"`{name}`" if (here and name not in ("exp", "sum")) or (name not in scope.ELSEWHERE and here) else scope.ELSEWHERE.get(name)
+    return c.error("E101", f"there is no module `{module}`", node.span, "not a name of Dad",
+                   notes=["functions are in scope without a module"], help=f"write {hint}" if hint else None)
 
 
 # ---------------------------------------------------------------- names that do not exist
@@ -242,7 +246,7 @@ def unknown(c: Checker, name: str, span: Span) -> Error:
                        help=f"use {instead}" if instead else None)
     here = [n for n in c.names if n.isidentifier() or not name.isidentifier()]
     close = nearest(name, [*here, *c.file.values]) or None
-    if name in ("np", "numpy", "math", "jnp", "torch"):
+    if name in FOREIGN_MODULES:
         return c.error("E101", f"unknown name `{name}`", span, "not a name of Dad",
                        help="functions are in scope without a module: write `sin x`, `sum xs`, `dot x y`")
     if close is None and name in scope.ELSEWHERE:
@@ -260,5 +264,5 @@ def unknown(c: Checker, name: str, span: Span) -> Error:
                    help=f"did you mean `{close}`?" if close else None)
 
 
-__all__ = ["BuiltinRef", "Meta", "Opaque", "builtin_type", "find", "infer_name", "instantiate", "meaning_type", "qualified",
+__all__ = ["BuiltinRef", "Meta", "Opaque", "builtin_type", "find", "infer_name", "instantiate", "meaning_type",
            "signature_scheme", "unknown"]

@@ -44,7 +44,7 @@ def _bind(c: Checker, p: ast.Pattern, t: Type, what: str, ascribed: bool, value:
                 from .calls import size_of
 
                 known = c.solver.prune(t)
-                if known == Scalar("i64") or isinstance(known, Meta) and known.uid in c.solver.kinds:
+                if known == Scalar("i64") or (isinstance(known, Meta) and known.uid in c.solver.kinds):
                     local.size = size_of(c, value)
         case ast.PWild():
             return

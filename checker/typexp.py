@@ -60,9 +60,9 @@ def elaborate(x: TypeContext, t: ast.TypeExp) -> Type:
             saved = dict(x.sizes)
             for binder in sizes:
                 x.sizes[binder.name] = x.anonymous(binder.span)
-            result = elaborate(x, body)
+            opened = elaborate(x, body)
             x.sizes = saved
-            return result
+            return opened
         case ast.TSum():
             x.c.error("E601", "sum types are not supported yet", t.span, "this is a sum type",
                       help="use a record with a number that says which case holds")

@@ -25,7 +25,6 @@ from ..lang.types import (
     Meta,
     Record,
     Scalar,
-    Sum,
     Tangent,
     Tuple,
     Type,
@@ -348,7 +347,7 @@ class Solver:
             case Scalar(name):
                 return name in MEMBERS[kind.cls]
             case TypeVar(constraint=constraint):
-                return kind.cls in ("num", "scalar") and constraint is not None or kind.cls == constraint
+                return (kind.cls in ("num", "scalar") and constraint is not None) or kind.cls == constraint
             case Error():
                 return True
             case Tangent():
@@ -509,7 +508,7 @@ class TangentEquation(Constraint):
 
     def attempt(self) -> bool:
         one, other = self.solver.prune(self.one), self.solver.prune(self.other)
-        if isinstance(one, Tangent) and one != other or isinstance(other, Tangent) and one != other:
+        if (isinstance(one, Tangent) and one != other) or (isinstance(other, Tangent) and one != other):
             return False
         self._equate(one, other)
         return True
