@@ -1,9 +1,552 @@
-"""Differentiability of dependence: which parameters reach a result, and how a path is lost."""
+"""Differentiability of dependence: `param` and `data` respected, and no derivative that is lost without a word.
+
+After a definition is typed, its body is evaluated over the abstract values of `flow`: what depends on what, differentiably
+or not. Calls are followed into the definitions that they call, with what is actually passed, so a function needs no
+annotations for its callers to be checked. Loops run until nothing new is found.
+"""
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ..lang.source import Span
+from ..lang.surface import ast
+from ..lang.types import Scalar, Type
 from .context import Checker
-from .result import Definition
+from .flow import (
+    NOTHING,
+    Closure,
+    Flow,
+    Function,
+    Known,
+    Loss,
+    Operation,
+    Partial,
+    Parts,
+    Root,
+    Unknown,
+    Value,
+    flat,
+    has_floats,
+    join,
+    lose,
+    project,
+    rooted,
+    smooth_base,
+    union,
+)
+from .result import BuiltinRef, Definition, GlobalRef, LocalRef, SizeRef
+from .scope import Session
+
+COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
+FLAT = {"floor": "rounded by `floor`", "ceil": "rounded by `ceil`", "round": "rounded by `round`", "trunc": "cut by `trunc`",
+        "sign": "only its sign is taken", "isnan": "only tested by `isnan`", "isinf": "only tested by `isinf`"}
+DERIVATIVES = frozenset({"grad", "value_and_grad", "jvp", "jvp2", "vjp", "vjp2"})
 
 
 def check_definition(c: Checker, definition: Definition) -> None:
-    """Placeholder of the walk."""
+    """Report misuse of `param` and `data`, and derivatives that are lost, in one definition."""
+    session = c.session
+    if definition.qualified.startswith("prelude__"):
+        return
+    walk = Walk(c)
+    args: list[Value] = []
+    roots: list[Root] = []
+    for k, (name, t) in enumerate(zip(definition.param_names, definition.param_types, strict=True)):
+        pattern = definition.node.params[k]
+        kind = definition.activities[k]
+        shown = name if name != "_" else " ".join(pattern.span.text.split())
+        if kind == "param" and not has_floats(t):
+            c.error("E507", f"`{shown}` is declared `param`, but {c.show(t)} has no derivative", pattern.span,
+                    "nothing here can be differentiated", help="remove `param`, or declare it `data`")
+        root = Root(next(session.uids), kind, shown, pattern.span)
+        roots.append(root)
+        args.append(rooted(t, root))
+    if c.failed:
+        return
+    result = walk.enter(definition, tuple(args))
+    if definition.node.kind == "entry" and not c.failed:
+        _all_reach(c, definition, roots, flat(result))
+
+
+def _all_reach(c: Checker, definition: Definition, roots: Sequence[Root], result: Flow) -> None:
+    """Every `param` of an entry reaches its result differentiably."""
+    for root in roots:
+        if root.kind != "param" or root in result.active:
+            continue
+        losses = losses_of(result, root)
+        message = f"the result of `{definition.name}` does not depend on `{root.name}`"
+        if losses:
+            message += " in a differentiable way"
+        c.error("E510", message, root.span, "its gradient would be zero",
+                others=[(loss.span, f"here it is lost: {loss.how}") for loss in losses[:3]],
+                help="let it enter the result smoothly, or declare it `data`" if losses
+                else "use it, or declare it without `param`")
+
+
+def losses_of(flow: Flow, root: Root) -> list[Loss]:
+    return sorted((loss for r, loss in flow.lost if r == root), key=lambda loss: loss.start)
+
+
+class Walk:
+    """The evaluation of one definition and of what it calls."""
+
+    def __init__(self, c: Checker) -> None:
+        self.c = c
+        self.session: Session = c.session
+        self.calls: list[Span] = []
+        self.memo: dict[tuple[Definition, tuple[Value, ...]], Value] = {}
+        self.reported: set[tuple[str, int]] = set()
+
+    # ------------------------------------------------------------ application
+
+    def enter(self, definition: Definition, args: tuple[Value, ...]) -> Value:
+        key = (definition, args)
+        known = self.memo.get(key)
+        if known is None:
+            env: dict[int, Value] = {}
+            for p, v in zip(definition.node.params, args, strict=True):
+                self.bind(env, p, v)
+            known = self.memo[key] = self.value(env, definition.node.body)
+        return known
+
+    def apply(self, f: Value, args: Sequence[Value], spans: Sequence[Span], span: Span) -> Value:
+        """`f` applied to any number of arguments."""
+        given, places = tuple(args), tuple(spans)
+        while given:
+            if isinstance(f, Partial):
+                given, places, f = (*f.given, *given), (*f.spans, *places), f.function
+            match f:
+                case Closure(params=params):
+                    arity = len(params)
+                case Known(definition):
+                    arity = len(definition.node.params)
+                    if arity == 0:
+                        f = self.enter(definition, ())
+                        continue
+                case Operation(arity=arity):
+                    pass
+                case Unknown(flow):
+                    return union([flow, *(flat(g) for g in given)])
+                case _:
+                    return union([flat(f), *(flat(g) for g in given)])
+            if len(given) < arity:
+                return Partial(f, given, places)
+            now, given = given[:arity], given[arity:]
+            here, places = places[:arity], places[arity:]
+            f = self.call(f, now, here, span)
+        return f
+
+    def call(self, f: Function, args: tuple[Value, ...], spans: Sequence[Span], span: Span) -> Value:
+        match f:
+            case Closure():
+                known = f.memo.get(args)
+                if known is None:
+                    env = dict(f.env)
+                    for p, v in zip(f.params, args, strict=True):
+                        self.bind(env, p, v)
+                    known = f.memo[args] = self.value(env, f.body)
+                return known
+            case Known(definition):
+                self.respect(definition, args, spans)
+                self.calls.append(span)
+                result = self.enter(definition, args)
+                self.calls.pop()
+                return result
+            case Operation(run=run):
+                return run(args, span)
+            case _:
+                return union(flat(a) for a in args)
+
+    def respect(self, definition: Definition, args: tuple[Value, ...], spans: Sequence[Span]) -> None:
+        """The callee's `param` and `data`."""
+        for k, kind in enumerate(definition.activities):
+            if kind == "plain":
+                continue
+            flow = flat(args[k])
+            declared = definition.node.params[k].span
+            name = definition.param_names[k]
+            if kind == "data":
+                moving = sorted((r for r in flow.active if r.kind in ("param", "variable")), key=lambda r: r.uid)
+                if moving:
+                    root = moving[0]
+                    what = f"the `param` `{root.name}`" if root.kind == "param" else f"`{root.name}`, which is differentiated"
+                    self.report("E505", f"`{definition.name}` holds `{name}` fixed, but this depends on {what}", spans[k],
+                                "its derivative would be lost here",
+                                [(declared, f"`{name}` is declared `data` here"),
+                                 (root.span, "the differentiated value comes from here")],
+                                f"remove `data` from `{name}`, or pass `stop_grad (…)` where it is meant to be fixed")
+            elif flow.active and all(r.kind == "data" for r in flow.active):
+                root = min(flow.active, key=lambda r: r.uid)
+                self.report("E506", f"`{definition.name}` differentiates `{name}`, but this is data", spans[k],
+                            f"comes from `{root.name}` only",
+                            [(declared, f"`{name}` is declared `param` here"), (root.span, "declared `data` here")],
+                            "remove the qualifier on one side")
+
+    def report(self, code: str, message: str, span: Span, label: str, others: list[tuple[Span, str]], help: str) -> None:
+        key = (code, span.start)
+        if key in self.reported:
+            return
+        self.reported.add(key)
+        if self.calls:
+            others = [*others, (self.calls[0], "in this call")]
+            if span.source is not self.calls[0].source:
+                span, others = self.calls[0], others[:-1]
+        self.c.error(code, message, span, label, others=[o for o in others if o[0].source is span.source], help=help)
+
+    # ------------------------------------------------------------ patterns
+
+    def bind(self, env: dict[int, Value], p: ast.Pattern, v: Value) -> None:
+        match p:
+            case ast.PName():
+                env[self.session.tables.bindings[p].key] = v
+            case ast.PAscribe(pattern=inner):
+                self.bind(env, inner, v)
+            case ast.PTuple(items=items):
+                for k, inner in enumerate(items):
+                    self.bind(env, inner, project(v, str(k)))
+            case ast.PRecord(fields=fields):
+                for name, inner in fields:
+                    self.bind(env, inner, project(v, name))
+            case _:
+                return
+
+    # ------------------------------------------------------------ expressions
+
+    def value(self, env: dict[int, Value], e: ast.Exp) -> Value:
+        while True:
+            match e:
+                case ast.LetPat(pattern=p, value=v, body=body):
+                    self.bind(env, p, self.value(env, v))
+                case ast.LetFun(params=params, value=v, body=body):
+                    env[self.session.tables.bindings[e].key] = Closure(params, v, env)
+                case ast.LetUpdate(name=name, value=v, body=body):
+                    new = join(self.value(env, name), self.value(env, v))
+                    env[self.session.tables.bindings[e].key] = join(new, self.indices(env, e.indices))
+                case ast.Assert(body=body):
+                    self.value(env, e.condition)
+                case ast.Ascribe(operand=body) | ast.Coerce(operand=body) | ast.GradeAscribe(operand=body) \
+                        | ast.Attributed(operand=body):
+                    pass
+                case _:
+                    return self.plain(env, e)
+            e = body
+
+    def plain(self, env: dict[int, Value], e: ast.Exp) -> Value:
+        match e:
+            case ast.Name():
+                return self.name(env, e)
+            case ast.TupleExp(items=items):
+                return Parts(tuple((str(k), self.value(env, i)) for k, i in enumerate(items)))
+            case ast.RecordExp(fields=fields):
+                return Parts(tuple(sorted(((n, self.value(env, v)) for n, v in fields), key=lambda f: f[0])))
+            case ast.ArrayLit(items=items):
+                out: Value = NOTHING
+                for i in items:
+                    out = join(out, self.value(env, i))
+                return out
+            case ast.Lambda(params=params, body=body):
+                return Closure(params, body, env)
+            case ast.Apply(function=f, arguments=arguments):
+                function = self.value(env, f)
+                args = [self.value(env, a) for a in arguments]
+                result = self.apply(function, args, [a.span for a in arguments], e.span)
+                return self.typed(e, result, f"becomes {{}} by `{_word(f)}`")
+            case ast.BinOp():
+                return self.operators(env, e)
+            case ast.UnOp(operand=operand):
+                return self.value(env, operand)
+            case ast.OpSection():
+                return self.section(env, e)
+            case ast.FieldSection(path=path):
+                return Operation(1, lambda args, _: _path(args[0], path))
+            case ast.IndexSection(indices=indices):
+                chosen = self.indices(env, indices)
+                return Operation(1, lambda args, _: join(args[0], chosen))
+            case ast.If(condition=condition, then=then, orelse=orelse):
+                chosen = lose(self.value(env, condition), condition.span, "it only chooses a branch")
+                return join(join(self.value(env, then), self.value(env, orelse)), chosen)
+            case ast.Comprehension(body=body, clauses=clauses):
+                inner = dict(env)
+                for clause in clauses:
+                    self.clause(inner, clause)
+                return self.value(inner, body)
+            case ast.Loop():
+                return self.loop(env, e)
+            case ast.Index(array=array, indices=indices):
+                return join(self.value(env, array), self.indices(env, indices))
+            case ast.Field(record=record, name=name):
+                return project(self.value(env, record), name)
+            case ast.Update(base=base, indices=indices, value=v):
+                return join(join(self.value(env, base), self.value(env, v)), self.indices(env, indices))
+            case ast.RecordUpdate(base=base, path=path, value=v):
+                return _replace(self.value(env, base), path, self.value(env, v))
+            case ast.Range():
+                for part in (e.start, e.second, e.end):
+                    if part is not None:
+                        self.value(env, part)
+                return NOTHING
+            case _:
+                return NOTHING
+
+    def name(self, env: dict[int, Value], e: ast.Node) -> Value:
+        use = self.session.tables.uses.get(e)
+        match use.target if use is not None else None:
+            case LocalRef(key=key):
+                return env.get(key, NOTHING)
+            case GlobalRef(definition=definition):
+                return self.enter(definition, ()) if not definition.node.params else Known(definition)
+            case BuiltinRef(name=name):
+                return self.builtin(name, e)
+            case SizeRef():
+                return NOTHING
+            case _:
+                return NOTHING
+
+    def typed(self, e: ast.Exp, v: Value, how: str) -> Value:
+        """Integers and bools carry no derivative."""
+        t = self.session.types.get(e)
+        if isinstance(v, Flow) and v.active and not smooth_base(t):
+            return lose(v, e.span, how.format(_base(t)))
+        return v
+
+    def indices(self, env: dict[int, Value], indices: Sequence[ast.IndexArg]) -> Flow:
+        flows = []
+        for i in indices:
+            parts = (i.start, i.stop, i.step) if isinstance(i, ast.Slice) else (i,)
+            flows += [lose(self.value(env, p), p.span, "it only chooses an element") for p in parts if p is not None]
+        return union(flows)
+
+    def operators(self, env: dict[int, Value], e: ast.BinOp) -> Value:
+        spine = [e]
+        while isinstance(spine[-1].left, ast.BinOp):
+            spine.append(spine[-1].left)
+        left = self.value(env, spine[-1].left)
+        for node in reversed(spine):
+            right = self.value(env, node.right)
+            left = self.operator(env, node, left, right)
+        return left
+
+    def operator(self, env: dict[int, Value], e: ast.BinOp, left: Value, right: Value) -> Value:
+        spans = (e.left.span, e.right.span)
+        match e.op:
+            case "|>":
+                return self.typed(e, self.apply(right, (left,), spans[:1], e.span), "becomes {}")
+            case "<|":
+                return self.typed(e, self.apply(left, (right,), spans[1:], e.span), "becomes {}")
+            case ">->" | "<-<":
+                first, second = (left, right) if e.op == ">->" else (right, left)
+                return Operation(1, lambda args, span: self.apply(
+                    second, (self.apply(first, args, (span,), span),), (span,), span))
+        if e in self.session.tables.uses:
+            return self.typed(e, self.apply(self.name(env, e), (left, right), spans, e.span), "becomes {}")
+        both = union((flat(left), flat(right)))
+        if e.op in COMPARISONS:
+            return lose(both, e.span, "it is only compared")
+        return self.typed(e, both, "becomes {}")
+
+    def section(self, env: dict[int, Value], e: ast.OpSection) -> Value:
+        left = self.value(env, e.left) if e.left is not None else None
+        right = self.value(env, e.right) if e.right is not None else None
+        target = self.name(env, e) if e in self.session.tables.uses else None
+
+        def run(args: tuple[Value, ...], span: Span) -> Value:
+            rest = list(args)
+            a = left if left is not None else rest.pop(0)
+            b = right if right is not None else rest.pop(0)
+            if target is not None:
+                return self.apply(target, (a, b), (span, span), span)
+            both = union((flat(a), flat(b)))
+            return lose(both, e.span, "it is only compared") if e.op in COMPARISONS else both
+
+        arity = (left is None) + (right is None)
+        return Operation(arity, run) if arity else run((), e.span)
+
+    def clause(self, env: dict[int, Value], clause: ast.ForBelow | ast.ForIn) -> None:
+        if isinstance(clause, ast.ForBelow):
+            self.value(env, clause.bound)
+            env[self.session.tables.bindings[clause].key] = NOTHING
+        else:
+            self.bind(env, clause.pattern, self.value(env, clause.array))
+
+    def loop(self, env: dict[int, Value], e: ast.Loop) -> Value:
+        state = self.value(env, e.init) if e.init is not None else self.pattern_value(env, e.pattern)
+        for _ in range(64):
+            inner = dict(env)
+            self.bind(inner, e.pattern, state)
+            chosen = NOTHING
+            if isinstance(e.form, ast.While):
+                chosen = lose(self.value(inner, e.form.condition), e.form.condition.span, "it only ends the loop")
+            else:
+                self.clause(inner, e.form)
+            after = join(join(state, self.value(inner, e.body)), chosen)
+            if after == state:
+                break
+            state = after
+        return state
+
+    def pattern_value(self, env: dict[int, Value], p: ast.Pattern) -> Value:
+        match p:
+            case ast.PName():
+                return self.name(env, p)
+            case ast.PAscribe(pattern=inner):
+                return self.pattern_value(env, inner)
+            case ast.PTuple(items=items):
+                return Parts(tuple((str(k), self.pattern_value(env, i)) for k, i in enumerate(items)))
+            case ast.PRecord(fields=fields):
+                return Parts(tuple(sorted(((n, self.pattern_value(env, i)) for n, i in fields), key=lambda f: f[0])))
+            case _:
+                return NOTHING
+
+    # ------------------------------------------------------------ built-in functions
+
+    def builtin(self, name: str, node: ast.Node) -> Value:
+        t = self.session.types.get(node) if isinstance(node, (ast.Name, ast.BinOp, ast.OpSection)) else None
+        arity = _arity(t)
+        if arity == 0:
+            return NOTHING
+        if name in DERIVATIVES:
+            return Operation(arity, lambda args, span: self.derivative(name, node, t, args, span))
+        return Operation(min(arity, _ARITY.get(name, arity)), lambda args, span: self.run(name, args, span))
+
+    def run(self, name: str, args: tuple[Value, ...], span: Span) -> Value:
+        def call(f: Value, *inner: Value) -> Value:
+            return self.apply(f, inner, (span,) * len(inner), span)
+
+        match name:
+            case "map" | "map2" | "map3" | "map4" | "map5" | "vmap":
+                return call(args[0], *args[1:])
+            case "reduce" | "reduce_comm" | "scan":
+                out = join(args[1], args[2])
+                for _ in range(64):
+                    after = join(out, call(args[0], out, args[2]))
+                    after = join(after, call(args[0], args[2], out))
+                    if after == out:
+                        break
+                    out = after
+                return out
+            case "tabulate":
+                return call(args[1], NOTHING)
+            case "zip" | "zip3":
+                return Parts(tuple((str(k), a) for k, a in enumerate(args)))
+            case "unzip" | "unzip3" | "transpose" | "reverse" | "flatten" | "unflatten" | "sum" | "product" | "maximum" | "minimum":
+                return args[0]
+            case "rotate":
+                return join(args[1], lose(args[0], span, "it only chooses an element"))
+            case "replicate":
+                return args[1]
+            case "concat":
+                return join(args[0], args[1])
+            case "scatter":
+                return join(join(args[0], args[2]), lose(args[1], span, "it only chooses an element"))
+            case "length" | "iota":
+                return NOTHING
+            case "all" | "any":
+                return lose(call(args[0], args[1]), span, "it is only compared")
+            case "argmax" | "argmin":
+                return lose(args[0], span, f"only an index is taken by `{name}`")
+            case "stop_grad":
+                return lose(args[0], span, "`stop_grad` holds it fixed")
+            case "cast":
+                return flat(args[0])
+            case _ if name in FLAT:
+                return lose(args[0], span, FLAT[name])
+            case _:
+                return union(flat(a) for a in args)
+
+    def derivative(self, name: str, node: ast.Node, t: Type | None, args: tuple[Value, ...], span: Span) -> Value:
+        """A derivative of `args[0]` at `args[1]`: there must be something to differentiate, and a path to the result."""
+        from ..lang.types import Fun
+
+        f, x = args[0], args[1]
+        at = t.result.param if isinstance(t, Fun) and isinstance(t.result, Fun) else None
+        flow = flat(x)
+        if at is not None and not has_floats(at):
+            self.report("E502", f"there is nothing to differentiate with respect to: {self.c.show(at)} has no floats", span,
+                        "integers and bools have no tangents", [], "differentiate with respect to floats")
+            return NOTHING
+        if flow.active and all(r.kind == "data" for r in flow.active):
+            root = min(flow.active, key=lambda r: r.uid)
+            self.report("E501", f"this derivative is taken with respect to data, `{root.name}`", span, "data is held fixed",
+                        [(root.span, "declared `data` here")], f"remove `data` from `{root.name}`")
+            return NOTHING
+        variable = Root(next(self.session.uids), "variable", _variable_name(f), _variable_span(f, span))
+        seen = join(x, rooted(at, variable) if at is not None else Flow(frozenset({variable})))
+        result = self.apply(f, (seen,), (span,), span)
+        out = flat(result)
+        if variable not in out.active:
+            losses = losses_of(out, variable)
+            if losses:
+                self.report("E504", "this derivative is zero: the result depends on the argument only where there is none", span,
+                            "the path is lost",
+                            [(loss.span, f"here: {loss.how}") for loss in losses[:3]],
+                            "let the result depend on it smoothly")
+            else:
+                self.report("E504", "this derivative is zero: the result does not depend on the argument", span,
+                            "nothing to differentiate", [], "is another variable meant?")
+        clean = _without(result, variable)
+        spread = union([flat(clean), flow, *(flat(a) for a in args[2:])])
+        if name in ("value_and_grad", "jvp2", "vjp2"):
+            return Parts((("0", clean), ("1", spread)))
+        return spread
+
+
+_ARITY = {"cast": 1}
+
+
+def _arity(t: Type | None) -> int:
+    from ..lang.types import Fun
+
+    count = 0
+    while isinstance(t, Fun):
+        count, t = count + 1, t.result
+    return count
+
+
+def _without(v: Value, root: Root) -> Value:
+    match v:
+        case Flow(active, lost):
+            return Flow(active - {root}, frozenset(pair for pair in lost if pair[0] != root))
+        case Parts(items):
+            return Parts(tuple((n, _without(x, root)) for n, x in items))
+        case _:
+            return v
+
+
+def _variable_name(f: Value) -> str:
+    if isinstance(f, Closure):
+        return " ".join(f.params[0].span.text.split())
+    if isinstance(f, Known):
+        return f.definition.param_names[0]
+    return "the argument"
+
+
+def _variable_span(f: Value, span: Span) -> Span:
+    return f.params[0].span if isinstance(f, Closure) else span
+
+
+def _path(v: Value, path: Sequence[str]) -> Value:
+    for name in path:
+        v = project(v, name)
+    return v
+
+
+def _replace(v: Value, path: Sequence[str], new: Value) -> Value:
+    if not path:
+        return new
+    if isinstance(v, Parts):
+        return Parts(tuple((n, _replace(x, path[1:], new) if n == path[0] else x) for n, x in v.items))
+    return join(v, new)
+
+
+def _word(e: ast.Exp) -> str:
+    text = " ".join(e.span.text.split())
+    return text if len(text) <= 24 else text[:23] + "…"
+
+
+def _base(t: Type | None) -> str:
+    from ..lang.types import Array
+
+    while isinstance(t, Array):
+        t = t.element
+    return "a bool" if t == Scalar("bool") else f"an {t.name}" if isinstance(t, Scalar) else "another type"
+

@@ -1,0 +1,205 @@
+"""What a value depends on: the abstract values that `activity` computes with.
+
+A `Flow` says from which roots (parameters, variables of derivatives) a value comes differentiably, and from which only
+through something that has no derivative, and through what. Tuples and records are followed part by part; an array is
+described by its elements, so `zip` and `unzip` are the identity.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ..lang.source import Span
+from ..lang.surface import ast
+from ..lang.types import FLOATS, Array, Fun, Record, Scalar, Tuple, Type
+from .result import Definition
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """Where dependence begins. `kind`: `param`, `data` or `plain` parameter, or the `variable` of a derivative."""
+
+    uid: int
+    kind: str = field(compare=False)
+    name: str = field(compare=False)
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Where a derivative is lost, and how."""
+
+    start: int
+    how: str
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    active: frozenset[Root] = frozenset()
+    lost: frozenset[tuple[Root, Loss]] = frozenset()
+
+
+NOTHING = Flow()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A tuple or record, by name of field or number of part."""
+
+    items: tuple[tuple[str, Value], ...]
+
+
+@dataclass(eq=False, slots=True)
+class Closure:
+    params: tuple[ast.Pattern, ...]
+    body: ast.Exp
+    env: dict[int, Value]
+    memo: dict[tuple[Value, ...], Value] = field(default_factory=dict)
+
+
+@dataclass(eq=False, slots=True)
+class Known:
+    """A definition."""
+
+    definition: Definition
+
+
+@dataclass(eq=False, slots=True)
+class Operation:
+    """A built-in function, a section: `run` takes the arguments when there are `arity` of them."""
+
+    arity: int
+    run: Callable[[tuple[Value, ...], Span], Value]
+
+
+@dataclass(eq=False, slots=True)
+class Partial:
+    function: Closure | Known | Operation
+    given: tuple[Value, ...]
+    spans: tuple[Span, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Unknown:
+    """A function of which only its own dependence is known: a parameter."""
+
+    flow: Flow
+
+
+Function = Closure | Known | Operation | Partial | Unknown
+Value = Flow | Parts | Closure | Known | Operation | Partial | Unknown
+
+
+def join(a: Value, b: Value) -> Value:
+    """Either of two values, or both mixed."""
+    if a is b or a == b:
+        return a
+    match a, b:
+        case Flow(), Flow():
+            return Flow(a.active | b.active, a.lost | b.lost)
+        case Parts(xs), Parts(ys) if [n for n, _ in xs] == [n for n, _ in ys]:
+            return Parts(tuple((n, join(x, y)) for (n, x), (_, y) in zip(xs, ys, strict=True)))
+        case Parts(xs), _ if not _is_function(b):
+            other = flat(b)
+            return Parts(tuple((n, join(x, other)) for n, x in xs))
+        case _, Parts():
+            return join(b, a) if not _is_function(a) else a
+        case _ if _is_function(a):
+            return a
+        case _:
+            return b if _is_function(b) else join(flat(a), flat(b))
+
+
+def _is_function(v: Value) -> bool:
+    return not isinstance(v, (Flow, Parts))
+
+
+def flat(v: Value) -> Flow:
+    """All that a value depends on, in whichever part."""
+    match v:
+        case Flow():
+            return v
+        case Parts(items):
+            return union(flat(x) for _, x in items)
+        case Unknown(flow):
+            return flow
+        case Partial(given=given):
+            return union(flat(g) for g in given)
+        case Closure(env=env):
+            # What a function has captured; functions in it are left out, they are applied where they are used.
+            return union(flat(x) for x in env.values() if isinstance(x, (Flow, Parts)))
+        case _:
+            return NOTHING
+
+
+def union(flows: Iterable[Flow]) -> Flow:
+    active: frozenset[Root] = frozenset()
+    lost: frozenset[tuple[Root, Loss]] = frozenset()
+    for f in flows:
+        active |= f.active
+        lost |= f.lost
+    return Flow(active, lost)
+
+
+def lose(v: Value, span: Span, how: str) -> Flow:
+    """The same dependence without derivative."""
+    f = flat(v)
+    if not f.active:
+        return f
+    loss = Loss(span.start, how, span)
+    return Flow(frozenset(), f.lost | {(r, loss) for r in f.active})
+
+
+def project(v: Value, name: str) -> Value:
+    match v:
+        case Parts(items):
+            for n, x in items:
+                if n == name:
+                    return x
+            return flat(v)
+        case _:
+            return v
+
+
+def rooted(t: Type, root: Root) -> Value:
+    """A value of type `t` whose floats are `root`; its integers and bools depend on it without derivative by nature."""
+    match t:
+        case Scalar(name):
+            return Flow(frozenset({root})) if name in FLOATS else NOTHING
+        case Array(_, element):
+            return rooted(element, root)
+        case Tuple(items):
+            return Parts(tuple((str(k), rooted(i, root)) for k, i in enumerate(items)))
+        case Record(fields, _):
+            return Parts(tuple((n, rooted(i, root)) for n, i in fields))
+        case Fun():
+            return Unknown(Flow(frozenset({root})))
+        case _:
+            return Flow(frozenset({root}))
+
+
+def has_floats(t: Type) -> bool:
+    match t:
+        case Scalar(name):
+            return name in FLOATS
+        case Array(_, element):
+            return has_floats(element)
+        case Tuple(items):
+            return any(has_floats(i) for i in items)
+        case Record(fields, _):
+            return any(has_floats(i) for _, i in fields)
+        case Fun():
+            return False
+        case _:
+            return True
+
+
+def smooth_base(t: Type | None) -> bool:
+    """Whether a value of this type can carry a derivative at all."""
+    while isinstance(t, Array):
+        t = t.element
+    return not (isinstance(t, Scalar) and t.name not in FLOATS)
+
+
+Env = Mapping[int, Value]
