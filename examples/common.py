@@ -13,6 +13,7 @@ from typing import Any
 import dad
 import numpy as np
 import numpy.typing as npt
+from dad.commands.output import signature
 
 Array = npt.NDArray[np.float64]
 HERE = Path(__file__).resolve().parent
@@ -37,7 +38,7 @@ def load(name: str) -> Any:
     module = dad.load(HERE / f"{name}.dad")
     took = perf_counter() - start
     for number, entry in enumerate(module.entries.values()):
-        say("checked" if number == 0 else "", str(entry))
+        say("checked" if number == 0 else "", signature(entry.definition))
     say("compiled", f"in {milliseconds(took)}")
     return module
 
