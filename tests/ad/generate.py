@@ -6,7 +6,7 @@ range because they are taken modulo a size that is known to be positive; sizes a
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
@@ -41,6 +41,8 @@ class Generator:
         self.depth = depth
         self.float = Type(dtype)
         self.nested = nested
+        self.smallest = rng.choice((0, 1, 1))
+        """Of the sizes of array arguments; where it is 1 the program may read places without asking."""
         self.differentiable = True
         self.functions: dict[str, ir.Function] = {}
 
@@ -58,9 +60,10 @@ class Generator:
         xs, ys, grid = b.fresh("xs", Type(F, 1)), b.fresh("ys", Type(F, 1)), b.fresh("grid", Type(F, 2))
         a, c, k, places = b.fresh("a", self.float), b.fresh("c", self.float), b.fresh("k", INT), b.fresh("places", Type("i64", 1))
         n, m = b.dim(xs), b.dim(ys)
-        scope = Scope({xs: (n,), ys: (m,), grid: (n, m), a: (), c: (), k: (), places: (m,), n: (), m: ()}, set())
+        scope = Scope({xs: (n,), ys: (m,), grid: (n, m), a: (), c: (), k: (), places: (m,), n: (), m: ()}, {n, m} if self.smallest else set())
         self.body(b, scope, self.depth - 1 if small else self.depth, r.randrange(1, 4) if small else r.randrange(2, self.size))
         results = [self.pick(scope, self.float, rank) for rank in (0, r.randrange(3))]
+        results.append(self.mixture(b, scope, scope.inner().values.keys() - {n, m}))
         results = [x for x in results if x is not None]
         if r.random() < 0.3:
             results.append(k)
@@ -72,7 +75,7 @@ class Generator:
 
     def arguments(self) -> list[Any]:
         r = np.random.default_rng(self.rng.randrange(2**32))
-        n, m = int(r.integers(0, 5)), int(r.integers(0, 5))
+        n, m = int(r.integers(self.smallest, 5)), int(r.integers(self.smallest, 5))
         kind = np.float64 if self.float.dtype == "f64" else np.float32
 
         def some(*shape: int) -> Any:
@@ -85,8 +88,14 @@ class Generator:
     def pick(self, scope: Scope, type: Type, rank: int = 0, sizes: Sizes | None = None) -> Atom | None:
         want = Type(type.dtype, rank if sizes is None else len(sizes))
         found = [x for x, known in scope.values.items() if x.type == want and (sizes is None or known == sizes)]
-        # Later values are more interesting.
-        return found[max(self.rng.randrange(len(found)), self.rng.randrange(len(found)))] if found else None
+        if not found:
+            return None
+        # Later values are more interesting, but inside maps and loops reads from outside are too.
+        k = self.rng.randrange(len(found))
+        return found[k if self.rng.random() < 0.4 else max(k, self.rng.randrange(len(found)))]
+
+    def has_elements(self, scope: Scope, size: Atom) -> bool:
+        return size in scope.positive or isinstance(size, Const)
 
     def scalar(self, scope: Scope) -> Atom:
         if self.rng.random() < 0.15:
@@ -100,15 +109,28 @@ class Generator:
         i = self.pick(scope, INT) or i64(0)
         if self.rng.random() < 0.5:
             i = b.add(i, i64(self.rng.randrange(3)))
-        return b.prim("mod", i, size)
+        i = b.prim("mod", i, size)
+        return b.prim("check_index", i, size, what="x", axis=0) if self.rng.random() < 0.2 else i
 
     def bounded(self, b: Builder, x: Atom) -> Atom:
         return b.prim(self.rng.choice(("sin", "tanh")), x)
 
+    def mixture(self, b: Builder, scope: Scope, made: Iterable[Atom]) -> Atom:
+        """One number from some of the floats that a body made, so that little of it is for nothing."""
+        total: Atom = Const(0.5, self.float.dtype)
+        for x in sorted((x for x in made if isinstance(x, Var) and x.type.is_float), key=lambda x: x.id):
+            if self.rng.random() < 0.5:
+                term: Atom = x
+                for _ in range(x.type.rank):
+                    term = b.prim("sum", term, axis=0)
+                total = self.bounded(b, b.prim(self.rng.choice(("add", "mul")), total, term))
+        scope.values[total] = ()
+        return total
+
     # ------------------------------------------------------------ statements
 
     def body(self, b: Builder, scope: Scope, depth: int, count: int) -> None:
-        simple = [self.arithmetic, self.arithmetic, self.arrays, self.arrays, self.reads, self.writes, self.integers]
+        simple = [self.arithmetic, self.arithmetic, self.arrays, self.arrays, *[self.reads] * 4, *[self.writes] * 2, self.integers]
         nesting = [self.map, self.map, self.branch, self.for_loop, self.for_loop, self.while_loop, self.fold, self.call]
         if self.nested:
             nesting.append(self.derivative)
@@ -181,12 +203,12 @@ class Generator:
     def reads(self, b: Builder, scope: Scope, depth: int) -> None:
         r = self.rng
         x = self.pick(scope, self.float, r.choice((1, 1, 2)))
-        if x is None or scope.values[x][0] not in scope.positive:
+        if x is None or not self.has_elements(scope, scope.values[x][0]):
             return self.guarded(b, scope, x, depth)
         sizes = scope.values[x]
-        match r.randrange(4):
+        match r.randrange(5):
             case 0 | 1:
-                deep = r.randrange(1, 1 + sum(1 for _ in sizes) if all(s in scope.positive for s in sizes) else 2)
+                deep = r.randrange(1, 1 + sum(1 for _ in sizes) if all(self.has_elements(scope, s) for s in sizes) else 2)
                 out = b.prim("index", x, *(self.place(b, scope, s) for s in sizes[:deep]))
                 self.keep(scope, out, sizes[deep:])
             case 2:
@@ -194,6 +216,11 @@ class Generator:
                 if where is not None:
                     at = b.prim("mod", where, sizes[0])
                     self.keep(scope, b.prim("gather", x, at), (*scope.values[where], *sizes[1:]))
+            case 3 if self.has_elements(scope, sizes[-1]):
+                # A slice of one place, whose size is known outside.
+                axis = r.randrange(len(sizes))
+                out = b.prim("slice", x, self.place(b, scope, sizes[axis]), i64(1), i64(1), axis=axis)
+                self.keep(scope, out, (*sizes[:axis], i64(1), *sizes[axis + 1:]))
             case _:
                 start = self.place(b, scope, sizes[0])
                 if r.random() < 0.5:
@@ -222,7 +249,7 @@ class Generator:
     def writes(self, b: Builder, scope: Scope, depth: int) -> None:
         r = self.rng
         x = self.pick(scope, self.float, r.choice((1, 1, 2)))
-        if x is None or any(s not in scope.positive for s in scope.values[x]):
+        if x is None or not all(self.has_elements(scope, s) for s in scope.values[x]):
             return
         sizes = scope.values[x]
         match r.randrange(4):
@@ -263,9 +290,11 @@ class Generator:
 
     # ------------------------------------------------------------ nesting
 
-    def outputs(self, scope: Scope, outer: Scope, count: int) -> list[tuple[Atom, Sizes]]:
+    def outputs(self, b: Builder, scope: Scope, outer: Scope, count: int) -> list[tuple[Atom, Sizes]]:
         """Floats (and an integer now and then) whose sizes are known outside."""
         out: list[tuple[Atom, Sizes]] = []
+        if self.rng.random() < 0.6:
+            out.append((self.mixture(b, scope, scope.values.keys() - outer.values.keys()), ()))
         for _ in range(count):
             rank = self.rng.choice((0, 0, 1, 2))
             x = self.pick(scope, self.float, rank)
@@ -296,7 +325,7 @@ class Generator:
             params.append(p)
             inner.values[p] = scope.values[array][1:]
         self.body(body, inner, depth - 1, self.rng.randrange(1, 5))
-        results = self.outputs(inner, scope, self.rng.randrange(1, 3))
+        results = self.outputs(body, inner, scope, self.rng.randrange(1, 3))
         lam = Lambda(tuple(params), body.block([x for x, _ in results]))
         vars = b.map(arrays, lam, [s for _, s in results], "mapped")
         for v, (_, sizes) in zip(vars, results, strict=True):
@@ -314,7 +343,7 @@ class Generator:
         for inner, arm in zip(scopes, builders, strict=True):
             self.body(arm, inner, depth - 1, self.rng.randrange(4))
         results: list[tuple[list[Atom], Sizes]] = []
-        for x, sizes in self.outputs(scopes[0], scope, 2):
+        for x, sizes in self.outputs(builders[0], scopes[0], scope, 2):
             y = self.pick(scopes[1], Type(x.type.dtype), sizes=sizes)
             if y is not None:
                 results.append(([x, y], sizes))
@@ -358,8 +387,9 @@ class Generator:
         inner.values[index] = ()
         body = b.nested()
         self.body(body, inner, depth - 1, self.rng.randrange(1, 6))
+        self.mixture(body, inner, inner.values.keys() - scope.values.keys())
         states = self.next_state(body, inner, params)
-        rows = self.outputs(inner, scope, 1) if self.rng.random() < 0.5 else []
+        rows = self.outputs(body, inner, scope, 1) if self.rng.random() < 0.5 else []
         block = body.block([*states, *(x for x, _ in rows)])
         loop = ir.Loop(count, None, index, tuple(params), tuple(init), block, tuple(s for _, s in rows))
         vars = b.bind(loop, "looped")
@@ -385,8 +415,9 @@ class Generator:
             cond = test.prim("and", cond, test.prim("lt", heads[0], Const(0.7, self.float.dtype)))
         body = b.nested()
         self.body(body, inner, depth - 1, self.rng.randrange(1, 5))
+        self.mixture(body, inner, inner.values.keys() - scope.values.keys())
         states = [*self.next_state(body, inner, params), body.add(counter, i64(1))]
-        rows = self.outputs(inner, scope, 1) if self.rng.random() < 0.5 else []
+        rows = self.outputs(body, inner, scope, 1) if self.rng.random() < 0.5 else []
         block = body.block([*states, *(x for x, _ in rows)])
         loop = ir.Loop(None, Lambda(tuple(seen), test.block([cond])), index, (*params, counter), (*init, i64(0)), block,
                        tuple(s for _, s in rows))
@@ -421,6 +452,8 @@ class Generator:
         if grid is None:
             return
         n, m = scope.values[grid]
+        if self.smallest and not (self.has_elements(scope, n) and self.has_elements(scope, m)):
+            return
         xs, ys = self.pick(scope, self.float, sizes=(n,)), self.pick(scope, self.float, sizes=(m,))
         places = self.pick(scope, INT, sizes=(m,))
         if xs is None or ys is None or places is None:
