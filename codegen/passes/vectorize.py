@@ -85,7 +85,7 @@ class _Vectorizer:
         match stmt.op:
             case ir.Prim(name, args, attrs):
                 lanes = self.atoms(args, env)
-                if PRIMITIVES[name].elementwise:
+                if PRIMITIVES[name].elementwise and not PRIMITIVES[name].fails:
                     return [b.elementwise(name, lanes, dict(attrs), stmt.vars[0].name)]
                 return [apply(b, ctx, name, lanes, dict(attrs))]
             case ir.Map():

@@ -51,12 +51,18 @@ def add_inside(x: Any, value: Any, lead: int, *indices: Any) -> Any:
     return x
 
 
+def outside(x: Any, indices: Any) -> Any:
+    """Where any of the index arrays points outside of `x`."""
+    missing = np.zeros(indices[0].shape, bool)
+    for i, size in zip(indices, x.shape, strict=False):
+        missing |= (i < 0) | (i >= size)
+    return missing
+
+
 def gather(x: Any, *indices: Any) -> Any:
-    """x[i, j, …] for index arrays of one shape; where an index is negative: zeros."""
+    """x[i, j, …] for index arrays of one shape; zeros where an index is negative, or where no lane asks."""
     indices = np.broadcast_arrays(*indices)
-    missing = indices[0] < 0
-    for i in indices[1:]:
-        missing = missing | (i < 0)
+    missing = outside(x, indices)
     if not missing.any():
         return x[tuple(indices)]
     out = np.zeros(missing.shape + x.shape[len(indices):], x.dtype)
@@ -68,27 +74,23 @@ def gather(x: Any, *indices: Any) -> Any:
 def add_at(x: Any, values: Any, *indices: Any) -> Any:
     """x[i, j, …] += values for index arrays of one shape; duplicates add up in order, negative indices are passed over."""
     indices = np.broadcast_arrays(*indices)
-    shape, depth = indices[0].shape, len(indices)
-    values = np.broadcast_to(values, shape + x.shape[depth:])
-    negative = indices[0] < 0
-    for i in indices[1:]:
-        negative = negative | (i < 0)
-    if negative.any():
-        there = ~negative
+    depth = len(indices)
+    values = np.broadcast_to(values, indices[0].shape + x.shape[depth:])
+    missing = outside(x, indices)
+    if missing.any():
+        there = ~missing
         indices, values = [i[there] for i in indices], values[there]
     if x.size == 0 or values.size == 0:
         return x
     rows = int(np.prod(x.shape[:depth]))
     width = x.size // rows
+    if x.dtype != np.float64 or values.size < 64 or 4 * values.size < x.size:
+        np.add.at(x, tuple(indices), values)
+        return x
     place = np.ravel_multi_index(tuple(indices), x.shape[:depth]).reshape(-1)
-    if x.dtype == np.float64 and place.size * width > 64 and 4 * place.size * width > x.size:
-        if width > 1:
-            place = (place[:, None] * width + np.arange(width)).reshape(-1)
-        x += np.bincount(place, values.reshape(-1), x.size).reshape(x.shape)
-    else:
-        np.add.at(x.reshape((rows, *x.shape[depth:])) if x.flags.c_contiguous else x,
-                  place if x.flags.c_contiguous else tuple(indices),
-                  values.reshape((-1, *x.shape[depth:])) if x.flags.c_contiguous else values)
+    if width > 1:
+        place = (place[:, None] * width + np.arange(width)).reshape(-1)
+    x += np.bincount(place, values.reshape(-1), x.size).reshape(x.shape)
     return x
 
 
