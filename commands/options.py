@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 
 @dataclass(frozen=True)
@@ -123,5 +122,7 @@ def help_line(command: Command) -> str:
 
 def suggestion(word: str, known: Sequence[str]) -> str:
     """`did you mean …?`, or nothing where no known word is near."""
+    from difflib import get_close_matches  # only those who slipped pay for it
+
     near = get_close_matches(word[:100], known, n=1, cutoff=0.6)
     return f"did you mean `{near[0]}`?" if near else ""

@@ -86,15 +86,18 @@ def arguments(definition: Definition, words: Sequence[str]) -> list[Any]:
 
 def call(source: Source, definition: Definition, values: Sequence[Any], given: Given) -> int:
     from .. import modules
-    from ..codegen.runtime.errors import RunError
+    from ..codegen.runtime.errors import DadArgumentError, RunError
     from ..testing.values import show_value
 
-    entry = modules.from_source(source, target=given.get("target", "numpy")).entries[definition.name]
+    target = modules.wanted(given.get("target", "numpy"))
+    entry = modules.Module(source, target, definition.name).entries[definition.name]
     try:
         if not given.has("grad"):
             print(show_value(entry(*values), definition.result_type))
             return 0
         value, gradient = entry.value_and_grad(*values)
+    except DadArgumentError as error:
+        raise fail(error.code, error.message) from None
     except RunError as error:
         raise fail(error.code, error.message + (f" ({clean(error.where)})" if error.where else "")) from None
     print("value    " + show_value(value, definition.result_type))

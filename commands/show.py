@@ -51,7 +51,7 @@ def main(args: Sequence[str]) -> int:
         print("\n".join(type_lines(source, checked, only)))
         return 0
     made, roots = lowered(checked, entries, given)
-    print(ir_stages(made, roots, given) if stage == "ir" else python(checked, made, roots))
+    print(ir_stages(made, roots, given) if stage == "ir" else python(entries, made))
     return 0
 
 
@@ -142,10 +142,16 @@ def ir_stages(made: Lowered, roots: Sequence[str], given: Given) -> str:
     return "\n\n".join(f"-- {title}\n{show(program).rstrip()}" for title, program in parts)
 
 
-def python(checked: Checked, made: Lowered, roots: Sequence[str]) -> str:
+def python(entries: Sequence[Definition], made: Lowered) -> str:
+    """The part of the module that is written for this program, as people read it."""
     from ..codegen.backends.numpy import emit_module
-    from ..interface import entry_specs
+    from ..interface import entry_spec
 
-    program = driver.optimised(made.program, roots)
-    specs = [spec for spec in entry_specs(checked, made) if spec.function in program.functions or spec.transforms]
+    specs = []
+    for definition in entries:
+        derived = {t.kind: (name, t.wrt) for t, name in made.transforms.items() if t.entry == definition.name}
+        names: dict[str, str] = {kind: name for kind, (name, _) in derived.items()}
+        active = next((wrt for _, wrt in derived.values()), None)
+        specs.append(entry_spec(definition, made.entries[definition.qualified], names, active))
+    program = driver.optimised(made.program, [*made.entries.values(), *made.transforms.values()])
     return emit_module(program, tuple(specs), driver.version()).body.rstrip()

@@ -10,15 +10,15 @@
     -- input { -1.0 } error: negative
 
 A block is a comment at the beginning of lines that holds a line with `==` alone. `error: regex` in place of cases
-expects that the program does not compile. Tags, structures and whether a case is for benchmarks are read and left alone,
-but for `compiled`: such a case is not given to the interpreter. Mistakes are reported: U401, in
-values U301.
+expects that the program does not compile. Tags, structures and whether a case is for benchmarks are read and left
+alone, save `compiled`: such a case is not given to the interpreter. Mistakes are reported: U401, in values U301.
 """
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from ..lang.diagnostics.report import Reporter
 from ..lang.source import Source, Span
@@ -96,6 +96,7 @@ class Block:
 
 
 HEAD = re.compile(r"--[ \t]*==[ \t]*\r?$")
+KEYWORDS = ("tags", "entry", "input", "output", "error", "warning", "structure", "random", "auto")
 TYPE = re.compile(r"(?!true|false|empty)[A-Za-z]\w*(?!\w|\.)")  # f64, but not f64.nan
 LINE = re.compile(r"[^\n]*\n|[^\n]+")
 WORDS = re.compile(r"[^\s{}]+")
@@ -121,10 +122,11 @@ def regions(text: str) -> Iterator[tuple[int, int]]:
     at, begun = 0, -1
     for line in LINE.findall(text):
         comment = line.startswith("--")
-        if not comment and begun >= 0:
+        head = comment and HEAD.match(line.rstrip("\n")) is not None
+        if begun >= 0 and (head or not comment):
             yield begun, at
             begun = -1
-        if comment and begun < 0 and HEAD.match(line.rstrip("\n")):
+        if head:
             begun = at + len(line)
         at += len(line)
     if begun >= 0:
@@ -230,7 +232,9 @@ class BlockReader(Reader):
             if not word or word in ("output", "auto"):
                 found = word or self.text[self.at:self.at + 1]
                 what = f"found `{found}`" if found else "the block ends"
-                raise self.wrong(f"expected `input`, {what}", at, max(self.at, at + 1))
+                near = [(tag, known[0]) for tag in sorted(tags) if (known := get_close_matches(tag, KEYWORDS, n=1))]
+                help = f"for `{near[0][0]}`, did you mean `{near[0][1]}`?" if near else HELP
+                raise self.wrong(f"expected `input`, {what}", at, max(self.at, at + 1), help=help)
             tags.add(word)
             self.skip_space()
             at = self.at

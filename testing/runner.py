@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import driver, modules
 from ..checker.result import Definition
-from ..codegen.runtime.errors import RunError
+from ..codegen.runtime.errors import DadArgumentError, RunError
 from ..lang import types as ty
 from ..lang.diagnostics.render import render_concise, render_full
 from ..lang.diagnostics.report import Diagnostic, Diagnostics, Reporter
@@ -73,7 +73,7 @@ def run_file(path: str, targets: Sequence[str] = ("numpy", "interp")) -> Result:
     if checking.checked is None:
         return Result(tuple(outcomes), tuple(d for d in checking.diagnostics if d.severity == "error"))
     try:
-        loaded = {target: modules.from_source(source, target=target) for target in targets} if blocks else {}
+        loaded = {target: modules.Module(source, modules.wanted(target), "test") for target in targets if blocks}
     except Diagnostics as error:
         return Result(tuple(outcomes), error.diagnostics)
     entries = {d.name: d for d in checking.checked.entries}
@@ -196,7 +196,7 @@ class Suite:
         failure = case.output if isinstance(case.output, Failure) else None
         try:
             result = natural(entry(*arguments), definition.result_type)
-        except (RunError, TypeError, ValueError) as error:
+        except (RunError, DadArgumentError) as error:
             text = str(error)
             if failure is None:
                 raise Problem(text) from None

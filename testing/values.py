@@ -20,9 +20,9 @@ DTYPES: dict[str, type[np.generic]] = {
     "f64": np.float64, "f32": np.float32, "i64": np.int64, "i32": np.int32, "i16": np.int16, "i8": np.int8,
     "u64": np.uint64, "u32": np.uint32, "u16": np.uint16, "u8": np.uint8, "bool": np.bool_,
 }
+LARGEST = {"f64": float(np.finfo(np.float64).max), "f32": float(np.finfo(np.float32).max)}
 
 # ---------------------------------------------------------------- literals → NumPy
-LARGEST = {"f64": float(np.finfo(np.float64).max), "f32": float(np.finfo(np.float32).max)}
 
 
 def convert(literal: Literal, wanted: ty.Type, report: Reporter, what: str = "the value") -> Any:
@@ -132,7 +132,7 @@ def fits(literal: Number | Truth, name: str) -> bool:
         return False
     value = literal.value
     if name in ty.FLOATS:
-        return not math.isfinite(value) or abs(value) <= LARGEST[name]
+        return not (LARGEST[name] < abs(value) < math.inf)
     if isinstance(value, float):
         return False
     info = np.iinfo(DTYPES[name])  # type: ignore[type-var]
@@ -140,7 +140,8 @@ def fits(literal: Number | Truth, name: str) -> bool:
 
 
 def _expected(literal: Literal, name: str) -> str:
-    if isinstance(literal, Number) and isinstance(literal.value, int) and literal.suffix in (None, name):
+    whole = isinstance(literal, Number) and isinstance(literal.value, int) and literal.suffix in (None, name)
+    if whole and name != "bool":
         return f"a number in the range of {name}"
     return name
 
@@ -293,8 +294,7 @@ def mismatch(expected: Any, found: Any, *, tolerance: Mapping[str, float], path:
     if a.dtype.kind == "f":
         with np.errstate(all="ignore"):
             close = np.abs(a - b) <= tolerance[dtype_name(a.dtype)] * np.maximum(1.0, np.abs(a))
-        same = close | (a == b) | (np.isnan(a) & np.isnan(b))
-        same &= np.isfinite(a) == np.isfinite(b)
+        same = np.where(np.isfinite(a) & np.isfinite(b), close, (a == b) | (np.isnan(a) & np.isnan(b)))
     else:
         same = a == b
     if bool(np.all(same)):
