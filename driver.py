@@ -36,7 +36,8 @@ def read(path: str | Path, at: Span | None = None) -> Source:
     name = str(path)
     report = Reporter()
     try:
-        data = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)  # also of a device that never ends
         if len(data) > MAX_BYTES:
             report.error("U103", f"`{name}` is larger than {MAX_BYTES // 1_000_000} MB", at,
                          help="split the program into files that import each other; keep data in data files")
