@@ -12,7 +12,7 @@ from ...lang.core.ir import Atom
 from ...lang.sizes import Opaque, Size, SizeMeta, SizeVar
 from ...lang.source import Span
 from ...lang.surface import ast
-from .values import Value, from_type, leaves
+from .values import RecV, TupV, Value, from_type
 
 if TYPE_CHECKING:
     from .functions import Specialiser
@@ -50,10 +50,18 @@ class Frame:
     # ------------------------------------------------------------ what is known of a function's parameters
 
     def name_params(self, name: str, value: Value) -> None:
-        """Call the parameters that hold `value` after the source."""
-        for atom in leaves(value):
-            if isinstance(atom, ir.Var):
-                self.param_names[atom.id] = name
+        """Call the parameters that hold `value` after the source, fields by their path."""
+        match value:
+            case ir.Var(id=id):
+                self.param_names[id] = name
+            case RecV(fields):
+                for field, v in fields:
+                    self.name_params(f"{name}_{field}", v)
+            case TupV(items):
+                for k, v in enumerate(items):
+                    self.name_params(f"{name}_{k}", v)
+            case _:
+                pass
 
     def named(self, params: tuple[ir.Var, ...]) -> tuple[ir.Var, ...]:
         return tuple(ir.Var(p.id, self.param_names.get(p.id, p.name), p.type) for p in params)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ...lang import types as ty
 from ...lang.core import ir
@@ -9,14 +10,14 @@ from ...lang.core.ir import Atom
 from ...lang.sizes import Size, SizeVar
 from ...lang.surface import ast
 from .frame import Frame
-from .values import RecV, TupV, Value, from_type, leaves
+from .values import FunV, RecV, TupV, Value, from_type, leaves, map_leaves
 
 
 def bind(f: Frame, pattern: ast.Pattern, value: Value) -> None:
     """Give the pattern's names their parts of `value`."""
     match pattern:
-        case ast.PName():
-            bind_key(f, f.checked.bindings[pattern].key, value)
+        case ast.PName(name=name):
+            bind_key(f, f.checked.bindings[pattern].key, named(f, value, name))
         case ast.PAscribe(pattern=inner):
             bind(f, inner, value)
         case ast.PTuple(items=items) if isinstance(value, TupV):
@@ -34,6 +35,26 @@ def bind_key(f: Frame, key: int, value: Value) -> None:
     size = f.checked.binding_sizes.get(key)
     if size is not None and isinstance(value, (ir.Var, ir.Const)):
         f.sizes[size] = as_i64(f, value)
+
+
+ANONYMOUS = frozenset({"t", "r", "x", "xs", "ys", "is", "n", "d", "s"})
+"""Names that lowering gives where the source has none."""
+
+
+def named(f: Frame, value: Value, name: str) -> Value:
+    """The value, with the results of the last statement called `name` if they have no name of their own yet.
+
+    Emitted code reads like its source. Variables are equal by id, so other copies of them keep their meaning.
+    """
+    if isinstance(value, FunV) or not f.b.stmts:
+        return value
+    last = f.b.stmts[-1]
+    fresh = {v: ir.Var(v.id, name, v.type) for v in last.vars if v.name in ANONYMOUS}
+    found = [a for a in leaves(value) if a in fresh]
+    if not found:
+        return value
+    f.b.stmts[-1] = replace(last, vars=tuple(fresh.get(v, v) for v in last.vars))
+    return map_leaves(value, lambda a: fresh.get(a, a) if isinstance(a, ir.Var) else a)
 
 
 def as_i64(f: Frame, atom: Atom) -> Atom:

@@ -74,12 +74,16 @@ def new_frame(checked: Checked, specialiser: Specialiser) -> Frame:
 def parameters(frame: Frame, types: Sequence[ty.Type], names: Sequence[str], found: list[ir.Var]) -> list[Value]:
     """Fresh parameters for values of these types, appended to `found`."""
     values: list[Value] = []
-    for t, name in zip(types, names, strict=True):
-        def leaf(t: ir.Type, sizes: tuple[Size, ...], name: str = name) -> Atom:
-            found.append(frame.b.fresh(name, t))
-            return found[-1]
+    made: list[ir.Var] = []
 
+    def leaf(t: ir.Type, sizes: tuple[Size, ...]) -> Atom:
+        made.append(frame.b.fresh("x", t))
+        return made[-1]
+
+    for t, name in zip(types, names, strict=True):
         values.append(from_type(t, leaf))
+        frame.name_params(name, values[-1])
+    found.extend(frame.named(tuple(made)))
     return values
 
 
