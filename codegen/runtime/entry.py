@@ -445,7 +445,8 @@ class Entry:
     def point(self, args: Any) -> list[Any]:
         if isinstance(args, Mapping):
             return self.arguments((), args)
-        return self.arguments(args if isinstance(args, tuple | list) else (args,), {})
+        whole = isinstance(args, tuple) and len(args) == len(self.names)
+        return self.arguments(args if whole or len(self.names) != 1 and isinstance(args, tuple | list) else (args,), {})
 
     def parts(self, values: Sequence[Any]) -> list[Any]:
         return [part for (name, _, spec), value in zip(self.params, values, strict=True)
