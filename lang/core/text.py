@@ -157,7 +157,7 @@ def _quoted(text: str) -> str:
 
 
 def _name(name: str) -> str:
-    return name if NAME.fullmatch(name) else _quoted(name)
+    return name if NAME.fullmatch(name) and name not in ("inf", "nan") else _quoted(name)
 
 
 # ------------------------------------------------------------------ reading
