@@ -431,8 +431,6 @@ code("U401", "test block that cannot be read",
      "left out) and cases: `-- input { values } output { values }`; `@ file` may stand for the braces, `auto output` or "
      "`error: regex` for the output.",
      "-- ==\n-- input { 1 2 output { 3 }", "close every brace, and write `entry:` before the cases.")
-code("U402", "test that failed", "What an entry gave is not what its test block expects.",
-     "-- input { 1 } output { 2 }", "correct the program, or the expectation.")
 code("U900", "mistake in Dad itself",
      "The compiler met a state that it should never be in. Whatever the program says, this is not your mistake.",
      "", "please report it, with the program and the text that DAD_DEBUG=1 adds.")
