@@ -135,8 +135,27 @@ class Facts(Sizes):
                     return [(None, 0)], [(base, offset - 1)]
             case "add" | "sub" | "min" | "max":
                 xs, ys = self.bounds(args[0], patience // 2), self.bounds(args[1], patience // 2)
-                return _combine(op.name, xs, ys)
+                lowers, uppers = _combine(op.name, xs, ys)
+                if op.name == "max":
+                    uppers = uppers + self._linked(xs[1], ys[1], 1) + self._linked(ys[1], xs[1], 1)
+                if op.name == "min":
+                    lowers = lowers + self._linked(xs[0], ys[0], 0) + self._linked(ys[0], xs[0], 0)
+                return lowers, uppers
         return [], []
+
+    def _linked(self, xs: list[Linear], ys: list[Linear], side: int) -> list[Linear]:
+        """Bounds of a clamped index: max (i - 1) 0 <= i, since 0 <= i; min (i + 1) (n - 1) >= i, since i <= n - 1."""
+        pick = max if side else min
+        found: list[Linear] = []
+        for base, offset in xs:
+            if isinstance(base, Var):
+                bounds = self.bounds(base, 1)
+                for other, more in ys:
+                    for q, reach in bounds[1 - side]:
+                        if q == other and q != base:
+                            shift = pick(offset, more - reach)
+                            found += [(b, o + shift) for b, o in bounds[side]]
+        return found
 
 
 def _combine(name: str, xs: Bounds, ys: Bounds) -> Bounds:
