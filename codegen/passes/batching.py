@@ -184,7 +184,8 @@ def _by_slices(b: Writer, ctx: Context, x: Lanes, indices: Sequence[Lanes]) -> L
     atom = x.atom
     offsets = [f[1] for f in found if f is not None]
     for k, (level, offset) in enumerate(zip(levels, offsets, strict=True)):
-        atom = b.prim("slice", atom, i64(offset), ctx.sizes[level], i64(1), axis=lead + k)
+        if offset or b.dim(atom, lead + k) != ctx.sizes[level]:
+            atom = b.prim("slice", atom, i64(offset), ctx.sizes[level], i64(1), axis=lead + k)
     physical = [*x.levels, *levels]
     order = sorted(range(len(physical)), key=lambda k: physical[k])
     if order != list(range(len(physical))):
@@ -303,9 +304,9 @@ def _passing(b: Writer, name: str, active: Lanes, args: Sequence[Lanes]) -> list
     if name == "assert":
         return [b.elementwise("or", [args[0], b.elementwise("not", [active])])]
     if name == "check_equal":
-        return [args[0], b.elementwise("select", [active, args[1], args[0]])]
+        return [args[0], b.select(active, args[1], args[0])]
     harmless = {"check_index": (0, 1), "check_slice": (0, 0, 1, 0), "check_divisor": (1,), "check_size": (0,)}[name]
-    return [b.elementwise("select", [active, arg, Lanes(Const(value, arg.atom.type.dtype))])
+    return [b.select(active, arg, Lanes(Const(value, arg.atom.type.dtype)))
             for arg, value in zip(args, harmless, strict=True)]
 
 

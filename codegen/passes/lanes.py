@@ -68,6 +68,8 @@ class Writer(Builder):
         super().__init__(supply, span)
         self.outer = outer
         self.known: dict[tuple[object, ...], Atom] = {}
+        self.same: dict[tuple[Atom, int], Atom | tuple[Atom, int]] = outer.same if outer is not None else {}
+        """Sizes of parameters that are a constant, or that of another parameter's axis."""
 
     def nested(self) -> Writer:
         return Writer(self.supply, self.span, self)
@@ -75,6 +77,14 @@ class Writer(Builder):
     def prim(self, name: str, *args: Atom, as_: str = "t", **attrs: ir.AttrValue) -> Atom:
         if PRIMITIVES[name].fails or name in self.UNSHARED:
             return super().prim(name, *args, as_=as_, **attrs)
+        if name == "dim":
+            axis = attrs["axis"]
+            assert isinstance(axis, int)
+            same = self.same.get((args[0], axis))
+            if isinstance(same, tuple):
+                args, attrs = (same[0],), {"axis": same[1]}
+            elif same is not None:
+                return same
         key = (name, args, tuple(sorted(attrs.items())))
         scope: Writer | None = self
         while scope is not None:
@@ -128,6 +138,9 @@ class Writer(Builder):
         rank = max(a.rank for a in args)
         atoms = [self.aligned(a, levels, rank) for a in args]
         return Lanes(self.prim(name, *atoms, as_=as_, **(attrs or {})), levels, _iota(name, args))
+
+    def select(self, cond: Lanes, x: Lanes, y: Lanes) -> Lanes:
+        return x if x == y else self.elementwise("select", [cond, x, y])
 
     def lane_index(self, level: int, sizes: dict[int, Atom]) -> Lanes:
         return Lanes(self.counter(sizes[level]), (level,), (level, 0))

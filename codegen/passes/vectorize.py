@@ -20,6 +20,7 @@ from ...lang.core.primitive import PRIMITIVES
 from ...lang.core.walk import callees, next_id
 from ...lang.prims import batched as _records
 from .batching import active_lanes, apply, same_in_all
+from .broadcasts import relax
 from .contract import contract
 from .lanes import ZERO, CannotVectorize, Context, Lanes, Levels, Writer, block_may_fail, prune, union
 
@@ -57,13 +58,14 @@ class _Vectorizer:
     def function(self, function: Function) -> None:
         b = Writer(Fresh(next_id(function)))
         env: Env = {p: Lanes(p) for p in function.params}
+        b.same = _same_sizes(function, env)
         results = self.block(function.body, env, Context(), b)
         body = Block(tuple(b.stmts), tuple(r.atom for r in results))
         self.finish(replace(function, body=body), b.supply)
 
     def finish(self, function: Function, supply: Fresh) -> None:
         body = prune(function.body, self.fallible)
-        body = prune(contract(body, supply), self.fallible)
+        body = prune(contract(prune(relax(body, supply), self.fallible), supply), self.fallible)
         self.done[function.name] = replace(function, body=body, dims=())
 
     # ------------------------------------------------------------ statements
@@ -201,12 +203,7 @@ class _Vectorizer:
         taken, passed = (side if ctx.mask is None else b.elementwise("and", [ctx.mask, side]) for side in (cond, negated))
         then = self.block(op.then, env, replace(ctx, mask=taken), b)
         orelse = self.block(op.orelse, env, replace(ctx, mask=passed), b)
-        return [self.select(b, cond, x, y) for x, y in zip(then, orelse, strict=True)]
-
-    def select(self, b: Writer, cond: Lanes, x: Lanes, y: Lanes) -> Lanes:
-        if x == y:
-            return x
-        return b.elementwise("select", [cond, x, y])
+        return [b.select(cond, x, y) for x, y in zip(then, orelse, strict=True)]
 
     # ------------------------------------------------------------ loops
 
@@ -243,8 +240,8 @@ class _Vectorizer:
         new, rows = results[:len(params)], results[len(params):]
         if masked:
             on = Lanes(active, lanes)
-            new = [self.select(b, on, x, old) for x, old in zip(new, state, strict=True)]
-            rows = [self.select(b, on, r, Lanes(Const(zero(r.atom.type.dtype), r.atom.type.dtype))) for r in rows]
+            new = [b.select(on, x, old) for x, old in zip(new, state, strict=True)]
+            rows = [b.select(on, r, Lanes(Const(zero(r.atom.type.dtype), r.atom.type.dtype))) for r in rows]
         met = lanes
         going: Lanes | None = None
         tested = Writer(b.supply, b.span, b.outer)
@@ -355,6 +352,7 @@ class _Vectorizer:
         params = [b.fresh(p.name, Type(p.type.dtype, p.type.rank + len(own)))
                   for p, own in zip(function.params, patterns, strict=True)]
         env: Env = {p: Lanes(v, own) for p, v, own in zip(function.params, params, patterns, strict=True)}
+        b.same = _same_sizes(function, env)
         ctx = Context(dict(sizes), None if active is None or mask is None else Lanes(active, mask), total)
         results = self.block(function.body, env, ctx, b)
         fresh_name = f"{name}_lanes"
@@ -368,6 +366,21 @@ class _Vectorizer:
             self.fallible |= {fresh_name}
         made = self.copies[key] = _Copy(fresh_name, tuple(r.levels for r in results))
         return made
+
+
+def _same_sizes(function: Function, env: Env) -> dict[tuple[Atom, int], Atom | tuple[Atom, int]]:
+    """For axes of parameters: the constant, or the first parameter's axis, that has the same size."""
+    known: dict[tuple[Atom, int], Atom | tuple[Atom, int]] = {}
+    first: dict[Atom, tuple[Atom, int]] = {}
+    for param, sizes in zip(function.params, function.dims, strict=False):
+        value = env[param]
+        for axis, size in enumerate(sizes):
+            here = (value.atom, axis + len(value.levels))
+            if isinstance(size, Const):
+                known[here] = size
+            elif size is not None:
+                known[here] = first.setdefault(size, here)
+    return known
 
 
 @dataclass(frozen=True, slots=True)
