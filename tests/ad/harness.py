@@ -171,3 +171,33 @@ def second(program: ir.Program, name: str, args: Values, weights: Values, *, dif
         run = compiled(gradient, gradient_name)
         expected = slope(lambda *at: run(*at, one)[1:], args, u)[:free]
         close(products[0], expected, 30 * differences, "second derivatives and differences")
+
+
+class Counting(interp.Run):
+    """Runs and counts the array elements that operations make, but not those of arrays written in place."""
+
+    IN_PLACE = ("update", "accumulate", "update_slice", "accumulate_slice", "accumulate_at", "scatter")
+    made = 0
+
+    def op(self, op: ir.Op) -> tuple[Any, ...]:
+        if isinstance(op, ir.Call):
+            function = self.program.functions[op.function]
+            env = dict(zip(function.params, self.values(op.args), strict=True))
+            return Counting(self.program, env).block(function.body)
+        results = super().op(op)
+        writes = isinstance(op, ir.Prim) and op.name in self.IN_PLACE
+        if not writes and not isinstance(op, ir.If):
+            # The states of a loop are arrays that exist already; its stacks are new.
+            states = len(op.params) if isinstance(op, ir.Loop) else 0
+            Counting.made += sum(int(np.size(r)) for r in results[states:])
+        return results
+
+
+def elements_made(program: ir.Program, name: str, args: Values) -> int:
+    """How many elements the function `name`, which has no derivative left to take, makes at these arguments."""
+    Counting.made = 0
+    f = program.functions[name]
+    values = [interp.argument(p, a) for p, a in zip(f.params, args, strict=True)]
+    with np.errstate(all="ignore"):
+        Counting(program, dict(zip(f.params, values, strict=True))).block(f.body)
+    return Counting.made
