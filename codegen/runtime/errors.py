@@ -22,7 +22,7 @@ class RunError(Exception):
 
 class DadArgumentError(TypeError, ValueError):
     """An entry point was called with arguments that don't fit: `code` A101 rank, A102 type, A103 size, A104 missing or
-    unexpected argument or field, A105 a transform that this module does not have; `message` says it in the source's words.
+    unexpected argument or field, A105 a transform that this module does not have; `message` is in the source's words.
     """
 
     def __init__(self, code: str, message: str) -> None:

@@ -73,6 +73,12 @@ def truncated(x: Any, dtype: Any) -> Any:
 # ------------------------------------------------------------------ special functions
 
 
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)), by the exponential that can't overflow."""
+    small = np.exp(-np.abs(x))
+    return (np.where(x >= 0, np.ones_like(small), small) / (1 + small))[()]
+
+
 def each(function: Any, x: Any) -> Any:
     """`function` of every element, computed in float64 and rounded to x's dtype."""
     x = np.asarray(x)
@@ -151,8 +157,8 @@ def _cot_derivative(order: int, x: Any) -> Any:
     # Near half integers the tangent of the complement is the accurate way to a small cotangent.
     complement = np.tan(math.pi * (np.copysign(0.5, from_pole) - from_pole))
     cot = np.where(np.abs(from_pole) > 0.25, complement, 1 / np.tan(math.pi * from_pole))
-    total = np.zeros_like(x)
-    for c in reversed(coefficients):
+    total = np.full_like(x, float(coefficients[-1]))  # never 0, so that an infinite cotangent makes no nan
+    for c in reversed(coefficients[:-1]):
         total = total * cot + float(c)
     return total
 

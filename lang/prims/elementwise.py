@@ -159,8 +159,8 @@ binary(
     sample=(POSITIVE, ANY),
     special=[(0.0, 0.0), (0.0, 1.0), (0.0, 2.0), (-2.0, 3.0), (0.0, 1.5)],
     doc="`x ** y` is differentiated in `x` as `y * x ** (y - 1)`, 0 where `y` is 0; in `y` as "
-    "`x ** y * log x`, 0 where `x` or `x ** y` is 0, and nan where `x < 0`, since the power is defined for whole `y` only. "
-    "Integers: wraps around; a negative exponent gives the inverse rounded towards zero.",
+    "`x ** y * log x`, 0 where `x` or `x ** y` is 0, and nan where `x < 0`, since the power is then defined "
+    "for whole `y` only. Integers: wraps around; a negative exponent gives the inverse rounded towards zero.",
 )
 
 

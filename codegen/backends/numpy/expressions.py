@@ -119,7 +119,7 @@ def _numpy_first(op: Prim, args: Operands, small: set[Var]) -> Operands:
 
 _HELPERS = {
     "_lgamma": "lgamma", "_gamma": "gamma", "_digamma": "digamma", "_polygamma": "polygamma", "_erf": "erf", "_erfc": "erfc",
-    "_quot": "quotient", "_shl": "shift_left", "_shr": "shift_right", "_ushr": "shift_right_zero",
+    "_sigmoid": "sigmoid", "_quot": "quotient", "_shl": "shift_left", "_shr": "shift_right", "_ushr": "shift_right_zero",
 }
 
 
