@@ -45,19 +45,16 @@ def apply(c: Checker, f: ast.Exp, function: Type, arguments: Sequence[ast.Exp], 
     failed = False
     for k, argument in enumerate(arguments):
         result = c.solver.prune(result)
-        if isinstance(result, Meta):
+        if isinstance(result, Meta) and result.uid not in c.solver.kinds:
             fresh = Fun(c.solver.meta(), c.solver.meta())
-            if not c.unify(result, fresh, f.span, Because()):
-                result = Error()
-            else:
-                result = fresh
+            result = fresh if c.unify(result, fresh, f.span, Because()) else Error()
         if not isinstance(result, Fun):
             if not isinstance(result, Error):
                 messages.too_many_arguments(c, f, function, k, arguments, result)
             for rest in arguments[k:]:
                 infer(c, rest)
             return Error()
-        if isinstance(argument, (ast.Lambda, ast.OpSection)) or isinstance(argument, ast.Hole):
+        if isinstance(argument, (ast.Lambda, ast.OpSection, ast.Hole)):
             late.append((k, argument, result.param))
         else:
             t = infer(c, argument, result.param)
@@ -271,13 +268,13 @@ def _pipe(c: Checker, e: ast.BinOp, left: Type) -> Type:
 
 def _apply_one(c: Checker, e: ast.BinOp, f: ast.Exp, function: Type, argument: ast.Exp, t: Type) -> Type:
     function = c.solver.prune(function)
-    if isinstance(function, Meta):
+    if isinstance(function, Meta) and function.uid not in c.solver.kinds:
         fresh = Fun(c.solver.meta(), c.solver.meta())
         c.unify(function, fresh, f.span, Because())
         function = fresh
     if not isinstance(function, Fun):
         if not isinstance(function, Error):
-            c.error("E403", f"`{e.op}` needs a function here, found {c.show(function)}", f.span, "not a function",
+            c.error("E403", f"`{e.op}` needs a function here, found {messages.described(c, function)}", f.span, "not a function",
                     others=[(argument.span, "the value that is passed on")])
         return Error()
     context = Context(argument.span, Because(), t, function.param)

@@ -70,7 +70,7 @@ def check_file(session: Session, program: ast.Program, file: FileScope) -> None:
                 session.report.error("E602", "modules are not supported yet: `open`", inner.span, "this declaration",
                                      help="`import \"file\"` brings the definitions of a file into scope")
             case ast.Unsupported(what=what):
-                session.report.error("E602", f"{what} is not supported yet", inner.span, "this declaration",
+                session.report.error("E602", f"`{what}` is not supported yet", inner.span, "this declaration",
                                      help="put the definitions into a file of their own and `import` it")
             case ast.Local():
                 session.report.error("E010", "`local` stands once", inner.span, "a second one")
@@ -110,7 +110,8 @@ def check_type(session: Session, file: FileScope, node: ast.TypeDef, exported: b
 
     c = Checker(session, file)
     functions.bind_header(c, node.sizes, node.type_params)
-    elaborate(TypeContext(c, file, lambda span: c.solver.size_meta()), node.body)
+    file.later.pop(node.name, None)
+    elaborate(TypeContext(c, file, lambda span: c.solver.size_meta(), expanding=(node.name,)), node.body)
     if c.failed:
         node = ast.TypeDef(node.span, node.name, node.name_span, node.lifted, (), (), ast.TTuple(node.span, ()), None)
         file.broken.add(node.name)
@@ -200,7 +201,7 @@ def _literal(c: Checker, e: ast.Lit) -> None:
             c.error("E204", f"{e.span.text} does not fit into {t.name}", e.span, f"{t.name} goes from {low} to {high}",
                     help="use f64 for large numbers" if t.name == "i64" else "use a larger type, such as i64")
     elif t.name in INTEGERS:
-        c.error("E204", f"a fraction is no {t.name}", e.span, "this number has a fractional part",
+        c.error("E204", f"a fraction does not fit into {t.name}", e.span, "this number has a fractional part",
                 help="write a whole number, or a float type")
     elif (t.name == "f32" and abs(e.value) > FLOAT32_MAX) or (t.name == "f64" and abs(e.value) > 1.7976931348623157e308):
         c.error("E204", f"{e.span.text} does not fit into {t.name}", e.span, "too large for any number of this type",
@@ -313,7 +314,10 @@ def _values(c: Checker, node: ast.Def) -> None:
         known = c.solver.prune(t)
         if isinstance(known, Scalar):
             continue
-        if isinstance(known, Array) and _has_function(c.solver.zonk(known)):
+        element: Type = known
+        while isinstance(element, Array):
+            element = c.solver.prune(element.element)
+        if known is not element and not isinstance(element, Scalar) and _has_function(c.solver.zonk(element)):
             c.error("E216", "an array cannot hold functions", e.span, f"this is {show(c, known)}",
                     help="choose by index with `if`, and apply the function in each branch")
             return
@@ -339,10 +343,10 @@ def _freeze(c: Checker, session: Session) -> None:
             known = solver.prune(t)
             if isinstance(known, Meta):
                 return UNIT
-            done = ground.get(t.uid)
-            if done is None:
-                done = ground[t.uid] = map_type(known, leaf, size)
-            return done
+            result = ground.get(t.uid)
+            if result is None:
+                result = ground[t.uid] = map_type(known, leaf, size)
+            return result
         if isinstance(t, TypeVar) and t in entry_types:
             return entry_types[t]
         return None
@@ -352,10 +356,16 @@ def _freeze(c: Checker, session: Session) -> None:
         unknown: dict[SizeAtom, Size] = {a: Size.constant(0) for a in s.atoms() if isinstance(a, SizeMeta)}
         return s.substitute(unknown) if unknown else s
 
+    done: dict[int, tuple[Type, Type]] = {}
+
     def final(t: Type) -> Type:
         if isinstance(t, Scalar):
             return t
-        return map_type(t, leaf, size)
+        known = done.get(id(t))
+        if known is None:
+            # The original is kept with the result, so that its id stays its own.
+            known = done[id(t)] = (t, map_type(t, leaf, size))
+        return known[1]
 
     session.types.update((e, final(t)) for e, t in c.types.items())
     tables.patterns.update((p, final(t)) for p, t in c.patterns.items())

@@ -10,7 +10,7 @@ from ..lang.sizes import Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import F64, Fun, Meta, Scalar, Tangent, Type, TypeVar, map_type
-from . import patterns
+from . import messages, patterns
 from .context import Because, Checker
 from .result import Scheme
 from .scope import Local, SizeParam
@@ -36,7 +36,7 @@ def infer_lambda(c: Checker, e: ast.Lambda, want: Type | None = None) -> Type:
     result: Type
     if e.result is not None:
         result = elaborate(types_inside(c), e.result)
-        check(c, e.body, result, Because("the result is declared here", e.result.span))
+        check(c, e.body, result, Because(messages.RESULT, e.result.span))
     else:
         result = infer(c, e.body, hint if isinstance(hint, (Fun, Meta)) or hint is not None else None)
     del blame
@@ -177,7 +177,7 @@ def infer_body(c: Checker, body: ast.Exp, result: ast.TypeExp | None) -> Type:
         return size
 
     t = elaborate(TypeContext(c, c.file, fresh), result)
-    check(c, body, t, Because("the result is declared here", result.span))
+    check(c, body, t, Because(messages.RESULT, result.span))
     if not open_sizes:
         return t
     hidden: dict[SizeAtom, Size] = {}

@@ -62,6 +62,12 @@ def show(c: Checker, t: Type) -> str:
     return show_type(map_type(c.solver.zonk(t), leaf, size))
 
 
+def described(c: Checker, t: Type) -> str:
+    """As `show`, with an article where the type is only known to be some number."""
+    text = show(c, t)
+    return {"number": "a number", "integer": "an integer", "float": "a float", "_": "any type"}.get(text, text)
+
+
 def show_size(c: Checker, s: Size) -> str:
     s = c.solver.size(s)
     env: dict[SizeAtom, Size] = {a: Size.of(SizeVar("_", -a.uid)) for a in s.atoms() if isinstance(a, SizeMeta)}
@@ -99,15 +105,15 @@ def clash(c: Checker, problem: Clash, context: Context) -> None:
     because = context.because
     others: list[tuple[Span, str]] = []
     if because.span is not None and because.label:
-        label = because.label.replace("{expected}", show(c, context.expected))
-        others.append((because.span, label if "{" in because.label or " is " in label
-                       else f"{label}: {show(c, context.expected)}"))
+        expected = described(c, context.expected)
+        others.append((because.span, because.label.replace("{expected}", expected) if "{" in because.label
+                       else because.label if " is " in because.label else f"{because.label}: {expected}"))
     report(c, problem, context, others, because.title, because.code, because.help or None)
 
 
 def report(c: Checker, problem: Clash, context: Context, others: list[tuple[Span, str]], title: str = "", code: str = "",
            help: str | None = None, notes: Sequence[str] = ()) -> None:
-    found, expected = show(c, context.found), show(c, context.expected)
+    found, expected = show(c, context.found), described(c, context.expected)
     span = context.span
     all_notes = [title] if title else []
     all_notes += notes
@@ -123,11 +129,14 @@ def report(c: Checker, problem: Clash, context: Context, others: list[tuple[Span
         case unify.Occurs():
             c.error("E213", "this type would contain itself", span, f"this is {found}",
                     others=others, notes=all_notes, help="is a function applied to itself, or an array put into itself?")
-        case unify.KindClash(t, kind, flipped):
+        case unify.KindClash(t, kind):
             kind_clash(c, problem, t, kind, context, others, all_notes, code, help)
         case unify.TypeClash(a, b):
             a, b = c.solver.prune(a), c.solver.prune(b)
             mixed = _conversion(a, b, context.span.text if c.solver.prune(context.found) == a else None)
+            whole = c.solver.prune(context.found)
+            if mixed and isinstance(whole, Array) and c.solver.prune(whole.element) == a and isinstance(b, Scalar):
+                mixed = f"convert its elements: `map {b.name} {_short(context.span.text)}`"
             inner = ""
             if show(c, a) != found and not isinstance(a, Meta):
                 inner = f"inside, {show(c, a)} meets {show(c, b)}"
@@ -138,6 +147,10 @@ def report(c: Checker, problem: Clash, context: Context, others: list[tuple[Span
                 if rigid.origin is not None:
                     others.append((rigid.origin, f"`{rigid.name}` is any type that a caller chooses"))
                 code = code or "E223"
+            if isinstance(a, Fun) and not isinstance(b, (Fun, Meta)) and c.solver.prune(context.found) == a:
+                c.error(code or "E402", f"too few arguments: expected {expected}, found a function", span, f"this is {found}",
+                        others=others, notes=all_notes, help=help or advice(c, a, b, context))
+                return
             main = code or ("E203" if mixed else "E201")
             c.error(main, f"expected {expected}, found {found}", span, f"this is {found}", others=others, notes=all_notes,
                     help=help or mixed or advice(c, a, b, context))
@@ -150,7 +163,7 @@ def kind_clash(c: Checker, problem: Clash, t: Type, kind: Kind, context: Context
     wanted = {"num": "a number", "float": "a float", "int": "an integer", "scalar": "a scalar"}[kind.cls]
     shown = show(c, t)
     if kind.because is not None and kind.literal and isinstance(t, Scalar) and t.name in INTEGERS:
-        c.error("E204", f"a fraction is no {t.name}", kind.because, "this number has a fractional part",
+        c.error("E204", f"a fraction does not fit into {t.name}", kind.because, "this number has a fractional part",
                 others=[(context.span, f"this is {shown}"), *others] if context.span is not kind.because else others, notes=notes,
                 help=help or "convert the integer to a float, such as `f64 n`")
         return
@@ -161,11 +174,9 @@ def kind_clash(c: Checker, problem: Clash, t: Type, kind: Kind, context: Context
                 help=help or f"declare it as `'{t.name}: {'float' if kind.cls == 'float' else 'num'}`")
         return
     if kind.literal:
-        text = kind.because.text if kind.because is not None else "the number"
         c.error(code or "E201", f"expected {expected if problem.flipped else wanted}, found "
                 f"{found if problem.flipped else shown}",
-                context.span, f"this is {found}", others=others, notes=[*notes, f"`{text}` is a number"] if text not in found
-                and context.span.text != text else notes, help=help)
+                context.span, f"this is {found}", others=others, notes=notes, help=help)
         return
     c.error(code or "E215", f"expected {wanted}, found {shown}", context.span, f"this is {found}", others=others, notes=notes,
             help=help or (f"convert it: `f64 {context.span.text}`" if kind.cls == "float" and isinstance(t, Scalar) else None))
@@ -226,6 +237,9 @@ def _record_difference(found: Record, expected: Record) -> str | None:
 # ---------------------------------------------------------------- sizes
 
 
+RESULT = "the result is declared here"
+
+
 def size_clash(c: Checker, one: Size, other: Size, context: Context, others: list[tuple[Span, str]], notes: list[str],
                help: str | None) -> None:
     found, expected = show(c, context.found), show(c, context.expected)
@@ -233,11 +247,16 @@ def size_clash(c: Checker, one: Size, other: Size, context: Context, others: lis
     difference = one - other
     amount = difference.value
     if amount is not None:
-        more = "more" if amount > 0 else "fewer"
+        more = "more" if amount > 0 else "less"
         how = f"sizes differ by {abs(amount)}: [{show_size(c, one)}] is {abs(amount)} {more} than [{show_size(c, other)}]"
     else:
         how = f"sizes differ: [{show_size(c, one)}] and [{show_size(c, other)}]"
-        notes = [*notes, f"their difference, {show_size(c, difference)}, is not known to be 0"]
+        if show_size(c, one) == show_size(c, other):
+            notes = [*notes, "they are written alike, but are two values: each evaluation opens a size of its own"]
+            help = help or "give the value a name with `let`, and use the name twice"
+        else:
+            shown = difference if difference.terms[0][1] > 0 else -difference
+            notes = [*notes, f"their difference, {show_size(c, shown)}, is not known to be 0"]
     label = f"this is {found}" if not isinstance(context.found, Error) and "?" not in found else ""
     spans = [context.span, *(s for s, _ in others)]
     if not others and "?" not in expected:
@@ -249,6 +268,8 @@ def size_clash(c: Checker, one: Size, other: Size, context: Context, others: lis
 def _size_help(c: Checker, found: Size, expected: Size, context: Context) -> str | None:
     text = context.span.text
     simple = text if text.isidentifier() else None
+    if context.because.label == RESULT:
+        return f"declare the result as {show(c, context.found)}, or change what is computed"
     amount = (found - expected).value
     name = simple or "xs"
     if amount == 1:
@@ -266,8 +287,8 @@ def _size_help(c: Checker, found: Size, expected: Size, context: Context) -> str
 
 
 def unsolved_size(c: Checker, found: Size, expected: Size, context: Context) -> None:
-    c.error("E303", f"a size cannot be inferred: [{show_size(c, found)}] = [{show_size(c, expected)}] has more than one solution",
-            context.span, f"this is {show(c, context.found)}",
+    c.error("E303", f"sizes cannot be inferred: [{found}] = [{expected}] has more than one solution", context.span,
+             f"this is {show(c, context.found)}",
             help="write the type that you mean, such as `(unflatten xs : [2][3]f64)`")
 
 
@@ -304,13 +325,14 @@ def argument(c: Checker, problem: Clash, context: Context, f: ast.Exp, function:
         if isinstance(result, Fun) and not isinstance(problem, unify.Escape):
             out = c.solver.prune(result.result)
             if isinstance(out, (Array, Tuple, Record, Scalar)) and out not in (Scalar("f64"), Scalar("f32")):
-                c.error("E503", f"`{name}` needs a function to one float; this one gives {show(c, out)}", context.span,
+                gives = show(c, out) if "_" not in show(c, out) else "an array" if isinstance(out, Array) else "several values"
+                c.error("E503", f"`{name}` needs a function to one float; this one gives {gives}", context.span,
                         f"this is {show(c, found)}", help=_gradient_help(out))
                 return
     others: list[tuple[Span, str]] = []
     notes: list[str] = []
     place = _parameter_span(c, f, k)
-    if place is not None:
+    if place is not None and place.source is context.span.source:
         others.append((place, f"`{name}` takes {show(c, _parameter(c, f, function, k))} here"))
     else:
         notes.append(f"`{name}` : {show(c, _declared(c, f, function))}")
@@ -319,6 +341,9 @@ def argument(c: Checker, problem: Clash, context: Context, f: ast.Exp, function:
         for other, t in given:
             if other is not arguments[k] and wanted & {a for s in sizes_of(c.solver.zonk(t)) for a in s.atoms()}:
                 others.append((other.span, f"this is {show(c, t)}"))
+    else:
+        others += [(other.span, f"this is {show(c, t)}") for other, t in given
+                   if isinstance(c.solver.prune(t), Fun) and other is not arguments[k]]
     report(c, problem, context, others, notes=notes)
 
 
@@ -352,7 +377,7 @@ def _swapped(c: Checker, k: int, arguments: Sequence[ast.Exp], found: Type, para
             infer_type(c, other)
         t = c.types[other]
         known_found, known_t = c.solver.prune(found), c.solver.prune(t)
-        if isinstance(known_found, (Meta, Error)) or isinstance(known_t, (Meta, Error)):
+        if any(isinstance(x, Error) or (isinstance(x, Meta) and x.uid not in c.solver.kinds) for x in (known_found, known_t)):
             continue
         if c.solver.fits(found, params[j]) and c.solver.fits(t, params[k]) and not c.solver.fits(t, found):
             return j
@@ -403,7 +428,7 @@ def too_many_arguments(c: Checker, f: ast.Exp, function: Type, k: int, arguments
         shown = show(c, function)
         text = f.span.text
         hint = "to index, write the bracket without a space: `xs[i]`" if isinstance(c.solver.prune(function), Array) else None
-        if isinstance(c.solver.prune(function), Scalar) and isinstance(f, ast.Lit):
+        if isinstance(f, ast.Lit):
             hint = f"to multiply, write `{text} * {arguments[0].span.text}`"
         c.error("E403", f"`{name}` is not a function", f.span, f"this is {shown}",
                 others=[(arguments[0].span, "so this cannot be its argument")], help=hint)
@@ -467,7 +492,7 @@ def _operand_clash(c: Checker, problem: Clash, op: str, whole_left: Type, whole_
             and problem.type.name in INTEGERS and problem.kind.because is not None:
         shown = show(c, problem.type)
         rest = left_span if problem.kind.because is right_span or problem.kind.because == right_span else right_span
-        c.error("E204", f"a fraction is no {problem.type.name}", problem.kind.because, "this number has a fractional part",
+        c.error("E204", f"a fraction does not fit into {problem.type.name}", problem.kind.because, "this number has a fractional part",
                 others=[(rest, f"this is {shown}")] if rest is not problem.kind.because else [],
                 help=f"convert the integer: `f64 {_short(rest.text)}`")
         return
@@ -497,7 +522,7 @@ def _operand_clash(c: Checker, problem: Clash, op: str, whole_left: Type, whole_
             and not isinstance(right, (Tuple, Record, Fun)):
         c.error("E202", f"`{op}` on {one} and {other}: the shapes have different numbers of axes", right_span,
                 f"this is {other}", others=others,
-                help=f"say which axis is meant with `map`, such as `map ({op}v) rows`; only scalars spread by themselves")
+                help=f"say which axis is meant with `map`, such as `map (\\row -> row {op} v) rows`; only scalars spread by themselves")
         return
     bad_left = isinstance(left, (Tuple, Record, Fun)) or left == BOOL
     place, text = (left_span, one) if bad_left else (right_span, other)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
-from os.path import commonprefix
 from pathlib import Path
 
 from ..lang.diagnostics.report import Reporter
@@ -178,7 +177,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     for candidate in candidates:
         if abs(len(candidate) - len(name)) > limit or candidate == name:
             continue
-        shared = len(commonprefix((name, candidate)))
+        shared = next((k for k, (x, y) in enumerate(zip(name, candidate, strict=False)) if x != y), len(candidate))
         distance = 0 if candidate.lower() == name.lower() else _distance(name, candidate, limit)
         if distance <= limit and (len(name) > 2 or distance == 0):
             entry = (distance, -shared, candidate)

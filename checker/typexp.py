@@ -13,6 +13,7 @@ from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import SCALARS, UNIT, Array, Error, Fun, Record, Scalar, Tangent, Tuple, Type, TypeVar, tangent
 from .context import Checker
+from .messages import plural
 from .scope import FileScope, Global, Local, SizeParam, TypeEntry, nearest
 
 Anonymous = Callable[[Span], Size]
@@ -71,6 +72,10 @@ def elaborate(x: TypeContext, t: ast.TypeExp) -> Type:
 
 def _name(x: TypeContext, t: ast.TName) -> Type:
     if not t.qualifier:
+        if t.name in x.expanding and t.name not in x.types:
+            x.c.error("E222", f"type `{t.name}` contains itself", t.span, "here it refers to itself",
+                      help="recursive types do not exist; use arrays and indices")
+            return Error()
         if t.name in x.types:
             return _no_arguments(x, t, x.types[t.name])
         if not x.closed and t.name in x.c.type_names:
@@ -159,14 +164,12 @@ def _expand(x: TypeContext, t: ast.TName, entry: TypeEntry) -> Type:
     sizes = [a for a in t.arguments if isinstance(a, ast.TSizeArg)]
     types = [a for a in t.arguments if not isinstance(a, ast.TSizeArg)]
     if len(sizes) != len(node.sizes) or len(types) != len(node.type_params):
-        want = " ".join([*(f"[{s.name}]" for s in node.sizes), *(f"'{p.name}" for p in node.type_params)]) or "no arguments"
-        x.c.error("E109", f"`{t.name}` takes {want}", t.span, f"given {len(sizes)} sizes and {len(types)} types",
-                  others=[(entry.span, "declared here")],
-                  help="write " + " ".join([t.name, *(f"[{s.name}]" for s in node.sizes), *(p.name for p in node.type_params)]))
-        return Error()
-    if t.name in x.expanding:
-        x.c.error("E222", f"type `{t.name}` contains itself", t.span, "here it refers to itself",
-                  help="recursive types do not exist; use arrays and indices")
+        wanted = [plural(len(node.sizes), "size")] * bool(node.sizes) + [plural(len(node.type_params), "type")] * bool(
+            node.type_params)
+        given = [plural(len(sizes), "size")] * bool(sizes) + [plural(len(types), "type")] * bool(types)
+        example = " ".join([t.name, *(f"[{s.name}]" for s in node.sizes), *(p.name for p in node.type_params)])
+        x.c.error("E109", f"`{t.name}` takes {' and '.join(wanted) or 'no arguments'}", t.span,
+                  f"given {' and '.join(given) or 'none'}", others=[(entry.span, "declared here")], help=f"write `{example}`")
         return Error()
     inner = TypeContext(x.c, entry.file, x.anonymous, closed=True, expanding=(*x.expanding, t.name))
     for binder, size in zip(node.sizes, sizes, strict=True):

@@ -67,6 +67,8 @@ class KindClash(Clash):
     kind: Kind
     flipped: bool
 
+    __match_args__ = ("type", "kind")
+
 
 @dataclass(eq=False)
 class SizeClash(Clash):
@@ -161,6 +163,16 @@ class Solver:
 
     def size(self, s: Size) -> Size:
         sizes = self.sizes
+        while len(s.terms) == 1:
+            # Most sizes are one name, or an unknown that was solved.
+            ((monomial, coefficient),) = s.terms
+            if len(monomial) != 1 or isinstance(monomial[0], Opaque):
+                break
+            if coefficient != 1 or monomial[0] not in sizes:
+                if monomial[0] not in sizes:
+                    return s
+                break
+            s = sizes[monomial[0]]
         while any(a in sizes or isinstance(a, Opaque) for m, _ in s.terms for a in m):
             after = s.substitute(sizes)
             if after == s:
