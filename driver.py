@@ -7,8 +7,10 @@ run are collected in one `Reporter`; bad source raises `Diagnostics` and nothing
 """
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -145,8 +147,21 @@ def check(source: Source) -> Checking:
         imports.active.append(Path(source.name).resolve())
         imports._follow(program)
     parsed = not report.failed
-    checked = check_program(program, report, resolve_import=imports.resolve)
+    with without_collection():
+        checked = check_program(program, report, resolve_import=imports.resolve)
     return Checking(source, program, checked if parsed and not report.failed else None, tuple(report.diagnostics))
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Compiling makes many small objects and no garbage cycles; the collector's visits would cost a third of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def deepen() -> None:

@@ -146,13 +146,15 @@ class Compiler:
         self.name = name
 
     def entries(self) -> dict[str, LiveEntry]:
-        lowered = lower(self.checked)
+        with driver.without_collection():
+            lowered = lower(self.checked)
         specs = [entry_spec(d, lowered.entries[d.qualified], {}) for d in self.checked.entries]
         made = self.emitted(lowered, specs, list(lowered.entries.values()))
         return {d.name: LiveEntry(made[d.name], d, self) for d in self.checked.entries}
 
     def transform(self, definition: Definition, transform: Transform) -> Function:
-        lowered = lower(self.checked, [transform], [definition])
+        with driver.without_collection():
+            lowered = lower(self.checked, [transform], [definition])
         function = lowered.transforms[transform]
         active = None if transform.kind == "vmap" else transform.wrt
         spec = entry_spec(definition, lowered.entries[definition.qualified], {transform.kind: function}, active)
@@ -164,8 +166,9 @@ class Compiler:
 
         if self.target == "interp":
             return interpreted(lowered.program, specs)
-        program = driver.optimised(lowered.program, roots)
-        module = emit_module(program, specs, driver.version())
+        with driver.without_collection():
+            program = driver.optimised(lowered.program, roots)
+            module = emit_module(program, specs, driver.version())
         namespace: dict[str, Any] = {"__name__": f"dad.compiled.{Path(self.name).stem}"}
         exec(builtins.compile(module.linked, f"<compiled from {self.name}>", "exec"), namespace)
         return {e.__name__: e for e in namespace.values() if isinstance(e, Entry)}
