@@ -30,6 +30,8 @@ class Command:
     about: str
     options: tuple[Option, ...] = ()
     details: str = ""
+    planned: tuple[str, ...] = ()
+    """Options of later versions, so that the answer is a better one than that there is no such thing."""
 
     def help(self) -> str:
         lines = [f"usage: {self.usage}", "", self.about]
@@ -112,6 +114,8 @@ def find(name: str, command: Command) -> Option:
     for option in command.options:
         if name == f"--{option.long}" or (option.short and name == f"-{option.short}"):
             return option
+    if name in command.planned:
+        raise Usage(f"`dad {command.name} {name}` is not in this version of Dad", help_line(command), "U002")
     names = [f"--{option.long}" for option in command.options]
     raise Usage(f"`dad {command.name}` has no option `{name}`", suggestion(name, names) or help_line(command))
 

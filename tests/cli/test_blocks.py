@@ -1,0 +1,259 @@
+"""Futhark's test blocks: how they are read, and what `dad test` says of cases that pass and fail."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dad.cli import main
+from dad.lang.diagnostics.report import Diagnostic, Reporter
+from dad.lang.source import Source
+from dad.testing.blocks import Auto, Block, DataFile, Failure, RandomInput, Values, parse_blocks
+from dad.testing.runner import Outcome, run_file
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+PROGRAM = """
+entry main (x: f64) : f64 = x * x
+entry half (n: i64) : i64 = n / 2
+entry divide (a: i64) (b: i64) : i64 = a / b
+entry total [n] (xs: [n]f64) : f64 = sum xs
+entry both (x: f64) (n: i64) : (f64, i64) = (x, n)
+type point = {x: f64, y: f64}
+entry flip (p: point) : point = {x = p.y, y = p.x}
+entry points (n: i64) : []point = map (\\i -> {x = f64.i64 i, y = 1.0}) (iota n)
+entry nothing : i64 = 3
+entry pick [n] (xs: [n]f32) (i: i64) : f32 = xs[i]
+"""
+
+
+def read(text: str) -> tuple[list[Block], list[Diagnostic]]:
+    report = Reporter()
+    return parse_blocks(Source("test.dad", text), report), report.diagnostics
+
+
+def comment(*lines: str) -> str:
+    return "\n".join("-- " + line for line in ("==", *lines)) + "\n"
+
+
+def outcomes(tmp_path: Path, *lines: str, program: str = PROGRAM) -> list[Outcome]:
+    path = tmp_path / "program.dad"
+    path.write_text(program + "\n" + comment(*lines), encoding="utf-8")
+    result = run_file(str(path))
+    assert result.diagnostics == ()
+    return list(result.outcomes)
+
+
+# ---------------------------------------------------------------- reading
+
+
+def test_a_block_with_everything() -> None:
+    blocks, found = read("""-- Some words, also input { and ==.
+-- ==
+-- tags { slow no_opencl }
+-- entry: main other
+-- input { 1.0 [2.0, 3.0] } output { 5.0 }
+-- "by name" nobench input @ data/big.txt
+-- output @ data/big.out
+-- compiled random input { [100]f64 i64 10 } auto output
+-- input { -1.0 } error: neg(at)?ive .*
+-- structure gpu { Map 3
+--   Screma 2 }
+-- input {}
+def main = 3
+""")
+    assert found == []
+    block, = blocks
+    assert block.error is None
+    first, second, third, fourth, fifth = block.cases
+    assert [name for name, _ in first.entries] == ["main", "other"]
+    assert isinstance(first.input, Values)
+    assert len(first.input.values) == 2
+    assert isinstance(first.output, Values)
+    assert (second.name, second.tags) == ("by name", {"nobench"})
+    assert isinstance(second.input, DataFile)
+    assert isinstance(second.output, DataFile)
+    assert second.output.path == "data/big.out"
+    assert third.tags == {"compiled", "random"}
+    assert isinstance(third.input, RandomInput)
+    assert len(third.input.items) == 3
+    assert isinstance(third.output, Auto)
+    assert isinstance(fourth.output, Failure)
+    assert fourth.output.regex.pattern == "neg(at)?ive .*"
+    assert fifth.output is None
+    assert fifth.input == Values((), fifth.input.span)
+    assert str(fourth.span) == "test.dad:9:4"
+
+
+def test_several_blocks_and_what_is_none() -> None:
+    blocks, found = read("-- ==\n-- input { 1 }\n-- ==\n-- entry: f\n-- input { 2 }\n\n"
+                         "  -- ==\n-- a\n--\n-- ==\r\n-- error:\r\n")
+    assert found == []
+    assert [len(block.cases) for block in blocks] == [1, 1, 0]
+    assert [name for name, _ in blocks[0].cases[0].entries] == ["main"]
+    assert blocks[2].error is not None
+    assert read("def f = 1 -- ==\n-- comment\n") == ([], [])
+
+
+def test_names_may_stand_behind_input() -> None:
+    blocks, _ = read(comment('input "small" { 1 } output { 2 }'))
+    assert blocks[0].cases[0].name == "small"
+
+
+@pytest.mark.parametrize(("lines", "code", "words"), [
+    (["input { 1 2"], "U401", "`input {` without `}`"),
+    (["input 1"], "U401", "expected `{ values }` or `@ file`"),
+    (["input { 1 } output 2"], "U401", "behind `output`"),
+    (["input { 1. } output { 2 }"], "U301", "is not a number"),
+    (["input { 1, 2 }"], "U301", "`,` is not a value"),
+    (["input { 1 } ouput { 2 }"], "U401", "expected `input`, found `{`"),
+    (["output { 2 }"], "U401", "expected `input`, found `output`"),
+    (["entry main", "input { 1 }"], "U401", "expected `:`"),
+    (["entry:", "input { 1 }"], "U401", "names no entry"),
+    (["error: ("], "U401", "not a regular expression"),
+    (["error: x", "input { 1 }"], "U401", "expects a compile-time error"),
+    ([], "U401", "without a case"),
+    (["script input { f 3 }"], "U401", "script input is not in this version"),
+    (["random input { [n]f64 }"], "U301", "size of an axis"),
+    (["random input { f16 }"], "U301", "`f16` is not a type"),
+    (["random input { [3]f64"], "U401", "without `}`"),
+    (["random input [3]f64"], "U401", "expected `{ types }`"),
+    (['"name input { 1 }'], "U401", "closing quote"),
+    (["tags [a]"], "U401", "expected `{` behind `tags`"),
+    (["structure { Map 3"], "U401", "without `}`"),
+    (["input { 1 } auto { 2 }"], "U401", "expected `auto output`"),
+    (["input @"], "U401", "name of a file"),
+])
+def test_mistakes_in_blocks(lines: list[str], code: str, words: str) -> None:
+    blocks, found = read(comment(*lines))
+    assert blocks == []
+    assert found[0].code == code
+    assert words in found[0].message
+    assert found[0].span is not None
+
+
+def test_a_slip_is_named() -> None:
+    _, found = read(comment("input { 1 } ouput { 2 }"))
+    assert found[0].help == "for `ouput`, did you mean `output`?"
+
+
+WORDS = st.sampled_from([
+    "-- ==\n", "-- ", "\n", "input", " { ", " } ", "output", "error:", "entry:", "random", "auto", "1", "[2]f64", "@", '"',
+    "(", "tags", "\r", "\0", "é", "==", "compiled", "empty(", "x"])
+
+
+@given(st.one_of(st.text(), st.lists(WORDS, max_size=40).map("".join)))
+@settings(max_examples=500, deadline=None)
+def test_any_text_gives_blocks_or_diagnostics(text: str) -> None:
+    _, found = read("-- ==\n" + text)
+    assert {each.code for each in found} <= {"U301", "U401"}
+
+
+# ---------------------------------------------------------------- running
+
+
+@pytest.mark.parametrize("lines", [
+    ["input { 3.0 } output { 9.0 }"],
+    ["input { 3 } output { 9.01 }"],
+    ["entry: half main", "input { 0 } output { 0 }"],
+    ["entry: total", "input { empty([0]f64) } output { 0.0 }",
+     "input { [1.0, f64.inf] } output { f64.inf }", "input { [f64.nan] } output { f64.nan }",
+     "random input { [10]f64 } auto output", "input { [1.0, 2.0] }"],
+    ["entry: both", "input { 1.5 2 } output { 1.5 2i64 }", "input { 1.5 2 } output { (1.5, 2) }"],
+    ["entry: flip", "input { {x = 1, y = 2} } output { {x = 2, y = 1} }"],
+    ["entry: points", "input { 2 } output { [{x = 0, y = 1}, {x = 1, y = 1}] }"],
+    ["entry: nothing", "input {} output { 3 }"],
+    ["entry: divide", "input { 7 2 } output { 3 }", "input { 1 0 } error: zero", "input { 1 0 } error:"],
+    ["entry: pick", "input { [1, 2] 1 } output { 2f32 }", "input { [1, 2] 5 } error: index 5 .*size 2"],
+    ["compiled random input { f64 } auto output"],
+])
+def test_cases_that_pass(tmp_path: Path, lines: list[str]) -> None:
+    found = outcomes(tmp_path, *lines)
+    assert found
+    assert [each.problem for each in found if each.problem] == []
+
+
+def test_every_case_runs_on_both_targets(tmp_path: Path) -> None:
+    names = [each.name for each in outcomes(tmp_path, "input { 3.0 } output { 9.0 }", "compiled input { 3.0 }")]
+    assert names == ["main, case 1 (numpy)", "main, case 1 (interp)", "main, case 2 (numpy)"]
+
+
+@pytest.mark.parametrize(("lines", "problem"), [
+    (["input { 3.0 } output { 10.0 }"], "expected 10.0, found 9.0"),
+    (["entry: both", "input { 1.5 2 } output { 1.5 3 }"], "expected 3, found 2 at .1"),
+    (["entry: both", "input { 1.5 2 } output { 1.5 }"],
+     "U302: the output must be of type (f64, i64): expected a tuple of 2, found `1.5`"),
+    (["entry: flip", "input { {x = 1, y = 2} } output { {x = 1, y = 1} }"], "expected 1.0, found 2.0 at .x"),
+    (["entry: pint", "input { 1 }"], "there is no entry `pint`"),
+    (["entry: halff", "input { 1 }"], "there is no entry `halff`; did you mean `half`?"),
+    (["entry: half", "input { 1 2 }"], "`half` takes 1 value, the input has 2"),
+    (["entry: half", "input { 1.5 }"], "U302: `n` must be of type i64: expected i64, found `1.5`"),
+    (["entry: half", "input { 1 } output { 1 2 }"], "`half` gives i64, the output has 2 values"),
+    (["entry: half", "input { 4 } error: zero"], "expected an error that fits `zero`, found 2"),
+    (["entry: divide", "input { 1 0 } error: overflow"], "expected an error that fits `overflow`, found R104: "),
+    (["entry: divide", "input { 1 0 } output { 1 }"], "R104: "),
+    (["entry: total", "random input { [1000000000]f64 }"], "random input of 1000000000 elements"),
+    (["entry: total", "input @ missing.txt"],
+     "U303: cannot read the data file `missing.txt`: No such file or directory"),
+])
+def test_cases_that_fail(tmp_path: Path, lines: list[str], problem: str) -> None:
+    found = outcomes(tmp_path, *lines)
+    assert found
+    for each in found:
+        assert each.problem is not None
+        assert each.problem.startswith(problem)
+
+
+def test_random_input_is_the_same_each_time(tmp_path: Path) -> None:
+    failing = ["entry: total", "random input { [3]f64 } output { 100.0 }"]
+    assert [o.problem for o in outcomes(tmp_path, *failing)] == [o.problem for o in outcomes(tmp_path, *failing)]
+
+
+@pytest.mark.parametrize("dtype", ["f32", "i32", "bool"])
+def test_random_input_of_other_types(tmp_path: Path, dtype: str) -> None:
+    program = f"entry main [n] (xs: [n]{dtype}) (x: {dtype}) : [n]{dtype} = xs"
+    found = outcomes(tmp_path, f"random input {{ [5]{dtype} {dtype} }} auto output", program=program)
+    assert [each.problem for each in found] == [None, None]
+
+
+def test_data_files(tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("-- data\n[1.0,\n 2.0]\n", encoding="utf-8")
+    (tmp_path / "out.txt").write_text("3.0", encoding="utf-8")
+    np.save(tmp_path / "big.npy", np.array([1.0, 2.0], ">f8"))
+    found = outcomes(tmp_path, "entry: total", "input @ in.txt output @ out.txt", "input @ big.npy output { 3 }")
+    assert [each.problem for each in found] == [None] * 4
+
+
+def test_compile_time_errors(tmp_path: Path) -> None:
+    program = "def f (x: f64) : i64 = x"
+    assert [o.problem for o in outcomes(tmp_path, "error: i64", program=program)] == [None]
+    problem = outcomes(tmp_path, "error: banana", program=program)[0].problem
+    assert problem is not None
+    assert problem.startswith("expected a compile-time error that fits `banana`, found ")
+    assert outcomes(tmp_path, "error: x")[0].problem == "expected a compile-time error that fits `x`, found none"
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.dad"
+    path.write_text(PROGRAM + comment("input { 2.0 } output { 4.0 }"), encoding="utf-8")
+    assert main(["test", str(path)]) == 0
+    assert capsys.readouterr().out == "2 passed, 0 failed\n"
+    assert main(["test", "-v", "--target", "numpy", str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}:13: main, case 1 (numpy): passed\n1 passed, 0 failed\n"
+    path.write_text(PROGRAM + comment("input { 2.0 } output { 5.0 }"), encoding="utf-8")
+    assert main(["test", str(path), str(path)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{path}:13: main, case 1 (numpy): expected 5.0, found 4.0"
+    assert lines[-1] == "0 passed, 4 failed"
+
+
+def test_programs_that_do_not_compile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.dad"
+    path.write_text("entry main (x: f64) : i64 = x\n" + comment("input { 2.0 }"), encoding="utf-8")
+    assert main(["test", str(path)]) == 1
+    out, err = capsys.readouterr()
+    assert out == "0 passed, 0 failed\n"
+    assert "error[E" in err
+    path.write_text(PROGRAM + comment("input { 2.0"), encoding="utf-8")
+    assert main(["test", str(path)]) == 1
+    assert "error[U401]" in capsys.readouterr().err
