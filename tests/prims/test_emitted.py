@@ -85,7 +85,7 @@ def same(got: Any, expected: Any, name: str) -> None:
 def operands(p: Primitive, dtype: str) -> list[Any] | None:
     """All pairs of interesting values, as columns; None where the primitive has no such operands."""
     kind = np.dtype(NUMPY_NAMES[dtype])
-    attrs = {"order": 2} if p.name == "polygamma" else {}
+    attrs: dict[str, Any] = {"order": 2} if p.name == "polygamma" else {}
     for count in (1, 2):
         try:
             p.infer([ir.Type(dtype)] * count, attrs)
@@ -107,7 +107,7 @@ def test_elementwise(p: Primitive, dtype: str) -> None:
     if p.name in ("div", "mod", "quot", "rem") and dtype not in ir.FLOATS:
         keep = columns[1] != 0  # a check stands before
         columns = [c[keep] for c in columns]
-    attrs = {"order": 2} if p.name == "polygamma" else {}
+    attrs: dict[str, Any] = {"order": 2} if p.name == "polygamma" else {}
     types = [ir.Type(dtype)] * len(columns)
     expected = p.evaluate(*columns, **attrs)
     whole = emitted(straight(p.name, [ir.Type(dtype, 1)] * len(columns), attrs))
@@ -188,7 +188,8 @@ ARRAYS: list[tuple[str, list[Any], dict[str, Any]]] = [
       for x, axis in ((X, 0), (M, 0), (M, 1), (np.zeros(0), 0), (np.zeros((2, 0)), 1), (np.array([1, np.nan, 3]), 0))],
     *[(name, [x], {"axis": axis}) for name in ("cumsum", "cumprod", "cummax", "cummin")
       for x, axis in ((X, 0), (M, 0), (M, 1), (np.zeros(0), 0), (np.array([1, np.nan, 3]), 0))],
-    *[(name, [x.astype(dtype)], {"axis": 0}) for name in ("sum", "prod", "maximum", "minimum", "cumsum", "cumprod", "cummax")
+    *[(name, [x.astype(dtype)], {"axis": 0})
+      for name in ("sum", "prod", "maximum", "minimum", "cumsum", "cumprod", "cummax")
       for dtype in ("int8", "int64", "uint8", "float32") for x in (abs(X) + 60, np.zeros(0))],
     *[(name, [x], {"axis": 0}) for name in ("all", "any") for x in (X > 0, X > 5, np.zeros(0, bool))],
     ("all", [M > 0], {"axis": 1}),
