@@ -13,13 +13,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...lang.core import ir
-from ...lang.core.ir import Atom, Const, Var
-from .sizes import PATIENCE, Bounds, Dim, Linear, Size, Sizes
+from ...lang.core.ir import Atom, Const, Op, Prim, Var
+from ...lang.core.walk import scopes
+from .sizes import PATIENCE, Bounds, Dim, Known, Linear, Size, Sizes
 
+# Primitives that read or write at places given by numbers, apart from those that `inside` looks at.
+PLACES = frozenset(("slice", "gather", "update_slice", "accumulate_slice", "accumulate_at", "take", "put", "put_add"))
 OPPOSITE = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
 
 
 class Facts(Sizes):
+    early = False
+    """Whether the question is about running something where it might not have run at all."""
+
     # ------------------------------------------------------------ ranges
 
     def assume(self, cond: Atom, truth: bool) -> None:
@@ -78,6 +84,30 @@ class Facts(Sizes):
         base, offset = self.affine(n)
         return any(map(self._is_nonnegative, lowers)) and any(b == base and o < offset for b, o in uppers)
 
+    def inside(self, op: Op) -> bool:
+        """Whether all reads and writes of places in `op` are in range for good.
+
+        That there is no check at a place does not say so: it may be that the place is never reached, in a map over
+        nothing, or that a branch or an earlier check is what makes it safe. What is assumed here does not count.
+        """
+        known, self.known = self.known, Known(None)
+        self.early = True
+        safe = self._inside(op)
+        self.early = False
+        self.known = known
+        return safe
+
+    def _inside(self, op: Op) -> bool:
+        match op:
+            case Prim(name="index" | "update" | "accumulate" as name, args=args):
+                array, indices = self.resolve(args[0]), args[1 if name == "index" else 2 :]
+                assert isinstance(array, Var)
+                return all(self.in_range(self.resolve(i), self.size(array, axis)) for axis, i in enumerate(indices))
+            case Prim(name=name):
+                return name not in PLACES
+            case _:
+                return all(self._inside(stmt.op) for _, block in scopes(op) for stmt in block.stmts)
+
     def bounds(self, atom: Atom, patience: int = PATIENCE) -> Bounds:
         """Lower and upper bounds of an i64 scalar; each holds."""
         base, offset = self.affine(atom)
@@ -129,9 +159,9 @@ class Facts(Sizes):
             case "check_size":
                 return [(None, 0)], []
             case "mod":
-                # 0 <= x mod n < n for n > 0; n = 0 has been refused by a check of the divisor.
+                # 0 <= x mod n < n for n > 0; that a size is not 0 has been checked where this runs at all.
                 base, offset = self.affine(args[1])
-                if self._is_nonnegative((base, offset)):
+                if self._is_nonnegative((base, offset - int(self.early))):
                     return [(None, 0)], [(base, offset - 1)]
             case "add" | "sub" | "min" | "max":
                 xs, ys = self.bounds(args[0], patience // 2), self.bounds(args[1], patience // 2)

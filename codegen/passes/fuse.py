@@ -188,7 +188,7 @@ class _Fusion(Facts):
             offset = self._shift(index, over.index)
             if offset is not None and offset >= 0:
                 others = indices[:position] + indices[position + 1 :]
-                outer = self._certain(over) and all(self._outside(a, over) for a in others)
+                outer = self._row(over, x, position, others)
                 key = (x, i64(position), i64(offset), *(others if outer else ()))
                 element = over.known.get(key)
                 if element is None:
@@ -226,7 +226,7 @@ class _Fusion(Facts):
         """A new parameter for x[…, i + offset, …], or None if it is not certain that all of these elements exist."""
         size = self.size(x, position)
         whole = offset == 0 and self.same(size, over.length)
-        if not whole and not self._inside(over, size, offset):
+        if not whole and not self._fits(over, size, offset):
             return None
         rank = x.type.rank
         first = [k for k in range(len(others) + 1) if k != position] if others else []
@@ -256,11 +256,19 @@ class _Fusion(Facts):
         over.params.append(element)
         return element
 
+    def _row(self, over: _MapOver, x: Var, position: int, others: list[Atom]) -> bool:
+        """Whether x may be read at the `others` before the map: they are from outside, and in range for good."""
+        axes = [axis for axis in range(len(others) + 1) if axis != position]
+        return all(
+            self._outside(i, over) and self.in_range(i, self.size(x, axis))
+            for axis, i in zip(axes, others, strict=True)
+        )
+
     def _certain(self, over: _MapOver) -> bool:
         """Whether what is read here is read for every element, whatever checks and branches in the body find."""
         return self.depth == over.level and over.trusted
 
-    def _inside(self, over: _MapOver, size: Atom | Dim, offset: int) -> bool:
+    def _fits(self, over: _MapOver, size: Atom | Dim, offset: int) -> bool:
         """Whether offset, …, offset + length - 1 are indices of an axis of this size."""
         if self._certain(over):
             return True

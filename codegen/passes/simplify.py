@@ -224,12 +224,9 @@ class Simplifier(Facts):
         here = level = len(self.frames) - 1
         if not self.frames[level].barrier:
             needed = max((self.level[v] for v in self._free), default=0)
-            known = self.known
-            while level > needed and not self.frames[level].barrier and not known.more:
-                # Not past what was learned here: it may be why a read has no check.
-                assert known.outer is not None
-                level, known = level - 1, known.outer
-            if level < here and not self.effects.total(op):
+            while level > needed and not self.frames[level].barrier:
+                level -= 1
+            if level < here and not (self.effects.total(op) and self.inside(op)):
                 level = here
         frame = self.frames[level]
         frame.stmts.append(Stmt(vars, op, self.span))

@@ -74,11 +74,6 @@ class Known:
         self.equal: dict[Base, Linear] = {}
         self.bounds: dict[Base, Bounds] = {}
 
-    @property
-    def more(self) -> bool:
-        """Whether the block knows more than the one around it."""
-        return bool(self.equal or self.bounds)
-
     def equal_of(self, base: Base) -> Linear | None:
         here: Known | None = self
         while here is not None:

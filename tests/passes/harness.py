@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 import dad.lang.prims  # noqa: F401  (fills the table of primitives)
+import numpy as np
 from dad.codegen.interp import run
 from dad.codegen.runtime.errors import RunError
 from dad.lang.core import ir

@@ -10,7 +10,6 @@ import random
 from typing import Any
 
 import numpy as np
-
 from dad.lang.core import ir
 from dad.lang.core.build import Builder, Fresh, i64
 from dad.lang.core.ir import F64, I64, Atom, Const, Lambda, Type, Var

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from dad.codegen.passes.simplify import simplify
 from dad.lang.core import ir
 
