@@ -91,6 +91,11 @@ class LiveEntry(Entry):
         self.compiler = compiler
         self.compiled: dict[Transform, Function] = {}
 
+    def __repr__(self) -> str:
+        from .commands.output import signature
+
+        return f"<{signature(self.definition)}>"
+
     def _transform(self, kind: str, wrt: tuple[str, ...]) -> Function:
         transform = next((Transform(self.__name__, k, wrt) for k in ("value_and_grad", "jvp", "vjp", "vmap") if k == kind), None)
         assert transform is not None, kind
