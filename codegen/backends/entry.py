@@ -1,8 +1,11 @@
-"""What a back end is told about an entry point, and the module it gives back: the border between Dad's types and Python's.
+"""What a back end is told about an entry point, and the module it gives back: the border between Dad's types and
+Python's.
 
-A `ValueSpec` mirrors the source type of a parameter or result after monomorphisation. Its *leaves*, scalars and arrays from
-left to right, are the IR function's parameters or results in order; a field of an array of records is one array.
+A `ValueSpec` mirrors the source type of a parameter or result after monomorphisation. Its *leaves*, scalars and
+arrays from left to right, are the IR function's parameters or results in order; a field of an array of records is one
+array.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
@@ -79,8 +82,8 @@ class ParamSpec:
 class EntrySpec:
     """`function` is the IR function; `transforms` names the IR functions of the transforms built, by kind.
 
-    `value_and_grad`, `vjp`, `jvp` have parameters and results as `codegen.lower.Transform` says, for the parameters that
-    `active` names (None: the usual ones: those declared `param`, or else every one with floats that is not `data`).
+    `value_and_grad`, `vjp`, `jvp` have parameters and results as `codegen.lower.Transform` says, for the parameters
+    that `active` names (None: the usual ones: those declared `param`, or else all with floats that are not `data`).
     `vmap` maps over axis 0 of every parameter.
     """
 
@@ -104,7 +107,8 @@ class EntrySpec:
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """`python` imports NumPy alone; `linked` is the same with helpers imported from the installed `dad`, for use in memory.
+    """`python` imports NumPy alone; `linked` is the same with helpers imported from the installed `dad`, for use in
+    memory.
 
     `body` is only what is written for this program, for people to read; `stub` is the text of the .pyi file.
     """

@@ -1,8 +1,10 @@
 """How each primitive that is not elementwise runs over lanes: one small rule to each, in the table `RULES`.
 
-A rule receives the writer, the context, the operands as lanes and the attributes, and returns the result as lanes. An index
-may be out of bounds where no lane is active (a branch not taken, a map over nothing): reads are then made *total*.
+A rule receives the writer, the context, the operands as lanes and the attributes, and returns the result as lanes. An
+index may be out of bounds where no lane is active (a branch not taken, a map over nothing): reads are then made
+*total*.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -55,12 +57,12 @@ def _dim(b: Writer, ctx: Context, args: Sequence[Lanes], attrs: Attrs) -> Lanes:
 
 
 def _iota(b: Writer, ctx: Context, args: Sequence[Lanes], attrs: Attrs) -> Lanes:
-    size, = same_in_all(args)
+    (size,) = same_in_all(args)
     return Lanes(b.prim("iota", not_negative(b, ctx, size), as_="i"))
 
 
 def _replicate(b: Writer, ctx: Context, args: Sequence[Lanes], attrs: Attrs) -> Lanes:
-    size, = same_in_all(args[:1])
+    (size,) = same_in_all(args[:1])
     size, x = not_negative(b, ctx, size), args[1]
     if not x.levels:
         return Lanes(b.prim("replicate", size, x.atom))
@@ -133,7 +135,7 @@ def _slice(b: Writer, ctx: Context, args: Sequence[Lanes], attrs: Attrs) -> Lane
     x, start, count, step = args
     axis = attrs["axis"]
     assert isinstance(axis, int)
-    size, = same_in_all([count])
+    (size,) = same_in_all([count])
     lead = len(x.levels)
     if not start.levels and not step.levels and ctx.mask is None and not ctx.doubtful:
         return Lanes(b.prim("slice", x.atom, start.atom, size, step.atom, axis=lead + axis), x.levels)
@@ -166,14 +168,16 @@ def _index(b: Writer, ctx: Context, args: Sequence[Lanes], attrs: Attrs) -> Lane
 
 
 def _by_slices(b: Writer, ctx: Context, x: Lanes, indices: Sequence[Lanes]) -> Lanes | None:
-    """x[i + 1, j, k] where i and j count lanes that `x` does not have yet: views of `x` with those axes as lane axes."""
+    """x[i + 1, j, k] where i and j count lanes that `x` does not have yet: views of `x`, those axes as lanes."""
     if ctx.mask is not None or ctx.doubtful:
         return None
     found = [i.iota for i in indices]
     levels = [f[0] for f in found if f is not None]
     if not levels or len(set(levels)) < len(levels) or set(levels) & set(x.levels):
         return None
-    if any(f is None and i.levels for f, i in zip(found, indices, strict=True)) or any(f is not None and f[1] < 0 for f in found):
+    if any(f is None and i.levels for f, i in zip(found, indices, strict=True)) or any(
+        f is not None and f[1] < 0 for f in found
+    ):
         return None
     rest = [k for k, f in enumerate(found) if f is None]
     lead = len(x.levels)
@@ -306,12 +310,14 @@ def _passing(b: Writer, name: str, active: Lanes, args: Sequence[Lanes]) -> list
     if name == "check_equal":
         return [args[0], b.select(active, args[1], args[0])]
     harmless = {"check_index": (0, 1), "check_slice": (0, 0, 1, 0), "check_divisor": (1,), "check_size": (0,)}[name]
-    return [b.select(active, arg, Lanes(Const(value, arg.atom.type.dtype)))
-            for arg, value in zip(args, harmless, strict=True)]
+    return [
+        b.select(active, arg, Lanes(Const(value, arg.atom.type.dtype)))
+        for arg, value in zip(args, harmless, strict=True)
+    ]
 
 
 def active_lanes(b: Writer, ctx: Context, levels: Levels) -> Lanes | None:
-    """Where an operation of these levels counts: the mask, and that the maps it does not depend on have lanes at all."""
+    """Where an operation of these levels counts: the mask, and that maps it does not depend on have lanes."""
     active = ctx.mask
     met = set(levels) | set(active.levels if active else ())
     for level, size in ctx.sizes.items():
@@ -322,15 +328,45 @@ def active_lanes(b: Writer, ctx: Context, levels: Levels) -> Lanes | None:
 
 
 RULES: dict[str, Rule] = {
-    "dim": _dim, "iota": _iota, "replicate": _replicate, "zeros_like": _zeros_like, "stop_grad": _stop_grad,
-    "reshape": _reshape, "transpose": _transpose, "reverse": _reverse, "rotate": _rotate,
-    "concat": _together("join", "concat"), "stack": _together("pack", "stack"),
-    "slice": _slice, "index": _index, "gather": _gather,
-    "update": _write("put", "update"), "accumulate": _write("put_add", "accumulate"),
-    "update_slice": _write_slice("update_slice", "put"), "accumulate_slice": _write_slice("accumulate_slice", "put_add"),
-    "accumulate_at": _accumulate_at, "scatter": _scatter,
-    **{name: _fold(name) for name in (
-        "sum", "prod", "maximum", "minimum", "all", "any", "argmax", "argmin", "cumsum", "cumprod", "cummax", "cummin")},
-    **{name: _check(name) for name in (
-        "check_index", "check_slice", "check_equal", "check_divisor", "check_size", "assert")},
+    "dim": _dim,
+    "iota": _iota,
+    "replicate": _replicate,
+    "zeros_like": _zeros_like,
+    "stop_grad": _stop_grad,
+    "reshape": _reshape,
+    "transpose": _transpose,
+    "reverse": _reverse,
+    "rotate": _rotate,
+    "concat": _together("join", "concat"),
+    "stack": _together("pack", "stack"),
+    "slice": _slice,
+    "index": _index,
+    "gather": _gather,
+    "update": _write("put", "update"),
+    "accumulate": _write("put_add", "accumulate"),
+    "update_slice": _write_slice("update_slice", "put"),
+    "accumulate_slice": _write_slice("accumulate_slice", "put_add"),
+    "accumulate_at": _accumulate_at,
+    "scatter": _scatter,
+    **{
+        name: _fold(name)
+        for name in (
+            "sum",
+            "prod",
+            "maximum",
+            "minimum",
+            "all",
+            "any",
+            "argmax",
+            "argmin",
+            "cumsum",
+            "cumprod",
+            "cummax",
+            "cummin",
+        )
+    },
+    **{
+        name: _check(name)
+        for name in ("check_index", "check_slice", "check_equal", "check_divisor", "check_size", "assert")
+    },
 }

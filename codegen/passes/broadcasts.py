@@ -1,11 +1,14 @@
 """Repeated values that elementwise operations need not see repeated: `x + broadcast y` is `x + expand y` in array code.
 
-Runs on array code, block by block. An operand that is a `broadcast` or `replicate` becomes its base with axes of size one
-where another operand has those axes in full; an operation whose only array operand is repeated works on the base, and its
-result is repeated instead. Nothing is computed more often than before, and most repetition disappears.
+Runs on array code, block by block. An operand that is a `broadcast` or `replicate` becomes its base with axes of size
+one where another operand has those axes in full; an operation whose array operands are all repeated works on the
+bases, and its result is repeated instead. Nothing is computed more often than before, and most repetition disappears.
 """
+
 from __future__ import annotations
 
+from collections import ChainMap
+from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
 
 from ...lang.core import ir
@@ -13,7 +16,7 @@ from ...lang.core.build import Builder, Fresh
 from ...lang.core.ir import Atom, Block, Lambda, Prim, Stmt, Var
 from ...lang.core.primitive import PRIMITIVES
 
-Made = dict[Var, Prim]
+Made = MutableMapping[Var, Prim]
 
 
 def relax(block: Block, supply: Fresh, made: Made | None = None) -> Block:
@@ -68,8 +71,10 @@ def _repeated(atom: Atom, made: Made) -> _Repeated:
         return _Repeated(base, outer_axes, sizes, ())
     # Axes of the base move to the places that the new axes leave.
     places = [k for k in range(atom.type.rank) if k not in outer_axes]
-    every = {**dict(zip(outer_axes, sizes, strict=True)),
-             **{places[k]: size for k, size in zip(inner.axes, inner.sizes, strict=True)}}
+    every = {
+        **dict(zip(outer_axes, sizes, strict=True)),
+        **{places[k]: size for k, size in zip(inner.axes, inner.sizes, strict=True)},
+    }
     axes = tuple(sorted(every))
     return _Repeated(inner.base, axes, tuple(every[k] for k in axes), ())
 
@@ -80,21 +85,29 @@ def _prim(b: Builder, stmt: Stmt, op: Prim, made: Made) -> None:
     if record.elementwise and not record.fails and rank:
         whole = [k for k, a in enumerate(op.args) if a.type.rank]
         seen = [_repeated(a, made) for a in op.args]
-        if len(whole) == 1 and seen[whole[0]].axes:
-            _repeat_result(b, stmt, op, seen[whole[0]], whole[0], made)
+        common = seen[whole[0]]
+        if common.axes and all(seen[k].axes == common.axes for k in whole):
+            _repeat_result(b, stmt, op, seen, whole, made)
             return
         if len(whole) > 1:
             op = replace(op, args=_flattened(b, op.args, seen, rank, made))
+            stmt = replace(stmt, op=op)
+    if op.name in ("broadcast", "replicate"):
+        # A repetition of a repetition is one; of a scalar, it is an array of its own.
+        whole_chain = _repeated(stmt.vars[0], ChainMap({stmt.vars[0]: op}, made))
+        if whole_chain.base != op.args[op.name == "replicate"]:
+            op = Prim("broadcast", (whole_chain.base, *whole_chain.sizes), (("axes", whole_chain.axes),))
             stmt = replace(stmt, op=op)
     made[stmt.vars[0]] = op
     b.stmts.append(stmt)
 
 
-def _repeat_result(b: Builder, stmt: Stmt, op: Prim, seen: _Repeated, place: int, made: Made) -> None:
-    """f (broadcast x) = broadcast (f x)"""
-    args = tuple(seen.base if k == place else a for k, a in enumerate(op.args))
+def _repeat_result(b: Builder, stmt: Stmt, op: Prim, seen: list[_Repeated], whole: list[int], made: Made) -> None:
+    """f (broadcast x) (broadcast y) = broadcast (f x y)"""
+    args = tuple(seen[k].base if k in whole else a for k, a in enumerate(op.args))
     once = b.prim(op.name, *args, **dict(op.attrs))
-    last = Prim("broadcast", (once, *seen.sizes), (("axes", seen.axes),))
+    common = seen[whole[0]]
+    last = Prim("broadcast", (once, *common.sizes), (("axes", common.axes),))
     made[stmt.vars[0]] = last
     b.stmts.append(replace(stmt, op=last))
 

@@ -1,12 +1,17 @@
-"""Sums of products become contractions: sum over j of a[i,j] * b[j,k] is one matrix product, not a sum over an n × m × k array.
+"""Sums of products become contractions: sum over j of a[i,j] * b[j,k] is one matrix product, not a sum over an n × m
+× k
+array.
 
-Runs on array code, after vectorisation, block by block. A `sum` (or a sum of sums) looks back through products, powers of
-two, negations and alignment (`expand`, `broadcast`, `transpose`) to the factors and the axes each really has; factors without
-a summed axis are taken out of the sum, the others are contracted two at a time, the pair with the smallest result first.
-Only floats: the sum is taken in another order, which rounding alone can tell.
+Runs on array code, after vectorisation, block by block. A `sum` (or a sum of sums) looks back through products,
+squares, quotients, doublings, negations and alignment (`expand`, `broadcast`, `transpose`) to the factors and the
+axes each really has; factors without a summed axis are taken out of the sum, the others are contracted two at a time,
+the pair with the smallest result first. Only floats: the sum is taken in another order, which rounding alone can
+tell.
 """
+
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -68,8 +73,11 @@ def _block(block: Block, supply: Fresh, uses: Counter[Var]) -> Block:
 
 @dataclass(frozen=True, slots=True)
 class _Factor:
+    """`below`: it divides."""
+
     atom: Atom
     labels: Labels
+    below: bool = False
 
 
 def _contracted(b: Builder, stmt: Stmt, made: dict[Var, Prim], uses: Counter[Var]) -> Var | None:
@@ -77,26 +85,55 @@ def _contracted(b: Builder, stmt: Stmt, made: dict[Var, Prim], uses: Counter[Var
     if not isinstance(stmt.op, Prim) or stmt.op.name != "sum" or not stmt.vars[0].type.is_float:
         return None
     array, summed, output = _summed(stmt.op, made, uses)
-    labels = LETTERS[:array.type.rank]
+    labels = LETTERS[: array.type.rank]
     if array.type.rank > len(LETTERS):
         return None
     over = {labels[k] for k in summed}
+    result = _sum(b, array, labels, over, "".join(labels[k] for k in output), made, uses)
+    if not isinstance(result, Var) or not b.stmts or b.stmts[-1].vars[0] != result:
+        return None
+    return result
+
+
+def _sum(
+    b: Builder, array: Atom, labels: Labels, over: set[str], out: Labels, made: dict[Var, Prim], uses: Counter[Var]
+) -> Atom | None:
+    """The sum of `array` over these labels, by products; None, and nothing written, when that gains nothing."""
+    op = made.get(array) if isinstance(array, Var) else None
+    if op is not None and op.name in ("add", "sub") and uses[array] == 1 and op.args[0] != op.args[1]:  # type: ignore[index]
+        # The sum of a sum is taken apart when a part needs no array of all labels.
+        if all(a.type.rank == len(labels) for a in op.args):
+            parts = [_sum(b, a, labels, over, out, made, uses) for a in op.args]
+            if any(p is not None for p in parts):
+                left, right = (
+                    _plain_sum(b, a, labels, over) if p is None else p for a, p in zip(op.args, parts, strict=True)
+                )
+                return b.bind(Prim(op.name, (left, right)))[0]
+        return None
     factors: list[_Factor] = []
-    sign = _factors(array, labels, made, uses, factors, top=True)
-    out = "".join(labels[k] for k in output)
+    over = set(over)
+    scale = _factors(array, labels, made, uses, factors, over, top=True)
     inner = [f for f in factors if set(f.labels) & over]
     outer = [f for f in factors if not set(f.labels) & over]
     covered = {label for f in factors for label in f.labels}
-    if len(factors) < 2 or not inner or not (over | set(out)) <= covered:
+    if len(factors) + (scale not in (1, -1)) < 2 or not inner or not (over | set(out)) <= covered:
         return None
     result = _combine(b, inner, over)
     for factor in sorted(outer, key=lambda f: len(f.labels)):
         result = _product(b, result, factor)
-    if sign < 0:
+    if scale == -1:
         result = _Factor(b.neg(result.atom), result.labels)
-    if result.labels != out or not isinstance(result.atom, Var) or not b.stmts or b.stmts[-1].vars[0] != result.atom:
-        return None
+    elif scale != 1:
+        result = _Factor(b.mul(b.const(scale, result.atom), result.atom), result.labels)
+    assert result.labels == out
     return result.atom
+
+
+def _plain_sum(b: Builder, array: Atom, labels: Labels, over: set[str]) -> Atom:
+    for k in reversed(range(len(labels))):
+        if labels[k] in over:
+            array = b.prim("sum", array, axis=k)
+    return array
 
 
 def _summed(op: Prim, made: dict[Var, Prim], uses: Counter[Var]) -> tuple[Atom, list[int], list[int]]:
@@ -115,45 +152,86 @@ def _summed(op: Prim, made: dict[Var, Prim], uses: Counter[Var]) -> tuple[Atom, 
     return array, summed, kept
 
 
-def _factors(atom: Atom, labels: Labels, made: dict[Var, Prim], uses: Counter[Var], found: list[_Factor], top: bool = False
-             ) -> int:
-    """Collects the factors of a product, each with the labels of the axes it really has; returns the sign."""
+def _factors(
+    atom: Atom,
+    labels: Labels,
+    made: dict[Var, Prim],
+    uses: Counter[Var],
+    found: list[_Factor],
+    over: set[str],
+    top: bool = False,
+) -> int:
+    """Collects the factors of a product, each with the labels of the axes it really has; returns a whole number to
+    scale by.
+    """
     op = made.get(atom) if isinstance(atom, Var) else None
     if op is None:
         found.append(_Factor(atom, labels))
         return 1
     match op.name:
-        case "expand":
+        case "expand" | "broadcast":
             axes = op.attr("axes")
             assert isinstance(axes, tuple)
-            return _factors(op.args[0], _without(labels, axes), made, uses, found)
-        case "broadcast":
-            axes = op.attr("axes")
-            assert isinstance(axes, tuple)
-            return _factors(op.args[0], _without(labels, axes), made, uses, found)
+            return _factors(op.args[0], _without(labels, axes), made, uses, found, over)
         case "transpose":
             perm = op.attr("perm")
             assert isinstance(perm, tuple)
             back = [""] * len(perm)
             for place, axis in enumerate(perm):
                 back[axis] = labels[place]
-            return _factors(op.args[0], "".join(back), made, uses, found)
+            return _factors(op.args[0], "".join(back), made, uses, found, over)
     assert isinstance(atom, Var)
-    if uses[atom] > 1 and not top:
+    if uses[atom] > 1 and not top and op.name != "neg":
         found.append(_Factor(atom, labels))
         return 1
     match op.name:
         case "mul":
             x, y = op.args
-            return (_factors(x, labels if x.type.rank else "", made, uses, found)
-                    * _factors(y, labels if y.type.rank else "", made, uses, found))
+            return _factors(x, labels if x.type.rank else "", made, uses, found, over) * _factors(
+                y, labels if y.type.rank else "", made, uses, found, over
+            )
+        case "add" if op.args[0] == op.args[1]:
+            twice = op.args[0]
+            return 2 * _factors(twice, labels, made, uses, found, over, isinstance(twice, Var) and uses[twice] == 2)
+        case "contract" if not top and (spread := _inner_factors(op, labels, found, over)) is not None:
+            return math.prod(_factors(x, own, made, uses, found, over) for x, own in spread)
         case "neg":
-            return -_factors(op.args[0], labels, made, uses, found)
+            return -_factors(op.args[0], labels, made, uses, found, over)
+        case "div":
+            divisor = _real_labels(op.args[1], labels if op.args[1].type.rank else "", made)
+            if not set(divisor.labels) & over:
+                found.append(divisor)
+                return _factors(op.args[0], labels if op.args[0].type.rank else "", made, uses, found, over)
         case "pow" if isinstance(op.args[1], Const) and op.args[1].value == 2:
             found.extend([_Factor(op.args[0], labels)] * 2)
             return 1
     found.append(_Factor(atom, labels))
     return 1
+
+
+def _inner_factors(op: Prim, labels: Labels, found: list[_Factor], over: set[str]) -> list[tuple[Atom, Labels]] | None:
+    """The factors of a contraction inside the sum, whose labels join `over`. None when the sum does not touch it."""
+    spec = op.attr("spec")
+    assert isinstance(spec, str)
+    inputs, out = spec.split("->")
+    taken = set(labels) | over | {label for f in found for label in f.labels}
+    free = [label for label in LETTERS if label not in taken and label > max(taken)]
+    summed = sorted(set(inputs) - set(out) - {","})
+    if not set(labels) & over or len(summed) > len(free):
+        return None
+    rename = dict(zip(out, labels, strict=True)) | dict(zip(summed, free, strict=False))
+    over |= {rename[label] for label in summed}
+    return [(x, "".join(rename[label] for label in own)) for x, own in zip(op.args, inputs.split(","), strict=True)]
+
+
+def _real_labels(atom: Atom, labels: Labels, made: dict[Var, Prim]) -> _Factor:
+    """A divisor without the axes of size one that it was given."""
+    op = made.get(atom) if isinstance(atom, Var) else None
+    if op is not None and op.name in ("expand", "broadcast"):
+        axes = op.attr("axes")
+        assert isinstance(axes, tuple)
+        return _Factor(op.args[0], _without(labels, axes), below=True)
+    return _Factor(atom, labels, below=True)
 
 
 def _without(labels: Labels, axes: Sequence[int]) -> Labels:
@@ -193,9 +271,10 @@ def _pair(b: Builder, x: _Factor, y: _Factor, result: Labels) -> _Factor:
 
 
 def _product(b: Builder, x: _Factor, y: _Factor) -> _Factor:
-    """x * y with axes in alphabetical order."""
+    """x * y, or x / y, with axes in alphabetical order."""
     labels = "".join(sorted(set(x.labels) | set(y.labels)))
-    return _Factor(b.mul(_aligned(b, x, labels), _aligned(b, y, labels)), labels)
+    operation = b.div if y.below else b.mul
+    return _Factor(operation(_aligned(b, x, labels), _aligned(b, y, labels)), labels)
 
 
 def _aligned(b: Builder, x: _Factor, labels: Labels) -> Atom:

@@ -1,8 +1,10 @@
 """What vectorisation works with: values that have one axis to an enclosing map, and a builder that aligns them.
 
-A map nest numbers its maps from the outside: *levels*. A value depends on some of them. In array code it is one array,
-with an axis to each level it depends on, in order, and then its own axes; a value that depends on no level is computed once.
+A map nest numbers its maps from the outside: *levels*. A value depends on some of them. In array code it is one
+array, with an axis to each level it depends on, in order, and then its own axes; a value that depends on no level is
+computed once.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +25,9 @@ class CannotVectorize(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """`atom` holds one value to each combination of `levels`; `iota` (level, offset): it is that level's index + offset."""
+    """`atom` holds one value to each combination of `levels`; `iota` (level, offset): it is that level's index +
+    offset.
+    """
 
     atom: Atom
     levels: Levels = ()
@@ -132,8 +136,9 @@ class Writer(Builder):
             return value.atom
         return self.prim("broadcast", value.atom, *(sizes[levels[k]] for k in missing), axes=tuple(missing))
 
-    def elementwise(self, name: str, args: Sequence[Lanes], attrs: dict[str, ir.AttrValue] | None = None, as_: str = "t"
-                    ) -> Lanes:
+    def elementwise(
+        self, name: str, args: Sequence[Lanes], attrs: dict[str, ir.AttrValue] | None = None, as_: str = "t"
+    ) -> Lanes:
         levels = union(a.levels for a in args)
         rank = max(a.rank for a in args)
         atoms = [self.aligned(a, levels, rank) for a in args]

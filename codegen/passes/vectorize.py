@@ -1,13 +1,16 @@
 """Maps become array operations: every value in a map nest gets one leading axis to each map it depends on.
 
-In: a program without `Diff`. Out: a program of the same meaning in which elementwise primitives broadcast axes of size one,
-with the primitives of `lang.prims.batched`, and without `Map`, `Reduce` and `Scan` except where lanes cannot run together
-(arrays inside them differ in size, or a recursive call depends on the lane); those maps stay and become loops.
+In: a program without `Diff`. Out: a program of the same meaning in which elementwise primitives broadcast axes of
+size one, with the primitives of `lang.prims.batched`, and without `Map`, `Reduce` and `Scan` except where lanes
+cannot run together (arrays inside them differ in size, or a recursive call depends on the lane); those maps stay and
+become loops.
 
-What does not depend on a map is computed once, outside it. A branch whose condition depends on the lane becomes a selection:
-both arms run, checks count only where the arm is taken. A loop whose trip count depends on the lane runs while any lane is
-active, and lanes that have ended keep their state. Calls get copies of the callee, one to each pattern of dependence.
+What does not depend on a map is computed once, outside it. A branch whose condition depends on the lane becomes a
+selection: both arms run, checks count only where the arm is taken. A loop whose trip count depends on the lane runs
+while any lane is active, and lanes that have ended keep their state. Calls get copies of the callee, one to each
+pattern of dependence.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -156,8 +159,9 @@ class _Vectorizer:
         count = len(op.neutral)
         index = b.fresh("i", ir.I64)
         params, elements = op.body.params[:count], op.body.params[count:]
-        reads = tuple(Stmt((e,), ir.Prim("index", (array, index)))
-                      for e, array in zip(elements, op.arrays, strict=True))
+        reads = tuple(
+            Stmt((e,), ir.Prim("index", (array, index))) for e, array in zip(elements, op.arrays, strict=True)
+        )
         results = op.body.body.results
         shapes: tuple[tuple[Atom, ...], ...] = ()
         if isinstance(op, ir.Scan):
@@ -192,15 +196,19 @@ class _Vectorizer:
         arms = [b.nested(), b.nested()]
         results = [self.block(block, env, ctx, arm) for block, arm in zip((op.then, op.orelse), arms, strict=True)]
         levels = [union([x.levels, y.levels]) for x, y in zip(*results, strict=True)]
-        blocks = [arm.block([arm.spread(r, want, ctx.sizes) for r, want in zip(part, levels, strict=True)])
-                  for arm, part in zip(arms, results, strict=True)]
+        blocks = [
+            arm.block([arm.spread(r, want, ctx.sizes) for r, want in zip(part, levels, strict=True)])
+            for arm, part in zip(arms, results, strict=True)
+        ]
         vars = b.bind(ir.If(cond.atom, *blocks), [_name(r.atom) for r in results[0]])
         return [Lanes(v, want) for v, want in zip(vars, levels, strict=True)]
 
     def selected(self, op: ir.If, cond: Lanes, env: Env, ctx: Context, b: Writer) -> list[Lanes]:
         """Both arms run, and each lane selects; checks count only in lanes that take the arm."""
         negated = b.elementwise("not", [cond])
-        taken, passed = (side if ctx.mask is None else b.elementwise("and", [ctx.mask, side]) for side in (cond, negated))
+        taken, passed = (
+            side if ctx.mask is None else b.elementwise("and", [ctx.mask, side]) for side in (cond, negated)
+        )
         then = self.block(op.then, env, replace(ctx, mask=taken), b)
         orelse = self.block(op.orelse, env, replace(ctx, mask=passed), b)
         return [b.select(cond, x, y) for x, y in zip(then, orelse, strict=True)]
@@ -208,7 +216,7 @@ class _Vectorizer:
     # ------------------------------------------------------------ loops
 
     def loop(self, op: ir.Loop, names: Sequence[Var], env: Env, ctx: Context, b: Writer) -> Sequence[Lanes]:
-        """Which levels the state depends on is a fixpoint: the body is written until it gives back what it was given."""
+        """What the state depends on is a fixpoint: the body is written until it gives back what it was given."""
         init = self.atoms(op.init, env)
         levels = [i.levels for i in init]
         count = None if op.count is None else self.atom(op.count, env)
@@ -229,7 +237,10 @@ class _Vectorizer:
         masked = bool(lanes)
         if masked:
             levels = [union([own, lanes]) for own in levels]
-        params = [b.fresh(p.name, Type(p.type.dtype, p.type.rank + len(own))) for p, own in zip(op.params, levels, strict=True)]
+        params = [
+            b.fresh(p.name, Type(p.type.dtype, p.type.rank + len(own)))
+            for p, own in zip(op.params, levels, strict=True)
+        ]
         state = [Lanes(p, own) for p, own in zip(params, levels, strict=True)]
         index = b.fresh(op.index.name, ir.I64)
         active = b.fresh("active", Type("bool", len(lanes)))
@@ -237,7 +248,7 @@ class _Vectorizer:
         env[op.index] = Lanes(index)
         env.update(zip(op.params, state, strict=True))
         results = self.block(op.body, env, inner, b)
-        new, rows = results[:len(params)], results[len(params):]
+        new, rows = results[: len(params)], results[len(params) :]
         if masked:
             on = Lanes(active, lanes)
             new = [b.select(on, x, old) for x, old in zip(new, state, strict=True)]
@@ -255,14 +266,17 @@ class _Vectorizer:
         env.update(zip(cond.params, state, strict=True))
         return self.block(cond.body, env, ctx, b)[0]
 
-    def written(self, op: ir.Loop, made: _Attempt, init: list[Lanes], count: Lanes | None, env: Env, ctx: Context, b: Writer
-                ) -> list[Lanes]:
+    def written(
+        self, op: ir.Loop, made: _Attempt, init: list[Lanes], count: Lanes | None, env: Env, ctx: Context, b: Writer
+    ) -> list[Lanes]:
         body, lanes = made.body, made.lanes
         starts = [b.spread(i, want, ctx.sizes) for i, want in zip(init, made.levels, strict=True)]
         ends = [body.spread(r, want, ctx.sizes) for r, want in zip(made.new, made.levels, strict=True)]
         own_shapes = [same_in_all(self.atoms(shape, env)) for shape in op.collect_shapes]
-        shapes = [(*(ctx.sizes[level] for level in row.levels), *shape)
-                  for row, shape in zip(made.rows, own_shapes, strict=True)]
+        shapes = [
+            (*(ctx.sizes[level] for level in row.levels), *shape)
+            for row, shape in zip(made.rows, own_shapes, strict=True)
+        ]
         params, rows = list(made.params), [r.atom for r in made.rows]
         cond: Lambda | None = None
         trips: Atom | None = None if count is None else count.atom
@@ -272,16 +286,21 @@ class _Vectorizer:
             going = body.elementwise("lt", [Lanes(made.index), counted])
             body = _prefixed(body, made.active, body.spread(going, lanes, ctx.sizes))
         elif lanes:
-            assert op.cond is not None and made.going is not None
-            first = self.condition(op.cond, [Lanes(s, own) for s, own in zip(starts, made.levels, strict=True)], env, ctx, b)
+            assert op.cond is not None
+            assert made.going is not None
+            first = self.condition(
+                op.cond, [Lanes(s, own) for s, own in zip(starts, made.levels, strict=True)], env, ctx, b
+            )
             if ctx.mask is not None:
                 first = b.elementwise("and", [ctx.mask, first])
             still = body.elementwise("and", [Lanes(made.active, lanes), made.going])
             done = body.fresh("trips", Type("i64", len(lanes)))
             step = body.elementwise("cast", [Lanes(made.active, lanes)], {"to": "i64"})
             params += [done, made.active]
-            starts += [b.prim("broadcast", i64(0), *(ctx.sizes[k] for k in lanes), axes=tuple(range(len(lanes)))),
-                       b.spread(first, lanes, ctx.sizes)]
+            starts += [
+                b.prim("broadcast", i64(0), *(ctx.sizes[k] for k in lanes), axes=tuple(range(len(lanes)))),
+                b.spread(first, lanes, ctx.sizes),
+            ]
             ends += [body.prim("add", done, step.atom), body.spread(still, lanes, ctx.sizes)]
             tested = b.nested()
             copies = tuple(tested.like(p) for p in params)
@@ -295,7 +314,7 @@ class _Vectorizer:
         loop = ir.Loop(trips, cond, made.index, tuple(params), tuple(starts), body.block([*ends, *rows]), tuple(shapes))
         vars = b.bind(loop, names)
         final = [Lanes(v, own) for v, own in zip(vars, made.levels, strict=False)]
-        stacks = [self.stacked(b, v, row) for v, row in zip(vars[len(params):], made.rows, strict=False)]
+        stacks = [self.stacked(b, v, row) for v, row in zip(vars[len(params) :], made.rows, strict=False)]
         if count is not None:
             return final + stacks
         return [*final, *stacks, Lanes(vars[len(op.params)], lanes) if lanes else Lanes(vars[-1])]
@@ -326,7 +345,10 @@ class _Vectorizer:
         masked = union([levels, active.levels]) if active is not None else levels
         total = ctx.doubtful or ctx.mask is not None or levels != ctx.levels
         if not masked and active is None and not (total and op.function not in self.recursive):
-            return [Lanes(v) for v in b.bind(ir.Call(op.function, tuple(a.atom for a in args), op.types), [v.name for v in names])]
+            return [
+                Lanes(v)
+                for v in b.bind(ir.Call(op.function, tuple(a.atom for a in args), op.types), [v.name for v in names])
+            ]
         if op.function in self.recursive:
             raise CannotVectorize("a recursive call depends on the lane")
         local = {level: k for k, level in enumerate(masked)}
@@ -341,7 +363,9 @@ class _Vectorizer:
         return [Lanes(v, own) for v, own in zip(vars, result_levels, strict=True)]
 
     def copy(self, name: str, patterns: tuple[Levels, ...], mask: Levels | None, count: int, total: bool) -> _Copy:
-        """The callee for arguments with these levels (numbered from 0), and for lanes of which `mask` says the active ones."""
+        """The callee for arguments with these levels (numbered from 0), and for lanes of which `mask` says the active
+        ones.
+        """
         key = (name, patterns, mask, count, total)
         if key in self.copies:
             return self.copies[key]
@@ -349,8 +373,10 @@ class _Vectorizer:
         b = Writer(Fresh(next_id(function)))
         sizes = {level: b.fresh("n", ir.I64) for level in range(count)}
         active = None if mask is None else b.fresh("active", Type("bool", len(mask)))
-        params = [b.fresh(p.name, Type(p.type.dtype, p.type.rank + len(own)))
-                  for p, own in zip(function.params, patterns, strict=True)]
+        params = [
+            b.fresh(p.name, Type(p.type.dtype, p.type.rank + len(own)))
+            for p, own in zip(function.params, patterns, strict=True)
+        ]
         env: Env = {p: Lanes(v, own) for p, v, own in zip(function.params, params, patterns, strict=True)}
         b.same = _same_sizes(function, env)
         ctx = Context(dict(sizes), None if active is None or mask is None else Lanes(active, mask), total)

@@ -1,8 +1,9 @@
 """Reading, writing and joining arrays where NumPy's own operators don't say it in one expression.
 
-Emitted modules carry the text of those they use. Functions named `add_…` and `put_…` change their first argument and return it;
-the emitter hands them an array that nobody else reads.
+Emitted modules carry the text of those they use. Functions named `add_…` and `put_…` change their first argument and
+return it; the emitter hands them an array that nobody else reads.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -15,10 +16,10 @@ def take(x: Any, lead: int, *indices: Any) -> Any:
     try:
         return x[(slice(None),) * lead + indices]
     except IndexError:
-        sizes = x.shape[lead:lead + len(indices)]
+        sizes = x.shape[lead : lead + len(indices)]
         if 0 in sizes:
             shape = np.broadcast_shapes(*(np.shape(i) for i in indices))
-            return np.zeros(x.shape[:lead] + shape + x.shape[lead + len(indices):], x.dtype)[()]
+            return np.zeros(x.shape[:lead] + shape + x.shape[lead + len(indices) :], x.dtype)[()]
         inside = tuple(np.clip(i, 0, size - 1) for i, size in zip(indices, sizes, strict=True))
         return x[(slice(None),) * lead + inside]
 
@@ -28,17 +29,17 @@ def in_bounds(x: Any, value: Any, lead: int, indices: Any) -> Any:
     shape = np.broadcast_shapes(*(np.shape(i) for i in indices))
     flat = [np.broadcast_to(i, shape).reshape(-1) for i in indices]
     keep = np.ones(flat[0].shape, bool)
-    for i, size in zip(flat, x.shape[lead:lead + len(indices)], strict=True):
+    for i, size in zip(flat, x.shape[lead : lead + len(indices)], strict=True):
         keep &= (i >= 0) & (i < size)
-    full = np.broadcast_to(value, x.shape[:lead] + shape + x.shape[lead + len(indices):])
+    full = np.broadcast_to(value, x.shape[:lead] + shape + x.shape[lead + len(indices) :])
     front = np.moveaxis(x, range(lead), range(-lead, 0)) if lead else x
     rows = np.moveaxis(full, range(lead), range(-lead, 0)) if lead else full
-    rows = rows.reshape((flat[0].size, *rows.shape[len(shape):]))
+    rows = rows.reshape((flat[0].size, *rows.shape[len(shape) :]))
     return front, tuple(i[keep] for i in flat), rows[keep]
 
 
 def put_inside(x: Any, value: Any, lead: int, *indices: Any) -> Any:
-    """x[:, …, i, j] = value below `lead` whole axes; indices out of bounds write nothing, of equal ones the last stays."""
+    """x[:, …, i, j] = value below `lead` whole axes; out of bounds nothing happens, of equal places the last stays."""
     front, inside, rows = in_bounds(x, value, lead, indices)
     front[inside] = rows
     return x
@@ -65,29 +66,29 @@ def gather(x: Any, *indices: Any) -> Any:
     missing = outside(x, indices)
     if not missing.any():
         return x[tuple(indices)]
-    out = np.zeros(missing.shape + x.shape[len(indices):], x.dtype)
+    out = np.zeros(missing.shape + x.shape[len(indices) :], x.dtype)
     there = ~missing
     out[there] = x[tuple(i[there] for i in indices)]
     return out
 
 
 def add_at(x: Any, values: Any, *indices: Any) -> Any:
-    """x[i, j, …] += values for index arrays of one shape; duplicates add up in order, negative indices are passed over."""
-    indices = np.broadcast_arrays(*indices)
-    depth = len(indices)
-    values = np.broadcast_to(values, indices[0].shape + x.shape[depth:])
-    missing = outside(x, indices)
+    """x[i, j, …] += values for index arrays of one shape; duplicates add up, negative indices are passed over."""
+    places = list(np.broadcast_arrays(*indices))
+    depth = len(places)
+    values = np.broadcast_to(values, places[0].shape + x.shape[depth:])
+    missing = outside(x, places)
     if missing.any():
         there = ~missing
-        indices, values = [i[there] for i in indices], values[there]
+        places, values = [i[there] for i in places], values[there]
     if x.size == 0 or values.size == 0:
         return x
     rows = int(np.prod(x.shape[:depth]))
     width = x.size // rows
     if x.dtype != np.float64 or values.size < 64 or 4 * values.size < x.size:
-        np.add.at(x, tuple(indices), values)
+        np.add.at(x, tuple(places), values)
         return x
-    place = np.ravel_multi_index(tuple(indices), x.shape[:depth]).reshape(-1)
+    place = np.ravel_multi_index(tuple(places), x.shape[:depth]).reshape(-1)
     if width > 1:
         place = (place[:, None] * width + np.arange(width)).reshape(-1)
     x += np.bincount(place, values.reshape(-1), x.size).reshape(x.shape)
@@ -128,14 +129,15 @@ def stacked_rows(rows: Any, shape: Any, dtype: Any) -> Any:
 def arg_extreme(function: Any, x: Any, axis: int) -> Any:
     """argmax or argmin; 0 where there are no elements."""
     if x.shape[axis] == 0:
-        return np.zeros(x.shape[:axis] + x.shape[axis + 1:], np.int64)[()]
+        return np.zeros(x.shape[:axis] + x.shape[axis + 1 :], np.int64)[()]
     return function(x, axis=axis)
 
 
 def contracted(x: Any, y: Any, batch: int, kept_x: int, kept_y: int) -> Any:
     """Matrix products of x [batch…, kept_x…, summed…] and y [batch…, summed…, kept_y…] by groups of that many axes."""
-    lead, rows, columns = x.shape[:batch], x.shape[batch:batch + kept_x], y.ndim - kept_y
+    lead, rows, columns = x.shape[:batch], x.shape[batch : batch + kept_x], y.ndim - kept_y
     summed = int(np.prod(y.shape[batch:columns]))
-    product = np.matmul(x.reshape((*lead, int(np.prod(rows)), summed)),
-                        y.reshape((*lead, summed, int(np.prod(y.shape[columns:])))))
+    product = np.matmul(
+        x.reshape((*lead, int(np.prod(rows)), summed)), y.reshape((*lead, summed, int(np.prod(y.shape[columns:]))))
+    )
     return product.reshape(lead + rows + y.shape[columns:])

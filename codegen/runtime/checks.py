@@ -2,6 +2,7 @@
 
 The last argument of each is the place in the source, `file:line`. Messages have the words of `lang.prims.checks`.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -36,8 +37,12 @@ def check_slice(start: Any, count: Any, step: Any, n: Any, what: str, axis: int,
     holds = inside | (count == 0) & (start >= 0) & (start <= n)
     if not everywhere(holds):
         begin, length, stride, size = first_failing(holds, start, count, step, n)
-        raise RunError("R102", f"slice of {length} elements from {begin} with step {stride} does not fit axis {axis} of "
-                       f"`{what}` with size {size}", where)
+        raise RunError(
+            "R102",
+            f"slice of {length} elements from {begin} with step {stride} does not fit axis {axis} of "
+            f"`{what}` with size {size}",
+            where,
+        )
     return start
 
 
@@ -58,7 +63,7 @@ def check_divisor(d: Any, where: str) -> Any:
 def check_size(n: Any, what: str, where: str) -> Any:
     holds = n >= 0
     if not everywhere(holds):
-        size, = first_failing(holds, n)
+        (size,) = first_failing(holds, n)
         raise RunError("R105", f"{what}: negative size {size}", where)
     return n
 

@@ -1,14 +1,16 @@
 """Entry points as Python sees them: arguments checked and taken apart into arrays, results put together, transforms.
 
-A function of array code takes and gives *leaves*: NumPy scalars, and native C-contiguous arrays. Here stands what is between it
-and a user: any array-like in, any strides, records as dicts, dataclasses or named tuples; fresh arrays, Python numbers and
-named tuples out. Types come as nested tuples, the plain form of `codegen.backends.entry`:
+A function of array code takes and gives *leaves*: NumPy scalars, and native C-contiguous arrays. Here stands what is
+between it and a user: any array-like in, any strides, records as dicts, dataclasses or named tuples; fresh arrays,
+Python numbers and named tuples out. Types come as nested tuples, the plain form of `codegen.backends.entry`:
 
     ("scalar", dtype)   ("array", dtype, dims)   ("tuple", items)   ("record", name, ((field, item), …))
     ("rows", dims, element)    with dims ((text, ((coefficient, (names, …)), …)), …)
 """
+
 from __future__ import annotations
 
+import keyword
 import re
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,10 +21,19 @@ import numpy as np
 from .errors import DadArgumentError
 
 DTYPES = {
-    "f64": np.dtype(np.float64), "f32": np.dtype(np.float32), "bool": np.dtype(np.bool_),
-    "i64": np.dtype(np.int64), "i32": np.dtype(np.int32), "i16": np.dtype(np.int16), "i8": np.dtype(np.int8),
-    "u64": np.dtype(np.uint64), "u32": np.dtype(np.uint32), "u16": np.dtype(np.uint16), "u8": np.dtype(np.uint8),
+    "f64": np.dtype(np.float64),
+    "f32": np.dtype(np.float32),
+    "bool": np.dtype(np.bool_),
+    "i64": np.dtype(np.int64),
+    "i32": np.dtype(np.int32),
+    "i16": np.dtype(np.int16),
+    "i8": np.dtype(np.int8),
+    "u64": np.dtype(np.uint64),
+    "u32": np.dtype(np.uint32),
+    "u16": np.dtype(np.uint16),
+    "u8": np.dtype(np.uint8),
 }
+PYTHON: dict[str, Any] = {"f64": float, "i64": int, "bool": bool}
 ROWS = ("batch", ((1, ("batch of vmap",)),))
 """The size of the axis that `vmap` maps over; a source name has no spaces."""
 
@@ -114,7 +125,9 @@ def tuple_parts(value: Any, keys: Sequence[int], label: str) -> list[Any]:
     if not isinstance(value, tuple | list):
         raise DadArgumentError("A102", f"argument `{label}`: expected a tuple of {len(keys)}, found {described(value)}")
     if len(value) != len(keys):
-        raise DadArgumentError("A104", f"argument `{label}`: expected a tuple of {len(keys)}, found one of {len(value)}")
+        raise DadArgumentError(
+            "A104", f"argument `{label}`: expected a tuple of {len(keys)}, found one of {len(value)}"
+        )
     return list(value)
 
 
@@ -128,10 +141,8 @@ def record_parts(value: Any, keys: Sequence[str], label: str) -> list[Any]:
     else:
         found = {}
         for key in keys:
-            try:
+            if hasattr(value, field_name(key)):
                 found[key] = getattr(value, field_name(key))
-            except AttributeError:
-                pass
     for key in keys:
         if key not in found:
             raise DadArgumentError("A104", f"argument `{label}`: field `{key}` is missing in {described(value)}")
@@ -160,14 +171,19 @@ def leaf(value: Any, label: str, dtype: str, dims: Any) -> Any:
         return np.float64(value)
     array = as_array(value, label, dtype, dims)
     if array.ndim != len(dims):
-        raise DadArgumentError("A101", f"argument `{label}`: expected {type_text(dtype, dims)}, found {found(value, array)}")
+        raise DadArgumentError(
+            "A101", f"argument `{label}`: expected {type_text(dtype, dims)}, found {found(value, array)}"
+        )
     converted = fitting(value, array, label, dtype, dims)
     return converted[()] if not dims else np.require(converted, want, ["C", "A"])
 
 
 def found(value: Any, array: Any) -> str:
-    return described(value) if isinstance(value, np.ndarray | np.generic) else (
-        f"a value of shape {array.shape}" if array.ndim else described(value))
+    return (
+        described(value)
+        if isinstance(value, np.ndarray | np.generic)
+        else (f"a value of shape {array.shape}" if array.ndim else described(value))
+    )
 
 
 def as_array(value: Any, label: str, dtype: str, dims: Any) -> Any:
@@ -178,8 +194,9 @@ def as_array(value: Any, label: str, dtype: str, dims: Any) -> Any:
             return np.from_dlpack(value)
         array = np.asarray(value)
     except (ValueError, TypeError, OverflowError, BufferError, RuntimeError) as error:
-        raise DadArgumentError("A101", f"argument `{label}`: expected {type_text(dtype, dims)}, found {described(value)} "
-                               "that is no array") from error
+        raise DadArgumentError(
+            "A101", f"argument `{label}`: expected {type_text(dtype, dims)}, found {described(value)} that is no array"
+        ) from error
     if array.dtype == object and isinstance(value, int):
         raise DadArgumentError("A102", f"argument `{label}`: {value} does not fit {dtype}")
     return array
@@ -191,7 +208,9 @@ def fitting(value: Any, array: Any, label: str, dtype: str, dims: Any) -> Any:
     plain = not isinstance(value, np.ndarray | np.generic) and not hasattr(value, "__array__")
     if array.dtype == want or (plain and array.size == 0):
         return array.astype(want)
-    wrong = DadArgumentError("A102", f"argument `{label}`: expected {type_text(dtype, dims)}, found {found_dtype(value, array)}")
+    wrong = DadArgumentError(
+        "A102", f"argument `{label}`: expected {type_text(dtype, dims)}, found {found_dtype(value, array)}"
+    )
     if dtype == "bool" or kind not in "iuf" or (want.kind in "iu" and kind == "f"):
         raise wrong
     if kind == "f":
@@ -208,7 +227,9 @@ def fitting(value: Any, array: Any, label: str, dtype: str, dims: Any) -> Any:
         if want.kind == "f":
             exact &= converted < (2.0**63 if array.dtype.kind == "i" else 2.0**64)
     if not np.all(exact):
-        raise DadArgumentError("A102", f"argument `{label}`: {np.asarray(array)[~exact].flat[0]} does not fit {dtype} exactly")
+        raise DadArgumentError(
+            "A102", f"argument `{label}`: {np.asarray(array)[~exact].flat[0]} does not fit {dtype} exactly"
+        )
     return converted
 
 
@@ -256,11 +277,16 @@ class Leaves:
                 want += coefficient
             if made[k].shape[axis] != want:
                 names = {name for _, factors in terms for name in factors}
-                origin = ", ".join(f"from {where}" if name == text else f"`{name}` is {sizes[name]} from {where}"
-                                   for name, _, _, where in self.binders if name in names)
+                origin = ", ".join(
+                    f"from {where}" if name == text else f"`{name}` is {sizes[name]} from {where}"
+                    for name, _, _, where in self.binders
+                    if name in names
+                )
                 expected = f"`{text}` is {want} ({origin})" if names else f"it must be {want}"
-                raise DadArgumentError("A103", f"argument `{self.leaves[k][0]}`: axis {axis} has size {made[k].shape[axis]}, "
-                                       f"but {expected}")
+                raise DadArgumentError(
+                    "A103",
+                    f"argument `{self.leaves[k][0]}`: axis {axis} has size {made[k].shape[axis]}, but {expected}",
+                )
 
 
 # ------------------------------------------------------------------ putting values together
@@ -275,7 +301,7 @@ class Builder:
     def builder(self, spec: Any, outer: int) -> Callable[[Iterator[Any]], Any]:
         match spec:
             case ("scalar", dtype) if not outer:
-                python: Any = {"f64": float, "i64": int, "bool": bool}.get(dtype, DTYPES[dtype].type)
+                python = PYTHON.get(dtype) or DTYPES[dtype].type
                 return lambda parts: python(next(parts))
             case ("scalar", _) | ("array", _, _):
                 return next
@@ -292,9 +318,10 @@ class Builder:
 
 
 def record_class(name: str, fields: Sequence[str]) -> Any:
+    """A named tuple class; fields that Python cannot name are `_0`, `_1`, … by position."""
     title = re.sub(r"\W", "_", name)
-    return namedtuple(title if title.isidentifier() and not title.startswith("_") else "record",  # type: ignore[misc]
-                      [field_name(f) for f in fields], rename=True)
+    fits = title.isidentifier() and not keyword.iskeyword(title)
+    return namedtuple(title if fits else "record", [field_name(f) for f in fields], rename=True)  # type: ignore[misc]
 
 
 def owned(results: Sequence[Any], args: Sequence[Any]) -> Iterator[Any]:
@@ -312,13 +339,22 @@ def owned(results: Sequence[Any], args: Sequence[Any]) -> Iterator[Any]:
 
 
 class Entry:
-    """A function of a Dad program. Call it with arrays and numbers; `grad`, `value_and_grad`, `jvp`, `vjp`, `vmap` derive it.
+    """A function of a Dad program. Call it with arrays and numbers; `grad`, `value_and_grad`, `jvp`, `vjp`, `vmap`
+    derive it.
 
     Derivatives are taken with respect to the parameters declared `param`, or else all with floats that are not `data`.
     """
 
-    def __init__(self, name: str, function: Callable[..., Any], params: Any, result: Any, doc: str = "", wrt: Any = (),
-                 transforms: Mapping[str, Callable[..., Any]] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        params: Any,
+        result: Any,
+        doc: str = "",
+        wrt: Any = (),
+        transforms: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> None:
         self.__name__ = self.__qualname__ = name
         self.__doc__ = doc
         self.function = function
@@ -365,7 +401,9 @@ class Entry:
         return self.output.build(results), Builder(floats_of(self.result)).build(results)
 
     def vjp(self, *args: Any, wrt: Any = None) -> Any:
-        """(value, gradient) for a cotangent structured like the value: `f.vjp(x, y, cotangent)`, or `f.vjp((x, y), cotangent)`."""
+        """(value, gradient) for a cotangent structured like the value: `f.vjp(x, y, cotangent)`, or `f.vjp((x, y),
+        cotangent)`.
+        """
         args, cotangent = self.point_and_seed(args, "vjp", "a cotangent")
         active = self.active(wrt)
         function = self._transform("vjp", active)
@@ -376,13 +414,17 @@ class Entry:
         return self.output.build(results), self.derivative(active).build(results)
 
     def vmap(self, *args: Any, in_axes: Any = 0, **named: Any) -> Any:
-        """The results for each element along an axis of the arguments (`in_axes`, one number or one to each; None: the same
-        for all)."""
+        """The results for each element along an axis of the arguments (`in_axes`, one number or one to each; None:
+        the same
+        for all).
+        """
         function = self._transform("vmap", self.names)
         given = self.arguments(args, named)
         axes = list(in_axes) if isinstance(in_axes, tuple | list) else [in_axes] * len(given)
         if len(axes) != len(given) or all(axis is None for axis in axes):
-            raise DadArgumentError("A104", f"`in_axes` needs one axis or None for each of {listed(self.names)}, and one axis at least")
+            raise DadArgumentError(
+                "A104", f"`in_axes` needs one axis or None for each of {listed(self.names)}, and one axis at least"
+            )
         leaves, values, mapped = [], [], []
         for (name, _, spec), value, axis in zip(self.params, given, axes, strict=True):
             outer = () if axis is None else (ROWS,)
@@ -394,8 +436,10 @@ class Entry:
         plan = Leaves(leaves)
         made = plan.converted(values)
         size = next(x.shape[0] for x, is_mapped in zip(made, mapped, strict=True) if is_mapped)
-        made = [x if is_mapped else np.ascontiguousarray(np.broadcast_to(x, (size, *np.shape(x))))
-                for x, is_mapped in zip(made, mapped, strict=True)]
+        made = [
+            x if is_mapped else np.ascontiguousarray(np.broadcast_to(x, (size, *np.shape(x))))
+            for x, is_mapped in zip(made, mapped, strict=True)
+        ]
         return Builder(self.result, 1).build(owned(self.run(function, made), made))
 
     def _transform(self, kind: str, wrt: tuple[str, ...]) -> Callable[..., Any]:
@@ -404,8 +448,10 @@ class Entry:
         if function is None or (kind != "vmap" and wrt != self.wrt):
             have = ", ".join(f"`{k}`" for k in self.transforms) or "no transforms"
             over = f" with respect to {listed(wrt)}" if wrt and kind != "vmap" else ""
-            raise DadArgumentError("A105", f"`{self.__name__}` was built without `{kind}`{over}; it has {have} with respect to "
-                                   f"{listed(self.wrt)}")
+            raise DadArgumentError(
+                "A105",
+                f"`{self.__name__}` was built without `{kind}`{over}; it has {have} with respect to {listed(self.wrt)}",
+            )
         return function
 
     # -------------------------------------------------------- arguments
@@ -439,22 +485,30 @@ class Entry:
             return args
         if len(args) == len(self.names) + 1:
             return args[:-1], args[-1]
-        raise DadArgumentError("A104", f"`{self.__name__}.{kind}` takes the arguments {listed(self.names)}, then {seed}; "
-                               f"got {len(args)} values")
+        raise DadArgumentError(
+            "A104",
+            f"`{self.__name__}.{kind}` takes the arguments {listed(self.names)}, then {seed}; got {len(args)} values",
+        )
 
     def point(self, args: Any) -> list[Any]:
         if isinstance(args, Mapping):
             return self.arguments((), args)
         whole = isinstance(args, tuple) and len(args) == len(self.names)
-        return self.arguments(args if whole or len(self.names) != 1 and isinstance(args, tuple | list) else (args,), {})
+        return self.arguments(
+            args if whole or (len(self.names) != 1 and isinstance(args, tuple | list)) else (args,), {}
+        )
 
     def parts(self, values: Sequence[Any]) -> list[Any]:
-        return [part for (name, _, spec), value in zip(self.params, values, strict=True)
-                for part in taken_apart(spec, value, name)]
+        return [
+            part
+            for (name, _, spec), value in zip(self.params, values, strict=True)
+            for part in taken_apart(spec, value, name)
+        ]
 
     def leaves_for(self, more: Mapping[str, Any]) -> Leaves:
         """What a function takes: the parameters, then these."""
-        leaves, scalars = [], []
+        leaves: list[tuple[str, str, Any]] = []
+        scalars: list[tuple[int, str]] = []
         for name, _, spec in self.params:
             if spec == ("scalar", "i64"):
                 scalars.append((len(leaves), name))
@@ -469,7 +523,9 @@ class Entry:
         chosen = (wrt,) if isinstance(wrt, str) else tuple(wrt)
         for name in chosen:
             if name not in self.names:
-                raise DadArgumentError("A104", f"`{self.__name__}` has no parameter `{name}`; it has {listed(self.names)}")
+                raise DadArgumentError(
+                    "A104", f"`{self.__name__}` has no parameter `{name}`; it has {listed(self.names)}"
+                )
         return tuple(name for name in self.names if name in chosen)
 
     def derivative(self, active: tuple[str, ...]) -> Builder:

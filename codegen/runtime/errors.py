@@ -1,4 +1,5 @@
 """The error that a failed run-time check raises, in every back end."""
+
 from __future__ import annotations
 
 

@@ -1,8 +1,10 @@
-"""Functions of numbers that NumPy does not have, or has with another meaning at the edges; they work on scalars and arrays.
+"""Functions of numbers that NumPy does not have, or has with another meaning at the edges; they work on scalars and
+arrays.
 
-Emitted modules carry the text of those they use, so each stands on NumPy and Python's own library alone. All run where
-NumPy's floating-point warnings are off.
+Emitted modules carry the text of those they use, so each stands on NumPy and Python's own library alone. All run
+where NumPy's floating-point warnings are off.
 """
+
 from __future__ import annotations
 
 import math

@@ -1,7 +1,8 @@
 """Primitives that only `codegen.passes.vectorize` and `contract` write: array code with leading batch axes.
 
-They say in one operation what a map over an unbatched primitive says: reads and writes below `lead` whole axes, alignment
-by axes of size one, and sums of products. After vectorisation elementwise primitives broadcast axes of size one.
+They say in one operation what a map over an unbatched primitive says: reads and writes below `lead` whole axes,
+alignment by axes of size one, and sums of products. After vectorisation elementwise primitives broadcast axes of size
+one.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ register(
         _take,
         "unused",
         flat=True,
-        doc="x[:, …, i, j, …] below `lead` whole axes; `total`: indices may be out of bounds, and then any value will do.",
+        doc="x[:, …, i, j, …] below `lead` whole axes; `total`: out of bounds, any value will do.",
     )
 )
 
@@ -183,7 +184,7 @@ register(
         _put,
         "unused",
         flat=True,
-        doc="`x` with x[:, …, i, j, …] = value below `lead` whole axes, indices distinct; `total`: those out of bounds write nothing.",
+        doc="`x` with x[:, …, i, j, …] = value below `lead` axes, places distinct; `total`: none out of bounds.",
     )
 )
 register(
@@ -193,7 +194,7 @@ register(
         _put_add,
         "unused",
         flat=True,
-        doc="`x` with x[:, …, i, j, …] += value below `lead` whole axes, indices distinct; `total`: those out of bounds write nothing.",
+        doc="`x` with x[:, …, i, j, …] += value below `lead` axes, places distinct; `total`: none out of bounds.",
     )
 )
 

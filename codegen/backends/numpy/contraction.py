@@ -1,8 +1,11 @@
-"""Sums of two-factor products as the NumPy call that computes them fastest: `@` where BLAS can, `einsum` where it can't.
+"""Sums of two-factor products as the NumPy call that computes them fastest: `@` where BLAS can, `einsum` where it
+can't.
 
-Labels of the specification fall into four groups: *batch* (in both factors and the result), *summed* (in both, not in the
-result), and those of one factor alone. With labels of each factor alone it is a matrix product; without, a row-wise dot product.
+Labels of the specification fall into four groups: *batch* (in both factors and the result), *summed* (in both, not in
+the result), and those of one factor alone. With labels of each factor alone it is a matrix product; without, a
+row-wise dot product.
 """
+
 from __future__ import annotations
 
 import ast
@@ -38,8 +41,14 @@ def contracted(spec: str, x: ast.expr, y: ast.expr) -> ast.expr:
         if len(rows) == len(columns) == len(summed) == 1:
             product = binary("@", _ordered(x, of_x, batch + rows + summed), _ordered(y, of_y, batch + summed + columns))
         else:
-            product = call("contracted", _ordered(x, of_x, batch + rows + summed), _ordered(y, of_y, batch + summed + columns),
-                           const(len(batch)), const(len(rows)), const(len(columns)))
+            product = call(
+                "contracted",
+                _ordered(x, of_x, batch + rows + summed),
+                _ordered(y, of_y, batch + summed + columns),
+                const(len(batch)),
+                const(len(rows)),
+                const(len(columns)),
+            )
         return _ordered(product, batch + rows + columns, out)
     if not rows and not columns:
         if len(summed) == 1:
@@ -51,5 +60,3 @@ def contracted(spec: str, x: ast.expr, y: ast.expr) -> ast.expr:
         return binary("@", _ordered(x, of_x, rows + summed), _ordered(y, of_y, summed + columns))
     axes = tuple_([list_([const(of_x.index(s)) for s in summed]), list_([const(of_y.index(s)) for s in summed])])
     return _ordered(call("np.tensordot", x, y, axes=axes), rows + columns, out)
-
-

@@ -1,9 +1,10 @@
 """One Python expression to each primitive that computes a value without changing another.
 
-A rule gets the operands as trees and says the result as a tree. Primitives without a rule here use the template of their record.
-Scalars are NumPy scalars, so that arithmetic is IEEE's and wraps around; sizes, loop counters and their sums stay Python
-integers, and a literal becomes a NumPy scalar where otherwise Python alone would compute.
+A rule gets the operands as trees and says the result as a tree. Primitives without a rule here use the template of
+their record. Scalars are NumPy scalars, so that arithmetic is IEEE's and wraps around; sizes, loop counters and their
+sums stay Python integers, and a literal becomes a NumPy scalar where otherwise Python alone would compute.
 """
+
 from __future__ import annotations
 
 import ast
@@ -95,8 +96,10 @@ def elementwise(op: Prim, args: Operands, small: set[Var]) -> ast.expr:
         case "not":
             return ast.UnaryOp(ast.Not() if scalar else ast.Invert(), args[0])
         case "select" if op.args[0].type.rank == 0 and scalar:
-            yes, no = (literal(a, typed=True) if isinstance(a, Const) else tree
-                       for a, tree in zip(op.args[1:], args[1:], strict=True))
+            yes, no = (
+                literal(a, typed=True) if isinstance(a, Const) else tree
+                for a, tree in zip(op.args[1:], args[1:], strict=True)
+            )
             return ast.IfExp(args[0], yes, no)
         case "cast":
             return _cast(op, args[0])
@@ -118,8 +121,17 @@ def _numpy_first(op: Prim, args: Operands, small: set[Var]) -> Operands:
 
 
 _HELPERS = {
-    "_lgamma": "lgamma", "_gamma": "gamma", "_digamma": "digamma", "_polygamma": "polygamma", "_erf": "erf", "_erfc": "erfc",
-    "_sigmoid": "sigmoid", "_quot": "quotient", "_shl": "shift_left", "_shr": "shift_right", "_ushr": "shift_right_zero",
+    "_lgamma": "lgamma",
+    "_gamma": "gamma",
+    "_digamma": "digamma",
+    "_polygamma": "polygamma",
+    "_erf": "erf",
+    "_erfc": "erfc",
+    "_sigmoid": "sigmoid",
+    "_quot": "quotient",
+    "_shl": "shift_left",
+    "_shr": "shift_right",
+    "_ushr": "shift_right_zero",
 }
 
 
@@ -162,7 +174,7 @@ def full(shape: Sequence[ast.expr], value: Atom, tree: ast.expr) -> ast.expr:
 
 
 def _replicate(op: Prim, args: Operands) -> ast.expr:
-    size, x = op.args
+    x = op.args[1]
     if x.type.rank == 0:
         return full([args[0]], x, args[1])
     return call("spread", args[1], ints([0]), args[0])
@@ -244,7 +256,11 @@ def _rotate(op: Prim, args: Operands) -> ast.expr:
 
 
 def _concat(op: Prim, args: Operands) -> ast.expr:
-    return call("np.concatenate", list_(args), axis=_axis(op)) if op.name == "join" else call("np.concatenate", list_(args))
+    return (
+        call("np.concatenate", list_(args), axis=_axis(op))
+        if op.name == "join"
+        else call("np.concatenate", list_(args))
+    )
 
 
 # ------------------------------------------------------------------ reading
@@ -257,7 +273,7 @@ def stretch(start: ast.expr, count: ast.expr, step: ast.expr) -> ast.expr:
     if isinstance(start, ast.Constant):
         if start.value == 0:
             return ast.Slice(None, count)
-        if isinstance(count, ast.Constant):
+        if isinstance(count, ast.Constant) and isinstance(start.value, int) and isinstance(count.value, int):
             return ast.Slice(start, const(start.value + count.value))
         return ast.Slice(start, binary("+", count, start))
     return ast.Slice(start, binary("+", start, count))
@@ -338,28 +354,74 @@ def _contract(op: Prim, args: Operands) -> ast.expr:
 
 
 RULES: dict[str, Rule] = {
-    "iota": _iota, "replicate": _replicate, "broadcast": _broadcast, "zeros_like": _zeros_like, "dim": _dim,
-    "stack": _stack, "pack": _pack, "concat": _concat, "join": _concat, "stop_grad": lambda op, args: args[0],
-    "expand": _expand, "transpose": _transpose, "reshape": _reshape, "reverse": _reverse, "flip": _reverse,
-    "rotate": _rotate, "roll": _rotate,
-    "slice": _slice, "index": _index, "take": _take, "gather": _gather,
-    "sum": _fold("sum"), "prod": _fold("prod"), "maximum": _fold("max"), "minimum": _fold("min"),
-    "all": _fold("all"), "any": _fold("any"), "argmax": _arg("np.argmax"), "argmin": _arg("np.argmin"),
-    "cumsum": _prefix("np.cumsum"), "cumprod": _prefix("np.cumprod"),
-    "cummax": _prefix("np.maximum.accumulate"), "cummin": _prefix("np.minimum.accumulate"),
-    "any_lane": _any_lane, "contract": _contract,
+    "iota": _iota,
+    "replicate": _replicate,
+    "broadcast": _broadcast,
+    "zeros_like": _zeros_like,
+    "dim": _dim,
+    "stack": _stack,
+    "pack": _pack,
+    "concat": _concat,
+    "join": _concat,
+    "stop_grad": lambda op, args: args[0],
+    "expand": _expand,
+    "transpose": _transpose,
+    "reshape": _reshape,
+    "reverse": _reverse,
+    "flip": _reverse,
+    "rotate": _rotate,
+    "roll": _rotate,
+    "slice": _slice,
+    "index": _index,
+    "take": _take,
+    "gather": _gather,
+    "sum": _fold("sum"),
+    "prod": _fold("prod"),
+    "maximum": _fold("max"),
+    "minimum": _fold("min"),
+    "all": _fold("all"),
+    "any": _fold("any"),
+    "argmax": _arg("np.argmax"),
+    "argmin": _arg("np.argmin"),
+    "cumsum": _prefix("np.cumsum"),
+    "cumprod": _prefix("np.cumprod"),
+    "cummax": _prefix("np.maximum.accumulate"),
+    "cummin": _prefix("np.minimum.accumulate"),
+    "any_lane": _any_lane,
+    "contract": _contract,
 }
 
-VIEWS = frozenset({"expand", "transpose", "reshape", "reverse", "flip", "slice", "index", "take", "stop_grad", "broadcast",
-                   "replicate", "rotate", "roll"})
+VIEWS = frozenset(
+    {
+        "expand",
+        "transpose",
+        "reshape",
+        "reverse",
+        "flip",
+        "slice",
+        "index",
+        "take",
+        "stop_grad",
+        "broadcast",
+        "replicate",
+        "rotate",
+        "roll",
+    }
+)
 """Results that may share memory with the first array operand."""
 
 REPEATING = frozenset({"broadcast", "replicate"})
 """Views in which one place of memory is several elements, so never to be written."""
 
 WRITES = {
-    "update": "put", "put": "put", "update_slice": "put_slice", "scatter": "put_inside",
-    "accumulate": "add", "put_add": "add", "accumulate_slice": "add_slice", "accumulate_at": "add_at",
+    "update": "put",
+    "put": "put",
+    "update_slice": "put_slice",
+    "scatter": "put_inside",
+    "accumulate": "add",
+    "put_add": "add",
+    "accumulate_slice": "add_slice",
+    "accumulate_at": "add_at",
 }
 """Primitives that give an array with some places changed: done in place where the old array is not read again."""
 
@@ -374,7 +436,9 @@ def value(op: Prim, args: Operands, small: set[Var]) -> ast.expr:
 
 
 def written(op: Prim, target: ast.expr, args: Operands) -> tuple[str, ast.expr, ast.expr | None]:
-    """How to write: ("=" or "+=", place, value), or ("call", call that changes the target, None). `args` without the array."""
+    """How to write: ("=" or "+=", place, value), or ("call", call that changes the target, None). `args` without the
+    array.
+    """
     match op.name:
         case "update":
             return "=", subscript(target, args[1:]), args[0]

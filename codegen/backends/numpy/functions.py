@@ -1,8 +1,11 @@
-"""Functions of array code as Python functions: statements in order, single-use expressions nested where they stay readable.
+"""Functions of array code as Python functions: statements in order, single-use expressions nested where they stay
+readable.
 
-An expression that is used once waits until it is used (`waiting`). Before anything is written in place, and before a nested
-block, all that waits is assigned to names first, so that no expression is evaluated later than where it stands.
+An expression that is used once waits until it is used (`waiting`). Before anything is written in place, and before a
+nested block, all that waits is assigned to names first, so that no expression is evaluated later than where it
+stands.
 """
+
 from __future__ import annotations
 
 import ast
@@ -15,12 +18,11 @@ from ....lang.core.ir import Atom, Block, Const, Function, Prim, Stmt, Var
 from ....lang.core.primitive import PRIMITIVES
 from ....lang.core.walk import atoms, scopes
 from ....lang.source import Span
-from . import expressions
 from .expressions import CHECKS, REPEATING, VIEWS, WRITES, is_small, literal, stays_small, value, written
 from .loops import emit_loop, emit_map
 from .memory import Memory, frame_of
 from .names import Names
-from .syntax import add_place, assign, assign_place, call, const, method, name, size_of, subscript, tuple_
+from .syntax import WHOLE, add_place, assign, assign_place, call, const, method, name, size_of, subscript, tuple_
 
 LONGEST = 24
 """Nodes of an expression that may still be nested into another."""
@@ -35,7 +37,9 @@ class Callee:
     """Whether each result is an array that only the caller has."""
 
 
-def emit_function(function: Function, python_name: str, callees: dict[str, Callee], names: Names) -> tuple[ast.FunctionDef, Callee]:
+def emit_function(
+    function: Function, python_name: str, callees: dict[str, Callee], names: Names
+) -> tuple[ast.FunctionDef, Callee]:
     """The Python function, and what its callers may rely on."""
     return Emitter(function, callees, names).emit(python_name)
 
@@ -207,8 +211,10 @@ class Emitter:
             ranks = [visible_rank(a, tree) for a, tree in zip(op.args, args, strict=True)]
             top = max(a.type.rank for a in op.args)
             if top in ranks:
-                args = [shortened(a, tree) if rank < a.type.rank else tree
-                        for a, tree, rank in zip(op.args, args, ranks, strict=True)]
+                args = [
+                    shortened(a, tree) if rank < a.type.rank else tree
+                    for a, tree, rank in zip(op.args, args, ranks, strict=True)
+                ]
         return value(op, args, self.small)
 
     def check(self, stmt: Stmt, op: Prim) -> None:
@@ -241,7 +247,9 @@ class Emitter:
             target = name(target_name)
             self.memory.fresh(var)
             self.env[var] = target
-        rest = [self.named(a) if op.name.endswith("_slice") and k == 0 else self.use(a) for k, a in enumerate(op.args[1:])]
+        rest = [
+            self.named(a) if op.name.endswith("_slice") and k == 0 else self.use(a) for k, a in enumerate(op.args[1:])
+        ]
         how, place_, new = written(op, target, rest)
         if how == "call":
             self.out.append(ast.Expr(place_))
@@ -254,7 +262,9 @@ class Emitter:
         assert callee is not None
         args = [self.typed(a) for a in op.args]
         tree = ast.Call(name(callee.name), args, [])
-        shared: frozenset[int] = frozenset().union(*(self.memory.buffers(a) for a in op.args), {self.memory.new(owned=False)})
+        shared: frozenset[int] = frozenset().union(
+            *(self.memory.buffers(a) for a in op.args), {self.memory.new(owned=False)}
+        )
         self.bind_all(stmt.vars, tree)
         for var, fresh in zip(stmt.vars, callee.fresh or (False,) * len(stmt.vars), strict=True):
             if fresh:
@@ -343,7 +353,7 @@ def shortened(atom: Atom, tree: ast.expr) -> ast.expr:
     places = list(tree.slice.elts)
     while places and isinstance(places[0], ast.Constant) and places[0].value is None:
         places.pop(0)
-    while places and places[-1] is expressions.WHOLE:
+    while places and places[-1] is WHOLE:
         places.pop()
     return subscript(tree.value, places) if places else tree.value
 
@@ -351,5 +361,3 @@ def shortened(atom: Atom, tree: ast.expr) -> ast.expr:
 def place(span: Span | None) -> str:
     """`file:line` of a source place; empty for what the compiler made."""
     return "" if span is None else f"{span.source.name}:{span.line}"
-
-

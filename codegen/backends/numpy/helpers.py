@@ -2,6 +2,7 @@
 
 Reads the files of `codegen.runtime` once; a helper is a function, class or constant at the top of one of them.
 """
+
 from __future__ import annotations
 
 import ast
@@ -35,7 +36,7 @@ def helpers() -> dict[str, Helper]:
                 continue
             assert node.end_lineno is not None
             uses = frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
-            text = "\n".join(lines[node.lineno - 1:node.end_lineno])
+            text = "\n".join(lines[node.lineno - 1 : node.end_lineno])
             for name in names:
                 found[name] = Helper(file, text, uses - set(names))
     return found

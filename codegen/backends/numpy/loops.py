@@ -1,9 +1,10 @@
 """Sequential loops, and maps that could not become array code, as Python loops.
 
-State lives in one Python variable a parameter. An array state that the body updates in place belongs to the loop alone: its
-start value is copied once before the loop unless nobody else reads it, and where a next state is shared with something that
-is still read, it is copied at the end of the body.
+State lives in one Python variable a parameter. An array state that the body updates in place belongs to the loop
+alone: its start value is copied once before the loop unless nobody else reads it, and where a next state is shared
+with something that is still read, it is copied at the end of the body.
 """
+
 from __future__ import annotations
 
 import ast
@@ -42,7 +43,7 @@ def emit_loop(e: Emitter, stmt: Stmt, op: ir.Loop) -> None:
     for param, python, buffer in zip(op.params, params, own, strict=True):
         e.env[param] = name(python)
         memory.bind(param, frozenset({buffer}))
-    stacks = [e.names.new(v.name) for v in stmt.vars[width:width + len(op.collect_shapes)]]
+    stacks = [e.names.new(v.name) for v in stmt.vars[width : width + len(op.collect_shapes)]]
 
     body = e.inner(op.body, outside)
     written, ends = _end_of_body(e, op, params, own, stacks, counter, body)
@@ -53,7 +54,8 @@ def emit_loop(e: Emitter, stmt: Stmt, op: ir.Loop) -> None:
             memory.written |= given[k]
     rows = op.body.results[width:]
     if op.cond is None:
-        assert count is not None and op.count is not None
+        assert count is not None
+        assert op.count is not None
         for stack, shape, row in zip(stacks, shapes, rows, strict=True):
             length = count if e.is_length(op.count) else call("max", count, const(0))
             e.out.append(assign(stack, call("np.empty", tuple_([length, *shape]), dtype(row.type.dtype))))
@@ -95,9 +97,12 @@ def _alone(e: Emitter, op: ir.Loop, k: int, outside: frozenset[Var]) -> bool:
     return e.memory.writable(start) and not any(mine & e.memory.buffers(v) for v in outside)
 
 
-def _end_of_body(e: Emitter, op: ir.Loop, params: list[str], own: list[int], stacks: list[str], counter: str,
-                 body: list[ast.stmt]) -> tuple[set[int], list[Buffers]]:
-    """Writes collected rows and the next state. Returns which states are updated in place, and the buffers of each next state."""
+def _end_of_body(
+    e: Emitter, op: ir.Loop, params: list[str], own: list[int], stacks: list[str], counter: str, body: list[ast.stmt]
+) -> tuple[set[int], list[Buffers]]:
+    """Writes collected rows and the next state. Returns which states are updated in place, and the buffers of each
+    next state.
+    """
     memory, width = e.memory, len(params)
     states, rows = op.body.results[:width], op.body.results[width:]
     ends = [memory.buffers(a) for a in states]
@@ -138,8 +143,9 @@ def _assigned(pairs: Sequence[tuple[str, ast.expr]]) -> list[ast.stmt]:
     return [assign(target, tree) for target, tree in pairs]
 
 
-def _while(e: Emitter, cond: ir.Lambda, params: list[str], own: list[int], outside: frozenset[Var], body: list[ast.stmt]
-           ) -> ast.stmt:
+def _while(
+    e: Emitter, cond: ir.Lambda, params: list[str], own: list[int], outside: frozenset[Var], body: list[ast.stmt]
+) -> ast.stmt:
     for param, python, buffer in zip(cond.params, params, own, strict=True):
         e.env[param] = name(python)
         e.memory.bind(param, frozenset({buffer}))
@@ -184,5 +190,3 @@ def emit_map(e: Emitter, stmt: Stmt, op: ir.Map) -> None:
     for var, python in zip(stmt.vars, results, strict=True):
         e.env[var] = name(python)
         memory.fresh(var)
-
-

@@ -1,9 +1,10 @@
 """Which variables may share memory, and whose memory may be written: what makes in-place updates legal.
 
-Every array variable has a set of *buffers* that it may be (part of). A buffer is *owned* when this function made it. An update
-may write its array when all its buffers are owned, no variable that is still read shares one, and no place of memory stands
-for several elements.
+Every array variable has a set of *buffers* that it may be (part of). A buffer is *owned* when this function made it.
+An update may write its array when all its buffers are owned, no variable that is still read shares one, and no place
+of memory stands for several elements.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -81,6 +82,11 @@ class Memory:
 
     def writable(self, atom: Atom) -> bool:
         """Whether nobody else will see it if the array is changed now."""
-        if not isinstance(atom, Var) or atom not in self.of or atom in self.repeating or not self.of[atom] <= self.owned:
+        if (
+            not isinstance(atom, Var)
+            or atom not in self.of
+            or atom in self.repeating
+            or not self.of[atom] <= self.owned
+        ):
             return False
         return not any(self.alive(v) for buffer in self.of[atom] for v in self.sharers[buffer])

@@ -1,4 +1,5 @@
 """A program in array code, and its entry points, as the text of a Python module and of its stub."""
+
 from __future__ import annotations
 
 import ast
@@ -17,6 +18,7 @@ from .syntax import assign, const, name, tuple_
 IMPORTS = """\
 from __future__ import annotations
 
+import keyword
 import math
 import re
 from collections import namedtuple
@@ -32,10 +34,21 @@ def emit_module(program: ir.Program, entries: Sequence[EntrySpec], version: str)
     >>> emit_module(ir.Program({}), [], "0.1.0").body
     '# Written by dad 0.1.0.\\n'
     """
-    taken = frozenset(RESERVED | set(helpers()) | {"re", "namedtuple", "Callable", "Iterator", "Mapping", "Sequence", "Any"})
+    taken = frozenset(
+        RESERVED
+        | set(helpers())
+        | {"keyword", "re", "namedtuple", "Callable", "Iterator", "Mapping", "Sequence", "Any"}
+    )
     module_names = Names(taken)
-    published = {entry.name: module_names.new(entry.name) if not entry.name.isascii() or not entry.name.isidentifier()
-                 or entry.name in taken or entry.name.startswith("_") else entry.name for entry in entries}
+    published = {
+        entry.name: module_names.new(entry.name)
+        if not entry.name.isascii()
+        or not entry.name.isidentifier()
+        or entry.name in taken
+        or entry.name.startswith("_")
+        else entry.name
+        for entry in entries
+    }
     module_names.taken |= set(published.values())
     program = vectorize(program)
     order = _reachable(program, entries)
@@ -81,10 +94,19 @@ def _reachable(program: ir.Program, entries: Sequence[EntrySpec]) -> list[str]:
 
 def _entry(entry: EntrySpec, published: str, known: dict[str, Callee]) -> ast.stmt:
     params = tuple((p.name, p.activity, plain(p.value)) for p in entry.params)
-    transforms = ast.Dict([const(kind) for kind in entry.transforms], [name(known[f].name) for f in entry.transforms.values()])
-    keywords = [("params", _literal(params)), ("result", _literal(plain(entry.result))), ("doc", const(entry.doc)),
-                ("wrt", _literal(entry.wrt)), ("transforms", transforms)]
-    call = ast.Call(name("Entry"), [const(entry.name), name(known[entry.function].name)], [ast.keyword(k, v) for k, v in keywords])
+    transforms = ast.Dict(
+        [const(kind) for kind in entry.transforms], [name(known[f].name) for f in entry.transforms.values()]
+    )
+    keywords = [
+        ("params", _literal(params)),
+        ("result", _literal(plain(entry.result))),
+        ("doc", const(entry.doc)),
+        ("wrt", _literal(entry.wrt)),
+        ("transforms", transforms),
+    ]
+    call = ast.Call(
+        name("Entry"), [const(entry.name), name(known[entry.function].name)], [ast.keyword(k, v) for k, v in keywords]
+    )
     return assign(published, call)
 
 

@@ -1,4 +1,5 @@
-"""Python names for the program's names: ASCII, lower case, never a keyword, a builtin or a name of the module itself."""
+"""Python names for the program's names: ASCII, lower case, never a keyword, a builtin or a name of the module."""
+
 from __future__ import annotations
 
 import builtins

@@ -2,6 +2,7 @@
 
 Arrays are `Annotated[NDArray[np.float64], "[n][d]f64"]`: rank, sizes and dtype in the words of the source.
 """
+
 from __future__ import annotations
 
 import keyword
@@ -50,7 +51,9 @@ class _Stub:
             case TupleSpec(items):
                 return f"tuple[{', '.join(self.result(i, f'{title}_{k}', outer) for k, i in enumerate(items))}]"
             case RecordSpec(name, fields):
-                return self.record(name or title, [(f, self.result(i, f"{title}_{identifier(f)}", outer)) for f, i in fields])
+                return self.record(
+                    name or title, [(f, self.result(i, f"{title}_{identifier(f)}", outer)) for f, i in fields]
+                )
             case ArrayOf(dims, element):
                 return self.result(element, title, outer + dims)
 
@@ -135,19 +138,25 @@ def _entry(made: _Stub, entry: EntrySpec, name: str) -> str:
         if len(active) == 1:
             gradient = made.result(floats(active[0].value), f"{name}_gradient")
         else:
-            gradient = made.record(f"{name}_gradient", [(p.name, made.result(floats(p.value), f"{name}_{p.name}")) for p in active])
+            gradient = made.record(
+                f"{name}_gradient", [(p.name, made.result(floats(p.value), f"{name}_{p.name}")) for p in active]
+            )
         if "value_and_grad" in entry.transforms:
             lines.append(f"    def grad({with_wrt}) -> {gradient}: ...")
             lines.append(f"    def value_and_grad({with_wrt}) -> tuple[{result}, {gradient}]: ...")
         if "vjp" in entry.transforms:
-            lines.append(f"    def vjp(self, args: Any, cotangent: Any, wrt: Any = ...) -> tuple[{result}, {gradient}]: ...")
+            lines.append(
+                f"    def vjp(self, args: Any, cotangent: Any, wrt: Any = ...) -> tuple[{result}, {gradient}]: ..."
+            )
         if "jvp" in entry.transforms:
             tangent = made.result(floats(entry.result), f"{name}_tangent")
-            lines.append(f"    def jvp(self, args: Any, tangents: Any, wrt: Any = ...) -> tuple[{result}, {tangent}]: ...")
+            lines.append(
+                f"    def jvp(self, args: Any, tangents: Any, wrt: Any = ...) -> tuple[{result}, {tangent}]: ..."
+            )
     if "vmap" in entry.transforms:
         rows = DimSpec("batch", ((1, ("batch",)),))
-        lines.append(f"    def vmap(self, *args: Any, in_axes: Any = ..., **named: Any) -> "
-                     f"{made.result(entry.result, f'{name}_rows', (rows,))}: ...")
+        lines.append(
+            f"    def vmap(self, *args: Any, in_axes: Any = ..., **named: Any) -> "
+            f"{made.result(entry.result, f'{name}_rows', (rows,))}: ..."
+        )
     return f"class _{name}(Protocol):\n" + "\n".join(lines) + "\n"
-
-

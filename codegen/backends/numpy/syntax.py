@@ -1,4 +1,5 @@
 """Short ways to write Python expressions as trees. Nothing here or elsewhere in the back end pastes text together."""
+
 from __future__ import annotations
 
 import ast
@@ -6,8 +7,16 @@ from collections.abc import Sequence
 from functools import cache
 
 OPERATORS: dict[str, type[ast.operator]] = {
-    "+": ast.Add, "-": ast.Sub, "*": ast.Mult, "/": ast.Div, "//": ast.FloorDiv, "@": ast.MatMult, "%": ast.Mod,
-    "&": ast.BitAnd, "|": ast.BitOr, "^": ast.BitXor,
+    "+": ast.Add,
+    "-": ast.Sub,
+    "*": ast.Mult,
+    "/": ast.Div,
+    "//": ast.FloorDiv,
+    "@": ast.MatMult,
+    "%": ast.Mod,
+    "&": ast.BitAnd,
+    "|": ast.BitOr,
+    "^": ast.BitXor,
 }
 
 
@@ -35,7 +44,9 @@ def call(function: str, *args: ast.expr, **keywords: ast.expr) -> ast.expr:
 
 
 def method(x: ast.expr, function: str, *args: ast.expr, **keywords: ast.expr) -> ast.expr:
-    return ast.Call(ast.Attribute(x, function, ast.Load()), list(args), [ast.keyword(k, v) for k, v in keywords.items()])
+    return ast.Call(
+        ast.Attribute(x, function, ast.Load()), list(args), [ast.keyword(k, v) for k, v in keywords.items()]
+    )
 
 
 def tuple_(items: Sequence[ast.expr]) -> ast.expr:
