@@ -1,10 +1,11 @@
 """Adjoints under construction: what reverse mode knows so far of the cotangent of each variable, scope by scope.
 
-The cotangent of an array is a dense part plus *reads*: cotangents of single places, slices or gathered places, which stay
-as they are until somebody needs the whole array. A `Scope` is a block whose reverse sweep is being written. Cotangents of
-variables bound outside of it go one of two ways:
+The cotangent of an array is a dense part plus *reads*: cotangents of single places, slices or gathered places, which
+stay as they are until somebody needs the whole array. A `Scope` is a block whose reverse sweep is being written.
+Cotangents of variables bound outside of it go one of two ways:
 
-- *threaded*, in loops and arms: the sweep starts from the cotangent so far and adds to it, so that an array's cotangent is
+- *threaded*, in loops and arms: the sweep starts from the cotangent so far and adds to it, so that an array's
+cotangent is
   one array that every iteration updates in place;
 - *returned*, in maps (and derivative functions): contributions start from nothing, dense parts become results that are
   summed outside, and reads become stacks of indices and values, so that a map over n elements that reads an array of n
@@ -22,7 +23,10 @@ from ...lang.core.ir import Atom, Block, Const, Var
 
 @dataclass(frozen=True)
 class Read:
-    """Cotangents `value` of the places `indices`: scalars, or arrays of one rank. `holes`: an index may be -1, for nothing."""
+    """Cotangents `value` of the places `indices`: scalars, or arrays of one rank.
+
+    `holes`: an index may be -1, for nothing.
+    """
 
     indices: tuple[Atom, ...]
     value: Atom
@@ -115,7 +119,7 @@ class Scope:
         return False
 
     def start(self, x: Var) -> Atom:
-        """The cotangent of a threaded variable when the sweep starts: of a loop a new state, of an arm what it is outside."""
+        """What a threaded cotangent is when the sweep starts: of a loop a new state, of an arm what it is outside."""
         found = self.started.get(x)
         if found is None:
             assert self.parent is not None
@@ -201,4 +205,4 @@ def bound_in(block: Block) -> list[Var]:
 
 
 class Irregular(Exception):
-    """A map whose reads differ in shape from element to element: they cannot be stacked, so it is reversed as a loop."""
+    """Reads in a map differ in shape from element to element: they cannot be stacked, so it is reversed as a loop."""

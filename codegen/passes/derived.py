@@ -1,9 +1,9 @@
 """Derivative functions of called functions: a function keeps its boundary, and its derivatives are functions beside it.
 
-In: a call, by function name and which arguments vary (for reverse mode also which results have a cotangent). Out: the names
-of `f_jvp`, or of `f_fwd` and `f_bwd`, made once for each such pattern. Between `f_fwd` and `f_bwd` the values pass that the
-reverse sweep reads. A recursive function has no `f_fwd`: its `f_bwd` runs the function again, since how much there is to
-remember is known only when it has run.
+In: a call, by function name and which arguments vary (for reverse mode also which results have a cotangent). Out: the
+names of `f_jvp`, or of `f_fwd` and `f_bwd`, made once for each such pattern. Between `f_fwd` and `f_bwd` the values
+pass that the reverse sweep reads. A recursive function has no `f_fwd`: its `f_bwd` runs the function again, since how
+much there is to remember is known only when it has run.
 """
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ from .recompute import Reads, Rerun
 from .vjp import Returned, Reverse, Split, prepared
 
 Pattern = tuple[bool, ...]
+SplitKey = tuple[str, Pattern, Pattern, bool]
+"""Function, which arguments vary, which results have a cotangent, whether cotangents of arrays come back whole."""
 
 
 class Derived:
-    """`body_of` gives a function with no derivative left to take in it; `declare` receives each new function, callees first."""
+    """`body_of` gives a function with no derivative left to take in it; `declare` receives each new function."""
 
     def __init__(self, functions: dict[str, Function], body_of: Callable[[str], Function],
                  declare: Callable[[Function], None]) -> None:
@@ -36,7 +38,7 @@ class Derived:
         self.pending: dict[tuple[str, Pattern], Pattern] = {}
         self.visited: set[tuple[str, Pattern]] = set()
         self.forwards: dict[tuple[str, Pattern], str] = {}
-        self.splits: dict[tuple[str, Pattern, Pattern, bool], Split] = {}
+        self.splits: dict[SplitKey, Split] = {}
         self.recursion: dict[str, bool] = {}
 
     def new_name(self, name: str, suffix: str) -> str:
@@ -117,8 +119,8 @@ class Derived:
             self.splits[key] = found
         return found
 
-    def _swept(self, key: tuple[str, Pattern, Pattern, bool]) -> tuple[Function, Block, Scope, list[Stmt], list[Var], Fresh]:
-        """The function, its body after preparations, the scope of its reverse sweep, the forward statements, the seeds."""
+    def _swept(self, key: SplitKey) -> tuple[Function, Block, Scope, list[Stmt], list[Var], Fresh]:
+        """The function, its body after preparations, the scope of its reverse sweep, forward statements, seeds."""
         function, active, wanted, dense = key
         f = self.body_of(function)
         supply = Fresh(next_id(f))
@@ -131,7 +133,7 @@ class Derived:
         seeds = reverse.seeds(scope, body.results, wanted)
         return f, body, scope, reverse.sweep(scope, body.stmts), seeds, supply
 
-    def _split(self, key: tuple[str, Pattern, Pattern, bool]) -> Split:
+    def _split(self, key: SplitKey) -> Split:
         f, body, scope, forward, seeds, supply = self._swept(key)
         returned: list[Returned] = []
         results: list[Atom] = []
@@ -166,8 +168,8 @@ class Derived:
         types = tuple(x.type for x in results)
         return Split(forward_name, tuple(v.type for v in saved), backward_name, tuple(passed), tuple(returned), types)
 
-    def _recursive_split(self, key: tuple[str, Pattern, Pattern, bool]) -> Split:
-        # The signature does not depend on the body: all arguments, then cotangents, to all cotangents of active arguments.
+    def _recursive_split(self, key: SplitKey) -> Split:
+        # The signature does not depend on the body: arguments, then cotangents, to cotangents of active arguments.
         function, active, _, _ = key
         f = self.body_of(function)
         chosen = [k for k, a in enumerate(active) if a]

@@ -1,8 +1,9 @@
 """Takes all derivatives: a program with `Diff` operations in, one without out.
 
-Innermost first: when a `Diff` is removed, its body has none left, and the derivative of a derivative is that of ordinary
-code. Derivatives of functions that are called become functions of the program (`derived`), placed before the function that
-first needed them. Functions are taken up on demand, so that a derivative may run through functions that stand later.
+Innermost first: when a `Diff` is removed, its body has none left, and the derivative of a derivative is that of
+ordinary code. Derivatives of functions that are called become functions of the program (`derived`), placed before the
+function that first needed them. Functions are taken up on demand, so that a derivative may run through functions that
+stand later.
 
 >>> from dad.lang.core.build import Builder, Fresh
 >>> b = Builder(Fresh(1))

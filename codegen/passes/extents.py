@@ -1,11 +1,11 @@
 """Sizes of values made inside a nested block, computed outside it.
 
-Reverse mode stacks values out of map and loop bodies, and rows of a stack have the shape it is told beforehand. In: the
-statements of a block, in order, and what its parameters are rows of. Out: for a value inside, the length of an axis as an
-atom outside, where it follows from sizes and integer arithmetic of the surroundings; else None.
+Reverse mode stacks values out of map and loop bodies, and rows of a stack have the shape it is told beforehand. In:
+the statements of a block, in order, and what its parameters are rows of. Out: for a value inside, the length of an
+axis as an atom outside, where it follows from sizes and integer arithmetic of the surroundings; else None.
 
-Only sizes are computed, with operations that cannot fail, so nothing is evaluated that the program would not have evaluated.
-Types give both arms of an `if` the same sizes, and a loop state the sizes of its first value.
+Only sizes are computed, with operations that cannot fail, so nothing is evaluated that the program would not have
+evaluated. Types give both arms of an `if` the same sizes, and a loop state the sizes of its first value.
 """
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ...lang.core.ir import Atom, Const, Op, Prim, Stmt, Var
 from ...lang.core.primitive import PRIMITIVES
 
 SAME_SHAPE = frozenset((
-    "zeros_like", "reverse", "rotate", "update", "accumulate", "update_slice", "accumulate_slice", "accumulate_at", "scatter",
-    "cumsum", "cumprod", "cummax", "cummin", "stop_grad"))
+    "zeros_like", "reverse", "rotate", "update", "accumulate", "update_slice", "accumulate_slice", "accumulate_at",
+    "scatter", "cumsum", "cumprod", "cummax", "cummin", "stop_grad"))
 FOLDS = frozenset(("sum", "prod", "maximum", "minimum", "all", "any", "argmax", "argmin"))
 ARITHMETIC = frozenset(("add", "sub", "mul", "min", "max", "neg"))
 WEIGHT = 64  # expressions of more operations than this are given up

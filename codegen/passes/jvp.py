@@ -1,9 +1,9 @@
 """Forward mode: tangents carried along with values.
 
-In: a function body and the inputs that vary. Out: the same statements, each followed by those that give its tangent. `x_tan`
-is the tangent of `x`; where it is zero by construction there is none, and no code. Every structure stays: a map's tangent is
-in the map, an arm's in the arm, a loop carries tangents of the states that vary (`activity` found which), a fold's operator
-becomes the operator on dual numbers, which is associative when the operator is.
+In: a function body and the inputs that vary. Out: the same statements, each followed by those that give its tangent.
+`x_tan` is the tangent of `x`; where it is zero by construction there is none, and no code. Every structure stays: a
+map's tangent is in the map, an arm's in the arm, a loop carries tangents of the states that vary (`activity` found
+which), a fold's operator becomes the operator on dual numbers, which is associative when the operator is.
 """
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from .activity import Calls, varying
 
 class ForwardCalls(Calls, Protocol):
     def jvp_function(self, function: str, varying: tuple[bool, ...]) -> str:
-        """The function from arguments, and tangents of the varying ones, to results, and tangents of the varying ones."""
+        """From arguments, and tangents of those that vary, to results, and tangents of those that vary."""
 
 
-def jvp_lambda(lam: Lambda, supply: Fresh, calls: ForwardCalls, inputs: Sequence[Var] | None = None,
-               zeros: bool = True) -> Lambda:
-    """The lambda of the parameters and a tangent to each of `inputs`, to the results and a tangent to each float result.
+def jvp_lambda(
+    lam: Lambda, supply: Fresh, calls: ForwardCalls, inputs: Sequence[Var] | None = None, zeros: bool = True
+) -> Lambda:
+    """The lambda from parameters, and a tangent to each of `inputs`, to results, and a tangent to each float result.
 
     `inputs` are float parameters, all by default. With `zeros` False only results that vary have a tangent.
     """
@@ -97,7 +98,8 @@ class Forward:
             case ir.Map(arrays, lam, shapes):
                 live = [k for k, v in enumerate(stmt.vars) if v in self.varied]
                 seeds = self.params(lam.params)
-                tangents = tuple(self.tangent(b, x) for p, x in zip(lam.params, arrays, strict=True) if p in self.varied)
+                pairs = zip(lam.params, arrays, strict=True)
+                tangents = tuple(self.tangent(b, x) for p, x in pairs if p in self.varied)
                 body = self.block(b, lam.body, lam.body.results, [lam.body.results[k] for k in live])
                 dual_lam = Lambda((*lam.params, *seeds), body)
                 dual_shapes = shapes + tuple(shapes[k] for k in live)

@@ -1,7 +1,7 @@
-"""Drops what a block of compiler-made code does not need: pure statements, map and branch results, loop states and rows.
+"""Drops what a block of compiler-made code does not need: statements, results of maps and branches, states of loops.
 
-In: a block whose checks have all passed before (a re-run or a reverse sweep), so that any statement may go. Out: the block
-with what its results depend on, and no more. (Programs of users keep their checks: `simplify` knows how.)
+In: a block whose checks have all passed before (a re-run or a reverse sweep), so that any statement may go. Out: the
+block with what its results depend on, and no more. (Programs of users keep their checks: `simplify` knows how.)
 """
 from __future__ import annotations
 
@@ -64,8 +64,9 @@ def _narrow_loop(stmt: Stmt, op: ir.Loop, live: list[int]) -> Stmt:
         kept |= found
     chosen = sorted(kept)
     cond = op.cond and Lambda(tuple(op.cond.params[k] for k in chosen), op.cond.body)
-    loop = ir.Loop(op.count, cond, op.index, tuple(op.params[k] for k in chosen), tuple(op.init[k] for k in chosen), body,
-                   tuple(op.collect_shapes[k - states] for k in kept_rows))
+    params, init = tuple(op.params[k] for k in chosen), tuple(op.init[k] for k in chosen)
+    shapes = tuple(op.collect_shapes[k - states] for k in kept_rows)
+    loop = ir.Loop(op.count, cond, op.index, params, init, body, shapes)
     vars = [stmt.vars[k] for k in (*chosen, *kept_rows)]
     if op.count is None:
         vars.append(stmt.vars[-1])

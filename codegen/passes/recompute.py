@@ -1,14 +1,15 @@
 """What a reverse sweep reads of the forward values: which of them to save, which to compute again.
 
-In: the statements of a body (a map's, a loop's, an arm's) and the reverse sweep over it, written as if it stood behind them.
-Out: a `Plan`: the variables the forward run must save, and the statements to run again before the reverse sweep. `Rerun`
-copies both with fresh names.
+In: the statements of a body (a map's, a loop's, an arm's) and the reverse sweep over it, written as if it stood
+behind them. Out: a `Plan`: the variables the forward run must save, and the statements to run again before the
+reverse sweep. `Rerun` copies both with fresh names.
 
-The rule. A loop saves the scalar state it must know at the start of an iteration, and recomputes the rest. State *arrays*
-are not copied at every iteration, since a loop that fills or reads an array place by place would then take time and memory
-of iterations times size: they and the arrays made from them by writing single places are *fragile*. A statement that reads
-a fragile array has its results saved instead, so what is saved is at most the work that was done. Only when the reverse
-sweep itself reads such an array is the array saved, and then its readers are recomputed after all.
+The rule. A loop saves the scalar state it must know at the start of an iteration, and recomputes the rest. State
+*arrays* are not copied at every iteration, since a loop that fills or reads an array place by place would then take
+time and memory of iterations times size: they and the arrays made from them by writing single places are *fragile*. A
+statement that reads a fragile array has its results saved instead, so what is saved is at most the work that was
+done. Only when the reverse sweep itself reads such an array is the array saved, and then its readers are recomputed
+after all.
 
 Reads that only ask for a shape (`dim`, `zeros_like`) are answered by `Extents` and need no value.
 """
@@ -55,7 +56,7 @@ def _spread(block: Block, roots: Roots) -> None:
                 mark_fragile(loop, roots)
                 inner = frozenset(loop.params)
                 for v, p, x, y in zip(stmt.vars, loop.params, loop.init, loop.body.results, strict=False):
-                    # Fragile outside is what came from outside; an array the inner loop made itself is an ordinary value.
+                    # Fragile outside is what came from outside; what the inner loop made itself is an ordinary value.
                     if p.type.rank and isinstance(x, Var) and x in roots and isinstance(y, Var) and y in roots:
                         roots[v] = (roots[x] | roots[y]) - inner
             case _:
@@ -176,7 +177,7 @@ class Plan:
 
 def plan(forward: Sequence[Stmt], reverse: Block, reads: Reads, roots: Roots, own: frozenset[Var],
          can_save: Callable[[Var], bool]) -> Plan:
-    """Decide for every forward value that `reverse` needs. `own`: the state arrays of the loop itself, which it may save."""
+    """Decide for every forward value that `reverse` needs. `own`: the state arrays of the loop, which it may save."""
     start = reads.block(reverse)
     promoted: set[Var] = set()
 

@@ -1,8 +1,9 @@
 """The reverse of maps and branches.
 
-map (\\x -> body) xs: the reverse map takes elements and cotangents of results, runs the body again as far as its reverse
-sweep needs it, and gives the cotangents of elements; contributions to variables from outside are results too: dense ones
-are summed, reads become reads of more places. Where a map's reads have no common shape, it is reversed as a loop.
+map (\\x -> body) xs: the reverse map takes elements and cotangents of results, runs the body again as far as its
+reverse sweep needs it, and gives the cotangents of elements; contributions to variables from outside are results too:
+dense ones are summed, reads become reads of more places. Where a map's reads have no common shape, it is reversed as
+a loop.
 
 if c then a else b: both arms are reversed; each variable that either arm touches is a result of the reverse `if`.
 """
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 class Export:
     """A cotangent that leaves a nested block, as one or more of its results.
 
-    `indices` atoms, then the value. `fixed`: the indices as known outside, then only the value is a result. `row` says that
-    the variable is a row of `var`, an array the map goes over.
+    `indices` atoms, then the value. `fixed`: the indices as known outside, then only the value is a result. `row`
+    says that the variable is a row of `var`, an array the map goes over.
     """
 
     var: Var
@@ -50,7 +51,8 @@ def reverse_map(rev: Reverse, scope: Scope, stmt: Stmt, op: ir.Map, cts: Sequenc
     b = Builder(rev.supply, stmt.span)
     length = b.dim(op.arrays[0])
     index = b.fresh("i", ir.I64)
-    reads = tuple(Stmt((p,), ir.Prim("index", (x, index)), stmt.span) for p, x in zip(op.body.params, op.arrays, strict=True))
+    rows = zip(op.body.params, op.arrays, strict=True)
+    reads = tuple(Stmt((p,), ir.Prim("index", (x, index)), stmt.span) for p, x in rows)
     body = Block(reads + op.body.body.stmts, op.body.body.results)
     same = Stmt(stmt.vars, ir.Loop(length, None, index, (), (), body, op.shapes), stmt.span)
     assert isinstance(same.op, ir.Loop)
@@ -79,7 +81,7 @@ def _reverse_map(rev: Reverse, scope: Scope, stmt: Stmt, op: ir.Map, cts: Sequen
     extents.rows((*lam.params, *seeds), (*op.arrays, *seed_arrays))
     extents.define(forward)
     extents.define(inner.b.stmts)
-    exports, results, shapes = _map_results(inner, extents, b, array_of, parts)
+    exports, results, shapes = _map_results(extents, b, array_of, parts)
     back = prune(inner.b.block(results))
     outside = Builder(rev.supply, stmt.span)
     sizes = Extents(outside)
@@ -94,7 +96,8 @@ def _reverse_map(rev: Reverse, scope: Scope, stmt: Stmt, op: ir.Map, cts: Sequen
     again = Lambda(tuple(params[k] for k in used), Block((*chosen.again, *back.stmts), back.results))
     body = Rerun(rev.supply, {}, extents).function(again)
     if results:
-        _receive(scope, exports, b.bind(ir.Map(tuple(arrays[k] for k in used), body, tuple(shapes)), "adj"), op.arrays[0])
+        made = b.bind(ir.Map(tuple(arrays[k] for k in used), body, tuple(shapes)), "adj")
+        _receive(scope, exports, made, op.arrays[0])
     if not saved:
         return [stmt]
     rows = tuple(sizes.dims(v) or () for v in chosen.saved)
@@ -114,8 +117,10 @@ def _parts(inner: Scope, rows: dict[Var, Atom]) -> list[tuple[Var, Atom | None, 
     return parts
 
 
-def _map_results(inner: Scope, extents: Extents, b: Builder, array_of: dict[Var, Atom],
-                 parts: list[tuple[Var, Atom | None, list[Read]]]) -> tuple[list[Export], list[Atom], list[tuple[Atom, ...]]]:
+def _map_results(
+    extents: Extents, b: Builder, array_of: dict[Var, Atom], parts: list[tuple[Var, Atom | None, list[Read]]]
+) -> tuple[list[Export], list[Atom], list[tuple[Atom, ...]]]:
+    """What the reverse map returns: what it is for, the atoms, and the shapes of their rows."""
     exports: list[Export] = []
     results: list[Atom] = []
     shapes: list[tuple[Atom, ...]] = []
@@ -185,7 +190,8 @@ class _Arm:
         """Reads of a variable from outside; those whose shape is not known outside go into the dense part."""
         adjoint = self.scope.adjoints.get(x)
         found = [] if adjoint is None else [read for read in adjoint.reads if isinstance(read, Read)]
-        if adjoint is None or all(self.extents.dims(read.indices[0], read.rank) is not None for read in found if read.rank):
+        stackable = [self.extents.dims(read.indices[0], read.rank) is not None for read in found if read.rank]
+        if adjoint is None or all(stackable):
             return found
         if self.scope.crosses_map(x):
             raise Irregular

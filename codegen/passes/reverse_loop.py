@@ -1,11 +1,12 @@
 """The reverse of loops.
 
-loop s = init for i < n: next(s, i), rows(s, i). The reverse loop goes from the last iteration to the first; its states are
-the cotangents of the states that matter, and the cotangents so far of the variables from outside (threaded), to which every
-iteration adds. Cotangents of collected rows enter at their row. A `while` is the same, once it has counted its iterations.
+loop s = init for i < n: next(s, i), rows(s, i). The reverse loop goes from the last iteration to the first; its
+states are the cotangents of the states that matter, and the cotangents so far of the variables from outside
+(threaded), to which every iteration adds. Cotangents of collected rows enter at their row. A `while` is the same,
+once it has counted its iterations.
 
-What an iteration needs of the forward values is saved by the forward loop, which collects it row by row, or computed again
-from what is (`recompute`).
+What an iteration needs of the forward values is saved by the forward loop, which collects it row by row, or computed
+again from what is (`recompute`).
 """
 from __future__ import annotations
 
@@ -23,6 +24,9 @@ from .recompute import Reads, Rerun, mark_fragile, plan
 
 if TYPE_CHECKING:
     from .vjp import Reverse
+
+Action = tuple[Var, tuple[Atom, ...] | None, int, bool]
+"""What to do with results of the reverse loop: variable, fixed indices, how many indices are results too, holes."""
 
 
 def reverse_loop(rev: Reverse, scope: Scope, stmt: Stmt, op: ir.Loop, cts: Sequence[Atom | None]) -> list[Stmt]:
@@ -46,8 +50,10 @@ class _ReverseLoop:
 
     def seed(self, cts: Sequence[Atom | None]) -> None:
         op, inner, count = self.op, self.inner, len(self.op.params)
-        wanted = {k for k, ct in enumerate(cts[:len(op.body.results)]) if ct is not None and self.rev.varies(op.body.results[k])}
-        wanted |= {k for k, ct in enumerate(cts[:count]) if ct is not None and self.rev.varies(op.params[k])}
+        results = op.body.results
+        wanted = {k for k, x in enumerate(results) if cts[k] is not None and self.rev.varies(x)}
+        # Without iterations the result is the first state, whatever the body would make.
+        wanted |= {k for k, p in enumerate(op.params) if cts[k] is not None and self.rev.varies(p)}
         self.carried = [k for k in useful_states(op, self.rev.varied, wanted) if k < count]
         self.seeds: dict[int, tuple[Var, Atom]] = {}
         for k in self.carried:
@@ -63,11 +69,11 @@ class _ReverseLoop:
 
     # ------------------------------------------------------------ what leaves
 
-    def collect_results(self) -> list[tuple[Var, tuple[Atom, ...] | None, int, bool]]:
-        """Fill `states` and `rows` after the sweep; returns what to do with results beyond the carried and threaded ones.
+    def collect_results(self) -> list[Action]:
+        """Fill `states` and `rows` after the sweep; returns what to do with results beyond carried and threaded ones.
 
-        That is, in order: variable; fixed indices of a read, summed up in a state; or the number of indices of a collected
-        read, 0 for a dense part.
+        That is, in order: variable; fixed indices of a read, summed up in a state; or the number of indices of a
+        collected read, 0 for a dense part.
         """
         op, inner, b = self.op, self.inner, self.inner.b
         for k in self.carried:
@@ -84,8 +90,8 @@ class _ReverseLoop:
         returned = [x for x in touched if x not in self.threaded]
         reads = {x: [as_read(b, x, read) for read in inner.adjoints[x].reads] for x in returned}
         self.define_sizes()
-        actions: list[tuple[Var, tuple[Atom, ...] | None, int, bool]] = []
-        late: list[tuple[Var, tuple[Atom, ...] | None, int, bool]] = []
+        actions: list[Action] = []
+        late: list[Action] = []
         for x in returned:
             dense = inner.adjoints[x].dense
             for read in reads[x]:
@@ -158,7 +164,7 @@ class _ReverseLoop:
         return [*outside.stmts, Stmt(vars, loop, stmt.span)]
 
     def write(self, back: Block, again: Sequence[Stmt], loads: Sequence[tuple[Var, Var]], indexed: bool,
-              actions: Sequence[tuple[Var, tuple[Atom, ...] | None, int, bool]]) -> None:
+              actions: Sequence[Action]) -> None:
         op, rev, scope = self.op, self.rev, self.scope
         b = scope.b
         k = rev.supply.var(op.index.name, ir.I64)
@@ -199,7 +205,7 @@ def fixed_indices(extents: Extents, read: Read) -> tuple[Atom, ...] | None:
 
 
 def useful_states(op: ir.Loop, varied: set[Var], wanted: set[int]) -> list[int]:
-    """The varying states that the wanted results of the body (states and rows, by position) depend on, those included."""
+    """The varying states that the wanted results of the body (states and rows, by position) depend on, and those."""
     position = {p: k for k, p in enumerate(op.params) if p in varied}
     useful = set(wanted)
     while True:

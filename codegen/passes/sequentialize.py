@@ -1,8 +1,8 @@
 """Folds with operators of their own, as loops: what reverse mode differentiates.
 
-In: a block and which statements to rewrite. Out: the block where those `Reduce` and `Scan` are `Loop`s, whose states are the
-accumulators and, for `Scan`, whose collected rows are the prefixes. Folds by recognised operators (sums, products, extremes)
-are primitives long before and keep their closed forms.
+In: a block and which statements to rewrite. Out: the block where those `Reduce` and `Scan` are `Loop`s, whose states
+are the accumulators and, for `Scan`, whose collected rows are the prefixes. Folds by recognised operators (sums,
+products, extremes) are primitives long before and keep their closed forms.
 """
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ def _loop(stmt: Stmt, op: ir.Reduce | ir.Scan, supply: Fresh) -> list[Stmt]:
     accumulators, elements = op.body.params[:count], op.body.params[count:]
     length = b.dim(op.arrays[0])
     index = b.fresh("i", ir.I64)
-    reads = tuple(Stmt((x,), ir.Prim("index", (array, index)), stmt.span) for x, array in zip(elements, op.arrays, strict=True))
+    rows = zip(elements, op.arrays, strict=True)
+    reads = tuple(Stmt((x,), ir.Prim("index", (array, index)), stmt.span) for x, array in rows)
     results = op.body.body.results
     body = reads + op.body.body.stmts
     if isinstance(op, ir.Reduce):

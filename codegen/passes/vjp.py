@@ -1,14 +1,14 @@
 """Reverse mode on structured IR.
 
-In: a function body and the inputs that vary. Out: the body, followed by its reverse sweep, which goes through the statements
-backwards and gives each variable its cotangent (`x_adj`) from the cotangents of what was made of it. Statements whose
-results have no cotangent are passed over, so what is zero by construction costs nothing.
+In: a function body and the inputs that vary. Out: the body, followed by its reverse sweep, which goes through the
+statements backwards and gives each variable its cotangent (`x_adj`) from the cotangents of what was made of it.
+Statements whose results have no cotangent are passed over, so what is zero by construction costs nothing.
 
-The structure stays: the reverse of a map is a map, of an `if` an `if` (a branch not taken contributes nothing), of a loop a
-loop backwards (`reverse_blocks`, `reverse_loop`). Their bodies run forward again in the reverse sweep, before going
-backwards, as in "AD for an array language with nested parallelism" (Schenck, Rønning, Henriksen, Oancea, SC 2022); what a
-loop has to remember for that is decided in `recompute`. Reverse sweeps are written as if they stood in the scope of the
-forward statements, and copied with fresh names into place once they are complete.
+The structure stays: the reverse of a map is a map, of an `if` an `if` (a branch not taken contributes nothing), of a
+loop a loop backwards (`reverse_blocks`, `reverse_loop`). Their bodies run forward again in the reverse sweep, before
+going backwards, as in "AD for an array language with nested parallelism" (Schenck, Rønning, Henriksen, Oancea, SC
+2022); what a loop has to remember for that is decided in `recompute`. Reverse sweeps are written as if they stood in
+the scope of the forward statements, and copied with fresh names into place once they are complete.
 
 The result is IR like any other and can be differentiated again.
 """
@@ -33,7 +33,7 @@ from .sequentialize import sequentialize
 
 @dataclass(frozen=True)
 class Returned:
-    """One cotangent that a backward function returns: of parameter `param`, all of it, or (`indices` > 0) at some places."""
+    """A cotangent that a backward function returns: of parameter `param`, all of it or (`indices` > 0) at some places."""
 
     param: int
     indices: int = 0
@@ -44,8 +44,9 @@ class Returned:
 class Split:
     """The derivative of a function, in two.
 
-    `forward` takes the arguments and returns the results and the values of types `saved`. `backward` takes the arguments at
-    `params`, the saved values, and the cotangents of the wanted results, and returns what `returned` says, of types `types`.
+    `forward` takes the arguments and returns the results and the values of types `saved`. `backward` takes the
+    arguments at `params`, the saved values, and the cotangents of the wanted results, and returns what `returned`
+    says, of types `types`.
     """
 
     forward: str
@@ -165,8 +166,10 @@ class Reverse:
             parts = record.vjp(b, args, y, ct, dict(op.attrs))
             if op.name in WRITES:
                 # The cotangent is read before it is written, so that it can be written in place.
-                written = [s for s in b.stmts[start:] if isinstance(s.op, ir.Prim) and s.op.name in WRITES and s.op.args[0] is ct]
-                b.stmts[start:] = [s for s in b.stmts[start:] if s not in written] + written
+                made = b.stmts[start:]
+                writes = [isinstance(s.op, ir.Prim) and s.op.name in WRITES and s.op.args[0] is ct for s in made]
+                b.stmts[start:] = [s for s, last in zip(made, writes, strict=True) if not last]
+                b.stmts.extend(s for s, last in zip(made, writes, strict=True) if last)
             for x, part in zip(args, parts, strict=True):
                 if part is not None and self.varies(x):
                     scope.add(x, part)

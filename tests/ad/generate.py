@@ -1,8 +1,9 @@
-"""Random well-typed IR programs, made by construction: in a source of randomness, out a program, arguments, and how smooth.
+"""Random well-typed IR programs, made by construction: randomness in, a program and arguments out.
 
-Every construct is there, nested in every other: maps, branches, `for` and `while` loops with collected rows, folds with
-operators of their own, calls, reads and writes of places, slices and gathered places, derivatives inside. Indices are in
-range because they are taken modulo a size that is known to be positive; sizes are 0 to 4; functions are smooth and bounded.
+Every construct is there, nested in every other: maps, branches, `for` and `while` loops with collected rows, folds
+with operators of their own, calls, reads and writes of places, slices and gathered places, derivatives inside.
+Indices are in range because they are taken modulo a size that is known to be positive; sizes are 0 to 4; functions
+are smooth and bounded.
 """
 from __future__ import annotations
 
@@ -11,7 +12,6 @@ from random import Random
 from typing import Any
 
 import numpy as np
-
 from dad.lang.core import ir
 from dad.lang.core.build import Builder, Fresh, i64
 from dad.lang.core.ir import Atom, Const, Lambda, Type, Var
@@ -58,13 +58,16 @@ class Generator:
         b = Builder(Fresh())
         F, r = self.float.dtype, self.rng
         xs, ys, grid = b.fresh("xs", Type(F, 1)), b.fresh("ys", Type(F, 1)), b.fresh("grid", Type(F, 2))
-        a, c, k, places = b.fresh("a", self.float), b.fresh("c", self.float), b.fresh("k", INT), b.fresh("places", Type("i64", 1))
+        a, c, k = b.fresh("a", self.float), b.fresh("c", self.float), b.fresh("k", INT)
+        places = b.fresh("places", Type("i64", 1))
         n, m = b.dim(xs), b.dim(ys)
-        scope = Scope({xs: (n,), ys: (m,), grid: (n, m), a: (), c: (), k: (), places: (m,), n: (), m: ()}, {n, m} if self.smallest else set())
-        self.body(b, scope, self.depth - 1 if small else self.depth, r.randrange(1, 4) if small else r.randrange(2, self.size))
-        results = [self.pick(scope, self.float, rank) for rank in (0, r.randrange(3))]
+        values: dict[Atom, Sizes] = {xs: (n,), ys: (m,), grid: (n, m), a: (), c: (), k: (), places: (m,), n: (), m: ()}
+        scope = Scope(values, {n, m} if self.smallest else set())
+        depth, count = (self.depth - 1, r.randrange(1, 4)) if small else (self.depth, r.randrange(2, self.size))
+        self.body(b, scope, depth, count)
+        picked = [self.pick(scope, self.float, rank) for rank in (0, r.randrange(3))]
+        results = [x for x in picked if x is not None]
         results.append(self.mixture(b, scope, scope.inner().values.keys() - {n, m}))
-        results = [x for x in results if x is not None]
         if r.random() < 0.3:
             results.append(k)
         if r.random() < 0.2:
@@ -130,12 +133,15 @@ class Generator:
     # ------------------------------------------------------------ statements
 
     def body(self, b: Builder, scope: Scope, depth: int, count: int) -> None:
-        simple = [self.arithmetic, self.arithmetic, self.arrays, self.arrays, *[self.reads] * 4, *[self.writes] * 2, self.integers]
-        nesting = [self.map, self.map, self.branch, self.for_loop, self.for_loop, self.while_loop, self.fold, self.call]
-        if self.nested:
-            nesting.append(self.derivative)
+        kinds: list[Callable[[Builder, Scope, int], None]] = [
+            self.arithmetic, self.arithmetic, self.arrays, self.arrays, *[self.reads] * 4, *[self.writes] * 2,
+            self.integers]
+        if depth > 0:
+            kinds += [self.map, self.map, self.branch, self.for_loop, self.for_loop, self.while_loop, self.fold]
+            kinds.append(self.call)
+            if self.nested:
+                kinds.append(self.derivative)
         for _ in range(count):
-            kinds: list[Callable[[Builder, Scope, int], None]] = simple + nesting if depth > 0 else simple
             self.rng.choice(kinds)(b, scope, depth)
 
     def keep(self, scope: Scope, x: Atom, sizes: Sizes) -> None:
@@ -208,7 +214,7 @@ class Generator:
         sizes = scope.values[x]
         match r.randrange(5):
             case 0 | 1:
-                deep = r.randrange(1, 1 + sum(1 for _ in sizes) if all(self.has_elements(scope, s) for s in sizes) else 2)
+                deep = r.randrange(1, 1 + len(sizes)) if all(self.has_elements(scope, s) for s in sizes) else 1
                 out = b.prim("index", x, *(self.place(b, scope, s) for s in sizes[:deep]))
                 self.keep(scope, out, sizes[deep:])
             case 2:
@@ -395,7 +401,9 @@ class Generator:
         vars = b.bind(loop, "looped")
         self.keep_loop(b, scope, vars, init, rows)
 
-    def keep_loop(self, b: Builder, scope: Scope, vars: tuple[Var, ...], init: list[Atom], rows: list[tuple[Atom, Sizes]]) -> None:
+    def keep_loop(
+        self, b: Builder, scope: Scope, vars: tuple[Var, ...], init: list[Atom], rows: list[tuple[Atom, Sizes]]
+    ) -> None:
         for v, x in zip(vars, init, strict=False):
             self.keep(scope, v, scope.values.get(x, ()))
         for v, (_, sizes) in zip(vars[len(init):], rows, strict=False):
@@ -464,7 +472,8 @@ class Generator:
 
     def derivative(self, b: Builder, scope: Scope, depth: int) -> None:
         """A derivative inside, by some values in scope; the rest is held fixed."""
-        args = [self.pick(scope, self.float, rank) or self.scalar(scope) for rank in self.rng.choice(((0,), (1,), (0, 1)))]
+        ranks = self.rng.choice(((0,), (1,), (0, 1)))
+        args = [self.pick(scope, self.float, rank) or self.scalar(scope) for rank in ranks]
         inner, body = scope.inner(), b.nested()
         params = [b.fresh("d", x.type) for x in args]
         for p, x in zip(params, args, strict=True):

@@ -7,10 +7,10 @@ differences of first ones, of the orders in which modes nest, of the Hessian wit
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
-
 from dad.codegen import interp
 from dad.codegen.passes.differentiate import differentiate
 from dad.lang.core import ir
@@ -23,7 +23,7 @@ Values = Sequence[Any]
 
 
 def derive(program: ir.Program, name: str, mode: Mode, called: bool = False) -> tuple[ir.Program, str]:
-    """The program with a function more, of the parameters and seeds of `name`: the Diff of its body (or of a call of it)."""
+    """The program with one more function, from parameters and seeds of `name`: the Diff of its body, or of a call."""
     f = program.functions[name]
     b = Builder(Fresh(next_id(f)))
     args = tuple(b.like(p) for p in f.params)
@@ -42,7 +42,7 @@ def derive(program: ir.Program, name: str, mode: Mode, called: bool = False) -> 
 
 
 def weighted(program: ir.Program, name: str) -> tuple[ir.Program, str]:
-    """The program with a function more: the float results of `name`, weighted by fixed arrays that it is also given, summed.
+    """The program with a function more: the sum of the float results of `name`, times weights that it is also given.
 
     Weights come after the parameters; they are what makes one number of many results.
     """
@@ -100,7 +100,7 @@ def slope(f: Callable[..., Values], args: Values, tangents: Values, h: float = 1
         return [(x - y) / (2 * step) for x, y in zip(ahead, behind, strict=True)]
 
     first = [central(h / 2**k) for k in range(3)]
-    once = [[(4 * b - a) / 3 for a, b in zip(x, y, strict=True)] for x, y in zip(first, first[1:], strict=False)]
+    once = [[(4 * b - a) / 3 for a, b in zip(x, y, strict=True)] for x, y in pairwise(first)]
     return [(16 * b - a) / 15 for a, b in zip(*once, strict=True)]
 
 
@@ -113,8 +113,10 @@ def close(xs: Values, ys: Values, tolerance: float, what: str) -> None:
         assert np.all(np.abs(x - y) <= tolerance * scale), f"{what}: {x} and {y}"
 
 
-def check(program: ir.Program, name: str, args: Values, *, differences: float = 1e-6, exact: float = 1e-10, order: int = 2,
-          called: bool = False, seed: int = 0) -> None:
+def check(
+    program: ir.Program, name: str, args: Values, *, differences: float = 1e-6, exact: float = 1e-10, order: int = 2,
+    called: bool = False, seed: int = 0,
+) -> None:
     """First (and second) derivatives of `name` at `args` agree with everything they should agree with."""
     rng = np.random.default_rng(seed)
     primal = compiled(program, name)
@@ -133,8 +135,10 @@ def check(program: ir.Program, name: str, args: Values, *, differences: float = 
         second(program, name, args, cotangents, differences=differences, exact=exact, called=called, rng=rng)
 
 
-def second(program: ir.Program, name: str, args: Values, weights: Values, *, differences: float, exact: float, called: bool,
-           rng: np.random.Generator) -> None:
+def second(
+    program: ir.Program, name: str, args: Values, weights: Values, *, differences: float, exact: float, called: bool,
+    rng: np.random.Generator,
+) -> None:
     """Hessians of the weighted sum of results, by all ways of nesting the modes, agree and are symmetric."""
     whole, total = weighted(program, name)
     args = [*args, *weights]

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from dad.codegen import interp
 from dad.codegen.passes.differentiate import differentiate
 from dad.lang.core.text import parse
@@ -204,9 +203,8 @@ PROGRAMS: dict[str, tuple[str, list[Any]]] = {
         }""", [XS, 0.7]),
     "a table filled in two nested loops, with a branch": ("""
         def f (xs.0: []f64, ys.1: []f64, table.2: [][]f64) {
-          let n.3: i64 = dim xs.0 {axis = 0}
-          let m.4: i64 = dim ys.1 {axis = 0}
-          let out.5: [][]f64, norm.50: f64 = for n.3 \\(i.6: i64, d.7: [][]f64, w.51: f64) from (table.2 1.0) shapes () {
+          let n.3: i64 = dim xs.0 {axis = 0} let m.4: i64 = dim ys.1 {axis = 0} let out.5: [][]f64, norm.50: f64 = for
+          n.3 \\(i.6: i64, d.7: [][]f64, w.51: f64) from (table.2 1.0) shapes () {
             let row.8: [][]f64 = for m.4 \\(j.9: i64, e.10: [][]f64) from (d.7) shapes () {
               let inside.11: i64 = min i.6 j.9
               let c.12: bool = gt inside.11 0
@@ -257,8 +255,8 @@ PROGRAMS: dict[str, tuple[str, list[Any]]] = {
         }""", [GRID, YS]),
     "whole arrays as state, with collected rows": ("""
         def f (xs.0: []f64, dt.1: f64) {
-          let n.2: i64 = dim xs.0 {axis = 0}
-          let end.3: []f64, path.4: [][]f64, heads.5: []f64 = for 5 \\(i.6: i64, s.7: []f64) from (xs.0) shapes ((n.2) ()) {
+          let n.2: i64 = dim xs.0 {axis = 0} let end.3: []f64, path.4: [][]f64, heads.5: []f64 = for 5 \\(i.6: i64,
+          s.7: []f64) from (xs.0) shapes ((n.2) ()) {
             let v.8: []f64 = sin s.7
             let w.9: []f64 = mul v.8 dt.1
             let sq.10: []f64 = mul s.7 w.9
@@ -312,8 +310,8 @@ PROGRAMS: dict[str, tuple[str, list[Any]]] = {
             let c.8: f64 = add p.4 q.5
             let d.9: f64 = add b.7 c.8
             return d.9
-          }
-          let ps.10: []f64, qs.11: []f64 = scan (xs.0 ys.1) neutral (1.0 0.0) \\(a.12: f64, b.13: f64, c.14: f64, d.15: f64) {
+          } let ps.10: []f64, qs.11: []f64 = scan (xs.0 ys.1) neutral (1.0 0.0) \\(a.12: f64, b.13: f64, c.14: f64,
+          d.15: f64) {
             let e.16: f64 = mul a.12 c.14
             let g.17: f64 = mul b.13 c.14
             let h.18: f64 = add g.17 d.15
