@@ -13,7 +13,8 @@ from .output import read, show_diagnostics, signature, summary
 FORMATS = {"concise": render_concise, "json": render_json, "github": render_github, "sarif": render_sarif}
 COMMAND = Command(
     "check", "dad check FILE… [--format FORMAT]", "Report every mistake of the files; `-` reads standard input.",
-    (Option("format", "how to print", "FORMAT", ("full", *FORMATS)), Option("quiet", "print no entries", short="q")), planned=("--watch", "--trust"))
+    (Option("format", "how to print", "FORMAT", ("full", *FORMATS)), Option("quiet", "print no entries", short="q")),
+    planned=("--watch", "--trust"))
 
 
 def main(args: Sequence[str]) -> int:

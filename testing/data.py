@@ -1,7 +1,9 @@
-"""Data files: `@file` holds values in Futhark's notation, `@file.npy` one NumPy array. U303 says what is wrong."""
+"""Data files: `@file` holds values as text or in Futhark's binary form, or is an .npy file. U303 says what is wrong."""
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from .literals import Given, Literal, parse_values
 from .values import DTYPES, dtype_name
 
 MAX_BYTES = 1_000_000_000
+BLANKS = b" \t\r\n"
 FORMS = "a data file holds values, as in `1.0 [2, 3]`, or is an .npy file"
 
 
@@ -33,6 +36,8 @@ def read_values(name: str, folder: Path, span: Span, report: Reporter) -> list[L
             return [Given(load(content), span)]
         if name.endswith(".npy"):
             raise Unusable("it is not in NumPy's format")
+        if content.lstrip(BLANKS).startswith(b"b"):
+            return [Given(array, span) for array in binary_values(content)]
         return parse_values(Source(str(folder / name), content.decode("utf-8-sig")), report)
     except Unusable as error:
         why, help = str(error), error.help
@@ -64,3 +69,42 @@ def load(content: bytes) -> Any:
     if dtype_name(native.dtype) not in DTYPES:
         raise Unusable(f"it holds {native.dtype}, which is no type of Dad", "save it as one of " + " ".join(DTYPES))
     return native
+
+
+def binary_values(content: bytes) -> Iterator[Any]:
+    """Values in Futhark's binary form: `b`, version 2, rank, type in four characters, sizes (u64), elements; all
+    little-endian.
+    """
+    at = 0
+
+    def take(count: int) -> bytes:
+        nonlocal at
+        if count > len(content) - at:
+            raise Unusable("the value ends too early")
+        at += count
+        return content[at - count:at]
+
+    while True:
+        while content[at:at + 1] in (b" ", b"\t", b"\r", b"\n"):
+            at += 1
+        if at == len(content):
+            return
+        if take(1) != b"b":
+            raise Unusable("it holds something else beside values", "binary and text cannot stand in one file")
+        version, rank = take(2)
+        if version != 2:
+            raise Unusable(f"it is in version {version} of Futhark's binary form; only 2 is known")
+        name = take(4).decode("latin-1").strip()
+        if name not in DTYPES:
+            raise Unusable(f"it holds values of type {name}", "types are " + " ".join(DTYPES))
+        if rank > 32:
+            raise Unusable(f"it holds an array of {rank} axes; there may be 32")
+        sizes = [int.from_bytes(take(8), "little") for _ in range(rank)]
+        if any(size >= 2**40 for size in sizes):
+            raise Unusable("the size of an axis is beyond all memory")
+        dtype = np.dtype(DTYPES[name])
+        little = np.dtype(np.uint8) if name == "bool" else dtype.newbyteorder("<")
+        stored = np.frombuffer(take(prod(sizes) * dtype.itemsize), little)
+        if name == "bool" and bool(np.any(stored > 1)):
+            raise Unusable("it holds a bool that is neither 0 nor 1")
+        yield stored.astype(dtype).reshape(sizes)

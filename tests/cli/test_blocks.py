@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -138,8 +139,8 @@ def test_a_slip_is_named() -> None:
 
 
 WORDS = st.sampled_from([
-    "-- ==\n", "-- ", "\n", "input", " { ", " } ", "output", "error:", "entry:", "random", "auto", "1", "[2]f64", "@", '"',
-    "(", "tags", "\r", "\0", "é", "==", "compiled", "empty(", "x"])
+    "-- ==\n", "-- ", "\n", "input", " { ", " } ", "output", "error:", "entry:", "random", "auto", "1", "[2]f64", "@",
+    '"', "(", "tags", "\r", "\0", "é", "==", "compiled", "empty(", "x"])
 
 
 @given(st.one_of(st.text(), st.lists(WORDS, max_size=40).map("".join)))
@@ -222,6 +223,37 @@ def test_data_files(tmp_path: Path) -> None:
     np.save(tmp_path / "big.npy", np.array([1.0, 2.0], ">f8"))
     found = outcomes(tmp_path, "entry: total", "input @ in.txt output @ out.txt", "input @ big.npy output { 3 }")
     assert [each.problem for each in found] == [None] * 4
+
+
+def binary(dtype: str, array: np.ndarray[Any, Any]) -> bytes:
+    """Futhark's binary form of one value."""
+    head = b" \nb\x02" + bytes([array.ndim]) + dtype.rjust(4).encode()
+    return head + np.array(array.shape, "<u8").tobytes() + array.tobytes()
+
+
+def test_binary_data_files(tmp_path: Path) -> None:
+    (tmp_path / "in.bin").write_bytes(binary("f32", np.array([1.0, 2.5], "<f4")) + binary("i64", np.array(1)) + b"\n")
+    (tmp_path / "empty.bin").write_bytes(binary("f64", np.zeros(0)))
+    assert [o.problem for o in outcomes(tmp_path, "entry: pick", "input @ in.bin output { 2.5f32 }")] == [None] * 2
+    assert [o.problem for o in outcomes(tmp_path, "entry: total", "input @ empty.bin output { 0 }")] == [None] * 2
+
+
+WHOLE = binary("f64", np.array([1.0, 2.0]))
+
+
+@pytest.mark.parametrize(("content", "problem"), [
+    (WHOLE[:-1], "the value ends too early"), (WHOLE[:8], "the value ends too early"), (b"b", "value ends too early"),
+    (WHOLE.replace(b"f64", b"f16"), "values of type f16"), (WHOLE.replace(b"b\x02", b"b\x03"), "version 3"),
+    (WHOLE + b"x", "something else beside values"), (binary("bool", np.array([2], "u1")), "a bool that is neither"),
+    (b"b\x02\x01 f64" + b"\xff" * 8, "size of an axis"), (b"b\x02\x01 f64" + b"\1" * 4, "the value ends too early"),
+    (b"b\x02\x40 f64" + b"\0" * 1000, "64 axes"),
+    (b"b\x02\x02 f64" + b"\0" * 8 + b"\xff" * 8, "size of an axis"),
+])
+def test_damaged_binary_data_files(tmp_path: Path, content: bytes, problem: str) -> None:
+    (tmp_path / "in.bin").write_bytes(content)
+    for outcome in outcomes(tmp_path, "entry: total", "input @ in.bin"):
+        assert outcome.problem is not None
+        assert problem in outcome.problem
 
 
 def test_compile_time_errors(tmp_path: Path) -> None:
