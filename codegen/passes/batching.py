@@ -124,7 +124,7 @@ def _rotate(b: Writer, ctx: Context, args: Sequence[Lanes], attrs: Attrs) -> Lan
 def _along(b: Writer, name: str, x: Lanes, attrs: Attrs) -> Lanes:
     axis = attrs["axis"]
     assert isinstance(axis, int)
-    return Lanes(b.prim(name, x.atom, **{**attrs, "axis": axis + len(x.levels)}), x.levels)
+    return Lanes(b.prim(name, x.atom, axis=axis + len(x.levels)), x.levels)
 
 
 def _fold(name: str) -> Rule:
@@ -308,10 +308,10 @@ def _passing(b: Writer, name: str, active: Lanes, args: Sequence[Lanes]) -> list
     if name == "assert":
         return [b.elementwise("or", [args[0], b.elementwise("not", [active])])]
     if name == "check_equal":
-        return [args[0], b.select(active, args[1], args[0])]
+        return [args[0], b.choose(active, args[1], args[0])]
     harmless = {"check_index": (0, 1), "check_slice": (0, 0, 1, 0), "check_divisor": (1,), "check_size": (0,)}[name]
     return [
-        b.select(active, arg, Lanes(Const(value, arg.atom.type.dtype)))
+        b.choose(active, arg, Lanes(Const(value, arg.atom.type.dtype)))
         for arg, value in zip(args, harmless, strict=True)
     ]
 

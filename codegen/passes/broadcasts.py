@@ -105,7 +105,7 @@ def _prim(b: Builder, stmt: Stmt, op: Prim, made: Made) -> None:
 def _repeat_result(b: Builder, stmt: Stmt, op: Prim, seen: list[_Repeated], whole: list[int], made: Made) -> None:
     """f (broadcast x) (broadcast y) = broadcast (f x y)"""
     args = tuple(seen[k].base if k in whole else a for k, a in enumerate(op.args))
-    once = b.prim(op.name, *args, **dict(op.attrs))
+    once = b.prim(op.name, *args, as_=stmt.vars[0].name, **dict(op.attrs))
     common = seen[whole[0]]
     last = Prim("broadcast", (once, *common.sizes), (("axes", common.axes),))
     made[stmt.vars[0]] = last

@@ -144,7 +144,7 @@ class Writer(Builder):
         atoms = [self.aligned(a, levels, rank) for a in args]
         return Lanes(self.prim(name, *atoms, as_=as_, **(attrs or {})), levels, _iota(name, args))
 
-    def select(self, cond: Lanes, x: Lanes, y: Lanes) -> Lanes:
+    def choose(self, cond: Lanes, x: Lanes, y: Lanes) -> Lanes:
         return x if x == y else self.elementwise("select", [cond, x, y])
 
     def lane_index(self, level: int, sizes: dict[int, Atom]) -> Lanes:

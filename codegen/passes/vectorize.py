@@ -211,7 +211,7 @@ class _Vectorizer:
         )
         then = self.block(op.then, env, replace(ctx, mask=taken), b)
         orelse = self.block(op.orelse, env, replace(ctx, mask=passed), b)
-        return [b.select(cond, x, y) for x, y in zip(then, orelse, strict=True)]
+        return [b.choose(cond, x, y) for x, y in zip(then, orelse, strict=True)]
 
     # ------------------------------------------------------------ loops
 
@@ -251,8 +251,8 @@ class _Vectorizer:
         new, rows = results[: len(params)], results[len(params) :]
         if masked:
             on = Lanes(active, lanes)
-            new = [b.select(on, x, old) for x, old in zip(new, state, strict=True)]
-            rows = [b.select(on, r, Lanes(Const(zero(r.atom.type.dtype), r.atom.type.dtype))) for r in rows]
+            new = [b.choose(on, x, old) for x, old in zip(new, state, strict=True)]
+            rows = [b.choose(on, r, Lanes(Const(zero(r.atom.type.dtype), r.atom.type.dtype))) for r in rows]
         met = lanes
         going: Lanes | None = None
         tested = Writer(b.supply, b.span, b.outer)

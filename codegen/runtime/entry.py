@@ -20,7 +20,7 @@ import numpy as np
 
 from .errors import DadArgumentError
 
-DTYPES = {
+DTYPES: dict[str, Any] = {
     "f64": np.dtype(np.float64),
     "f32": np.dtype(np.float32),
     "bool": np.dtype(np.bool_),
@@ -321,7 +321,7 @@ def record_class(name: str, fields: Sequence[str]) -> Any:
     """A named tuple class; fields that Python cannot name are `_0`, `_1`, … by position."""
     title = re.sub(r"\W", "_", name)
     fits = title.isidentifier() and not keyword.iskeyword(title)
-    return namedtuple(title if fits else "record", [field_name(f) for f in fields], rename=True)  # type: ignore[misc]
+    return namedtuple(title if fits else "record", [field_name(f) for f in fields], rename=True)
 
 
 def owned(results: Sequence[Any], args: Sequence[Any]) -> Iterator[Any]:
