@@ -1,8 +1,9 @@
 """The checker: from syntax to a program with a type at every expression and a meaning at every name.
 
 `check` reports everything that is wrong in one run and gives None; otherwise it gives the tables that lowering reads.
-Inside: `scope` (names), `typexp` (types in the source), `infer`, `calls`, `arrays`, `patterns`, `functions` (expressions),
-`unify` and `constraints` (what is inferred), `definitions` (declarations), `activity` (param and data), `messages` (prose).
+Inside: `scope` (names), `typexp` (types in the source), `infer`, `calls`, `arrays`, `patterns`, `functions`
+(expressions), `unify` and `constraints` (what is inferred), `definitions` (declarations), `activity` (param and
+data), `messages` (prose).
 """
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ __all__ = ["Checked", "check"]
 
 def check(program: ast.Program, report: Reporter, *,
           resolve_import: Callable[[str, Span], ast.Program | None] | None = None) -> Checked | None:
-    """Check a file and what it imports. `resolve_import` gives the syntax of an imported file, None when it has reported.
+    """Check a file and what it imports. `resolve_import` gives the syntax of an imported file, None when it has
+    reported.
 
     Everything found goes to `report`, in the order of the source; the result is None when there are errors.
     """

@@ -1,8 +1,8 @@
 """Differentiability of dependence: `param` and `data` respected, and no derivative that is lost without a word.
 
-After a definition is typed, its body is evaluated over the abstract values of `flow`: what depends on what, differentiably
-or not. Calls are followed into the definitions that they call, with what is actually passed, so a function needs no
-annotations for its callers to be checked. Loops run until nothing new is found.
+After a definition is typed, its body is evaluated over the abstract values of `flow`: what depends on what,
+differentiably or not. Calls are followed into the definitions that they call, with what is actually passed, so a
+function needs no annotations for its callers to be checked. Loops run until nothing new is found.
 """
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ from .result import BuiltinRef, Definition, GlobalRef, LocalRef, SizeRef
 from .scope import Session
 
 COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
-FLAT = {"floor": "rounded by `floor`", "ceil": "rounded by `ceil`", "round": "rounded by `round`", "trunc": "cut by `trunc`",
+FLAT = {"floor": "rounded by `floor`", "ceil": "rounded by `ceil`", "round": "rounded by `round`",
+        "trunc": "cut by `trunc`",
         "sign": "only its sign is taken", "isnan": "only tested by `isnan`", "isinf": "only tested by `isinf`"}
 DERIVATIVES = frozenset({"grad", "value_and_grad", "jvp", "jvp2", "vjp", "vjp2"})
 
@@ -169,8 +170,10 @@ class Walk:
                 moving = sorted((r for r in flow.active if r.kind in ("param", "variable")), key=lambda r: r.uid)
                 if moving:
                     root = moving[0]
-                    what = f"the `param` `{root.name}`" if root.kind == "param" else f"`{root.name}`, which is differentiated"
-                    self.report("E505", f"`{definition.name}` holds `{name}` fixed, but this depends on {what}", spans[k],
+                    what = f"the `param` `{root.name}`" if root.kind == "param" else \
+                        f"`{root.name}`, which is differentiated"
+                    self.report("E505", f"`{definition.name}` holds `{name}` fixed, but this depends on {what}",
+                                spans[k],
                                 "its derivative would be lost here",
                                 [(declared, f"`{name}` is declared `data` here"),
                                  (root.span, "the differentiated value comes from here")],
@@ -182,7 +185,8 @@ class Walk:
                             [(declared, f"`{name}` is declared `param` here"), (root.span, "declared `data` here")],
                             "remove the qualifier on one side")
 
-    def report(self, code: str, message: str, span: Span, label: str, others: list[tuple[Span, str]], help: str) -> None:
+    def report(self, code: str, message: str, span: Span, label: str, others: list[tuple[Span, str]],
+               help: str) -> None:
         key = (code, span.start)
         if key in self.reported:
             return
@@ -428,7 +432,9 @@ class Walk:
                 return call(args[1], NOTHING)
             case "zip" | "zip3":
                 return Parts(tuple((str(k), a) for k, a in enumerate(args)))
-            case "unzip" | "unzip3" | "transpose" | "reverse" | "flatten" | "unflatten" | "sum" | "product" | "maximum" | "minimum":
+            case "unzip" | "unzip3" | "transpose" | "reverse" | "flatten" | "unflatten":
+                return args[0]
+            case "sum" | "product" | "maximum" | "minimum":
                 return args[0]
             case "rotate":
                 return join(args[1], lose(args[0], span, "it only chooses an element"))
@@ -454,19 +460,21 @@ class Walk:
                 return union(flat(a) for a in args)
 
     def derivative(self, name: str, node: ast.Node, t: Type | None, args: tuple[Value, ...], span: Span) -> Value:
-        """A derivative of `args[0]` at `args[1]`: there must be something to differentiate, and a path to the result."""
+        """A derivative of `args[0]` at `args[1]`: something to differentiate, and a path from it."""
         from ..lang.types import Fun
 
         f, x = args[0], args[1]
         at = t.result.param if isinstance(t, Fun) and isinstance(t.result, Fun) else None
         flow = flat(x)
         if at is not None and not has_floats(at):
-            self.report("E502", f"there is nothing to differentiate with respect to: {self.c.show(at)} has no floats", span,
+            self.report("E502", f"there is nothing to differentiate with respect to: {self.c.show(at)} has no floats",
+                        span,
                         "integers and bools have no tangents", [], "differentiate with respect to floats")
             return NOTHING
         if flow.active and all(r.kind == "data" for r in flow.active):
             root = min(flow.active, key=lambda r: r.uid)
-            self.report("E501", f"this derivative is taken with respect to data, `{root.name}`", span, "data is held fixed",
+            self.report("E501", f"this derivative is taken with respect to data, `{root.name}`", span,
+                        "data is held fixed",
                         [(root.span, "declared `data` here")], f"remove `data` from `{root.name}`")
             return NOTHING
         variable = Root(next(self.session.uids), "variable", _variable_name(f), _variable_span(f, span))
@@ -476,7 +484,9 @@ class Walk:
         if variable not in out.active:
             losses = losses_of(out, variable)
             if losses:
-                self.report("E504", "this derivative is zero: the result depends on the argument only where there is none", span,
+                self.report("E504",
+                            "this derivative is zero: the result depends on the argument only where there is none",
+                            span,
                             "the path is lost",
                             [(loss.span, f"here: {loss.how}") for loss in losses[:3]],
                             "let the result depend on it smoothly")

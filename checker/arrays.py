@@ -1,7 +1,8 @@
 """Arrays: indexing, slices, updates, ranges, comprehensions; and which indices are proved inside their axis.
 
-The size of a slice is the difference of its bounds where both are size expressions; otherwise the expression opens a size.
-An index is proved when, as a polynomial, it stays between 0 and the axis for all values of the loop indices in it.
+The size of a slice is the difference of its bounds where both are size expressions; otherwise the expression opens a
+size. An index is proved when, as a polynomial, it stays between 0 and the axis for all values of the loop indices in
+it.
 """
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ def infer_index(c: Checker, e: ast.Index, want: Type | None = None) -> Type:
     return indexed(c, e, e.array, array, e.indices, e.span)
 
 
-def indexed(c: Checker, node: ast.Exp, array_exp: ast.Exp, array: Type, indices: Sequence[ast.IndexArg], span: Span) -> Type:
+def indexed(c: Checker, node: ast.Exp, array_exp: ast.Exp, array: Type, indices: Sequence[ast.IndexArg],
+            span: Span) -> Type:
     """The type of `array[indices]`; every index takes one axis, every slice keeps one."""
     kept: list[Size] = []
     t = array
@@ -72,13 +74,15 @@ def _not_indexable(c: Checker, e: ast.Exp, whole: Type, t: Type, axis: int, indi
         return
     shown = c.show(whole)
     if axis > 0:
-        c.error("E211", f"{len(indices)} indices, but `{name_of(e.span.text)}` has {axis} {'axis' if axis == 1 else 'axes'}",
+        c.error("E211",
+                f"{len(indices)} indices, but `{name_of(e.span.text)}` has {axis} {'axis' if axis == 1 else 'axes'}",
                 indices[axis].span, "no axis is left for this index", others=[(e.span, f"this is {shown}")],
                 help="remove the index")
     elif isinstance(t, Tuple):
         index = indices[0]
         c.error("E210", "a tuple is not indexed with brackets", e.span, f"this is {shown}",
-                help=f"write `{e.span.text}.{index.span.text}`" if isinstance(index, ast.Lit) else "its parts are `.0`, `.1`, …")
+                help=f"write `{e.span.text}.{index.span.text}`" if isinstance(index, ast.Lit)
+                else "its parts are `.0`, `.1`, …")
     else:
         c.error("E210", f"only arrays have indices, and this is {shown}", e.span, "not an array",
                 help="put a space before the bracket to pass an array as an argument" if isinstance(t, Fun) else None)
@@ -172,8 +176,9 @@ def infer_range(c: Checker, e: ast.Range, want: Type | None = None) -> Type:
     if e.second is None and e.kind in ("...", "..<") and start is not None and end is not None:
         length = end - start + (ONE if e.kind == "..." else ZERO)
         if length.value is not None and length.value < 0:
-            c.error("E305", f"this range is empty by {-length.value}: it counts upwards", e.span, f"from {start} to {end}",
-                    help=f"to count downwards, write `{start}..{start - ONE}{'...' if e.kind == '...' else '..>'}{end}`")
+            c.error("E305", f"this range is empty by {-length.value}: it counts upwards", e.span,
+                    f"from {start} to {end}",
+                    help=f"to count downwards: `{start}..{start - ONE}{'...' if e.kind == '...' else '..>'}{end}`")
             return Array(ZERO, t)
         if (start.value is not None and start.value in (0, 1)) or nonnegative(c, length, c.facts):
             return Array(length, t)
@@ -267,13 +272,14 @@ def _irregular(c: Checker, e: ast.Comprehension, size: Size, depth: int) -> None
 
 
 def index_facts(c: Checker, f: ast.Exp, arguments: Sequence[ast.Exp]) -> ast.Exp | None:
-    """For `tabulate n (\\i -> …)` and `map (\\i -> …) (iota n)`: the expression that the lambda's parameter stays below."""
+    """For `tabulate n (\\i -> …)` and `map (\\i -> …) (iota n)`: what the lambda's parameter stays below."""
     if not isinstance(f, ast.Name) or f.qualifier or f.name in c.names or f.name in c.file.values:
         return None
     match f.name, tuple(arguments):
         case "tabulate", (bound, ast.Lambda()):
             return bound
-        case "map", (ast.Lambda(), ast.Apply(function=ast.Name(name="iota" | "indices", qualifier=()), arguments=(bound,))):
+        case "map", (ast.Lambda(),
+                     ast.Apply(function=ast.Name(name="iota" | "indices", qualifier=()), arguments=(bound,))):
             return bound
         case "map", (ast.Lambda(), ast.Range(start=ast.Lit(value=0), second=None, end=bound, kind="..<")):
             return bound
@@ -287,7 +293,11 @@ def pending_index(c: Checker, bound: ast.Exp | None, argument: ast.Exp) -> None:
     from .calls import size_of
 
     t = c.solver.prune(c.types.get(bound, Error()))
-    size = c.solver.size(t.size) if isinstance(t, Array) else size_of(c, bound) if t == I64 or isinstance(t, Meta) else None
+    size: Size | None = None
+    if isinstance(t, Array):
+        size = c.solver.size(t.size)
+    elif t == I64 or isinstance(t, Meta):
+        size = size_of(c, bound)
     if size is not None:
         c.index_params[argument.params[0]] = size
         c.facts = (*c.facts, size - ONE)

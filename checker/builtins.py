@@ -1,7 +1,7 @@
 """What the built-in names mean: their signatures, parsed when first used, and which rule types an overloaded one.
 
-The signatures stand in `lang.intrinsics` and in the records of `lang.prims`. An elementwise primitive is overloaded: it takes
-a scalar or an array of any rank and has a result of the same shape.
+The signatures stand in `lang.intrinsics` and in the records of `lang.prims`. An elementwise primitive is overloaded:
+it takes a scalar or an array of any rank and has a result of the same shape.
 """
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ LIMITS: dict[str, tuple[int, int]] = {
 
 PLANNED: dict[str, str] = {
     "filter": "", "partition": "", "partition2": "", "hist": "", "reduce_by_index": "", "reduce_by_index_2d": "",
-    "jmp": "`vmap (jvp f x) seeds`", "mjp": "`vmap (vjp f x) seeds`", "jacobian": "`vmap` over `vjp` or `jvp` with unit seeds",
+    "jmp": "`vmap (jvp f x) seeds`", "mjp": "`vmap (vjp f x) seeds`",
+                           "jacobian": "`vmap` over `vjp` or `jvp` with unit seeds",
     "jacfwd": "`vmap` over `jvp` with unit seeds", "jacrev": "`vmap` over `vjp` with unit seeds",
     "hessian": "`jvp (grad f) x` for each direction", "hvp": "`jvp (grad f) x v`", "laplacian": "", "divergence": "",
     "checkpoint": "the call without it: only memory differs", "with_vjp": "", "with_jvp": "",
-    "fixpoint": "`loop … while`", "solve": "", "lbfgs": "", "newton": "", "hmc": "", "scan_exclusive": "", "sort": "", "argsort": "", "cholesky": "", "spread": "",
+    "fixpoint": "`loop … while`", "solve": "", "lbfgs": "", "newton": "", "hmc": "", "scan_exclusive": "", "sort": "",
+                           "argsort": "", "cholesky": "", "spread": "",
 }
 """Names of the language that this version does not have, each with what to write meanwhile."""
 

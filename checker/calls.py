@@ -7,7 +7,7 @@ from ..lang.sizes import Size
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import BOOL, I64, Array, Error, Fun, Meta, Scalar, Tangent, Tuple, Type, TypeVar
-from . import arrays, messages
+from . import arrays, call_messages, messages
 from .constraints import Arithmetic, Base
 from .context import Because, Checker, Context, name_of
 from .names import meaning_type
@@ -35,7 +35,7 @@ def infer_apply(c: Checker, e: ast.Apply, want: Type | None = None) -> Type:
 
 
 def apply(c: Checker, f: ast.Exp, function: Type, arguments: Sequence[ast.Exp], span: Span) -> Type:
-    """The type of `f` applied to the arguments; lambdas are looked at last, when the others have said what they take."""
+    """The type of `f` applied to the arguments; lambdas last, when the others have said what they take."""
     from .infer import infer
 
     result = function
@@ -50,7 +50,7 @@ def apply(c: Checker, f: ast.Exp, function: Type, arguments: Sequence[ast.Exp], 
             result = fresh if c.unify(result, fresh, f.span, Because()) else Error()
         if not isinstance(result, Fun):
             if not isinstance(result, Error):
-                messages.too_many_arguments(c, f, function, k, arguments, result)
+                call_messages.too_many_arguments(c, f, function, k, arguments, result)
             for rest in arguments[k:]:
                 infer(c, rest)
             return Error()
@@ -87,7 +87,7 @@ def _argument(c: Checker, f: ast.Exp, function: Type, k: int, arguments: Sequenc
     try:
         c.solver.unify(found, param, context)
     except Clash as clash:
-        messages.argument(c, clash, context, f, function, k, arguments, given)
+        call_messages.argument(c, clash, context, f, function, k, arguments, given)
         return False
     return True
 
@@ -202,17 +202,19 @@ def _apply_operator(c: Checker, e: ast.BinOp, function: Type, left: Type) -> Typ
             result = fresh
         if not isinstance(result, Fun):
             if not isinstance(result, Error):
-                c.error("E403", f"`{e.op}` is not a function of two arguments", e.op_span, f"this is {c.show(function)}")
+                c.error("E403", f"`{e.op}` is not a function of two arguments", e.op_span,
+                        f"this is {c.show(function)}")
             return Error()
         operands = (e.left, e.right)
         context = Context(argument.span, Because(), t, result.param)
         try:
             c.solver.unify(t, result.param, context)
         except Clash as clash:
-            messages.argument(c, clash, context, e, function, k, operands, [])
+            call_messages.argument(c, clash, context, e, function, k, operands, [])
             return Error()
         if result.size_var is not None:
-            result = Fun(result.param, c.solver.substitute(result.result, {result.size_var: argument_size(c, argument)}))
+            result = Fun(result.param,
+                         c.solver.substitute(result.result, {result.size_var: argument_size(c, argument)}))
         result = result.result
     return c.open_inner(e, result, f"the size of what `{e.op}` returns here")
 
@@ -231,13 +233,13 @@ def compare(c: Checker, op: str, left: Type, right: Type, span: Span, left_span:
     left, right = c.solver.prune(left), c.solver.prune(right)
     for t, other, place in ((left, right, left_span), (right, left, right_span)):
         if isinstance(t, (Array, Tuple, Fun)) or not isinstance(t, (Scalar, TypeVar, Meta, Error, Tangent)):
-            messages.not_comparable(c, op, t, other, place, span)
+            call_messages.not_comparable(c, op, t, other, place, span)
             return
-    if not messages.same_operands(c, op, left, right, span, left_span, right_span):
+    if not call_messages.same_operands(c, op, left, right, span, left_span, right_span):
         return
     bad = c.solver.require(left, Kind("scalar" if op in EQUALITY else "num", because=span))
     if bad is not None:
-        messages.not_comparable(c, op, bad, right, left_span, span)
+        call_messages.not_comparable(c, op, bad, right, left_span, span)
 
 
 def _pipe(c: Checker, e: ast.BinOp, left: Type) -> Type:
@@ -258,7 +260,8 @@ def _pipe(c: Checker, e: ast.BinOp, left: Type) -> Type:
     (first, first_exp), (second, second_exp) = (((left, e.left), (right, e.right)) if e.op == ">->"
                                                 else ((right, e.right), (left, e.left)))
     source, middle, target = c.solver.meta(), c.solver.meta(), c.solver.meta()
-    if not c.unify(first, Fun(source, middle), first_exp.span, Because(title=f"`{e.op}` composes functions", code="E403")):
+    if not c.unify(first, Fun(source, middle), first_exp.span,
+                   Because(title=f"`{e.op}` composes functions", code="E403")):
         return Error()
     because = Because(f"gives {c.show(middle)}", first_exp.span, title=f"the functions around `{e.op}` do not fit")
     if not c.unify(second, Fun(middle, target), second_exp.span, because):
@@ -274,14 +277,15 @@ def _apply_one(c: Checker, e: ast.BinOp, f: ast.Exp, function: Type, argument: a
         function = fresh
     if not isinstance(function, Fun):
         if not isinstance(function, Error):
-            c.error("E403", f"`{e.op}` needs a function here, found {messages.described(c, function)}", f.span, "not a function",
+            c.error("E403", f"`{e.op}` needs a function here, found {messages.described(c, function)}", f.span,
+                    "not a function",
                     others=[(argument.span, "the value that is passed on")])
         return Error()
     context = Context(argument.span, Because(), t, function.param)
     try:
         c.solver.unify(t, function.param, context)
     except Clash as clash:
-        messages.argument(c, clash, context, f, function, 0, (argument,), [])
+        call_messages.argument(c, clash, context, f, function, 0, (argument,), [])
         return Error()
     result = function.result
     if function.size_var is not None:

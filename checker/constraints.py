@@ -1,7 +1,8 @@
 """Overloading: constraints that wait until the types of their operands are known.
 
-`Arithmetic` is `+` and its like: two scalars of one type, two arrays of one shape, or a scalar and an array. `Base` asks that
-the scalars in a value be of a kind. `SameShape` relates the argument and the result of a function such as `isnan`.
+`Arithmetic` is `+` and its like: two scalars of one type, two arrays of one shape, or a scalar and an array. `Base`
+asks that the scalars in a value be of a kind. `SameShape` relates the argument and the result of a function such as
+`isnan`.
 """
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..lang.source import Span
 from ..lang.types import Array, Error, Meta, Record, Scalar, Tangent, Tuple, Type, TypeVar
-from . import messages
+from . import call_messages, messages
 from .unify import Clash, Constraint, Kind
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ class Arithmetic(Constraint):
     def default(self) -> bool:
         """Nothing says that an array is meant: both are scalars of one type, or as known."""
         left, right = self.c.solver.prune(self.left), self.c.solver.prune(self.right)
-        if (isinstance(left, Array) and isinstance(right, Meta)) or (isinstance(right, Array) and isinstance(left, Meta)):
+        if (isinstance(left, Array) and isinstance(right, Meta)) or (isinstance(right, Array)
+                                                                     and isinstance(left, Meta)):
             array, other = (left, right) if isinstance(left, Array) else (right, left)
             base: Type = array
             while isinstance(base, Array):
@@ -73,7 +75,7 @@ class Arithmetic(Constraint):
     def _decide(self, left: Type, right: Type) -> None:
         c = self.c
         if isinstance(left, Array) and isinstance(right, Array):
-            if messages.operands_agree(c, self, left, right):
+            if call_messages.operands_agree(c, self, left, right):
                 self._give(left)
                 self._require(left)
             else:
@@ -86,7 +88,7 @@ class Arithmetic(Constraint):
                 c.solver.add(Arithmetic(c, self.op, self.cls, element, scalar, inner, self.span, self.left_span,
                                         self.right_span))
                 self._give(Array(array.size, inner))  # type: ignore[union-attr]
-            elif messages.operands_agree(c, self, *((element, scalar) if array is left else (scalar, element))):
+            elif call_messages.operands_agree(c, self, *((element, scalar) if array is left else (scalar, element))):
                 self._give(array)
                 self._require(element)
             else:
@@ -95,7 +97,7 @@ class Arithmetic(Constraint):
             self._equal(left, right)
 
     def _equal(self, left: Type, right: Type) -> None:
-        if not messages.operands_agree(self.c, self, left, right):
+        if not call_messages.operands_agree(self.c, self, left, right):
             self._give(Error())
             return
         self._give(left)
@@ -107,13 +109,13 @@ class Arithmetic(Constraint):
             base = self.c.solver.prune(base.element)
         bad = self.c.solver.require(base, Kind(self.cls))
         if bad is not None:
-            messages.not_arithmetic(self.c, self, bad)
+            call_messages.not_arithmetic(self.c, self, bad)
 
     def _give(self, t: Type) -> None:
         try:
             self.c.solver.unify(self.result, t)
         except Clash:
-            messages.wrong_result(self.c, self, t)
+            call_messages.wrong_result(self.c, self, t)
 
 
 def _known(c: Checker, t: Type) -> bool:
@@ -143,7 +145,7 @@ class Base(Constraint):
             return False
         bad = self.c.solver.require(base, Kind(self.cls, because=self.span))
         if bad is not None:
-            messages.wrong_base(self.c, self, bad)
+            call_messages.wrong_base(self.c, self, bad)
         return True
 
     def blockers(self) -> Iterator[int]:
@@ -152,7 +154,7 @@ class Base(Constraint):
     def default(self) -> bool:
         bad = self.c.solver.require(self._base(), Kind(self.cls, because=self.span))
         if bad is not None and not isinstance(bad, Tangent):
-            messages.wrong_base(self.c, self, bad)
+            call_messages.wrong_base(self.c, self, bad)
         return True
 
 

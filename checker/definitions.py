@@ -74,6 +74,7 @@ def check_file(session: Session, program: ast.Program, file: FileScope) -> None:
                                      help="put the definitions into a file of their own and `import` it")
             case ast.Local():
                 session.report.error("E010", "`local` stands once", inner.span, "a second one")
+    _trusted(session, file)
 
 
 def _twice(session: Session, name: str, span: Span, first: Span) -> None:
@@ -85,7 +86,8 @@ def import_file(session: Session, file: FileScope, node: ast.Import, exported: b
     program = session.resolve_import(node.path, node.path_span) if session.resolve_import is not None else None
     if program is None:
         if session.resolve_import is None:
-            session.report.error("E108", f"cannot import \"{node.path}\" here", node.path_span, "there is no file to start from",
+            session.report.error("E108", f"cannot import \"{node.path}\" here", node.path_span,
+                                 "there is no file to start from",
                                  help="load the program from a file")
         return
     scope = session.imported.get(id(program))
@@ -141,7 +143,7 @@ def check_definition(session: Session, file: FileScope, node: ast.Def) -> Global
             session.tables.proved.add(job.node)
     if not c.failed:
         _unused_sizes(c, node, scheme, declared)
-        _grades(c, node)
+        _grades(c, file, node)
     if node.kind == "entry" and not c.failed:
         scheme = _entry(c, node, scheme)
     if not c.failed:
@@ -187,7 +189,8 @@ def _finish(c: Checker) -> None:
     for hole, t, scope in c.holes:
         fitting = [f"`{n}` : {show(c, s)}" for n, s in scope if c.solver.fits(s, t)]
         c.error("E217", f"a hole of type {show(c, t)}", hole.span, "to be filled in",
-                notes=[f"in scope and fitting: {', '.join(fitting[:8])}" if fitting else "nothing in scope has this type"],
+                notes=[f"in scope and fitting: {', '.join(fitting[:8])}" if fitting
+                       else "nothing in scope has this type"],
                 help="replace `???` by an expression of this type")
 
 
@@ -203,7 +206,8 @@ def _literal(c: Checker, e: ast.Lit) -> None:
     elif t.name in INTEGERS:
         c.error("E204", f"a fraction does not fit into {t.name}", e.span, "this number has a fractional part",
                 help="write a whole number, or a float type")
-    elif (t.name == "f32" and abs(e.value) > FLOAT32_MAX) or (t.name == "f64" and abs(e.value) > 1.7976931348623157e308):
+    elif (t.name == "f32" and abs(e.value) > FLOAT32_MAX) or (t.name == "f64"
+                                                              and abs(e.value) > 1.7976931348623157e308):
         c.error("E204", f"{e.span.text} does not fit into {t.name}", e.span, "too large for any number of this type",
                 help=f"for infinity, write `{t.name}.inf`")
 
@@ -225,10 +229,7 @@ def _unused_sizes(c: Checker, node: ast.Def, scheme: Scheme, declared: int) -> N
                     help=f"pass it as a value, `({binder.name}: i64)`, or use it in the type of a parameter")
 
 
-GRADE_NOTE = "smoothness promises are read but not yet verified by this version"
-
-
-def _grades(c: Checker, node: ast.Def) -> None:
+def _grades(c: Checker, file: FileScope, node: ast.Def) -> None:
     names = {n for p in node.params for n, _ in _names(p)}
     for grade in node.grades:
         for name in grade.params:
@@ -238,13 +239,19 @@ def _grades(c: Checker, node: ast.Def) -> None:
                 meant = nearest(name, names)
                 c.error("E509", f"`{node.name}` has no parameter `{name}`", grade.span, f"promised for `{name}`",
                         help=f"did you mean `{meant}`?" if meant else f"its parameters are {', '.join(sorted(names))}")
-    promised = [w for w in ("grade", "refinement") if w in c.session.warned]
-    if node.grades or promised:
-        span = node.grades[0].span if node.grades else node.name_span
-        what = " and ".join([*(["its smoothness grade"] if node.grades or "grade" in promised else []),
-                             *(["its bounds on values"] if "refinement" in promised else [])])
-        c.warning("W101", f"`{node.name}`: {what} {'is' if ' and ' not in what and 'grade' in what else 'are'} not verified yet",
-                  span, "taken on trust", notes=[GRADE_NOTE])
+    if (node.grades or c.session.warned) and not c.failed and file.prefix != "prelude":
+        file.promises.append((node.name, node.grades[0].span if node.grades else node.name_span))
+
+
+def _trusted(session: Session, file: FileScope) -> None:
+    """One warning to a file: promises are kept, but this version does not verify them."""
+    if not file.promises:
+        return
+    names = ", ".join(f"`{name}`" for name, _ in file.promises)
+    (_, first), *rest = file.promises
+    session.report.warning("W101", f"promises that this version does not verify yet: {names}", first, "taken on trust",
+                           others=[(span, "taken on trust") for _, span in rest],
+                           notes=["grades such as `@ smooth` and bounds such as `{>0}` are read and kept"])
 
 
 def _names(p: ast.Pattern) -> list[tuple[str, Span]]:
@@ -267,7 +274,8 @@ def _entry(c: Checker, node: ast.Def, scheme: Scheme) -> Scheme:
     while isinstance(t, Fun):
         if _has_function(t.param):
             span = node.params[k].span if k < len(node.params) else node.name_span
-            c.error("E221", f"a parameter of the entry `{node.name}` is a function", span, f"this is {show(c, t.param)}",
+            c.error("E221", f"a parameter of the entry `{node.name}` is a function", span,
+                    f"this is {show(c, t.param)}",
                     help=f"functions cannot come from outside: declare `{node.name}` with `def`")
         t, k = t.result, k + 1
     if k > len(node.params) and not c.failed:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ..lang.sizes import Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import F64, Fun, Meta, Scalar, Tangent, Type, TypeVar, map_type
+from ..lang.types import BOOL, F64, Fun, Meta, Scalar, Tangent, Type, TypeVar, map_type
 from . import messages, patterns
 from .context import Because, Checker
 from .result import Scheme
@@ -122,7 +122,8 @@ def param_context(c: Checker, made: list[SizeVar], name: str) -> TypeContext:
 
     def fresh(span: Span) -> Size:
         axis = f"{name}{'[0]' * (len(made) - before)}" if name else "_"
-        var = c.solver.size_var(f"(length {axis})" if name else "_", span, f"the length of `{axis}`" if name else "a size")
+        var = c.solver.size_var(f"(length {axis})" if name else "_", span,
+                                f"the length of `{axis}`" if name else "a size")
         made.append(var)
         return Size.of(var)
 
@@ -275,5 +276,5 @@ def default(c: Checker, meta: Meta) -> None:
     """A literal of which nothing more is known is i64, or f64 when it is a fraction."""
     kind = c.solver.kinds.get(meta.uid)
     if kind is not None:
-        c.solver.types[meta.uid] = F64 if kind.cls == "float" else Scalar("bool") if kind.cls == "scalar" and not kind.literal \
-            else Scalar("i64")
+        boolean = kind.cls == "scalar" and not kind.literal
+        c.solver.types[meta.uid] = F64 if kind.cls == "float" else BOOL if boolean else Scalar("i64")

@@ -1,7 +1,7 @@
 """Types of expressions: from syntax to types, one function to each form, with what is expected as a hint.
 
-`infer` gives the type that an expression has, `check` asks that it have a given one and blames the innermost expression that
-has not. Sequences of `let` are walked in a loop, everything else by recursion on nesting.
+`infer` gives the type that an expression has, `check` asks that it have a given one and blames the innermost
+expression that has not. Sequences of `let` are walked in a loop, everything else by recursion on nesting.
 """
 from __future__ import annotations
 
@@ -97,7 +97,8 @@ def _array(c: Checker, e: ast.ArrayLit, want: Type | None) -> Type:
         t = infer(c, item, hint)
         first = e.items[0]
         if k == 0 and not isinstance(c.solver.prune(t), Meta):
-            c.solver.unify(element, t) if c.solver.fits(element, t) else c.unify(t, element, item.span, Because(code="E302"))
+            c.solver.unify(element, t) if c.solver.fits(element, t) else c.unify(t, element, item.span,
+                                                                                 Because(code="E302"))
         elif not c.unify(t, element, blame(item).span, Because("the first element", first.span, code="E218",
                          title="elements of an array have one type and one shape")):
             return Array(Size.constant(len(e.items)), Error())

@@ -97,7 +97,8 @@ def instantiate(c: Checker, scheme: Scheme, name: str, span: Span) -> tuple[tupl
     hidden = _hidden(scheme)
     if not scheme.type_vars and not scheme.size_vars and not hidden:
         return (), (), scheme.type
-    types = tuple(c.solver.meta(None if v.constraint is None else Kind(v.constraint, because=span)) for v in scheme.type_vars)
+    types = tuple(c.solver.meta(None if v.constraint is None else Kind(v.constraint, because=span))
+                  for v in scheme.type_vars)
     sizes = tuple(c.solver.size_meta(v.name, v.origin, v.why) for v in scheme.size_vars)
     type_env: dict[TypeVar, Type] = dict(zip(scheme.type_vars, types, strict=True))
     size_env: dict[SizeAtom, Size] = dict(zip(scheme.size_vars, sizes, strict=True))
@@ -221,7 +222,8 @@ FOREIGN_MODULES = frozenset({"math", "np", "numpy", "jnp", "torch", "scipy", "ja
 def foreign_member(c: Checker, node: ast.Exp, module: str, name: str) -> Error:
     """`np.dot` and its like."""
     here = builtins.find(name) is not None or name in scope.prelude_index()[2]
-    hint = f"`{name}`" if (here and name not in ("exp", "sum")) or (name not in scope.ELSEWHERE and here) else scope.ELSEWHERE.get(name)
+    hint = f"`{name}`" if (here and name not in ("exp", "sum")) or (name not in scope.ELSEWHERE
+                                                                    and here) else scope.ELSEWHERE.get(name)
     return c.error("E101", f"there is no module `{module}`", node.span, "not a name of Dad",
                    notes=["functions are in scope without a module"], help=f"write {hint}" if hint else None)
 

@@ -70,7 +70,8 @@ def _bind(c: Checker, p: ast.Pattern, t: Type, what: str, ascribed: bool, value:
                 _bind(c, argument, Error(), what, False, None)
 
 
-def _tuple(c: Checker, p: ast.PTuple, items: tuple[ast.Pattern, ...], t: Type, what: str, value: ast.Exp | None) -> None:
+def _tuple(c: Checker, p: ast.PTuple, items: tuple[ast.Pattern, ...], t: Type, what: str,
+           value: ast.Exp | None) -> None:
     known = c.solver.prune(t)
     parts: Sequence[Type]
     if isinstance(known, Tuple) and len(known.items) == len(items):
@@ -84,7 +85,8 @@ def _tuple(c: Checker, p: ast.PTuple, items: tuple[ast.Pattern, ...], t: Type, w
             c.error("E405", f"this pattern has {len(items)} parts, but the value has {len(known.items)}", p.span,
                     f"matched with {c.show(known)}", help="give every part a name, or `_`")
         elif not isinstance(known, Error):
-            c.error("E405", f"a value of type {c.show(known)} has no {len(items)} parts", p.span, "this takes a tuple apart",
+            c.error("E405", f"a value of type {c.show(known)} has no {len(items)} parts", p.span,
+                    "this takes a tuple apart",
                     help="use its fields, such as `p.x`" if isinstance(known, Record) else "bind one name")
     values: Sequence[ast.Exp | None] = [None] * len(items)
     if isinstance(value, ast.TupleExp) and len(value.items) == len(items):

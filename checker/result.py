@@ -97,6 +97,6 @@ class Checked:
     size_values: dict[SizeVar, ast.Exp]
     """A size variable that stands for the i64 value of an expression (an argument, as in `iota (f x)`)."""
     binding_sizes: dict[int, SizeVar]
-    """By `LocalRef.key`: the size variable that stands for the value of a bound i64 name (parameter, let, loop index)."""
+    """By `LocalRef.key`: the size variable that stands for a bound i64 name (parameter, let, loop index)."""
     proved: set[ast.Node]
     """Index expressions and slices (Index, IndexArg nodes) whose bounds the checker has proved; no run-time check."""

@@ -1,8 +1,8 @@
 """Names: what a file declares, what imports and the prelude bring along, and which name a misspelt one may have been.
 
-A `Session` is one run over a program: it owns the tables that lowering reads and the files' environments. A name is looked
-up among locals (in `context`), then the file's declarations, then built-in functions, then the prelude, whose definitions
-are cut out of its text, parsed and checked when they are first used.
+A `Session` is one run over a program: it owns the tables that lowering reads and the files' environments. A name is
+looked up among locals (in `context`), then the file's declarations, then built-in functions, then the prelude, whose
+definitions are cut out of its text, parsed and checked when they are first used.
 """
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .result import BuiltinRef, Definition, LocalRef, Scheme, Use
 
 @dataclass(eq=False)
 class Local:
-    """A bound name. `size` is its value as a size when it is a size expression; else `var` stands for it once needed."""
+    """A bound name. `size` is its value as a size expression; where it is none, `var` stands for it once needed."""
 
     name: str
     span: Span
@@ -78,6 +78,8 @@ class FileScope:
     prefix: str = ""
     broken: set[str] = field(default_factory=set)
     """Type abbreviations that had errors: they fit everything."""
+    promises: list[tuple[str, Span]] = field(default_factory=list)
+    """Definitions with grades or refinements, which nobody verifies yet."""
 
 
 @dataclass(eq=False)
@@ -204,18 +206,23 @@ def _distance(a: str, b: str, limit: int) -> int:
 
 ELSEWHERE: dict[str, str] = {
     "len": "`length xs`", "range": "`iota n` or `0..<n`", "arange": "`iota n` or `0..<n`", "zeros": "`replicate n 0.0`",
-    "ones": "`replicate n 1.0`", "full": "`replicate n x`", "linspace": "`linspace a b n`", "concatenate": "`concat xs ys`",
+    "ones": "`replicate n 1.0`", "full": "`replicate n x`", "linspace": "`linspace a b n`",
+                             "concatenate": "`concat xs ys`",
     "append": "`concat xs ys`", "stack": "an array literal `[xs, ys]`", "mean": "`mean xs`", "fabs": "`abs x`",
-    "absolute": "`abs x`", "power": "`x ** y`", "pow": "`x ** y`", "where": "`if c then a else b`, inside `map` for arrays",
+    "absolute": "`abs x`", "power": "`x ** y`", "pow": "`x ** y`",
+                             "where": "`if c then a else b`, inside `map` for arrays",
     "foldr": "`foldr f x xs`", "fold": "`foldl f x xs` or `reduce op ne xs`", "enumerate": "`zip (indices xs) xs`",
-    "fmax": "`max a b`", "fmin": "`min a b`", "prod": "`product xs`", "cumsum": "`scan (+) 0 xs`", "shape": "`length xs`",
+    "fmax": "`max a b`", "fmin": "`min a b`", "prod": "`product xs`", "cumsum": "`scan (+) 0 xs`",
+                             "shape": "`length xs`",
     "size": "`length xs`", "ln": "`log x`", "arctan2": "`atan2 y x`", "arcsin": "`asin x`", "arccos": "`acos x`",
-    "arctan": "`atan x`", "float": "`f64 x`", "int": "`i64 x`", "double": "`f64 x`", "eye": "a comprehension with `if i == j`",
+    "arctan": "`atan x`", "float": "`f64 x`", "int": "`i64 x`", "double": "`f64 x`",
+                             "eye": "a comprehension with `if i == j`",
     "einsum": "a comprehension such as `[sum [a[i,k] * b[k,j] for k < n] for i < m, j < p]`", "clip": "`clip lo hi x`",
     "True": "`true`", "False": "`false`", "None": "a value of the right type: Dad has no null", "not": "`!`",
     "and": "`&&`", "or": "`||`", "mod": "`%`", "inner": "`dot x y`", "matmul": "`matmul a b`", "dot": "`dot x y`",
     "gradient": "`grad f x`", "stop_gradient": "`stop_grad x`", "array": "an array literal `[a, b, c]`",
-    "T": "`transpose a`", "exp": "`exp x`", "sum": "`sum xs`", "argmax": "`argmax xs`", "maximum": "`max a b`, elementwise",
+    "T": "`transpose a`", "exp": "`exp x`", "sum": "`sum xs`", "argmax": "`argmax xs`",
+                             "maximum": "`max a b`, elementwise",
     "minimum": "`min a b`, elementwise", "print": "no printing: a program is a function; return the value",
 }
 """How names of NumPy, Python and Haskell are said here."""

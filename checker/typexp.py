@@ -1,7 +1,7 @@
 """Type expressions and size expressions: from syntax to types and polynomials.
 
-A `TypeContext` says what names mean where the type stands and what an anonymous size `[]` becomes there: a size of its own
-(parameters of definitions), an unknown (inside bodies), or a size that callers open (results).
+A `TypeContext` says what names mean where the type stands and what an anonymous size `[]` becomes there: a size of
+its own (parameters of definitions), an unknown (inside bodies), or a size that callers open (results).
 """
 from __future__ import annotations
 
@@ -108,7 +108,8 @@ def _name(x: TypeContext, t: ast.TName) -> Type:
     return Error()
 
 
-FOREIGN = {"float": "f64", "double": "f64", "real": "f64", "float64": "f64", "float32": "f32", "int": "i64", "int64": "i64",
+FOREIGN = {"float": "f64", "double": "f64", "real": "f64", "float64": "f64", "float32": "f32", "int": "i64",
+           "int64": "i64",
            "int32": "i32", "integer": "i64", "boolean": "bool", "Float": "f64", "Int": "i64", "Bool": "bool",
            "usize": "i64", "number": "f64"}
 
@@ -169,7 +170,8 @@ def _expand(x: TypeContext, t: ast.TName, entry: TypeEntry) -> Type:
         given = [plural(len(sizes), "size")] * bool(sizes) + [plural(len(types), "type")] * bool(types)
         example = " ".join([t.name, *(f"[{s.name}]" for s in node.sizes), *(p.name for p in node.type_params)])
         x.c.error("E109", f"`{t.name}` takes {' and '.join(wanted) or 'no arguments'}", t.span,
-                  f"given {' and '.join(given) or 'none'}", others=[(entry.span, "declared here")], help=f"write `{example}`")
+                  f"given {' and '.join(given) or 'none'}", others=[(entry.span, "declared here")],
+                  help=f"write `{example}`")
         return Error()
     inner = TypeContext(x.c, entry.file, x.anonymous, closed=True, expanding=(*x.expanding, t.name))
     for binder, size in zip(node.sizes, sizes, strict=True):
@@ -202,7 +204,8 @@ def _size(x: TypeContext, e: ast.Exp) -> Size | None:
             one, other = _size(x, left), _size(x, right)
             return None if one is None or other is None else combine(op, one, other)
         case _:
-            x.c.error("E304", "this is not a size expression", e.span, "sizes are made of names, numbers, + - * / and %",
+            x.c.error("E304", "this is not a size expression", e.span,
+                      "sizes are made of names, numbers, + - * / and %",
                       help="give the value a name with `let` and use the name as the size")
             return None
 

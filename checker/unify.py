@@ -4,8 +4,9 @@ A `Solver` holds the substitution of one definition. Types unify structurally; s
 their difference for an unknown that occurs linearly with coefficient ±1 (after division by the common divisor), and
 otherwise kept until more is known. Overloading is a `Constraint` that waits for the types it looks at.
 
-Levels say how deep a variable's scope is. A type variable of an outer level that would come to mention a size of an inner
-one is an `Escape`: such a size differs from call to call. Generalisation quantifies over what is deeper than its level.
+Levels say how deep a variable's scope is. A type variable of an outer level that would come to mention a size of an
+inner one is an `Escape`: such a size differs from call to call. Generalisation quantifies over what is deeper than
+its level.
 """
 from __future__ import annotations
 
@@ -324,8 +325,9 @@ class Solver:
         result_a, result_b = a.result, b.result
         if a.size_var is not None or b.size_var is not None:
             # One rigid value stands for both parameters; no unknown from outside may come to mention it.
-            shared = SizeVar((a.size_var or b.size_var).name, next(self.uids),  # type: ignore[union-attr]
-                             (a.size_var or b.size_var).origin, "the argument of the function")  # type: ignore[union-attr]
+            named = a.size_var or b.size_var
+            assert named is not None
+            shared = SizeVar(named.name, next(self.uids), named.origin, "the argument of the function")
             self.levels[shared.uid] = 1 << 30
             if a.size_var is not None:
                 result_a = self.substitute(result_a, {a.size_var: Size.of(shared)})
@@ -466,7 +468,7 @@ class Solver:
             self.waiting.setdefault(uid, []).append(constraint)
 
     def settle_inner(self, level: int) -> None:
-        """Before generalising at `level`: decide what concerns only deeper unknowns; the rest keeps its unknowns outside."""
+        """Before generalising at `level`: decide what concerns only deeper unknowns; keep the rest outside."""
         progress = True
         while progress and self.open:
             progress = False

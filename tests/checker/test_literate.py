@@ -1,4 +1,5 @@
-"""Every program in `rejected/` is refused with exactly the message beside it; every one in `accepted/` has the types beside it.
+"""Every program in `rejected/` is refused with exactly the message beside it; every one in `accepted/` has the types
+beside it.
 
 `DAD_UPDATE=1 pytest tests/checker/test_literate.py` writes what the checker says now into the files; read it before
 accepting it.
