@@ -259,10 +259,10 @@ class _Fusion(Facts):
     def _row(self, over: _MapOver, x: Var, position: int, others: list[Atom]) -> bool:
         """Whether x may be read at the `others` before the map: they are from outside, and in range for good."""
         axes = [axis for axis in range(len(others) + 1) if axis != position]
-        return all(
-            self._outside(i, over) and self.in_range(i, self.size(x, axis))
-            for axis, i in zip(axes, others, strict=True)
-        )
+        self.early = True
+        safe = [self.in_range(i, self.size(x, axis)) for axis, i in zip(axes, others, strict=True)]
+        self.early = False
+        return all(safe) and all(self._outside(i, over) for i in others)
 
     def _certain(self, over: _MapOver) -> bool:
         """Whether what is read here is read for every element, whatever checks and branches in the body find."""

@@ -1,5 +1,6 @@
 """Rules for scalar and elementwise primitives, one before and after to each; and rules that must not be."""
 
+# ruff: noqa: E501  (IR text on one line)
 from __future__ import annotations
 
 import pytest

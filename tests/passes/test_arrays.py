@@ -1,5 +1,6 @@
 """Rules for array primitives, sizes and checks, one before and after to each."""
 
+# ruff: noqa: E501  (IR text on one line)
 from __future__ import annotations
 
 import pytest

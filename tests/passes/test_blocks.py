@@ -1,5 +1,6 @@
 """Maps, folds, loops and branches simplified; dead code; code moved out of loops."""
 
+# ruff: noqa: E501  (IR text on one line)
 from __future__ import annotations
 
 import pytest
