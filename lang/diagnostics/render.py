@@ -283,7 +283,14 @@ class _Frame:
         return out
 
     def _line(self, source: Source, number: int, marks: list[tuple[int, int, Label, bool]]) -> list[str]:
-        cells, starts = _laid_out(source.line(number))
+        line = source.line(number)
+        if len(line) > 4 * WIDTH:  # only what could be shown is laid out: a line may have millions of characters
+            begin = max(0, min((mark[0] for mark in marks), default=0) - WIDTH)
+            end = begin + 4 * WIDTH
+            line = ("…" if begin else "") + line[begin:end] + ("…" if end < len(line) else "")
+            moved = begin - (begin > 0)
+            marks = [(min(a, end) - moved, min(b, end) - moved, label, here) for a, b, label, here in marks]
+        cells, starts = _laid_out(line)
         placed = []
         for start, end, label, here in marks:
             first = starts[min(start, len(cells))]

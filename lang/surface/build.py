@@ -280,7 +280,7 @@ class Builder(TypeBuilder):
         return ast.Field(self.span(start, end), base, name.text, self.at(name))
 
     def local_open(self, v: list[Any], start: int, end: int) -> ast.Exp:
-        self.report.error("E690", "opening a module for one expression is not supported yet", self.span(start, end),
+        self.report.error("E602", "opening a module for one expression is not supported yet", self.span(start, end),
                           "`M.(…)`", help="write the module's name before each of its members: `M.x`")
         opened: ast.Exp = v[3]
         return opened

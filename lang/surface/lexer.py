@@ -81,7 +81,7 @@ _TOKEN = re.compile(rf"""
 _FORBIDDEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]"
                         "|\r(?!\n)")
 _ENDS_VALUE = frozenset({"NAME", "RPAR", "RSQB", "RBRACE", "NAT", "STRING"})
-_BEGINS_TYPE = frozenset({"NAME", "LSQB", "INDEX", "LPAR", "LBRACE", "STAR", "QMARK", "TYVAR"})
+_BEGINS_TYPE = frozenset({"NAME", "LSQB", "INDEX", "LPAR", "LBRACE", "STAR", "QMARK", "TYVAR", "CONSTR"})
 _CONSTRAINT = re.compile(r"\s*(?:num|float|int|integral|integer|real|number|numeric|eq|ord|fractional|floating)\b",
                          re.IGNORECASE)
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|u\{([0-9a-fA-F]+)\}|([0-9]+)|([\s\S]))")

@@ -132,25 +132,24 @@ def expected(tables: Tables, start: str, tokens: Sequence[Token]) -> set[str]:
     The machine reduces before it looks whether a token fits, so at a failure its stack has lost what could have come
     instead; hence the tokens are run again, without actions, and every kind is tried on a copy of the states.
     """
-    state, last = tables.starts[start]
-    states = [state]
+    states = [tables.starts[start][0]]
     for token in tokens:
-        _shift(tables, states, token.kind, last)
-    return {kind for kind in tables.terminals if _shift(tables, list(states), kind, last)}
+        next_state(tables, states, token.kind, start)
+    return {kind for kind in tables.terminals if next_state(tables, list(states), kind, start) is not None}
 
 
-def _shift(tables: Tables, states: list[int], kind: str, last: int) -> bool:
-    """Moves the states over one token; False where it does not fit."""
+def next_state(tables: Tables, states: list[int], kind: str, start: str) -> int | None:
+    """Moves the states over one token and gives the new one; None where it does not fit (the states are spent then)."""
     while True:
         state = states[-1]
         action = tables.actions[state].get(kind, -1)
         if action < 0:
             action = 2 * tables.defaults[state] + 1
             if action < 0:
-                return kind == "$END" and state == last
+                return state if kind == "$END" and state == tables.starts[start][1] else None
         if not action & 1:
             states.append(action >> 1)
-            return True
+            return states[-1]
         _, length, symbol = tables.rules[action >> 1]
         if length:
             del states[-length:]

@@ -150,8 +150,9 @@ def _starts(source: Source, tokens: Sequence[Token]) -> list[int]:
         elif kind in DECLARATION_WORDS:
             if not (module and depth) and not _continues(previous, kind):
                 starts.append(_leading(tokens, at))
-                word = tokens[at + 1].kind if kind == "LOCAL" and at + 1 < len(tokens) else kind
-                module, depth, lets, for_in = word == "MODULE", 0, 0, False
+                words = [token.kind for token in tokens[at + (kind == "LOCAL"):at + 3]]
+                module = words[:1] == ["MODULE"] or words[:2] == ["OPEN", "LBRACE"]
+                depth, lets, for_in = 0, 0, False
         elif kind == "LET":
             at_line_start = token.start == 0 or text[token.start - 1] in "\n\ufeff"
             if not depth and at_line_start and not lets and (previous in _ENDS_EXPRESSION or not starts):

@@ -7,7 +7,7 @@ answer: what was found and what could stand there, in words of the language.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..diagnostics.report import Reporter
 from ..source import Source, Span
@@ -230,9 +230,14 @@ def _equals(place: Place) -> bool:
 
 
 def _python_if(place: Place) -> bool:
-    """`if c: a`"""
+    """`if c: a` and `if c { a }`"""
     before = place.before
     pending = _pending(place, "IF", "THEN")
+    if pending is None and place.openers and place.openers[-1].kind == "LBRACE":
+        at = _index(place, place.openers[-1])
+        if all(token.kind != "EQUAL" for token in place.tokens[at:place.at]):  # otherwise it is a record
+            place = replace(place, at=at, openers=place.openers[:-1])
+            pending = _pending(place, "IF", "THEN")
     if pending is None:
         return False
     colon = place.token if place.token.kind in ("COLON", "LBRACE") else before

@@ -1,0 +1,47 @@
+"""Every code that the tree mentions is explained, and every code explained is used."""
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from dad.lang.diagnostics.codes import CODES, code, explain
+
+ROOT = Path(__file__).resolve().parents[2]
+MENTIONED = re.compile(r"""["'`]([EWRAU][0-9]{3})["'`]""")
+
+
+def mentioned() -> set[str]:
+    """Codes as string literals in the package's Python files, the registry itself left out."""
+    outside = {"tests", "build", "dist", ".venv", ".tree", "benchmarks", "examples"}
+    files = (path for path in ROOT.rglob("*.py") if not outside & set(path.relative_to(ROOT).parts)
+             and path.name != "codes.py")
+    return {found for path in files for found in MENTIONED.findall(path.read_text("utf-8"))}
+
+
+def test_every_code_raised_is_registered() -> None:
+    assert mentioned() - set(CODES) == set()
+
+
+def test_every_code_registered_is_raised() -> None:
+    assert set(CODES) - mentioned() == set()
+
+
+@pytest.mark.parametrize("name", sorted(CODES))
+def test_explanations_are_complete(name: str) -> None:
+    entry = CODES[name]
+    assert entry.title
+    assert not entry.title.endswith(".")
+    assert entry.explanation.endswith((".", "`"))
+    assert entry.fix, "say what to do"
+    assert explain(name.lower()).startswith(f"{name}: {entry.title}")
+
+
+def test_a_code_has_one_meaning() -> None:
+    with pytest.raises(ValueError, match="twice"):
+        code("E001", "again", "again")
+
+
+def test_unknown_codes_are_unknown() -> None:
+    with pytest.raises(KeyError):
+        explain("E999")
