@@ -1,7 +1,7 @@
 """Random IR programs that verify and run: what passes are tried on.
 
-`program(seed)` gives a program whose function `main` takes ([]f64 of size n, [][]f64 of size n by m, []i64, f64, i64), and
-`arguments(seed)` values for it. Programs are small and nested; most runs succeed, some end in a failed check.
+`program(seed)` gives a program whose function `main` takes ([]f64 of size n, [][]f64 of size n by m, []i64, f64, i64),
+and `arguments(seed)` values for it. Programs are small and nested; most runs succeed, some end in a failed check.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ class Generator:
         scope.add(r, rows, columns)
 
     def branch(self, b: Builder, scope: Scope, depth: int) -> None:
-        x, (n,) = self.array(scope)
+        _, (n,) = self.array(scope)
         arms = []
         for _ in range(2):
             here, inner = b.nested(), Scope(scope)
@@ -289,12 +289,12 @@ class Generator:
             self.helper(f"helper{k}")
         b = Builder(Fresh())
         params = tuple(b.fresh(n, t) for n, t in zip("xaisk", (VEC, MAT, INTS, F64, I64), strict=True))
-        x, a, _, s, k = params
+        x, a, _, s, start = params
         n, m = b.dim(x), b.dim(a, 1)
         scope = Scope()
         scope.add(x, n)
         scope.add(a, n, m)
-        for atom in (s, k, n):
+        for atom in (s, start, n):
             scope.add(atom)
         self.block(b, scope, self.random.randrange(4, 14), 0)
         results = [self.pick(scope, F64), self.pick(scope, VEC, n), self.pick(scope, F64), self.pick(scope, I64)]
