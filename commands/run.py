@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from .. import driver
 from ..lang import types as ty
-from ..lang.diagnostics.render import clean
-from ..lang.diagnostics.report import Reporter
+from ..lang.diagnostics.report import Diagnostic, Diagnostics, Label, Reporter
 from ..lang.source import Source, Span
 from .options import Command, Given, Option, Usage, help_line, parse, suggestion
 from .output import fail, read, show_diagnostics, signature
 
 if TYPE_CHECKING:
     from ..checker.result import Checked, Definition
+    from ..codegen.runtime.errors import RunError
     from ..testing.literals import Literal
 
 COMMAND = Command(
@@ -99,10 +99,21 @@ def call(source: Source, definition: Definition, values: Sequence[Any], given: G
     except DadArgumentError as error:
         raise fail(error.code, error.message) from None
     except RunError as error:
-        raise fail(error.code, error.message + (f" ({clean(error.where)})" if error.where else "")) from None
+        raise Diagnostics([run_error(error, source)]) from None
     print("value    " + show_value(value, definition.result_type))
     print("gradient " + show_value(gradient, gradient_type(definition)))
     return 0
+
+
+def run_error(error: RunError, source: Source) -> Diagnostic:
+    """A failed run-time check with the line of the program where it stands."""
+    name, _, number = error.where.rpartition(":")
+    if name != source.name or not number.isdigit():
+        return Diagnostic(error.code, error.message + (f" ({error.where})" if error.where else ""))
+    lines = source.text.split("\n")[:int(number)]
+    end = sum(len(line) + 1 for line in lines) - 1
+    span = Span(source, end - len(lines[-1].lstrip()), end - len(lines[-1]) + len(lines[-1].rstrip()))
+    return Diagnostic(error.code, error.message, (Label(span, "", True),))
 
 
 def gradient_type(definition: Definition) -> ty.Type:

@@ -71,7 +71,7 @@ def main = 3
     assert isinstance(first.input, Values)
     assert len(first.input.values) == 2
     assert isinstance(first.output, Values)
-    assert (second.name, second.tags) == ("by name", {"nobench"})
+    assert (second.name, second.tags) == ("by name", frozenset({"nobench"}))
     assert isinstance(second.input, DataFile)
     assert isinstance(second.output, DataFile)
     assert second.output.path == "data/big.out"
