@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import Scalar, Type
+from .builtins import DERIVATIVES
 from .context import Checker
 from .flow import (
     NOTHING,
@@ -41,14 +42,11 @@ COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 FLAT = {"floor": "rounded by `floor`", "ceil": "rounded by `ceil`", "round": "rounded by `round`",
         "trunc": "cut by `trunc`",
         "sign": "only its sign is taken", "isnan": "only tested by `isnan`", "isinf": "only tested by `isinf`"}
-DERIVATIVES = frozenset({"grad", "value_and_grad", "jvp", "jvp2", "vjp", "vjp2"})
 
 
 def check_definition(c: Checker, definition: Definition) -> None:
     """Report misuse of `param` and `data`, and derivatives that are lost, in one definition."""
     session = c.session
-    if definition.qualified.startswith("prelude__"):
-        return
     walk = Walk(c)
     args: list[Value] = []
     roots: list[Root] = []
@@ -86,6 +84,10 @@ def _all_reach(c: Checker, definition: Definition, roots: Sequence[Root], result
 
 def losses_of(flow: Flow, root: Root) -> list[Loss]:
     return sorted((loss for r, loss in flow.lost if r == root), key=lambda loss: loss.start)
+
+
+STEPS = (ast.LetPat, ast.LetFun, ast.LetUpdate, ast.Assert, ast.Ascribe, ast.Coerce, ast.GradeAscribe, ast.Attributed)
+"""What is walked in a loop: each has a body that is its value."""
 
 
 class Walk:
@@ -217,7 +219,7 @@ class Walk:
     # ------------------------------------------------------------ expressions
 
     def value(self, env: dict[int, Value], e: ast.Exp) -> Value:
-        while True:
+        while isinstance(e, STEPS):
             match e:
                 case ast.LetPat(pattern=p, value=v, body=body):
                     self.bind(env, p, self.value(env, v))
@@ -231,14 +233,24 @@ class Walk:
                 case ast.Ascribe(operand=body) | ast.Coerce(operand=body) | ast.GradeAscribe(operand=body) \
                         | ast.Attributed(operand=body):
                     pass
-                case _:
-                    return self.plain(env, e)
             e = body
+        return self.plain(env, e)
 
     def plain(self, env: dict[int, Value], e: ast.Exp) -> Value:
         match e:
             case ast.Name():
                 return self.name(env, e)
+            case ast.Lit():
+                return NOTHING
+            case ast.Apply(function=f, arguments=arguments):
+                function = self.value(env, f)
+                args = [self.value(env, a) for a in arguments]
+                result = self.apply(function, args, [a.span for a in arguments], e.span)
+                return self.typed(e, result, f"becomes {{}} by `{_word(f)}`")
+            case ast.BinOp():
+                return self.operators(env, e)
+            case ast.Index(array=array, indices=indices):
+                return join(self.value(env, array), self.indices(env, indices))
             case ast.TupleExp(items=items):
                 return Parts(tuple((str(k), self.value(env, i)) for k, i in enumerate(items)))
             case ast.RecordExp(fields=fields):
@@ -250,13 +262,6 @@ class Walk:
                 return out
             case ast.Lambda(params=params, body=body):
                 return Closure(params, body, env)
-            case ast.Apply(function=f, arguments=arguments):
-                function = self.value(env, f)
-                args = [self.value(env, a) for a in arguments]
-                result = self.apply(function, args, [a.span for a in arguments], e.span)
-                return self.typed(e, result, f"becomes {{}} by `{_word(f)}`")
-            case ast.BinOp():
-                return self.operators(env, e)
             case ast.UnOp(operand=operand):
                 return self.value(env, operand)
             case ast.OpSection():
@@ -276,8 +281,6 @@ class Walk:
                 return self.value(inner, body)
             case ast.Loop():
                 return self.loop(env, e)
-            case ast.Index(array=array, indices=indices):
-                return join(self.value(env, array), self.indices(env, indices))
             case ast.Field(record=record, name=name):
                 return project(self.value(env, record), name)
             case ast.Update(base=base, indices=indices, value=v):

@@ -5,10 +5,9 @@ it takes a scalar or an array of any rank and has a result of the same shape.
 """
 from __future__ import annotations
 
-from functools import lru_cache
-
 from ..lang.intrinsics import CONSTANTS, CONVERTIBLE, SIGNATURES
 from ..lang.types import FLOATS
+from .elementwise import ELEMENTWISE
 from .result import BuiltinRef
 from .scope import Builtin
 
@@ -30,22 +29,12 @@ PLANNED: dict[str, str] = {
 """Names of the language that this version does not have, each with what to write meanwhile."""
 
 
-@lru_cache(maxsize=1)
+DERIVATIVES = frozenset({"grad", "value_and_grad", "jvp", "jvp2", "vjp", "vjp2"})
+
+
 def primitives() -> dict[str, tuple[str, str, int]]:
     """Elementwise primitives that programs may name: constraint, result (`a` or `bool`), number of arguments."""
-    import re
-
-    from ..lang.prims import PRIMITIVES
-
-    table: dict[str, tuple[str, str, int]] = {}
-    for name, record in PRIMITIVES.items():
-        if record.signature is None:
-            continue
-        shape = re.fullmatch(r"'a: (\w+)((?: \(\w+: a\))+) : (a|bool)", record.signature)
-        if shape is None or not record.elementwise:
-            raise AssertionError(f"primitive {name}: signature {record.signature!r} is not elementwise")
-        table[name] = (shape.group(1), shape.group(3), shape.group(2).count("("))
-    return table
+    return ELEMENTWISE
 
 
 def find(name: str) -> Builtin | None:

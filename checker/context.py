@@ -17,7 +17,7 @@ from .scope import FileScope, Global, Local, Session, SizeParam
 from .unify import Clash, Kind, Solver
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Because:
     """Why a type was expected: a label at `span`, a sentence for notes, and a code other than the general one."""
 
@@ -29,7 +29,7 @@ class Because:
     title: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Context:
     """Where two types met, kept for messages. `found` and `expected` are the whole types."""
 
@@ -39,7 +39,7 @@ class Context:
     expected: Type
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class RawUse:
     """A `Use` whose types still contain unknowns."""
 
@@ -49,7 +49,7 @@ class RawUse:
     sizes: tuple[Size, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class BoundsJob:
     """An index to be proved inside its axis when all is known; `facts` are sizes known to be at least 0 there."""
 

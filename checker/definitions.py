@@ -26,11 +26,11 @@ from ..lang.types import (
     map_type,
 )
 from . import arrays, functions
-from .builtins import LIMITS
+from .builtins import DERIVATIVES, LIMITS
 from .calls import size_of
 from .context import Checker
 from .messages import show
-from .result import Activity, Definition, Scheme, Use
+from .result import Activity, BuiltinRef, Definition, GlobalRef, Scheme, Use
 from .scope import FileScope, Global, Session, TypeEntry
 
 FLOAT32_MAX = 3.4028235677973366e38
@@ -160,13 +160,30 @@ def check_definition(session: Session, file: FileScope, node: ast.Def) -> Global
                             activities, tuple(functions.pattern_name(p) or "_" for p in node.params))
     session.definitions[definition.qualified] = definition
     _freeze(c, session)
-    from . import activity
+    if _concerns_derivatives(session, c, definition):
+        from . import activity
 
-    activity.check_definition(c, definition)
-    if c.failed:
-        return Global(node.name, node.name_span, None)
+        activity.check_definition(c, definition)
+        if c.failed:
+            return Global(node.name, node.name_span, None)
     known = constant if constant is not None and constant.value is not None and out == I64 else None
     return Global(node.name, node.name_span, definition, known)
+
+
+def _concerns_derivatives(session: Session, c: Checker, definition: Definition) -> bool:
+    """Whether `param`, `data` or a derivative occurs in the definition or in what it calls."""
+    concerned = any(a != "plain" for a in definition.activities)
+    for use in c.uses.values():
+        match use.target:
+            case GlobalRef(definition=called):
+                concerned = concerned or called in session.differential
+            case BuiltinRef(name=name):
+                concerned = concerned or name in DERIVATIVES
+            case _:
+                pass
+    if concerned:
+        session.differential.add(definition)
+    return concerned and not definition.qualified.startswith("prelude__")
 
 
 def _activity(p: ast.Pattern) -> Activity:
@@ -347,6 +364,8 @@ def _freeze(c: Checker, session: Session) -> None:
     ground: dict[int, Type] = {}
 
     def leaf(t: Type) -> Type | None:
+        if isinstance(t, Scalar):
+            return t
         if isinstance(t, Meta):
             known = solver.prune(t)
             if isinstance(known, Meta):

@@ -106,7 +106,7 @@ def instantiate(c: Checker, scheme: Scheme, name: str, span: Span) -> tuple[tupl
         size_env[var] = Size.of(c.solver.size_var(var.name, span, f"a size that `{name}` returns", c.solver.level + 1))
 
     def leaf(t: Type) -> Type | None:
-        return type_env.get(t) if isinstance(t, TypeVar) else None
+        return t if isinstance(t, Scalar) else type_env.get(t) if isinstance(t, TypeVar) else None
 
     return types, sizes, map_type(scheme.type, leaf, lambda s: s.substitute(size_env))
 

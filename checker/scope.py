@@ -21,7 +21,7 @@ from ..lang.types import Type, TypeVar
 from .result import BuiltinRef, Definition, LocalRef, Scheme, Use
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Local:
     """A bound name. `size` is its value as a size expression; where it is none, `var` stands for it once needed."""
 
@@ -38,7 +38,7 @@ class Local:
     """The name is an index: it runs over 0 … below-1."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class SizeParam:
     """`[n]`: a size, and an i64 value."""
 
@@ -47,7 +47,7 @@ class SizeParam:
     size: Size
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Global:
     """A top-level definition; `definition` is None when it had errors, reported already."""
 
@@ -58,7 +58,7 @@ class Global:
     exported: bool = True
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class TypeEntry:
     name: str
     span: Span
@@ -67,7 +67,7 @@ class TypeEntry:
     exported: bool = True
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class FileScope:
     """The declarations of one file that are visible so far; `later` those that are still to come."""
 
@@ -82,7 +82,7 @@ class FileScope:
     """Definitions with grades or refinements, which nobody verifies yet."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Builtin:
     """A built-in function: its type scheme, and a rule of its own (see `builtins`) for overloaded ones."""
 
@@ -111,6 +111,8 @@ class Session:
         self.prelude = FileScope(prefix="prelude")
         self.checking: list[str] = []
         self.warned: set[str] = set()
+        self.differential: set[Definition] = set()
+        """Definitions that differentiate, or whose parameters are `param` or `data`, and those that call them."""
 
     def unique(self, name: str, prefix: str) -> str:
         """A name for a definition that no other has and that is an identifier."""
@@ -122,7 +124,7 @@ class Session:
         return result
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Tables:
     """The parts of `Checked` that definitions fill when they are finished."""
 

@@ -35,7 +35,7 @@ from ..lang.types import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Kind:
     """What is known of an unknown scalar: `scalar` (any, bool included), `num`, `int` or `float`.
 
@@ -54,13 +54,13 @@ class Clash(Exception):
     """Two types that do not unify; the subclasses say in which way, `found` and `expected` where."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class TypeClash(Clash):
     found: Type
     expected: Type
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class KindClash(Clash):
     """A type that is not among what `kind` allows; `flipped` when the type is the expected one."""
 
@@ -71,20 +71,20 @@ class KindClash(Clash):
     __match_args__ = ("type", "kind")
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class SizeClash(Clash):
     found: Size
     expected: Size
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Escape(Clash):
     """`size` is known only in an inner scope and would have to be known outside."""
 
     size: Size
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Occurs(Clash):
     found: Type
     expected: Type
@@ -187,6 +187,8 @@ class Solver:
             return t
 
         def leaf(inner: Type) -> Type | None:
+            if isinstance(inner, Scalar):
+                return inner
             if isinstance(inner, Meta):
                 known = self.prune(inner)
                 return known if isinstance(known, Meta) else map_type(known, leaf, self.size)

@@ -256,3 +256,22 @@ def test_types_of_expressions_mention_only_sizes_in_scope() -> None:
     assert str(result.size) == "n - 1"
     assert definition.scheme.size_vars[0] in list(result.size.atoms())
     assert I64 not in definition.param_types
+
+
+def test_the_table_of_elementwise_primitives_is_fresh() -> None:
+    """After adding a primitive: `python -m dad.checker.elementwise_table`."""
+    from dad.checker.elementwise import ELEMENTWISE
+    from dad.checker.elementwise_table import table
+
+    assert table() == ELEMENTWISE
+
+
+def test_checking_imports_neither_numpy_nor_lark_nor_the_primitives() -> None:
+    import subprocess
+    import sys
+
+    script = ("import sys\nfrom dad.lang.source import Source\nfrom dad.lang.surface.parser import parse\n"
+              "from dad.lang.diagnostics.report import Reporter\nfrom dad.checker import check\nr = Reporter()\n"
+              "check(parse(Source('x', 'def f x = grad (exp >-> norm) [x]'), r), r)\n"
+              "assert not {'numpy', 'lark', 'dad.lang.prims'} & set(sys.modules), r.diagnostics\n")
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
