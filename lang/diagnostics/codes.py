@@ -369,7 +369,49 @@ code("W101", "promise that is not verified yet",
 
 # ---------------------------------------------------------------- Rxxx: run-time checks that failed
 
+code("R101", "index out of bounds",
+     "An index is at least 0 and less than the size of its axis. The message names array, axis, index and size.",
+     "def f (xs: [3]f64) (i: i64) = xs[i]   -- called with i = 3",
+     "check the index before, or loop over the array's own size: `[xs[i] for i < n]`.")
+code("R102", "slice out of bounds",
+     "All elements that a slice `a[i:j:s]` takes must exist.",
+     "def f (xs: [3]f64) (k: i64) = xs[0:k]   -- called with k = 4",
+     "bound the slice by the array's size, such as `xs[0:i64.min k n]`.")
+code("R103", "sizes that differ",
+     "Two sizes that must be equal were not: of a cast `:>`, of arrays that are zipped, or of arguments of one function.",
+     "def f [n][m] (xs: [n]f64) (ys: [m]f64) = map2 (+) xs (ys :> [n]f64)   -- called with n = 2, m = 3",
+     "give arrays of equal sizes; the message shows where each size came from.")
+code("R104", "integer division by zero",
+     "Integers have no infinity: dividing by zero, or taking the remainder, stops the program. Floats give inf or nan.",
+     "def f (a: i64) (b: i64) = a / b   -- called with b = 0", "test the divisor before dividing.")
+code("R105", "negative size",
+     "A size given to `iota`, `replicate` or a range was negative.",
+     "def f (n: i64) = iota (n - 1)   -- called with n = 0", "test the size before, or use `i64.max 0 n`.")
+code("R106", "assertion that failed",
+     "The condition of an `assert` was false.",
+     "def f (x: f64) = assert (x > 0) (log x)   -- called with x = 0.0",
+     "look at what the assertion asks of the arguments.")
+
 # ---------------------------------------------------------------- Axxx: arguments given from Python
+
+code("A101", "argument of the wrong rank or kind",
+     "An array has another number of axes than the parameter's type says, or the value is no array at all.",
+     "entry f [n] (xs: [n]f64) : f64 = sum xs\nm.f(np.zeros((2, 3)))",
+     "pass an array of the rank shown; `np.ravel` or indexing changes it.")
+code("A102", "argument of the wrong element type",
+     "The elements cannot be taken without loss: floats for integers, integers too large, complex numbers, text.",
+     "entry f (n: i64) : i64 = n\nm.f(2.5)", "convert before the call, for example by `x.astype(np.int64)`.")
+code("A103", "argument of the wrong size",
+     "A size in a parameter's type is fixed, or occurs in several arguments that disagree about it.",
+     "entry f [n] (xs: [n]f64) (ys: [n]f64) : f64 = sum (map2 (*) xs ys)\nm.f(np.zeros(3), np.zeros(4))",
+     "pass arrays whose sizes agree; the message shows where each size came from.")
+code("A104", "wrong arguments",
+     "An argument or field is missing, there is one too many, or one has a name that the entry does not have.",
+     "entry f (x: f64) (y: f64) : f64 = x + y\nm.f(1.0)", "pass the arguments that the message lists.")
+code("A105", "transform that was not built",
+     "A module written by `dad build` holds the transforms that were asked for when it was built.",
+     "model.loss.hessian(theta)   # model.py was built without it",
+     "build it again with the transform, or load the source with `dad.load`.")
 
 code("A106", "derivative that a parameter does not have",
      "Derivatives are taken with respect to floats that are not declared `data`.",

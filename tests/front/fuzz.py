@@ -1,9 +1,9 @@
 """Sentences of the grammar by the thousand, whole and broken: `python tests/front/fuzz.py --seconds 60 [--seed N]`.
 
-`tests/fuzz.py` breaks the programs that exist; this one makes programs that nobody wrote. It walks the parser's own tables
-at random, so that every construct meets every other, which mutation of examples does not reach. Each sentence must parse
-without a syntax error, and neither it nor a broken copy, nor a broken copy of a program of the project, may make the parser
-or the checker raise anything but `Diagnostics` or take more than two seconds.
+`tests/fuzz.py` breaks the programs that exist; this one makes programs that nobody wrote. It walks the parser's own
+tables at random, so that every construct meets every other, which mutation of examples does not reach. Each sentence
+must parse without a syntax error, and neither it nor a broken copy, nor a broken copy of a program of the project,
+may make the parser or the checker raise anything but `Diagnostics` or take more than two seconds.
 """
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def sentence(rng: random.Random, tables: Tables, length: int) -> tuple[str, bool
     words: list[str] = []
     previous = ""
     for _ in range(length + 200):
-        fitting = [kind for kind in tables.terminals if next_state(tables, list(states), kind, "declaration") is not None]
+        fitting = [kind for kind in tables.terminals
+                   if next_state(tables, list(states), kind, "declaration") is not None]
         if "$END" in fitting and (len(words) >= length or rng.random() < 0.05):
             return "".join(words).strip(), True
         fitting = [kind for kind in fitting if kind != "$END" and _spaced(kind, previous)]

@@ -268,7 +268,8 @@ def grade(node: ast.Grade) -> str:
     ("0..<n", "(0..<n)"), ("a...b", "(a...b)"), ("n..>0", "(n..>0)"), ("0..2..<n + 1", "(0..2..<(n + 1))"),
     ("10..9...1", "(10..9...1)"), ("0...-1", "(0...-1)"), ("f (0..<n)", "(f (0..<n))"),
     # types on expressions
-    ("x : f64", "(x : f64)"), ("xs :> [n]f64", "(xs :> [n](f64))"), ("(if a then b else c) @ C1", "((if a then b else c) @ C1)"),
+    ("x : f64", "(x : f64)"), ("xs :> [n]f64", "(xs :> [n](f64))"),
+    ("(if a then b else c) @ C1", "((if a then b else c) @ C1)"),
     ("(e @ C1(x, y))", "(e @ C1(x, y))"), ("x + 1 : f64", "((x + 1) : f64)"),
     # constructors, assertions, attributes
     ("#some 1 x", "(#some 1 x)"), ("#none", "#none"), ("f #none x", "(f #none x)"), ("f (#some x)", "(f (#some x))"),
@@ -293,9 +294,11 @@ def test_expressions(text: str, tree: str | None) -> None:
     ("[n+1][2*n]f64", "[(n + 1)]([(2 * n)](f64))"), ("*[n]f64", "*[n](f64)"),
     ("(f64, i64)", "(f64, i64)"), ("(f64, i64,)", "(f64, i64)"), ("()", "()"), ("{}", "{}"),
     ("{a: f64, b: [n]i64}", "{a: f64, b: [n](i64)}"), ("{0: f64, 1: i64,}", "{0: f64, 1: i64}"),
-    ("a -> b -> c", "(a -> (b -> c))"), ("(a -> b) -> c", "((a -> b) -> c)"), ("(n: i64) -> [n]f64", "(n: i64 -> [n](f64))"),
+    ("a -> b -> c", "(a -> (b -> c))"), ("(a -> b) -> c", "((a -> b) -> c)"),
+    ("(n: i64) -> [n]f64", "(n: i64 -> [n](f64))"),
     ("[n]a -> a", "([n](a) -> a)"), ("mixture [k][d]", "mixture [k] [d]"), ("mixture[k][d]", "mixture [k] [d]"),
-    ("pair f64 (a, b)", "pair f64 (a, b)"), ("[n]pair f64", "[n](pair f64)"), ("M.t [n]", "M.t [n]"), ("list 'a", "list 'a"),
+    ("pair f64 (a, b)", "pair f64 (a, b)"), ("[n]pair f64", "[n](pair f64)"), ("M.t [n]", "M.t [n]"),
+    ("list 'a", "list 'a"),
     ("?[k].[k]f64", "?[k].[k](f64)"), ("?[k][l].([k]f64, [l]f64)", "?[k][l].([k](f64), [l](f64))"),
     ("#circle f64 | #square [2]f64 | #none", "#circle f64 | #square [2](f64) | #none"),
     ("f64{>0}", "f64{>0}"), ("f64{>=0}", "f64{>=0}"), ("f64{<1}", "f64{<1}"), ("f64{<= -1}", "f64{<=-1}"),
@@ -346,7 +349,8 @@ def test_headers(text: str, said: str) -> None:
 
 
 def test_type_declarations() -> None:
-    made = program("type t = f64\ntype mixture [k] [d] = {w: [k]f64, m: [k][d]f64}\ntype^ f 'a = a -> a\ntype~ l 'a = ?[n].[n]a")
+    made = program("type t = f64\ntype mixture [k] [d] = {w: [k]f64, m: [k][d]f64}\n"
+                   "type^ f 'a = a -> a\ntype~ l 'a = ?[n].[n]a")
     assert [(d.name, d.lifted, [s.name for s in d.sizes], [p.name for p in d.type_params], typ(d.body))
             for d in made.declarations if isinstance(d, ast.TypeDef)] == [
         ("t", "", [], [], "f64"), ("mixture", "", ["k", "d"], [], "{w: [k](f64), m: [k]([d](f64))}"),
@@ -378,7 +382,8 @@ def test_documentation_and_attributes() -> None:
 
 
 def test_old_top_level_let() -> None:
-    made = program("let a = 1\nlet b =\n  let c = a\n  in c\nlet d (x: f64) =\n  loop s = x for y in ys do\n  s + y\nlet e = 2\n")
+    made = program("let a = 1\nlet b =\n  let c = a\n  in c\n"
+                   "let d (x: f64) =\n  loop s = x for y in ys do\n  s + y\nlet e = 2\n")
     assert [d.name for d in made.declarations if isinstance(d, ast.Def)] == ["a", "b", "d", "e"]
     unindented = definition("def f =\nlet a = 1\nlet b = 2\nin a + b")
     assert brief(unindented.body) == "let a = 1 in let b = 2 in (a + b)"
@@ -386,7 +391,8 @@ def test_old_top_level_let() -> None:
 
 def test_every_mistake_of_a_file_is_found() -> None:
     report = Reporter()
-    made = parse(Source("t.dad", "def a = (1\ndef b = 2\ndef c = if\n\ndef d = [1, 2\n  def e = 3\ntype t = \ndef f = 4"), report)
+    text = "def a = (1\ndef b = 2\ndef c = if\n\ndef d = [1, 2\n  def e = 3\ntype t = \ndef f = 4"
+    made = parse(Source("t.dad", text), report)
     assert [d.name for d in made.declarations if isinstance(d, ast.Def)] == ["b", "e", "f"]
     assert [d.span.line for d in report.diagnostics if d.span] == [1, 3, 5, 7]
 

@@ -17,12 +17,14 @@ def span(text: str, source: Source = SOURCE) -> Span:
     return Span(source, at, at + len(text))
 
 
-def labelled(*labels: Label, message: str = "message", notes: tuple[str, ...] = (), help: str | None = None) -> Diagnostic:
+def labelled(*labels: Label, message: str = "message", notes: tuple[str, ...] = (), help: str | None = None
+             ) -> Diagnostic:
     return Diagnostic("E010", message, labels, notes, help)
 
 
 @pytest.mark.parametrize(("diagnostic", "text"), [
-    (labelled(Label(span("zs"), "not there", True), Label(span("x: f64"), "x"), notes=("first\nsecond",), help="do"), """\
+    (labelled(Label(span("zs"), "not there", True), Label(span("x: f64"), "x"), notes=("first\nsecond",),
+              help="do"), """\
 error[E010]: message
   --> m.dad:2:14
    |
@@ -129,7 +131,8 @@ def test_concise() -> None:
 
 
 def test_json() -> None:
-    told = json.loads(render_json([labelled(Label(span("zs"), "a", True), notes=("n",)), Diagnostic("W999", "w", severity="warning")]))
+    told = json.loads(render_json([labelled(Label(span("zs"), "a", True), notes=("n",)),
+                                   Diagnostic("E011", "w", severity="warning")]))
     assert told["version"] == 1
     assert told["summary"] == {"errors": 1, "warnings": 1}
     assert told["diagnostics"][0] == {
@@ -153,7 +156,8 @@ def test_sarif() -> None:
     result = run["results"][0]
     region = {"startLine": 2, "startColumn": 14, "endLine": 2, "endColumn": 16}
     assert result["locations"] == [{"physicalLocation": {"artifactLocation": {"uri": "m.dad"}, "region": region}}]
-    assert (result["ruleId"], result["level"], result["relatedLocations"][0]["message"]) == ("E010", "error", {"text": "b"})
+    assert (result["ruleId"], result["level"]) == ("E010", "error")
+    assert result["relatedLocations"][0]["message"] == {"text": "b"}
 
 
 def test_the_exception_reads_as_its_frames() -> None:

@@ -21,7 +21,8 @@ SLIPS = [
     ("def g x = x\nh y = y + 1\ndef k = 2", "E014", "a definition of `h` begins with `def`", "h", "def h"),
     ("def f x = x := 3", "E015", "there is no assignment `:=`", ":=", "let name"),
     ("def f (x: f64) =\n  let y = x * x", "E012", "this `let` has no body", "let", "add `in`"),
-    ("def f x =\n  let y = x * x\n  y + 1", "E012", "`in` is missing before the body of this `let`", "y", "write `in y"),
+    ("def f x =\n  let y = x * x\n  y + 1", "E012", "`in` is missing before the body of this `let`", "y",
+     "write `in y"),
     ("def f x = (let y = 3)", "E012", "this `let` has no body", "let", "add `in`"),
     ("def f x = let y = 1, z = 2 in y", "E012", "one `let` gives one name", ",", "let a = 1 let b = 2"),
     ("def f x = x in y", "E012", "this `in` belongs to no `let`", "in", "remove it"),
@@ -91,7 +92,8 @@ SLIPS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "code", "message", "under", "help"), SLIPS, ids=[f"{s[1]} {s[0][:30]!a}" for s in SLIPS])
+@pytest.mark.parametrize(("text", "code", "message", "under", "help"), SLIPS,
+                         ids=[f"{s[1]} {s[0][:30]!a}" for s in SLIPS])
 def test_slips(text: str, code: str, message: str | None, under: str | None, help: str | None) -> None:
     first = mistakes(text)[0]
     assert (first.code, first.message if message else None) == (code, message)

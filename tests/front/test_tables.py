@@ -18,7 +18,8 @@ def test_tables_belong_to_the_grammar() -> None:
 
 def test_tables_do_not_depend_on_the_run() -> None:
     code = ("import hashlib; from dad.lang.surface import tables; "
-            "print(hashlib.sha256(tables.text(tables.build((tables.HERE / 'grammar.lark').read_text())).encode()).hexdigest())")
+            "made = tables.text(tables.build((tables.HERE / 'grammar.lark').read_text())); "
+            "print(hashlib.sha256(made.encode()).hexdigest())")
     path = str(Path(tables.__file__).resolve().parents[2] / ".tree")
     seen = {subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True,
                            env={"PYTHONHASHSEED": seed, "PYTHONPATH": path}).stdout for seed in ("1", "2")}
@@ -63,7 +64,8 @@ def test_conflicts_are_only_where_bodies_reach_right() -> None:
     assert conflicts == {
         "case : CASE pat ARROW exp", "let_body : IN exp", "operand : ATTR exp",
         "operand : BACKSLASH params1 lambda_result ARROW exp", "operand : IF exp THEN exp ELSE exp",
-        "operand : LOOP loop_pattern loop_form DO exp", "operand : MATCH exp cases", "simple : chain", "type : type_term",
+        "operand : LOOP loop_pattern loop_form DO exp", "operand : MATCH exp cases", "simple : chain",
+        "type : type_term",
         "sum : sum_clauses"}
 
 
@@ -80,5 +82,6 @@ def test_parser_imports_no_generator() -> None:
             "from dad.lang.diagnostics.report import Reporter; p.parse(Source('a', 'def f = 1'), Reporter()); "
             "print(sorted({'lark', 'numpy', 'pickle', 'sqlite3', 'asyncio'} & set(sys.modules)))")
     path = str(Path(tables.__file__).resolve().parents[2] / ".tree")
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True, env={"PYTHONPATH": path})
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True,
+                          env={"PYTHONPATH": path})
     assert told.stdout.strip() == "[]"
