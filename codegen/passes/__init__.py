@@ -50,6 +50,12 @@ def _drop_stops(program: ir.Program, roots: Sequence[str]) -> ir.Program:
     return drop_stops(program)
 
 
+def _plain_zeros(program: ir.Program, roots: Sequence[str]) -> ir.Program:
+    from .zeros import plain_zeros
+
+    return plain_zeros(program)
+
+
 # Fusion comes before derivatives, so that the adjoint of an array read element by element is an array, not a scatter;
 # and after them, for the maps that they write.
 PIPELINE: tuple[Pass, ...] = (
@@ -64,6 +70,7 @@ PIPELINE: tuple[Pass, ...] = (
     Pass("inline", _inline),
     Pass("fuse", _fuse),
     Pass("simplify", _simplify),
+    Pass("plain_zeros", _plain_zeros),
 )
 
 

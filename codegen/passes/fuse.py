@@ -16,16 +16,17 @@ proof.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...lang.core import ir
 from ...lang.core.build import Fresh, i64, result_types
 from ...lang.core.ir import Atom, Block, Lambda, Op, Prim, Stmt, Var
-from ...lang.core.walk import atoms, next_id, scopes
+from ...lang.core.walk import atoms, callees, next_id, scopes
 from ...lang.source import Span
-from .effects import Effects
+from .effects import Effects, callees_first
 from .facts import Facts
-from .sizes import PATIENCE, Dim
+from .sizes import PATIENCE, Dim, Signature
 from .substitute import Substitution
 
 ROUNDS = 4  # fused maps bring maps together that stood in different bodies
@@ -34,12 +35,17 @@ ROUNDS = 4  # fused maps bring maps together that stood in different bodies
 def fuse(program: ir.Program) -> ir.Program:
     """The program with maps fused; leaves operands that are no longer read to `simplify`."""
     effects = Effects(program)
-    return ir.Program({name: _function(f, effects) for name, f in program.functions.items()})
+    functions = dict(program.functions)
+    signatures: dict[str, Signature] = {}
+    for name in callees_first({name: callees(f.body) for name, f in functions.items()}):
+        functions[name] = _function(functions[name], effects, signatures)
+        signatures[name] = Facts(functions[name], signatures).signature(functions[name])
+    return ir.Program(functions)
 
 
-def _function(function: ir.Function, effects: Effects) -> ir.Function:
+def _function(function: ir.Function, effects: Effects, signatures: Mapping[str, Signature]) -> ir.Function:
     for _ in range(ROUNDS):
-        body = _Fusion(function, effects).body()
+        body = _Fusion(function, effects, signatures).body()
         if body == function.body:
             break
         function = ir.Function(function.name, function.params, body, function.source_name, function.dims)
@@ -64,8 +70,8 @@ class _MapOver:
 
 
 class _Fusion(Facts):
-    def __init__(self, function: ir.Function, effects: Effects) -> None:
-        super().__init__(function)
+    def __init__(self, function: ir.Function, effects: Effects, signatures: Mapping[str, Signature]) -> None:
+        super().__init__(function, signatures)
         self.source = function
         self.effects = effects
         self.fresh = Fresh(next_id(function))

@@ -11,6 +11,7 @@ nesting.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...lang.core import ir
@@ -25,7 +26,7 @@ from .effects import Effects, callees_first
 from .facts import Facts
 from .folds import recognise
 from .keys import Key, key_of
-from .sizes import CHECKS, Known, Size
+from .sizes import CHECKS, Known, Signature, Size
 
 ROUNDS = 10
 REWRITES = 40  # of one statement
@@ -36,16 +37,20 @@ def simplify(program: ir.Program, *, broadcasting: bool = False) -> ir.Program:
     rank may have axes of size one, and rules that would take one operand's shape for the result's are left out."""
     effects = Effects(program)
     functions = dict(program.functions)
+    signatures: dict[str, Signature] = {}
     for name in callees_first({name: callees(f.body) for name, f in functions.items()}):
-        functions[name] = _function(functions[name], effects, broadcasting)
+        functions[name] = _function(functions[name], effects, signatures, broadcasting)
         effects.refresh(functions[name])
+        signatures[name] = Facts(functions[name], signatures, broadcasting).signature(functions[name])
     return ir.Program(functions)
 
 
-def _function(function: ir.Function, effects: Effects, broadcasting: bool) -> ir.Function:
+def _function(
+    function: ir.Function, effects: Effects, signatures: Mapping[str, Signature], broadcasting: bool
+) -> ir.Function:
     function = remove_dead(function, effects)
     for _ in range(ROUNDS):
-        sweep = Simplifier(function, effects, broadcasting)
+        sweep = Simplifier(function, effects, signatures, broadcasting)
         swept = remove_dead(sweep.function(), effects)
         if swept == function:
             break
@@ -66,8 +71,10 @@ class Frame:
 class Simplifier(Facts):
     """One forward sweep over a function; also what the rules ask and write with."""
 
-    def __init__(self, function: ir.Function, effects: Effects, broadcasting: bool) -> None:
-        super().__init__(function, broadcasting)
+    def __init__(
+        self, function: ir.Function, effects: Effects, signatures: Mapping[str, Signature], broadcasting: bool
+    ) -> None:
+        super().__init__(function, signatures, broadcasting)
         self.source = function
         self.effects = effects
         self.fresh = Fresh(next_id(function))

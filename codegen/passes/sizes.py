@@ -11,6 +11,7 @@ induction: assumed to stay what they were at first, then checked on the body.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -66,6 +67,11 @@ class Origin:
     parameter: bool = False
 
 
+# What a function's callers may know of the shape of a result, axis by axis: a constant, the axis of a parameter, or the
+# value of a parameter (axis None).
+Signature = tuple[tuple[Const | tuple[int, int | None] | None, ...], ...]
+
+
 class Known:
     """What holds in a block by checks passed and branches taken, on top of what holds in the block around it."""
 
@@ -103,13 +109,14 @@ class Known:
 
 
 class Sizes:
-    def __init__(self, function: ir.Function, broadcasting: bool = False) -> None:
+    def __init__(self, function: ir.Function, signatures: Mapping[str, Signature], broadcasting: bool = False) -> None:
         self.env: dict[Var, Atom] = {}
         self.origin: dict[Var, Origin] = {}
         self.level: dict[Var, int] = dict.fromkeys(function.params, 0)
         self.sizes: dict[Dim, Size] = {}
         self.known = Known(None)
         self.broadcasting = broadcasting
+        self.signatures = signatures
         self._loops = 0
         for param, dims in zip(function.params, function.dims, strict=False):
             for axis, atom in enumerate(dims):
@@ -210,6 +217,26 @@ class Sizes:
 
     # ------------------------------------------------------------ sizes
 
+    def signature(self, function: ir.Function) -> Signature:
+        """What is known of the shapes of this function's results, for its callers."""
+        params = {param: k for k, param in enumerate(function.params)}
+
+        def told(size: Size) -> Const | tuple[int, int | None] | None:
+            if isinstance(size, Const):
+                return size
+            if isinstance(size, Var):
+                if size in params:
+                    return params[size], None
+                base, offset = self.affine(size)
+                if offset != 0 or not isinstance(base, Dim):
+                    return None
+                size = base
+            return (params[size.var], size.axis) if size.var in params else None
+
+        return tuple(
+            tuple(told(self.of(result, axis)) for axis in range(result.type.rank)) for result in function.body.results
+        )
+
     def of(self, atom: Atom, axis: int) -> Size:
         """The length of an axis of an array."""
         atom = self.resolve(atom)
@@ -279,6 +306,14 @@ class Sizes:
                 if axis > 0:
                     return shapes[row][axis - 1]
                 return count if count is not None and self.nonnegative(self.resolve(count)) else None
+            case ir.Call(name, args, _) if name in self.signatures:
+                match self.signatures[name][k][axis]:
+                    case (parameter, None):
+                        return self.resolve(args[parameter])
+                    case (parameter, int() as place):
+                        return self._at(args[parameter], place)
+                    case known:
+                        return known
             case ir.Diff(mode, body, args, _):
                 if origin.parameter:
                     return self._at(args[k], axis)

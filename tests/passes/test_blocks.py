@@ -163,3 +163,31 @@ def test_fold_with_a_check_stays() -> None:
         let t.13: bool = gt q.12 0.0 let o.14: bool = assert t.13 {what = "positive"} let r.15: f64 = add p.11 q.12 return r.15 }
       return a.10"""
     expect(simplify, F, body, body)
+
+
+def test_callers_know_the_sizes_of_results() -> None:
+    """By constants, by the axes of arguments and by their values, where the callee's code tells."""
+    from dad.lang.core.text import parse, show
+
+    program = parse("""
+      def f (m.0: [][]f64, n.1: i64) {
+        let t.2: [][]f64 = transpose m.0 {perm = (1 0)} let u.3: []f64 = replicate n.1 0.0 let v.4: []f64 = stack 1.0 2.0
+        return t.2 u.3 v.4 }
+      def main (m.0: [][]f64, k.1: i64) {
+        let a.2: [][]f64, b.3: []f64, c.4: []f64 = call f (m.0 k.1) : ([][]f64 []f64 []f64)
+        let p.5: i64 = dim a.2 {axis = 1} let q.6: i64 = dim b.3 {axis = 0} let r.7: i64 = dim c.4 {axis = 0}
+        return p.5 q.6 r.7 }""")
+    main = simplify(program).functions["main"]
+    assert "call" not in show(main)
+    assert show(main.body).splitlines() == ["let p.5: i64 = dim m.0 {axis = 0}", "return p.5 k.1 2"]
+
+
+def test_zeros_that_only_carry_a_shape_are_made_once() -> None:
+    from dad.codegen.passes.zeros import plain_zeros
+
+    before = """let a.9: []f64 = replicate n.6 0.0 let b.10: [][]f64 = replicate k.3 a.9
+                let z.11: [][]f64 = zeros_like b.10 let y.12: []f64 = zeros_like xs.0 return z.11 y.12"""
+    after = """let a.9: []f64 = replicate n.6 0.0 let b.10: [][]f64 = replicate k.3 a.9
+               let y.12: []f64 = zeros_like xs.0 return b.10 y.12"""
+    expect(plain_zeros, F, before, after)
+    expect(simplify, F, before, before)
