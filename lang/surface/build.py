@@ -198,12 +198,12 @@ class Builder(TypeBuilder):
                                              result, value, body)
 
     def let_update(self, v: list[Any], start: int, end: int) -> Callable[[Span, ast.Exp], ast.Exp]:
-        return lambda span, body: ast.LetUpdate(span, ast.Name(self.at(v[1]), v[1].text), tuple(v[3]), v[6], body)
+        return lambda span, body: ast.LetUpdate(span, ast.Name(self.at(v[1]), v[1].text, ()), tuple(v[3]), v[6], body)
 
     # ------------------------------------------------------------ atoms
 
     def name(self, v: list[Any], start: int, end: int) -> ast.Exp:
-        return ast.Name(Span(self.source, start, end), v[0].text)
+        return ast.Name(Span(self.source, start, end), v[0].text, ())
 
     def string(self, v: list[Any], start: int, end: int) -> ast.Exp:
         return ast.Text(self.span(start, end), unescape(v[0].text), False)
@@ -269,7 +269,7 @@ class Builder(TypeBuilder):
         return v[0].text, v[2]
 
     def field_pun(self, v: list[Any], start: int, end: int) -> tuple[str, ast.Exp]:
-        return v[0].text, ast.Name(self.span(start, end), v[0].text)
+        return v[0].text, ast.Name(self.span(start, end), v[0].text, ())
 
     def field(self, v: list[Any], start: int, end: int) -> ast.Exp:
         """`f64.sin` is a name of a module that every program has; otherwise `x.y` is a field until scopes are known."""

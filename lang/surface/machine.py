@@ -7,10 +7,9 @@ make spans and a limit on nesting needs no walk over the tree.
 from __future__ import annotations
 
 import json
+import os.path
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .lexer import Token
 
@@ -19,8 +18,7 @@ MAX_DEPTH = 256
 Action = Callable[[list[Any], int, int], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(NamedTuple):
     """`actions[state][terminal]`: 2s shifts to s, 2r+1 reduces by r; `defaults[state]` reduces on others, or is -1."""
 
     terminals: tuple[str, ...]
@@ -32,8 +30,7 @@ class Tables:
     starts: dict[str, tuple[int, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """The token number `at` fits nowhere, or (`deep`) `token` spans a symbol that is nested too deeply."""
 
     token: Token
@@ -48,7 +45,8 @@ def load() -> Tables:
     """The shipped tables, read once per process."""
     global _loaded
     if _loaded is None:
-        raw = json.loads((Path(__file__).parent / "tables.json").read_text("ascii"))
+        with open(os.path.join(os.path.dirname(__file__), "tables.json"), encoding="ascii") as file:
+            raw = json.load(file)
         terminals = tuple(raw["terminals"])
         _loaded = Tables(
             terminals, tuple((action, length, symbol) for action, length, symbol in raw["rules"]), tuple(raw["depths"]),

@@ -21,7 +21,6 @@ from .build import Builder, actions
 from .lexer import DECLARATION_WORDS, MAX_REPORTS, Token, tokenize
 from .machine import Failure, load, run
 from .operators import TooDeep
-from .syntax_errors import report_brackets, report_failure, report_stray
 
 _OPENERS = frozenset({"LPAR", "LSQB", "LBRACE", "INDEX"})
 _CLOSERS = frozenset({"RPAR", "RSQB", "RBRACE"})
@@ -41,6 +40,8 @@ def parse(source: Source, report: Reporter) -> ast.Program:
     builder = Builder(source, report)
     declarations: list[ast.Decl] = []
     if starts[:1] != [0] and tokens:
+        from .syntax_errors import report_stray  # messages are loaded when there is something to say
+
         report_stray(report, source, tokens[:starts[0] if starts else len(tokens)])
     failed = 0
     for start, end in pairwise([*starts, len(tokens)]):
@@ -116,6 +117,8 @@ def _run(builder: Builder, start: str, tokens: list[Token]) -> object | None:
     if made.deep:
         _too_deep(report, Span(source, made.token.start, made.token.end))
     elif made.token.kind != "BAD":
+        from .syntax_errors import report_failure
+
         report_failure(report, source, tables, start, ended, made)
     return None
 
@@ -221,6 +224,8 @@ def _declaration(builder: Builder, tokens: list[Token], has_file_doc: bool) -> a
     attributes = tuple(builder.attribute(token) for token in leading if token.kind == "ATTR")
     opened = kinds[0] == "OPEN" and len(rest) > 1 and kinds[1] not in ("NAME", "IMPORT")
     if kinds[0] in ("MODULE", "VAL", "INCLUDE") or opened:
+        from .syntax_errors import report_brackets
+
         if not report_brackets(builder.report, builder.source, rest):
             return None
         what = "module type" if kinds[:2] == ["MODULE", "TYPE"] else rest[0].text
