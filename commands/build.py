@@ -20,7 +20,8 @@ COMMAND = Command(
     "build", "dad build FILE -o DIR [--target numpy]",
     "Write the program as a Python module, with its type stub, into a folder; the module needs NumPy alone.",
     (Option("output", "the folder, made when it is missing", "DIR", short="o"),
-     Option("target", "what to make", "TARGET", (*TARGETS, *PLANNED_TARGETS))))
+     Option("target", "what to make", "TARGET", (*TARGETS, *PLANNED_TARGETS)),
+     Option("verify", "check the compiler's own work after every pass")))
 
 
 def main(args: Sequence[str]) -> int:
@@ -36,7 +37,8 @@ def main(args: Sequence[str]) -> int:
     name = module_name("stdin" if path == "-" else Path(path).stem)
     from ..interface import usual_transforms
 
-    module = driver.compile_source(read(path), target=target, transforms=usual_transforms)
+    module = driver.compile_source(read(path), target=target, transforms=usual_transforms,
+                                   verify=given.has("verify"))
     for written in write_all(Path(given.options["output"]), {f"{name}.py": module.python, f"{name}.pyi": module.stub}):
         print(f"wrote {clean(str(written))}")
     return 0

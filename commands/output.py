@@ -61,7 +61,7 @@ def signature(definition: Definition) -> str:
     from ..lang.types import show
 
     words = [definition.node.kind, definition.name]
-    words += [f"[{var.name}]" for var in definition.scheme.size_vars]
+    words += ["".join(f"[{var.name}]" for var in definition.scheme.size_vars)] * bool(definition.scheme.size_vars)
     words += [f"'{var.name.lstrip(chr(39))}" + (f": {var.constraint}" if var.constraint else "")
               for var in definition.scheme.type_vars]
     for name, type, activity in zip(definition.param_names, definition.param_types, definition.activities, strict=True):

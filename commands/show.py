@@ -22,7 +22,8 @@ COMMAND = Command(
     (Option("stage", "what to print", "STAGE", (*STAGES, *PLANNED_STAGES)),
      Option("entry", "only this entry and what it needs", "E"),
      Option("grad", "value and gradient in place of the value"),
-     Option("pass", "of `ir`, only the program before and after this pass", "NAME")))
+     Option("pass", "of `ir`, only the program before and after this pass", "NAME"),
+     Option("verify", "check the compiler's own work after every pass")))
 
 
 def main(args: Sequence[str]) -> int:
@@ -51,7 +52,7 @@ def main(args: Sequence[str]) -> int:
         print("\n".join(type_lines(source, checked, only)))
         return 0
     made, roots = lowered(checked, entries, given)
-    print(ir_stages(made, roots, given) if stage == "ir" else python(entries, made))
+    print(ir_stages(made, roots, given) if stage == "ir" else python(entries, made, given))
     return 0
 
 
@@ -126,7 +127,8 @@ def ir_stages(made: Lowered, roots: Sequence[str], given: Given) -> str:
     from ..lang.core.text import show
 
     stages: list[tuple[str, ir.Program]] = [("lower", made.program)]
-    driver.optimised(made.program, roots, observe=lambda name, program: stages.append((name, program)))
+    driver.optimised(made.program, roots, verify=given.has("verify"),
+                     observe=lambda name, program: stages.append((name, program)))
     names = [stage.name for stage in PIPELINE]
     wanted = given.get("pass", "")
     if wanted and wanted not in names:
@@ -142,7 +144,7 @@ def ir_stages(made: Lowered, roots: Sequence[str], given: Given) -> str:
     return "\n\n".join(f"-- {title}\n{show(program).rstrip()}" for title, program in parts)
 
 
-def python(entries: Sequence[Definition], made: Lowered) -> str:
+def python(entries: Sequence[Definition], made: Lowered, given: Given) -> str:
     """The part of the module that is written for this program, as people read it."""
     from ..codegen.backends.numpy import emit_module
     from ..interface import entry_spec
@@ -153,5 +155,6 @@ def python(entries: Sequence[Definition], made: Lowered) -> str:
         names: dict[str, str] = {kind: name for kind, (name, _) in derived.items()}
         active = next((wrt for _, wrt in derived.values()), None)
         specs.append(entry_spec(definition, made.entries[definition.qualified], names, active))
-    program = driver.optimised(made.program, [*made.entries.values(), *made.transforms.values()])
+    program = driver.optimised(made.program, [*made.entries.values(), *made.transforms.values()],
+                               verify=given.has("verify"))
     return emit_module(program, tuple(specs), driver.version()).body.rstrip()

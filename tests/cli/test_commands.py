@@ -417,3 +417,9 @@ def test_show_of_what_is_not_there(capsys: Captured, good: str, bad: str) -> Non
     Path(bad).write_text("def f = (", encoding="utf-8")
     assert "error[E0" in complaint(capsys, 1, "show", bad, "--stage", "ast")
     assert output(capsys, 0, "show", bad, "--stage", "tokens") != ""
+
+
+def test_verification(capsys: Captured, good: str, tmp_path: Path) -> None:
+    for stage in ("ir", "python"):
+        assert output(capsys, 0, "show", good, "--stage", stage, "--grad", "--verify") != ""
+    assert output(capsys, 0, "build", good, "-o", str(tmp_path / "out"), "--verify") != ""
