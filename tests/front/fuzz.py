@@ -45,12 +45,14 @@ def sentence(rng: random.Random, tables: Tables, length: int) -> tuple[str, bool
     states = [tables.starts["declaration"][0]]
     words: list[str] = []
     previous = ""
+    brackets = 0
     for _ in range(length + 200):
         fitting = [kind for kind in tables.terminals
                    if next_state(tables, list(states), kind, "declaration") is not None]
         if "$END" in fitting and (len(words) >= length or rng.random() < 0.05):
             return "".join(words).strip(), True
-        fitting = [kind for kind in fitting if kind != "$END" and _spaced(kind, previous)]
+        fitting = [kind for kind in fitting if kind != "$END" and _spaced(kind, previous)
+                   and not (kind == "QUALIFIER" and brackets)]  # inside brackets a colon belongs to a slice
         if not fitting:
             break
         if len(words) >= length:
@@ -60,6 +62,7 @@ def sentence(rng: random.Random, tables: Tables, length: int) -> tuple[str, bool
         text = "float" if previous == "IS" else SPELLED_AFTER.get(kind) or rng.choice(SPELLED[kind])
         words.append(text if kind == "INDEX" or previous == "DOT" else " " + text)
         previous = kind
+        brackets += (kind in ("LSQB", "INDEX")) - (kind == "RSQB")
     return "".join(words).strip(), False
 
 
