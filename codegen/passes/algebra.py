@@ -40,7 +40,11 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
 def rewrite(s: Simplifier, op: Prim) -> Atom | Prim | None:
     """A simpler equal of `op`, or None."""
     if PRIMITIVES[op.name].elementwise:
-        known = fold(op) if all(isinstance(a, Const) for a in op.args) else trivial(op.name, op.args)
+        known: Atom | Prim | None = (
+            fold(op) if all(isinstance(a, Const) for a in op.args) else trivial(op.name, op.args)
+        )
+        if known is None and not s.broadcasting:
+            known = _of_copies(s, op)
         if known is not None:
             return known
     found = RULES.get(op.name)
@@ -66,7 +70,37 @@ def fold(op: Prim) -> Const | None:
     return Const(value, result.dtype)
 
 
+def _of_copies(s: Simplifier, op: Prim) -> Atom | Prim | None:
+    """Copies of a scalar meet an array as the scalar: replicate n 2 * x = 2 * x. Copies alone have a copied result."""
+    copied = [copies_of(s, a) for a in op.args]
+    if all(c is None for c in copied) or op.name in CHECKS:
+        return None
+    args = tuple(a if c is None else c for a, c in zip(op.args, copied, strict=True))
+    if any(a.type.rank for a in args):
+        return Prim(op.name, args, op.attrs)
+    value = s.emit(Prim(op.name, args, op.attrs))
+    shape = next(a for a, c in zip(op.args, copied, strict=True) if c is not None)
+    sizes: list[Atom] = []
+    while (made := s.prim(shape, "replicate")) is not None:
+        sizes.append(made.args[0])
+        shape = s.resolve(made.args[1])
+    for size in reversed(sizes[1:]):
+        value = s.emit(Prim("replicate", (size, value)))
+    return Prim("replicate", (sizes[0], value))
+
+
 # ------------------------------------------------------------ asking
+
+
+def copies_of(s: Simplifier, atom: Atom) -> Atom | None:
+    """The scalar of which an array holds copies, if it is one made of them."""
+    made = s.prim(atom, "replicate")
+    while made is not None:
+        atom = s.resolve(made.args[1])
+        if atom.type.rank == 0:
+            return atom
+        made = s.prim(atom, "replicate")
+    return None
 
 
 def is_zero(s: Simplifier, atom: Atom) -> bool:

@@ -58,6 +58,11 @@ F = "xs.0: []f64, ys.1: []f64, m.2: [][]f64, t.3: [][][]f64, i.4: i64, j.5: i64,
         ("let a.10: []f64 = update xs.0 s.6 i.4 let b.11: f64 = index a.10 i.4 return b.11", "return s.6"),
         ("let a.10: []f64 = update xs.0 s.6 1 let b.11: f64 = index a.10 2 return b.11", "let b.11: f64 = index xs.0 2 return b.11"),
         ("let d.10: i64 = dim xs.0 {axis = 0} let a.11: []i64 = iota d.10 let b.12: []f64 = gather xs.0 a.11 return b.12", "return xs.0"),
+        # copies of a scalar
+        ("let a.10: []f64 = replicate n.8 1.0 let b.11: []f64 = mul a.10 xs.0 return b.11", "return xs.0"),
+        ("let a.10: []f64 = replicate n.8 s.6 let b.11: []f64 = sub xs.0 a.10 return b.11", "let b.11: []f64 = sub xs.0 s.6 return b.11"),
+        ("let a.10: []f64 = replicate n.8 s.6 let b.11: []f64 = replicate i.4 2.0 let c.12: []f64 = mul a.10 b.11 return c.12",
+         "let c.12: f64 = mul s.6 2.0 let d.13: []f64 = replicate n.8 c.12 return d.13"),
         # writing
         ("let a.10: f64 = index xs.0 i.4 let b.11: []f64 = update xs.0 a.10 i.4 return b.11", "return xs.0"),
         ("let a.10: []f64 = update xs.0 1.0 i.4 let b.11: []f64 = update a.10 s.6 i.4 return b.11",
