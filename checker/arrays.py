@@ -275,6 +275,8 @@ def index_facts(c: Checker, f: ast.Exp, arguments: Sequence[ast.Exp]) -> ast.Exp
     """For `tabulate n (\\i -> …)` and `map (\\i -> …) (iota n)`: what the lambda's parameter stays below."""
     if not isinstance(f, ast.Name) or f.qualifier or f.name in c.names or f.name in c.file.values:
         return None
+    if any(name in c.names or name in c.file.values for name in ("iota", "indices")):
+        return None
     match f.name, tuple(arguments):
         case "tabulate", (bound, ast.Lambda()):
             return bound
@@ -308,23 +310,23 @@ def pending_index(c: Checker, bound: ast.Exp | None, argument: ast.Exp) -> None:
 
 def nonnegative(c: Checker, s: Size, facts: Sequence[Size]) -> bool:
     """Whether the polynomial is at least 0, given facts that are, for all values of the indices and sizes in it."""
-    least = _extreme(c, c.solver.size(s))
+    plain = [f for f in (c.solver.size(f) for f in facts) if not any(a in c.indices for a in f.atoms())]
+    least = _extreme(c, c.solver.size(s), plain)
     if least is None:
         return False
-    if _clearly(c, least):
+    if _follows(c, least, plain):
         return True
-    useful = []
-    for fact in facts:
-        bound = _extreme(c, c.solver.size(fact))
-        if bound is not None:
-            useful.append(bound)
-    for fact in useful:
-        if _clearly(c, least - fact):
-            return True
+    # Facts about indices that depend on other indices, at their least.
+    useful = [bound for bound in (_extreme(c, c.solver.size(f), plain) for f in facts) if bound is not None]
     return any(_clearly(c, least - one - other) for k, one in enumerate(useful) for other in useful[k:])
 
 
-def _extreme(c: Checker, s: Size) -> Size | None:
+def _follows(c: Checker, s: Size, facts: Sequence[Size]) -> bool:
+    """At least 0 by itself, or by one of the facts."""
+    return _clearly(c, s) or any(_clearly(c, s - fact) for fact in facts)
+
+
+def _extreme(c: Checker, s: Size, facts: Sequence[Size]) -> Size | None:
     """A lower bound of `s` without loop indices: each at its first or last value, the innermost first."""
     for _ in range(16):
         indices = [a for a in s.atoms() if isinstance(a, SizeVar) and a in c.indices]
@@ -345,9 +347,9 @@ def _extreme(c: Checker, s: Size) -> Size | None:
                 coefficient = coefficient + part
         if not coefficient.terms:
             return None
-        if _clearly(c, coefficient):
+        if _follows(c, coefficient, facts):
             s = s.substitute({var: ZERO})
-        elif _clearly(c, -coefficient):
+        elif _follows(c, -coefficient, facts):
             s = s.substitute({var: c.solver.size(c.indices[var]) - ONE})
         else:
             return None

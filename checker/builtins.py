@@ -55,10 +55,6 @@ def member(module: str, name: str) -> Builtin | None:
         return Builtin(BuiltinRef("cast", module), None, f"from {name}", 1)
     if module in FLOATS and name in CONSTANTS:
         return Builtin(BuiltinRef(name, module), None, "constant")
-    if name in ("highest", "lowest") and module in LIMITS:
-        return Builtin(BuiltinRef(name, module), None, "constant")
-    if name in ("highest", "lowest") and module in FLOATS:
-        return Builtin(BuiltinRef(name, module), None, "constant")
     entry = primitives().get(name)
     if entry is not None and (entry[0] != "float" or module in FLOATS):
         return Builtin(BuiltinRef(name, module), None, "elementwise", entry[2])
@@ -69,7 +65,7 @@ def member(module: str, name: str) -> Builtin | None:
 
 def member_names(module: str) -> list[str]:
     names = [n for n, (cls, _, _) in primitives().items() if cls != "float" or module in FLOATS]
-    return [*names, *CONVERTIBLE, *(CONSTANTS if module in FLOATS else ()), "highest", "lowest"]
+    return [*names, *CONVERTIBLE, *(CONSTANTS if module in FLOATS else ())]
 
 
 def names() -> list[str]:

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from ..lang.record import dataclass
 from ..lang.sizes import Opaque, Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
@@ -17,7 +17,7 @@ from .scope import FileScope, Global, Local, Session, SizeParam
 from .unify import Clash, Kind, Solver
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False)
 class Because:
     """Why a type was expected: a label at `span`, a sentence for notes, and a code other than the general one."""
 
@@ -29,7 +29,7 @@ class Because:
     title: str = ""
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False)
 class Context:
     """Where two types met, kept for messages. `found` and `expected` are the whole types."""
 
@@ -39,7 +39,7 @@ class Context:
     expected: Type
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False)
 class RawUse:
     """A `Use` whose types still contain unknowns."""
 
@@ -49,7 +49,7 @@ class RawUse:
     sizes: tuple[Size, ...] = ()
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False)
 class BoundsJob:
     """An index to be proved inside its axis when all is known; `facts` are sizes known to be at least 0 there."""
 
@@ -83,7 +83,7 @@ class Checker:
         self.index_params: dict[ast.Pattern, Size] = {}
         """Parameters of lambdas that run over indices, with what they stay below."""
         self.values: set[SizeVar] = set()
-        """Size variables that stand for i64 values, which may be negative; all others are sizes."""
+        """Size variables that may be negative: they stand for i64 values, or occur only in sums such as `[n+m]`."""
         self.facts: tuple[Size, ...] = ()
         self.bounds: list[BoundsJob] = []
         self.literals: list[ast.Lit] = []

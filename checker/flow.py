@@ -7,8 +7,8 @@ described by its elements, so `zip` and `unzip` are the identity.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 
+from ..lang.record import dataclass, field
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import FLOATS, Array, Fun, Record, Scalar, Tuple, Type

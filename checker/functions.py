@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ..lang.sizes import Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import BOOL, F64, Fun, Meta, Scalar, Tangent, Type, TypeVar, map_type
+from ..lang.types import BOOL, F64, Fun, Meta, Scalar, Tangent, Type, TypeVar, map_type, sizes_of
 from . import messages, patterns
 from .context import Because, Checker
 from .result import Scheme
@@ -269,7 +269,18 @@ def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Seq
         return None
 
     map_type(walked, default_result, lambda s: s)
-    return Scheme((*type_vars, *new_types), (*size_vars, *new_sizes), solver.zonk(t))
+    final = solver.zonk(t)
+    doubt(c, (*size_vars, *new_sizes), final)
+    return Scheme((*type_vars, *new_types), (*size_vars, *new_sizes), final)
+
+
+def doubt(c: Checker, size_vars: Sequence[SizeVar], t: Type) -> None:
+    """A size is at least 0 when it is the length of something. In `[n+m]` alone, one of the two may be negative."""
+    lengths: set[SizeAtom | None] = set()
+    while isinstance(t, Fun):
+        lengths.update(s.atom for s in sizes_of(t.param))
+        t = t.result
+    c.values.update(v for v in size_vars if v not in lengths)
 
 
 def default(c: Checker, meta: Meta) -> None:

@@ -14,7 +14,7 @@ from ..lang.types import BOOL, UNIT, Array, Error, Fun, Meta, Record, Scalar, Ta
 from . import arrays, calls, messages, patterns
 from .constraints import FieldAccess
 from .context import Because, Checker, RawUse, map_sizes
-from .functions import infer_lambda, infer_let_fun
+from .functions import doubt, infer_lambda, infer_let_fun
 from .names import FOREIGN_MODULES, foreign_member, infer_name, known
 from .result import SizeRef
 from .scope import Local, SizeParam
@@ -159,6 +159,7 @@ def _let_sizes(c: Checker, e: ast.LetPat) -> None:
     value = infer(c, e.value)
     env = bind_sizes(c, e.sizes, "the size `{}` opened here")
     declared = patterns.declared(c, e.pattern, inferred=True)
+    doubt(c, env, Fun(declared, UNIT))
     loose = c.solver.substitute(declared, {v: c.solver.size_meta(v.name) for v in env})
     c.unify(value, loose, blame(e.value).span, Because("declared here", e.pattern.span))
     patterns.bind(c, e.pattern, declared, "let", ascribed=True)
@@ -250,6 +251,7 @@ def _loop(c: Checker, e: ast.Loop, want: Type | None) -> Type:
     inside: Type = start
     if e.sizes:
         inside = patterns.declared(c, e.pattern, inferred=True)
+        doubt(c, env, Fun(inside, UNIT))
         # The state's type with its sizes unknown, once for the start and once for what an iteration leaves.
         c.solver.level -= 1
         first = c.solver.substitute(inside, {v: c.solver.size_meta(v.name) for v in env})

@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
+from ..lang.record import dataclass, field
 from ..lang.sizes import Size, SizeVar
 from ..lang.surface import ast
 from ..lang.types import Type, TypeVar

@@ -6,14 +6,14 @@ definitions are cut out of its text, parsed and checked when they are first used
 """
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
-from pathlib import Path
 
 from ..lang.diagnostics.report import Reporter
+from ..lang.record import dataclass, field
 from ..lang.sizes import Size, SizeVar
 from ..lang.source import Source, Span
 from ..lang.surface import ast
@@ -21,7 +21,7 @@ from ..lang.types import Type, TypeVar
 from .result import BuiltinRef, Definition, LocalRef, Scheme, Use
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False)
 class Local:
     """A bound name. `size` is its value as a size expression; where it is none, `var` stands for it once needed."""
 
@@ -38,7 +38,7 @@ class Local:
     """The name is an index: it runs over 0 … below-1."""
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False)
 class SizeParam:
     """`[n]`: a size, and an i64 value."""
 
@@ -47,7 +47,7 @@ class SizeParam:
     size: Size
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False)
 class Global:
     """A top-level definition; `definition` is None when it had errors, reported already."""
 
@@ -58,7 +58,7 @@ class Global:
     exported: bool = True
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False)
 class TypeEntry:
     name: str
     span: Span
@@ -67,7 +67,7 @@ class TypeEntry:
     exported: bool = True
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False)
 class FileScope:
     """The declarations of one file that are visible so far; `later` those that are still to come."""
 
@@ -82,7 +82,7 @@ class FileScope:
     """Definitions with grades or refinements, which nobody verifies yet."""
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False)
 class Builtin:
     """A built-in function: its type scheme, and a rule of its own (see `builtins`) for overloaded ones."""
 
@@ -124,7 +124,7 @@ class Session:
         return result
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False)
 class Tables:
     """The parts of `Checked` that definitions fill when they are finished."""
 
@@ -146,8 +146,8 @@ _DECLARATION = re.compile(r"^(?:def|type|local def)\s+(\([^)\s]+\)|[A-Za-z_][A-Z
 @lru_cache(maxsize=1)
 def prelude_index() -> tuple[str, str, dict[str, tuple[int, int]]]:
     """Name and text of the prelude and where in it each definition stands; its documentation comments are left out."""
-    path = Path(__file__).resolve().parent.parent / "stdlib" / "prelude.dad"
-    text = path.read_text(encoding="utf-8")
+    with open(os.path.join(os.path.dirname(__file__), "..", "stdlib", "prelude.dad"), encoding="utf-8") as file:
+        text = file.read()
     starts = [(m.start(), m.group(1)) for m in _DECLARATION.finditer(text)]
     ends = [start for start, _ in starts[1:]] + [len(text)]
     return "prelude.dad", text, {name: (start, end) for (start, name), end in zip(starts, ends, strict=True)}

@@ -6,8 +6,8 @@ its own (parameters of definitions), an unknown (inside bodies), or a size that 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from ..lang.record import dataclass, field
 from ..lang.sizes import Opaque, Size
 from ..lang.source import Span
 from ..lang.surface import ast

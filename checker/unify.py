@@ -11,9 +11,9 @@ its level.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from math import gcd
 
+from ..lang.record import dataclass
 from ..lang.sizes import Opaque, Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.source import Span
 from ..lang.types import (
@@ -35,7 +35,7 @@ from ..lang.types import (
 )
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False)
 class Kind:
     """What is known of an unknown scalar: `scalar` (any, bool included), `num`, `int` or `float`.
 
@@ -54,13 +54,13 @@ class Clash(Exception):
     """Two types that do not unify; the subclasses say in which way, `found` and `expected` where."""
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False)
 class TypeClash(Clash):
     found: Type
     expected: Type
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False)
 class KindClash(Clash):
     """A type that is not among what `kind` allows; `flipped` when the type is the expected one."""
 
@@ -71,20 +71,20 @@ class KindClash(Clash):
     __match_args__ = ("type", "kind")
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False)
 class SizeClash(Clash):
     found: Size
     expected: Size
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False)
 class Escape(Clash):
     """`size` is known only in an inner scope and would have to be known outside."""
 
     size: Size
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False)
 class Occurs(Clash):
     found: Type
     expected: Type

@@ -60,8 +60,13 @@ def proved(text: str) -> list[str]:
     ("def f (n: i64) = let xs = replicate n 1.0 in [xs[i] for i < n]", ["i"]),
     ("def f [n] (xs: [n]f64) (ks: [n]i64) = [xs[ks[i]] for i < n]", ["i"]),
     ("def f [n] (xs: [n]f64) = xs[:n]", [":n"]),
-    ("def f [n] (xs: [n+2]f64) = xs[1:n+1]", ["1:n+1"]),
+    ("def f [n] (xs: [n+2]f64) = xs[1:n+1]", []),
     ("def f [n] (xs: [n]f64) = xs[1:]", []),
+    # `n+1` is the length of something, `n` need not be: it may be -1.
+    ("def f [n] (xs: [n+1]f64) = xs[0]", []),
+    ("def f [n][m] (xs: [n+m]f64) = xs[:n]", []),
+    ("def f [n][m] (xs: [n+m]f64) (ys: [n]f64) = xs[:n]", []),
+    ("def f [n][m] (xs: [n+m]f64) (ys: [n]f64) (zs: [m]f64) = xs[:n]", [":n"]),
 ])
 def test_indices_are_proved_or_left_to_a_run_time_check(program: str, expected: list[str]) -> None:
     assert proved(program) == expected
