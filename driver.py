@@ -2,23 +2,25 @@
 
     text ─parse→ AST ─check→ typed AST ─lower→ IR ─passes→ IR ─emit→ module
 
-Each stage is a pure function; this file strings them together for the faces (command line, Python, tests). All errors of a
-run are collected in one `Reporter`; bad source raises `Diagnostics` and nothing else.
+Each stage is a pure function; this file strings them together for the faces (command line, Python, tests). All errors of
+a run are collected in one `Reporter`; bad source raises `Diagnostics` and nothing else.
 """
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .lang.diagnostics.report import Diagnostic, Diagnostics, Reporter
+from .lang.record import dataclass, field
 from .lang.source import Source, Span
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .checker.result import Checked
     from .codegen.backends.entry import Module
     from .codegen.lower import Lowered, Transform
@@ -38,7 +40,7 @@ def read(path: str | Path, at: Span | None = None) -> Source:
     name = str(path)
     report = Reporter()
     try:
-        with Path(path).open("rb") as file:
+        with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)  # also of a device that never ends
         if len(data) > MAX_BYTES:
             report.error("U103", f"`{name}` is larger than {MAX_BYTES // 1_000_000} MB", at,
@@ -49,18 +51,22 @@ def read(path: str | Path, at: Span | None = None) -> Source:
         report.error("U102", f"`{name}` is not UTF-8 text (byte {error.start})", at, help="save it as UTF-8")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        report.error("U101", f"cannot read `{name}`: {why}", at, help="check the path; `dad check FILE.dad` takes a file")
+        report.error("U101", f"cannot read `{name}`: {why}", at,
+                     help="check the path; `dad check FILE.dad` takes a file")
     raise Diagnostics(report.diagnostics)
 
 
 @dataclass
 class Imports:
-    """Finds and parses imported files, each once. An import names a file below the folder of the main file, without `.dad`."""
+    """Finds and parses imported files, each once.
 
-    root: Path
+    An import names a file below the folder of the main file, without `.dad`.
+    """
+
+    root: str
     report: Reporter
-    programs: dict[Path, ast.Program | None] = field(default_factory=dict)
-    active: list[Path] = field(default_factory=list)
+    programs: dict[str, ast.Program | None] = field(default_factory=dict)
+    active: list[str] = field(default_factory=list)
 
     def resolve(self, path: str, span: Span) -> ast.Program | None:
         from .lang.surface.parser import parse
@@ -69,9 +75,10 @@ class Imports:
         if file is None:
             return None
         if file in self.active:
-            chain = " → ".join(p.stem for p in [*self.active[self.active.index(file):], file])
-            self.report.error("E191", f"files import each other in a circle: {chain}", span, "this import closes the circle",
-                              help="move what both need into a third file")
+            circle = [*self.active[self.active.index(file):], file]
+            chain = " → ".join(os.path.basename(p).removesuffix(".dad") for p in circle)
+            self.report.error("E191", f"files import each other in a circle: {chain}", span,
+                              "this import closes the circle", help="move what both need into a third file")
             return None
         if file not in self.programs:
             self.active.append(file)
@@ -94,18 +101,18 @@ class Imports:
             if isinstance(inner, ast.Import):
                 self.resolve(inner.path, inner.path_span)
 
-    def _file(self, path: str, span: Span) -> Path | None:
-        here = Path(span.source.name).parent
+    def _file(self, path: str, span: Span) -> str | None:
+        here = os.path.dirname(span.source.name)
         try:
-            file = (here / f"{path}.dad").resolve()
-            inside = file.is_relative_to(self.root.resolve()) and "\0" not in path
-            exists = inside and file.is_file()
+            root = os.path.realpath(self.root)
+            file = os.path.realpath(os.path.join(here, f"{path}.dad"))
+            inside = "\0" not in path and os.path.commonpath([root, file]) == root
+            exists = inside and os.path.isfile(file)
         except (OSError, ValueError):
-            inside, exists = False, False
-            file = here
+            inside, exists, file = False, False, here
         if not inside:
-            self.report.error("E192", f"`{path}` lies outside the program's folder", span, "not below the main file's folder",
-                              help="put the imported file beside the main file or in a folder below it")
+            self.report.error("E192", f"`{path}` lies outside the program's folder", span,
+                              "not below the main file's folder", help="put the imported file beside the main file or in a folder below it")
             return None
         if not exists:
             self.report.error("E193", f"there is no file `{path}.dad`", span, f"looked for {path}.dad beside this file",
@@ -141,10 +148,9 @@ def check(source: Source) -> Checking:
     deepen()
     report = Reporter()
     program = parse(source, report)
-    folder = Path(source.name).parent
-    imports = Imports(folder, report)
+    imports = Imports(os.path.dirname(source.name), report)
     if not source.name.startswith("<"):
-        imports.active.append(Path(source.name).resolve())
+        imports.active.append(os.path.realpath(source.name))
         imports._follow(program)
     parsed = not report.failed
     with without_collection():
@@ -154,7 +160,7 @@ def check(source: Source) -> Checking:
 
 @contextmanager
 def without_collection() -> Iterator[None]:
-    """Compiling makes many small objects and no garbage cycles; the collector's visits would cost a third of the time."""
+    """Compiling makes many small objects and few cycles; the collector's visits would cost a third of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -180,16 +186,17 @@ def lowered(checked: Checked, transforms: Sequence[Transform] = ()) -> Lowered:
     return lower(checked, transforms)
 
 
-def optimised(program: ir.Program, roots: Sequence[str], *, verify: bool = False, observe: Observe | None = None) -> ir.Program:
+def optimised(program: ir.Program, roots: Sequence[str], *, verify: bool = False, observe: Observe | None = None
+              ) -> ir.Program:
     """All passes; nothing is left of derivatives and of functions that the roots don't reach."""
     from .codegen.passes import run_pipeline
 
     return run_pipeline(program, roots, verify=verify, observe=observe)
 
 
-def compile_source(source: Source, *, target: str = "numpy", transforms: Callable[[Checked], Sequence[Transform]] | None = None,
+def compile_source(source: Source, *, transforms: Callable[[Checked], Sequence[Transform]] | None = None,
                    verify: bool = False) -> Module:
-    """The whole way: the emitted module for `target`. Raises Diagnostics."""
+    """The whole way: the emitted NumPy module. Raises Diagnostics."""
     from .codegen.backends.numpy import emit_module
 
     checked = check(source).require()

@@ -12,8 +12,8 @@ True
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
+from .record import dataclass, field
 from .source import Span
 
 

@@ -5,7 +5,8 @@ A `Span` is a half-open range of character offsets in one `Source`; lines and co
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+
+from .record import dataclass, field
 
 
 @dataclass(frozen=True, eq=False)

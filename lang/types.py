@@ -6,8 +6,8 @@ Tuples and records are structural. A function type names its parameter when late
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
+from .record import dataclass, field
 from .sizes import Size, SizeVar
 from .source import Span
 

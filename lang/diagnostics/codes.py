@@ -13,7 +13,7 @@ codes that occur in the tree, both ways.
 # ruff: noqa: E501 - explanations are prose, and whole sentences on a line are easier to edit
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ..record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ colours or reorder the line.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from ..record import dataclass
 from ..source import Source, Span
 from .codes import CODES
 from .report import Diagnostic, Label

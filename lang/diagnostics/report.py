@@ -5,9 +5,9 @@ Prose is made from it by `render`; codes and their explanations are declared in 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
+from ..record import dataclass
 from ..source import Span
 
 Severity = Literal["error", "warning", "note"]

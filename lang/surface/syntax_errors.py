@@ -7,9 +7,9 @@ answer: what was found and what could stand there, in words of the language.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 from ..diagnostics.report import Reporter
+from ..record import dataclass, replace
 from ..source import Source, Span
 from .lexer import KEYWORDS, Token
 from .machine import Failure, Tables, expected
