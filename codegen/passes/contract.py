@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh
 from ...lang.core.ir import Atom, Block, Const, Prim, Stmt, Var
+from ...lang.core.primitive import PRIMITIVES
 from ...lang.core.walk import atoms, scopes
 
 Labels = str
@@ -44,19 +45,21 @@ def _reads(block: Block) -> Iterator[Var]:
 
 def _block(block: Block, supply: Fresh, uses: Counter[Var]) -> Block:
     b = Builder(supply)
-    made: dict[Var, Prim] = {}
+    scope = _Scope(b, {}, uses, {})
     for stmt in block.stmts:
         match stmt.op:
             case Prim():
                 b.span = stmt.span
-                found = _contracted(b, stmt, made, uses)
+                found = _contracted(scope, stmt)
                 if found is None:
-                    made[stmt.vars[0]] = stmt.op
+                    scope.define(stmt.vars[0], stmt.op)
                     b.stmts.append(stmt)
                 else:
                     # The result keeps its variable: the last statement written binds it.
                     last = b.stmts.pop()
                     assert last.vars[0] == found
+                    assert isinstance(last.op, Prim)
+                    scope.define(stmt.vars[0], last.op)
                     b.stmts.append(Stmt(stmt.vars, last.op, stmt.span))
             case ir.If(cond, then, orelse):
                 b.stmts.append(replace(stmt, op=ir.If(cond, _block(then, supply, uses), _block(orelse, supply, uses))))
@@ -72,61 +75,106 @@ def _block(block: Block, supply: Fresh, uses: Counter[Var]) -> Block:
 
 
 @dataclass(frozen=True, slots=True)
+class _Scope:
+    """What is known of the block being written: how variables are made, how often read, what axes have size one."""
+
+    b: Builder
+    made: dict[Var, Prim]
+    uses: Counter[Var]
+    flat: dict[Var, frozenset[int]]
+
+    def define(self, var: Var, op: Prim) -> None:
+        self.made[var] = op
+        flat = self._flat(op, var.type.rank)
+        if flat:
+            self.flat[var] = flat
+
+    def _flat(self, op: Prim, rank: int) -> frozenset[int]:
+        if op.name == "expand":
+            axes = op.attr("axes")
+            assert isinstance(axes, tuple)
+            kept = [k for k in range(rank) if k not in axes]
+            return frozenset(axes) | {kept[k] for k in self.flat_axes(op.args[0])}
+        if op.name == "transpose":
+            perm = op.attr("perm")
+            assert isinstance(perm, tuple)
+            return frozenset(place for place, axis in enumerate(perm) if axis in self.flat_axes(op.args[0]))
+        if PRIMITIVES[op.name].elementwise and rank:
+            return frozenset.intersection(*(self.flat_axes(a) for a in op.args if a.type.rank))
+        return frozenset()
+
+    def flat_axes(self, atom: Atom) -> frozenset[int]:
+        return self.flat.get(atom, frozenset()) if isinstance(atom, Var) else frozenset()
+
+    def op(self, atom: Atom) -> Prim | None:
+        return self.made.get(atom) if isinstance(atom, Var) else None
+
+    def leaf(self, atom: Atom, labels: Labels, below: bool = False) -> _Factor:
+        """A factor with the axes it has in full; those of size one are summed away when it is used."""
+        flat = self.flat_axes(atom)
+        return _Factor(atom, _without(labels, tuple(flat)), below, tuple(sorted(flat, reverse=True)))
+
+
+@dataclass(frozen=True, slots=True)
 class _Factor:
-    """`below`: it divides."""
+    """`below`: it divides; `flat`: axes of size one of `atom`, which have no label."""
 
     atom: Atom
     labels: Labels
     below: bool = False
+    flat: tuple[int, ...] = ()
+
+    def squeezed(self, b: Builder) -> _Factor:
+        atom = self.atom
+        for axis in self.flat:
+            atom = b.prim("sum", atom, axis=axis)
+        return _Factor(atom, self.labels, self.below)
 
 
-def _contracted(b: Builder, stmt: Stmt, made: dict[Var, Prim], uses: Counter[Var]) -> Var | None:
+def _contracted(s: _Scope, stmt: Stmt) -> Var | None:
     """The sum written as a contraction, or None when it is not a sum of products that would gain."""
     if not isinstance(stmt.op, Prim) or stmt.op.name != "sum" or not stmt.vars[0].type.is_float:
         return None
-    array, summed, output = _summed(stmt.op, made, uses)
-    labels = LETTERS[: array.type.rank]
+    array, summed, output = _summed(stmt.op, s)
     if array.type.rank > len(LETTERS):
         return None
+    labels = LETTERS[: array.type.rank]
     over = {labels[k] for k in summed}
-    result = _sum(b, array, labels, over, "".join(labels[k] for k in output), made, uses)
-    if not isinstance(result, Var) or not b.stmts or b.stmts[-1].vars[0] != result:
+    result = _sum(s, array, labels, over, "".join(labels[k] for k in output))
+    if not isinstance(result, Var) or not s.b.stmts or s.b.stmts[-1].vars[0] != result:
         return None
     return result
 
 
-def _sum(
-    b: Builder, array: Atom, labels: Labels, over: set[str], out: Labels, made: dict[Var, Prim], uses: Counter[Var]
-) -> Atom | None:
+def _sum(s: _Scope, array: Atom, labels: Labels, over: set[str], out: Labels) -> Atom | None:
     """The sum of `array` over these labels, by products; None, and nothing written, when that gains nothing."""
-    op = made.get(array) if isinstance(array, Var) else None
-    if op is not None and op.name in ("add", "sub") and uses[array] == 1 and op.args[0] != op.args[1]:  # type: ignore[index]
+    b, op = s.b, s.op(array)
+    if op is not None and op.name in ("add", "sub") and op.args[0] != op.args[1]:
         # The sum of a sum is taken apart when a part needs no array of all labels.
-        if all(a.type.rank == len(labels) for a in op.args):
-            parts = [_sum(b, a, labels, over, out, made, uses) for a in op.args]
-            if any(p is not None for p in parts):
-                left, right = (
-                    _plain_sum(b, a, labels, over) if p is None else p for a, p in zip(op.args, parts, strict=True)
-                )
-                return b.bind(Prim(op.name, (left, right)))[0]
-        return None
+        if not isinstance(array, Var) or s.uses[array] > 1 or any(a.type.rank == 0 or s.flat_axes(a) for a in op.args):
+            return None
+        parts = [_sum(s, a, labels, over, out) for a in op.args]
+        if all(p is None for p in parts):
+            return None
+        left, right = (_plain_sum(b, a, labels, over) if p is None else p for a, p in zip(op.args, parts, strict=True))
+        return b.bind(Prim(op.name, (left, right)))[0]
     factors: list[_Factor] = []
     over = set(over)
-    scale = _factors(array, labels, made, uses, factors, over, top=True)
-    inner = [f for f in factors if set(f.labels) & over]
-    outer = [f for f in factors if not set(f.labels) & over]
+    scale = _factors(s, array, labels, factors, over, top=True)
     covered = {label for f in factors for label in f.labels}
-    if len(factors) + (scale not in (1, -1)) < 2 or not inner or not (over | set(out)) <= covered:
+    if len(factors) + (scale not in (1, -1)) < 2 or not (over | set(out)) <= covered:
         return None
-    result = _combine(b, inner, over)
-    for factor in sorted(outer, key=lambda f: len(f.labels)):
+    if any(f.below and set(f.labels) & over for f in factors) or not any(set(f.labels) & over for f in factors):
+        return None
+    factors = [f.squeezed(b) for f in factors]
+    result = _combine(b, [f for f in factors if set(f.labels) & over], over)
+    for factor in sorted((f for f in factors if not set(f.labels) & over), key=lambda f: len(f.labels)):
         result = _product(b, result, factor)
+    assert set(result.labels) == set(out)
+    total = _aligned(b, result, out)
     if scale == -1:
-        result = _Factor(b.neg(result.atom), result.labels)
-    elif scale != 1:
-        result = _Factor(b.mul(b.const(scale, result.atom), result.atom), result.labels)
-    assert result.labels == out
-    return result.atom
+        return b.neg(total)
+    return total if scale == 1 else b.mul(b.const(scale, total), total)
 
 
 def _plain_sum(b: Builder, array: Atom, labels: Labels, over: set[str]) -> Atom:
@@ -136,13 +184,13 @@ def _plain_sum(b: Builder, array: Atom, labels: Labels, over: set[str]) -> Atom:
     return array
 
 
-def _summed(op: Prim, made: dict[Var, Prim], uses: Counter[Var]) -> tuple[Atom, list[int], list[int]]:
+def _summed(op: Prim, s: _Scope) -> tuple[Atom, list[int], list[int]]:
     """Through sums of sums: the array, the axes of it that are summed, those that stay."""
     array = op.args[0]
     chain = [op]
-    while isinstance(array, Var) and uses[array] == 1 and array in made and made[array].name == "sum":
-        chain.append(made[array])
-        array = made[array].args[0]
+    while isinstance(array, Var) and s.uses[array] == 1 and array in s.made and s.made[array].name == "sum":
+        chain.append(s.made[array])
+        array = s.made[array].args[0]
     kept = list(range(array.type.rank))
     summed = []
     for step in reversed(chain):
@@ -152,61 +200,55 @@ def _summed(op: Prim, made: dict[Var, Prim], uses: Counter[Var]) -> tuple[Atom, 
     return array, summed, kept
 
 
-def _factors(
-    atom: Atom,
-    labels: Labels,
-    made: dict[Var, Prim],
-    uses: Counter[Var],
-    found: list[_Factor],
-    over: set[str],
-    top: bool = False,
-) -> int:
-    """Collects the factors of a product, each with the labels of the axes it really has; returns a whole number to
-    scale by.
-    """
-    op = made.get(atom) if isinstance(atom, Var) else None
+def _factors(s: _Scope, atom: Atom, labels: Labels, found: list[_Factor], over: set[str], top: bool = False) -> int:
+    """Collects the factors of a product, with the labels of axes they have in full; returns a number to scale by."""
+    op = s.op(atom)
     if op is None:
-        found.append(_Factor(atom, labels))
+        found.append(s.leaf(atom, labels))
         return 1
     match op.name:
         case "expand" | "broadcast":
             axes = op.attr("axes")
             assert isinstance(axes, tuple)
-            return _factors(op.args[0], _without(labels, axes), made, uses, found, over)
+            return _factors(s, op.args[0], _without(labels, axes), found, over)
         case "transpose":
-            perm = op.attr("perm")
-            assert isinstance(perm, tuple)
-            back = [""] * len(perm)
-            for place, axis in enumerate(perm):
-                back[axis] = labels[place]
-            return _factors(op.args[0], "".join(back), made, uses, found, over)
+            return _factors(s, op.args[0], _untransposed(op, labels), found, over)
     assert isinstance(atom, Var)
-    if uses[atom] > 1 and not top and op.name != "neg":
-        found.append(_Factor(atom, labels))
+    if s.uses[atom] > 1 and not top and op.name != "neg":
+        found.append(s.leaf(atom, labels))
         return 1
     match op.name:
         case "mul":
             x, y = op.args
-            return _factors(x, labels if x.type.rank else "", made, uses, found, over) * _factors(
-                y, labels if y.type.rank else "", made, uses, found, over
+            return _factors(s, x, labels if x.type.rank else "", found, over) * _factors(
+                s, y, labels if y.type.rank else "", found, over
             )
         case "add" if op.args[0] == op.args[1]:
             twice = op.args[0]
-            return 2 * _factors(twice, labels, made, uses, found, over, isinstance(twice, Var) and uses[twice] == 2)
-        case "contract" if not top and (spread := _inner_factors(op, labels, found, over)) is not None:
-            return math.prod(_factors(x, own, made, uses, found, over) for x, own in spread)
+            return 2 * _factors(s, twice, labels, found, over, isinstance(twice, Var) and s.uses[twice] == 2)
+        case "contract" if not top and (parts := _inner_factors(op, labels, found, over)) is not None:
+            return math.prod(_factors(s, x, own, found, over) for x, own in parts)
         case "neg":
-            return -_factors(op.args[0], labels, made, uses, found, over)
+            return -_factors(s, op.args[0], labels, found, over)
         case "div":
-            divisor = _real_labels(op.args[1], labels if op.args[1].type.rank else "", made)
+            divisor = _divisor(s, op.args[1], labels if op.args[1].type.rank else "")
             if not set(divisor.labels) & over:
                 found.append(divisor)
-                return _factors(op.args[0], labels if op.args[0].type.rank else "", made, uses, found, over)
+                return _factors(s, op.args[0], labels if op.args[0].type.rank else "", found, over)
         case "pow" if isinstance(op.args[1], Const) and op.args[1].value == 2:
-            found.extend([_Factor(op.args[0], labels)] * 2)
+            found.extend([s.leaf(op.args[0], labels)] * 2)
             return 1
-    found.append(_Factor(atom, labels))
+    found.append(s.leaf(atom, labels))
     return 1
+
+
+def _untransposed(op: Prim, labels: Labels) -> Labels:
+    perm = op.attr("perm")
+    assert isinstance(perm, tuple)
+    back = [""] * len(perm)
+    for place, axis in enumerate(perm):
+        back[axis] = labels[place]
+    return "".join(back)
 
 
 def _inner_factors(op: Prim, labels: Labels, found: list[_Factor], over: set[str]) -> list[tuple[Atom, Labels]] | None:
@@ -224,14 +266,14 @@ def _inner_factors(op: Prim, labels: Labels, found: list[_Factor], over: set[str
     return [(x, "".join(rename[label] for label in own)) for x, own in zip(op.args, inputs.split(","), strict=True)]
 
 
-def _real_labels(atom: Atom, labels: Labels, made: dict[Var, Prim]) -> _Factor:
-    """A divisor without the axes of size one that it was given."""
-    op = made.get(atom) if isinstance(atom, Var) else None
+def _divisor(s: _Scope, atom: Atom, labels: Labels) -> _Factor:
+    """A divisor without the alignment that it was given."""
+    op = s.op(atom)
     if op is not None and op.name in ("expand", "broadcast"):
         axes = op.attr("axes")
         assert isinstance(axes, tuple)
-        return _Factor(op.args[0], _without(labels, axes), below=True)
-    return _Factor(atom, labels, below=True)
+        return s.leaf(op.args[0], _without(labels, axes), below=True)
+    return s.leaf(atom, labels, below=True)
 
 
 def _without(labels: Labels, axes: Sequence[int]) -> Labels:
@@ -240,12 +282,7 @@ def _without(labels: Labels, axes: Sequence[int]) -> Labels:
 
 def _combine(b: Builder, factors: Sequence[_Factor], over: set[str]) -> _Factor:
     """The product of the factors summed over `over`, two at a time."""
-    items = list(factors)
-    for k, item in enumerate(items):
-        others = {label for j, other in enumerate(items) if j != k for label in other.labels}
-        for label in sorted(set(item.labels) & over - others):
-            item = _Factor(b.prim("sum", item.atom, axis=item.labels.index(label)), item.labels.replace(label, ""))
-        items[k] = item
+    items = _lonely_summed(b, factors, over)
     while len(items) > 1:
         best: tuple[tuple[int, int, int], int, int, str] | None = None
         for p in range(len(items)):
@@ -259,9 +296,20 @@ def _combine(b: Builder, factors: Sequence[_Factor], over: set[str]) -> _Factor:
         assert best is not None
         _, p, q, result = best
         pair = _pair(b, items[p], items[q], result)
-        items = [item for k, item in enumerate(items) if k not in (p, q)]
-        items.insert(0, pair)
+        items = _lonely_summed(b, [pair, *(item for k, item in enumerate(items) if k not in (p, q))], over)
     return items[0]
+
+
+def _lonely_summed(b: Builder, factors: Sequence[_Factor], over: set[str]) -> list[_Factor]:
+    """Each factor summed over the labels of `over` that no other one has."""
+    items = list(factors)
+    for k, item in enumerate(items):
+        others = {label for j, other in enumerate(items) if j != k for label in other.labels}
+        for label in sorted((set(item.labels) & over) - others):
+            summed = b.prim("sum", item.atom, axis=item.labels.index(label))
+            item = _Factor(summed, item.labels.replace(label, ""))
+        items[k] = item
+    return items
 
 
 def _pair(b: Builder, x: _Factor, y: _Factor, result: Labels) -> _Factor:

@@ -1,4 +1,4 @@
-"""Emitted modules beside the reference interpreter: a program and arguments in, an AssertionError out if they disagree."""
+"""Emitted modules beside the reference interpreter: a program and arguments in, an AssertionError if they disagree."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ from typing import Any
 
 import numpy as np
 from dad.codegen import interp
-from dad.codegen.backends.entry import ArraySpec, DimSpec, EntrySpec, Module, ParamSpec, ScalarSpec, TupleSpec, ValueSpec
+from dad.codegen.backends.entry import (
+    ArraySpec,
+    DimSpec,
+    EntrySpec,
+    Module,
+    ParamSpec,
+    ScalarSpec,
+    TupleSpec,
+    ValueSpec,
+)
 from dad.codegen.backends.numpy import emit_module
 from dad.codegen.runtime.errors import RunError
 from dad.lang.core import ir

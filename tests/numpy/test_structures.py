@@ -1,4 +1,4 @@
-"""Array code of every structure of the IR does what the interpreter does, at sizes 0, 1 and more, and reads as intended."""
+"""Array code of every structure does what the interpreter does, at sizes 0, 1 and more, and reads as intended."""
 
 from __future__ import annotations
 
@@ -130,7 +130,8 @@ def test_loop_state_depends_on_levels_found_by_and_by(n: int, m: int) -> None:
       let b.1: [][]f64 = map (a.0) shapes ((m.90)) \(row.2: []f64) {
         let n.3: i64 = dim row.2 {axis = 0}
         let zs.4: []f64 = replicate n.3 0.0
-        let s.5: f64, t.6: f64, out.7: []f64 = for n.3 \(i.8: i64, s.9: f64, t.10: f64, out.11: []f64) from (0.0 1.0 zs.4) shapes () {
+        let s.5: f64, t.6: f64, out.7: []f64
+            = for n.3 \(i.8: i64, s.9: f64, t.10: f64, out.11: []f64) from (0.0 1.0 zs.4) shapes () {
           let x.12: f64 = index row.2 i.8
           let u.13: f64 = add s.9 x.12
           let v.14: f64 = mul t.10 s.9
@@ -251,7 +252,8 @@ def test_structural_primitives_in_lanes(n: int, m: int) -> None:
 @shapes
 def test_slices_and_writes_at_places_of_the_lane(n: int, m: int) -> None:
     check(r"""def f (a.0: [][]f64, ks.1: []i64, z.2: []f64) {
-      let b.3: [][]f64, c.4: [][]f64, d.5: [][]f64, g.6: [][]f64 = map (a.0 ks.1) shapes ((2) (5) (5) (5)) \(row.7: []f64, k.8: i64) {
+      let b.3: [][]f64, c.4: [][]f64, d.5: [][]f64, g.6: [][]f64
+            = map (a.0 ks.1) shapes ((2) (5) (5) (5)) \(row.7: []f64, k.8: i64) {
         let s.9: []f64 = slice z.2 k.8 2 1 {axis = 0}
         let u.10: []f64 = update_slice z.2 s.9 k.8 2 {axis = 0}
         let w.11: []f64 = accumulate_slice z.2 s.9 0 1 {axis = 0}
@@ -292,7 +294,8 @@ def test_an_array_still_read_is_copied_before_it_is_updated() -> None:
 
 def test_states_that_change_places_keep_their_own_arrays() -> None:
     check(r"""def f (xs.0: []f64, n.1: i64) {
-      let a.2: []f64, b.3: []f64, rows.4: [][]f64 = for n.1 \(i.5: i64, a.6: []f64, b.7: []f64) from (xs.0 xs.0) shapes ((5)) {
+      let a.2: []f64, b.3: []f64, rows.4: [][]f64
+            = for n.1 \(i.5: i64, a.6: []f64, b.7: []f64) from (xs.0 xs.0) shapes ((5)) {
         let x.8: f64 = index b.7 i.5
         let y.9: f64 = add x.8 1.0
         let c.10: []f64 = update a.6 y.9 i.5
