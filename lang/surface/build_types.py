@@ -91,7 +91,14 @@ class TypeBuilder(Chains):
         return ast.PRecord(self.span(start, end), ())
 
     def pat_record(self, v: list[Any], start: int, end: int) -> ast.Pattern:
-        return ast.PRecord(self.span(start, end), tuple(v[1]))
+        fields: dict[str, ast.Pattern] = {}
+        for name, inner in v[1]:
+            if name in fields:
+                self.report.error("E209", f"field `{name}` is matched twice", inner.span, "the second pattern",
+                                  others=[(fields[name].span, "the first")], help="remove one of them")
+            else:
+                fields[name] = inner
+        return ast.PRecord(self.span(start, end), tuple(fields.items()))
 
     def pat_field(self, v: list[Any], start: int, end: int) -> tuple[str, ast.Pattern]:
         return v[0].text, v[2]
