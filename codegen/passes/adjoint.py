@@ -19,6 +19,7 @@ from typing import Literal
 
 from ...lang.core.build import Builder, i64
 from ...lang.core.ir import Atom, Block, Const, Var
+from .extents import Extents
 
 
 @dataclass(frozen=True)
@@ -195,8 +196,32 @@ def no_places(b: Builder, read: Read, x: Var, sizes: Sequence[Atom]) -> list[Ato
 
 def with_rows(b: Builder, read: Read, length: Atom) -> Read:
     """One read of each row of an array, stacked, as a read of the array: the row number comes first."""
-    assert read.rank == 1
-    return Read((b.prim("iota", length), *read.indices), read.value, read.holes)
+    sizes = [length, *(b.dim(read.indices[0], axis) for axis in range(1, read.rank))]
+    return Read((grid(b, [b.prim("iota", length)], sizes)[0], *read.indices), read.value, read.holes)
+
+
+def fixed(extents: Extents, read: Read | SliceRead, value: Atom) -> Read | SliceRead | None:
+    """The read with another value and with indices or bounds as known outside, if they are the same at every run."""
+    if isinstance(read, SliceRead):
+        bounds = [extents.value(n) for n in (read.start, read.count, read.step)]
+        start, count, step = bounds
+        if start is None or count is None or step is None:
+            return None
+        return SliceRead(start, count, step, read.axis, value)
+    if read.rank:
+        return None
+    outside = [extents.value(i) for i in read.indices]
+    known = tuple(i for i in outside if i is not None)
+    return Read(known, value, read.holes) if len(known) == len(outside) else None
+
+
+def value_shape(
+    b: Builder, x: Var, read: Read | SliceRead, places: Sequence[Atom] = (), skip: int = 0
+) -> tuple[Atom, ...]:
+    """The shape of a read's value, outside. `places`: that of its index arrays; `skip`: axes of `x` to leave out."""
+    if isinstance(read, SliceRead):
+        return tuple(read.count if k == read.axis else b.dim(x, skip + k) for k in range(x.type.rank - skip))
+    return (*places, *(b.dim(x, axis) for axis in range(skip + len(read.indices), x.type.rank)))
 
 
 def bound_in(block: Block) -> list[Var]:

@@ -7,14 +7,15 @@ much there is to remember is known only when it has run.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh
-from ...lang.core.ir import Atom, Block, Function, Lambda, Stmt, Type, Var
+from ...lang.core.ir import Atom, Block, Function, Lambda, Op, Stmt, Type, Var
 from ...lang.core.walk import callees, next_id
 from .activity import varying
 from .adjoint import Read, Scope, as_read, bound_in
-from .extents import Dim, Extents, Shape
+from .extents import Dim, Extents, Size
 from .jvp import jvp_lambda
 from .prune import prune
 from .recompute import Reads, Rerun
@@ -151,7 +152,7 @@ class Derived:
                 returned.append(Returned(k, len(read.indices), read.holes))
                 results.extend((*read.indices, read.value))
         tail = Builder(supply)
-        sizes = _Measured(tail, {*f.params, *(v for s in forward for v in s.vars)})
+        sizes = _Measured(tail, f, forward)
         back = Rerun(supply, {}, sizes).block(prune(scope.b.block(results)))
         read_back = Reads(None).block(back)
         passed = [k for k, p in enumerate(f.params) if p in read_back]
@@ -189,15 +190,26 @@ class Derived:
 
 
 class _Measured(Extents):
-    """Sizes of a function's own values, read off at the end of its forward run."""
+    """Sizes of a function's own values at the end of its forward run, where all are at hand: as few as possible."""
 
-    def __init__(self, outer: Builder, measured: set[Var]) -> None:
+    def __init__(self, outer: Builder, f: Function, forward: Sequence[Stmt]) -> None:
         super().__init__(outer)
-        self.measured = measured
+        known = f.dims or ((),) * len(f.params)
+        for p, dims in zip(f.params, known, strict=True):
+            sizes = [None] * p.type.rank if len(dims) < p.type.rank else dims
+            self._bind(p, tuple(Dim(p, k) if size is None else size for k, size in enumerate(sizes)), None)
+        self.define(forward)
 
-    def inside(self, atom: Atom) -> bool:
-        return isinstance(atom, Var) and atom in self.measured
+    def _value(self, n: Atom) -> Size | None:
+        return n
 
-    def shape(self, x: Atom) -> Shape:
-        return tuple(Dim(x, axis) for axis in range(x.type.rank)) if isinstance(x, Var) else ()
+    def _define(self, vars: Sequence[Var], op: Op) -> None:
+        if isinstance(op, ir.If):
+            # Sizes that an arm works out are not at hand behind it.
+            for v in vars:
+                self.unknown(v)
+        else:
+            super()._define(vars, op)
+        for v in vars:
+            self._bind(v, tuple(Dim(v, k) if size is None else size for k, size in enumerate(self.shapes[v])), v)
 

@@ -17,7 +17,7 @@ from ...lang.core import ir
 from ...lang.core.build import Builder, i64
 from ...lang.core.ir import Atom, Block, Const, Stmt, Var
 from ...lang.core.walk import free_in_op
-from .adjoint import Irregular, Read, Scope, accumulate, as_read, bound_in
+from .adjoint import Irregular, Read, Scope, SliceRead, accumulate, as_read, bound_in, fixed, value_shape
 from .extents import Extents
 from .prune import prune
 from .recompute import Reads, Rerun, mark_fragile, plan
@@ -25,8 +25,8 @@ from .recompute import Reads, Rerun, mark_fragile, plan
 if TYPE_CHECKING:
     from .vjp import Reverse
 
-Action = tuple[Var, tuple[Atom, ...] | None, int, bool]
-"""What to do with results of the reverse loop: variable, fixed indices, how many indices are results too, holes."""
+Action = tuple[Var, Read | SliceRead | None, int]
+"""Whose cotangent results of the reverse loop are: a variable, a read of it, how many indices are results too."""
 
 
 def reverse_loop(rev: Reverse, scope: Scope, stmt: Stmt, op: ir.Loop, cts: Sequence[Atom | None]) -> list[Stmt]:
@@ -72,8 +72,7 @@ class _ReverseLoop:
     def collect_results(self) -> list[Action]:
         """Fill `states` and `rows` after the sweep; returns what to do with results beyond carried and threaded ones.
 
-        That is, in order: variable; fixed indices of a read, summed up in a state; or the number of indices of a
-        collected read, 0 for a dense part.
+        In order, those summed up in states, then those collected in rows.
         """
         op, inner, b = self.op, self.inner, self.inner.b
         for k in self.carried:
@@ -87,34 +86,39 @@ class _ReverseLoop:
             start = inner.start(x)
             assert isinstance(start, Var)
             self.states.append((start, self.scope.dense(x), inner.dense(x)))
-        returned = [x for x in touched if x not in self.threaded]
-        reads = {x: [as_read(b, x, read) for read in inner.adjoints[x].reads] for x in returned}
         self.define_sizes()
         actions: list[Action] = []
         late: list[Action] = []
-        for x in returned:
-            dense = inner.adjoints[x].dense
-            for read in reads[x]:
-                fixed = fixed_indices(self.extents, read)
-                if fixed is not None:
-                    row = [self.scope.b.dim(x, axis) for axis in range(len(fixed), x.type.rank)]
-                    self.sum_up(read.value, self.scope.b.full(Const(0.0, x.type.dtype), row))
-                    actions.append((x, fixed, 0, read.holes))
-                    continue
-                places = self.extents.dims(read.indices[0], read.rank) if read.rank else ()
-                if places is not None:
-                    row = [self.scope.b.dim(x, axis) for axis in range(len(read.indices), x.type.rank)]
-                    self.rows.extend((i, places) for i in read.indices)
-                    self.rows.append((read.value, (*places, *row)))
-                    late.append((x, None, len(read.indices), read.holes))
-                elif inner.crosses_map(x):
-                    raise Irregular
-                else:
-                    dense = accumulate(b, b.zeros_like(x) if dense is None else dense, read)
-            if dense is not None:
-                self.sum_up(dense, self.scope.b.zeros_like(x))
-                actions.append((x, None, 0, False))
+        for x in touched:
+            if x not in self.threaded:
+                self.collect_returned(x, actions, late)
         return actions + late
+
+    def collect_returned(self, x: Var, actions: list[Action], late: list[Action]) -> None:
+        """One variable: parts summed up in states, other reads collected in rows."""
+        inner, b, outer = self.inner, self.inner.b, self.scope.b
+        dense = inner.adjoints[x].dense
+        for read in inner.adjoints[x].reads:
+            same = fixed(self.extents, read, read.value)
+            if same is not None:
+                self.sum_up(read.value, outer.full(Const(0.0, x.type.dtype), value_shape(outer, x, same)))
+                actions.append((x, same, 0))
+                continue
+            mark = len(b.stmts)
+            many = as_read(b, x, read)
+            self.extents.define(b.stmts[mark:])
+            places = self.extents.dims(many.indices[0], many.rank)
+            if places is not None:
+                self.rows.extend((i, places) for i in many.indices)
+                self.rows.append((many.value, value_shape(outer, x, many, places)))
+                late.append((x, many, len(many.indices)))
+            elif inner.crosses_map(x):
+                raise Irregular
+            else:
+                dense = accumulate(b, b.zeros_like(x) if dense is None else dense, many)
+        if dense is not None:
+            self.sum_up(dense, outer.zeros_like(x))
+            actions.append((x, None, 0))
 
     def sum_up(self, value: Atom, first: Atom) -> None:
         """A state that adds `value` up."""
@@ -186,22 +190,15 @@ class _ReverseLoop:
         for start, ct in entered:
             if rev.varies(start):
                 scope.add(start, ct)
-        for x, fixed, indices, holes in actions:
-            places = tuple(next(values) for _ in range(indices)) if fixed is None else fixed
+        for x, read, count in actions:
+            places = tuple(next(values) for _ in range(count))
             value = next(values)
-            if places:
-                scope.add_read(x, Read(places, value, holes))
-            else:
+            if read is None:
                 scope.add(x, value)
-
-
-def fixed_indices(extents: Extents, read: Read) -> tuple[Atom, ...] | None:
-    """The indices, outside, if they are scalars and the same whenever the block runs."""
-    if read.rank:
-        return None
-    outside = [extents.value(i) for i in read.indices]
-    known = tuple(i for i in outside if i is not None)
-    return known if len(known) == len(outside) else None
+            elif isinstance(read, SliceRead):
+                scope.add_read(x, SliceRead(read.start, read.count, read.step, read.axis, value))
+            else:
+                scope.add_read(x, Read(places or read.indices, value, read.holes))
 
 
 def useful_states(op: ir.Loop, varied: set[Var], wanted: set[int]) -> list[int]:

@@ -5,10 +5,10 @@ statements backwards and gives each variable its cotangent (`x_adj`) from the co
 Statements whose results have no cotangent are passed over, so what is zero by construction costs nothing.
 
 The structure stays: the reverse of a map is a map, of an `if` an `if` (a branch not taken contributes nothing), of a
-loop a loop backwards (`reverse_blocks`, `reverse_loop`). Their bodies run forward again in the reverse sweep, before
-going backwards, as in "AD for an array language with nested parallelism" (Schenck, Rønning, Henriksen, Oancea, SC
-2022); what a loop has to remember for that is decided in `recompute`. Reverse sweeps are written as if they stood in
-the scope of the forward statements, and copied with fresh names into place once they are complete.
+loop a loop backwards (`reverse_map`, `reverse_if`, `reverse_loop`). Their bodies run forward again in the reverse
+sweep, before going backwards, as in "AD for an array language with nested parallelism" (Schenck, Rønning, Henriksen,
+Oancea, SC 2022); what a loop has to remember for that is decided in `recompute`. Reverse sweeps are written as if
+they stood in the scope of the forward statements, and copied with fresh names into place once they are complete.
 
 The result is IR like any other and can be differentiated again.
 """
@@ -26,14 +26,15 @@ from .activity import Calls, varying
 from .adjoint import Read, Scope, SliceRead, bound_in
 from .prune import prune
 from .recompute import WRITES, Roots
-from .reverse_blocks import reverse_if, reverse_map
+from .reverse_if import reverse_if
 from .reverse_loop import reverse_loop
+from .reverse_map import reverse_map
 from .sequentialize import sequentialize
 
 
 @dataclass(frozen=True)
 class Returned:
-    """A cotangent that a backward function returns: of parameter `param`, all of it or (`indices` > 0) at some places."""
+    """A cotangent that a backward function returns: of parameter `param`, all or (`indices` > 0) at some places."""
 
     param: int
     indices: int = 0
