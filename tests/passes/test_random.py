@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from dad.codegen.passes import PIPELINE, run_pipeline
 from dad.codegen.passes.differentiate import differentiate
 from dad.codegen.passes.fuse import fuse
-from dad.codegen.passes.inline import inline
+from dad.codegen.passes.inline import inline, size_of
 from dad.codegen.passes.simplify import simplify
 from dad.lang.core import ir
 from dad.lang.core.verify import verify
@@ -73,3 +74,31 @@ def test_pipeline(seed: int) -> None:
     assert seen == [stage.name for stage in PIPELINE]
     assert agree(outcome(done, name, args), wanted, 1e-6)
     assert simplify(done) == done
+
+
+@pytest.mark.parametrize("grows", [False, True])
+def test_deep_nesting(grows: bool) -> None:
+    """Loops 200 deep, as deep as programs may nest: no work that doubles with each level."""
+    from dad.lang.core.build import Builder, Fresh, i64
+
+    b = Builder(Fresh())
+    x = b.fresh("x", ir.Type("f64", 1))
+
+    def nest(b: Builder, v: ir.Atom, depth: int) -> ir.Atom:
+        if depth == 0:
+            return b.prim("sin", v)
+        inner, index, state = b.nested(), b.fresh("i", ir.I64), b.fresh("s", v.type)
+        result = nest(inner, state, depth - 1)
+        if grows:
+            result = inner.prim("concat", result, x)
+        return b.bind(ir.Loop(i64(2), None, index, (state,), (v,), inner.block([result])))[0]
+
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(20000)  # as the driver does
+    try:
+        program = ir.Program({"f": ir.Function("f", (x,), b.block([nest(b, x, 200)]))})
+        done = fuse(simplify(program))
+        verify(done)
+        assert size_of(done.functions["f"].body) == 201 + (200 if grows else 0)
+    finally:
+        sys.setrecursionlimit(limit)
