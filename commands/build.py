@@ -37,7 +37,7 @@ def main(args: Sequence[str]) -> int:
     name = module_name("stdin" if path == "-" else Path(path).stem)
     from ..interface import usual_transforms
 
-    module = driver.compile_source(read(path), target=target, transforms=usual_transforms,
+    module = driver.compile_source(read(path), transforms=usual_transforms,
                                    verify=given.has("verify"))
     for written in write_all(Path(given.options["output"]), {f"{name}.py": module.python, f"{name}.pyi": module.stub}):
         print(f"wrote {clean(str(written))}")
