@@ -1,0 +1,173 @@
+"""Whole generated programs: types, definitions, entries; and arguments for them."""
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import numpy as np
+from dad.tests.programs.generate import Generated, Generator, Scope
+from dad.tests.programs.kinds import I64, Array, Dim, Record, Scalar, Tuple, Type, dim
+
+HELPERS = {
+    "apply_all": "def apply_all [p] 'a 'b (f: a -> b) (xs: [p]a) : [p]b = map f xs",
+    "pairwise": "def pairwise [p] 'a (f: a -> a -> a) (xs: [p+1]a) : [p]a = map2 f xs[1:] xs[:p]",
+    "states": "def states 's (p: i64) (s0: s) (f: s -> s) : [p+1]s =\n"
+              "  let (_, out) = loop (s, out) = (s0, replicate (p+1) s0) for i < p do\n"
+              "    let s' = f s\n    in (s', out with [i+1] = s')\n  in out",
+    "lerp": "def lerp 'a: float (t: a) (x: a) (y: a) : a = x + t * (y - x)",
+    "square": "def square x = x * x",
+    "twice": "def twice 'a (f: a -> a) (x: a) : a = f (f x)",
+    "fold_with": "def fold_with [p] 'a 'b (f: b -> a -> b) (start: b) (xs: [p]a) : b = loop acc = start for x in xs do f acc x",
+}
+
+
+def program(rng: Random, budget: int = 60, risky: bool = False, second: bool = False) -> Generated:
+    """One program. `risky`: at most one index may be out of range. `second`: with an entry of second derivatives."""
+    g = Generator(rng, budget, risky)
+    F, n, m = g.F, dim("n"), dim("m")
+    point = Record("point", (("x", F), ("y", F)))
+    model = Record("model [n]", (("bias", F), ("degree", I64), ("weight", Array(n, F))))
+    g.records = [r for r in (point, model) if g.chance(40)]
+    lines = [f"type {r.name} = {{{', '.join(f'{f}: {t}' for f, t in r.fields)}}}" for r in g.records]
+    g.helpers = [h for h in HELPERS if g.chance(35)]
+    lines += [HELPERS[h] for h in g.helpers]
+    g.records = [r for r in g.records if r is not model]  # definitions of their own have other sizes
+    lines += own_definitions(g)
+    if any("model [n]" in line for line in lines):
+        g.records.append(model)
+    params = parameters(g)
+    s = Scope(list(params), [n, m, dim("n", 1), Dim(2), *([Dim(0, (("n", 1), ("m", 1)))] if g.chance(30) else []),
+                             *([Dim(0, (("n*m", 1),))] if g.chance(30) else [])])
+    head = " ".join(f"({name}: {t})" for name, t in params)
+    lines += ["", ""]
+    start = len(lines) - 1
+    for _ in range(rng.randrange(2, 6)):
+        text, s = g.binding(s, rng.randrange(2, 5))
+        lines.append(f"  {text}")
+    result = Tuple((F, g.any_type(s), *([g.any_type(s)] if g.chance(40) else [])))
+    lines[start] = f"def body [n][m] {head} : {result} ="
+    first = " + ".join(["0.5", *terms(g, s, params)])
+    rest = ", ".join(g.expr(t, s, 2) for t in result.items[1:])
+    lines.append(f"  in ({first}, {rest})")
+    names = " ".join(name for name, _ in params)
+    lines += ["", f"entry main [n][m] {head} : {result} = body {names}"]
+    directions = tuple(name for name, t in params if t == F or (isinstance(t, Array) and base(t) == F)) if second else ()
+    if directions:
+        lines += second_entry(params, directions, head, names)
+    return Generated("\n".join(lines) + "\n", params, result, F.name, g.smooth, ("n", "m"), directions)
+
+
+def base(t: Type) -> Type:
+    return base(t.element) if isinstance(t, Array) else t
+
+
+def parameters(g: Generator) -> tuple[tuple[str, Type], ...]:
+    n, m, F = dim("n"), dim("m"), g.F
+    some: list[tuple[str, Type]] = [
+        ("xs", Array(n, F)), ("ys", Array(m, F)), ("c", F), ("k", I64), ("grid", Array(n, Array(m, F))),
+        ("places", Array(m, I64)), ("long", Array(dim("n", 1), F)), ("pair", Tuple((F, I64))),
+        ("flags", Array(n, Scalar("bool"))), ("rows", Array(n, Tuple((F, I64)))), ("small", Scalar("i32"))]
+    some += [(f"r{k}", r) for k, r in enumerate(g.records)]
+    if any(r.name == "point" for r in g.records):
+        some.append(("points", Array(m, g.records[0])))
+    kept = {"xs", "ys", "c", "k"}
+    return tuple((name, t) for name, t in some if name in kept or g.chance(35))
+
+
+def own_definitions(g: Generator) -> list[str]:
+    """Definitions with a size of their own and a body made at random."""
+    lines = []
+    for name, result in (("local_number", g.F), ("local_array", Array(dim("p"), g.F))):
+        if g.chance(40):
+            p = dim("p")
+            params: list[tuple[str, Type]] = [("x", g.F), ("xs", Array(p, g.F)), ("k", I64)]
+            with g.nested():
+                body = g.expr(result, Scope(params, [p, Dim(2), dim("p", 1)]), 3)
+            lines.append(f"def {name} [p] (x: {g.F}) (xs: [p]{g.F}) (k: i64) : {result} = {body}")
+            g.helpers.append(name)
+    return lines
+
+
+def terms(g: Generator, s: Scope, params: tuple[tuple[str, Type], ...]) -> list[str]:
+    """A number from each value that there is, so that little of the program is for nothing."""
+    out = []
+    for name, t in dict(s.values).items():
+        match t:
+            case Scalar() if t == g.F:
+                out.append(f"sin {name}")
+            case Array(_, element) if element == g.F:
+                out.append(f"sum (sin {name})")
+            case Array(_, Array(_, element)) if element == g.F:
+                out.append(f"sum (map sum {name})")
+            case Tuple(items) if items[0] == g.F:
+                out.append(f"{name}.0")
+    return out
+
+
+def second_entry(params: tuple[tuple[str, Type], ...], directions: tuple[str, ...], head: str, names: str) -> list[str]:
+    """The product of the Hessian of `main`'s first result with a direction, in three nestings of the modes."""
+    types = dict(params)
+    given = " ".join(f"(d_{name}: {types[name]})" for name in directions)
+    point = ", ".join(directions)
+    pattern = f"({point})" if len(directions) > 1 else f"({point}: {types[point]})"
+    at, along = f"({point})", "(" + ", ".join(f"d_{name}" for name in directions) + ")"
+    inner = f"(\\{pattern} -> (body {names}).0)"
+    moved = pattern if len(directions) > 1 else f"({point}: {types[point]})"
+    return ["", f"entry second [n][m] {head} {given} =", f"  let f = {inner}",
+            f"  let g = (\\{moved} -> grad f {at})",
+            f"  in (jvp g {at} {along}, vjp g {at} {along}, grad (\\{moved} -> jvp f {at} {along}) {at})"]
+
+
+# ---------------------------------------------------------------- arguments
+
+
+def value(t: Type, sizes: dict[str, int], rng: np.random.Generator, rows: tuple[int, ...] = ()) -> Any:
+    """A value as Python gives it to an entry; an array of records is a dict of arrays."""
+    match t:
+        case Array(n, element):
+            return value(element, sizes, rng, (*rows, n.at(sizes)))
+        case Tuple(items):
+            return tuple(value(i, sizes, rng, rows) for i in items)
+        case Record(_, fields):
+            return {f: value(i, sizes, rng, rows) for f, i in fields}
+        case Scalar("f64" | "f32" as name):
+            made = np.asarray(rng.uniform(-1.5, 1.5, rows), np.float64 if name == "f64" else np.float32)
+        case Scalar("bool"):
+            made = np.asarray(rng.integers(0, 2, rows), bool)
+        case Scalar(name):
+            made = np.asarray(rng.integers(-3, 7, rows), {"i64": np.int64, "i32": np.int32}[name])
+    return made if rows else made[()]
+
+
+def arguments(program: Generated, sizes: dict[str, int], seed: int) -> list[Any]:
+    rng = np.random.default_rng(seed)
+    return [value(t, sizes, rng) for _, t in program.params]
+
+
+def tangent(t: Type, sizes: dict[str, int], rng: np.random.Generator, rows: tuple[int, ...] = ()) -> Any:
+    """A direction: as `value`, with an empty tuple where there is no float."""
+    match t:
+        case Array(n, element):
+            return tangent(element, sizes, rng, (*rows, n.at(sizes)))
+        case Tuple(items):
+            return tuple(tangent(i, sizes, rng, rows) for i in items)
+        case Record(_, fields):
+            return {f: tangent(i, sizes, rng, rows) for f, i in fields}
+        case Scalar("f64" | "f32"):
+            return value(t, sizes, rng, rows)
+    return ()
+
+
+def has_floats(t: Type) -> bool:
+    match t:
+        case Array(_, element):
+            return has_floats(element)
+        case Tuple(items):
+            return any(map(has_floats, items))
+        case Record(_, fields):
+            return any(has_floats(i) for _, i in fields)
+        case Scalar(name):
+            return name in ("f64", "f32")
+
+
+
