@@ -190,8 +190,22 @@ def infer_range(c: Checker, e: ast.Range, want: Type | None = None) -> Type:
 # ---------------------------------------------------------------- comprehensions and loop indices
 
 
-def infer_bound(c: Checker, clause: ast.ForBelow) -> Size:
-    """The bound of `i < n`, as a size."""
+def infer_count(c: Checker, clause: ast.ForBelow) -> tuple[Type, Size | None]:
+    """The type of a loop's bound in `for i < n`, any integer type, which is the index's too; the bound as a size if i64."""
+    from .infer import infer
+    from .unify import Kind
+
+    t = c.solver.prune(infer(c, clause.bound))
+    if isinstance(t, Meta):
+        c.solver.unify(t, I64)
+        t = c.solver.prune(t)
+    if isinstance(t, Scalar) and t != I64 and not c.solver.require(t, Kind("int")):
+        return t, None
+    return I64, infer_bound(c, clause, t)
+
+
+def infer_bound(c: Checker, clause: ast.ForBelow, known: Type | None = None) -> Size:
+    """The bound of `i < n`, as a size. `known` is its type, if that has been inferred."""
     from .calls import argument_size
     from .infer import check
 

@@ -5,16 +5,11 @@ it takes a scalar or an array of any rank and has a result of the same shape.
 """
 from __future__ import annotations
 
-from ..lang.intrinsics import CONSTANTS, CONVERTIBLE, SIGNATURES
+from ..lang.intrinsics import CONSTANTS, CONVERTIBLE, LIMITS, MEMBER_ALIASES, SIGNATURES
 from ..lang.types import FLOATS
 from .elementwise import ELEMENTWISE
 from .result import BuiltinRef
 from .scope import Builtin
-
-LIMITS: dict[str, tuple[int, int]] = {
-    **{f"i{bits}": (-(1 << bits - 1), (1 << bits - 1) - 1) for bits in (8, 16, 32, 64)},
-    **{f"u{bits}": (0, (1 << bits) - 1) for bits in (8, 16, 32, 64)},
-}
 
 PLANNED: dict[str, str] = {
     "filter": "", "partition": "", "partition2": "", "hist": "", "reduce_by_index": "", "reduce_by_index_2d": "",
@@ -55,6 +50,9 @@ def member(module: str, name: str) -> Builtin | None:
         return Builtin(BuiltinRef("cast", module), None, f"from {name}", 1)
     if module in FLOATS and name in CONSTANTS:
         return Builtin(BuiltinRef(name, module), None, "constant")
+    if name in ("highest", "lowest") and (module in FLOATS or module in LIMITS):
+        return Builtin(BuiltinRef(name, module), None, "constant")
+    name = MEMBER_ALIASES.get(name, name)
     entry = primitives().get(name)
     if entry is not None and (entry[0] != "float" or module in FLOATS):
         return Builtin(BuiltinRef(name, module), None, "elementwise", entry[2])
@@ -65,7 +63,7 @@ def member(module: str, name: str) -> Builtin | None:
 
 def member_names(module: str) -> list[str]:
     names = [n for n, (cls, _, _) in primitives().items() if cls != "float" or module in FLOATS]
-    return [*names, *CONVERTIBLE, *(CONSTANTS if module in FLOATS else ())]
+    return [*names, *CONVERTIBLE, *(CONSTANTS if module in FLOATS else ()), "highest", "lowest"]
 
 
 def names() -> list[str]:

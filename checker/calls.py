@@ -318,7 +318,7 @@ def infer_op_section(c: Checker, e: ast.OpSection, want: Type | None = None) -> 
     right_span = e.right.span if e.right is not None else e.span
     if hint is not None:
         missing = left if e.left is None else right if e.right is None else None
-        if missing is not None and c.solver.fits(missing, hint):
+        if missing is not None:
             c.solver.unify(missing, hint)
     result: Type
     if op in c.names or op in c.file.values or e.op.startswith("`"):

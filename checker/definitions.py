@@ -24,6 +24,7 @@ from ..lang.types import (
     Type,
     TypeVar,
     map_type,
+    sizes_of,
 )
 from . import arrays, functions
 from .builtins import DERIVATIVES, LIMITS
@@ -231,8 +232,6 @@ def _literal(c: Checker, e: ast.Lit) -> None:
 
 def _unused_sizes(c: Checker, node: ast.Def, scheme: Scheme, declared: int) -> None:
     """A size parameter must be visible in the parameters' types: callers do not pass it."""
-    from ..lang.types import sizes_of
-
     visible: set[SizeAtom] = set()
     t: Type = scheme.type
     while isinstance(t, Fun):
@@ -279,6 +278,7 @@ def _names(p: ast.Pattern) -> list[tuple[str, Span]]:
 
 def _entry(c: Checker, node: ast.Def, scheme: Scheme) -> Scheme:
     """Entries are called from outside: concrete types, no functions; a generic number is f64."""
+    _entry_sizes(c, node, scheme)
     env: dict[TypeVar, Type] = {}
     for var in scheme.type_vars:
         if var.constraint is None:
@@ -310,6 +310,20 @@ def _entry(c: Checker, node: ast.Def, scheme: Scheme) -> Scheme:
 
     c.entry_types = env
     return Scheme((), scheme.size_vars, map_type(scheme.type, leaf, lambda s: s))
+
+
+def _entry_sizes(c: Checker, node: ast.Def, scheme: Scheme) -> None:
+    """An entry reads each of its sizes off an axis of its arguments."""
+    lengths: set[SizeAtom | None] = set()
+    t: Type = scheme.type
+    while isinstance(t, Fun):
+        lengths.update(s.atom for s in sizes_of(t.param))
+        t = t.result
+    for var in scheme.size_vars:
+        if var not in lengths:
+            c.error("E306", f"the size `{var.name}` is the length of no axis of `{node.name}`'s parameters",
+                    var.origin or node.name_span, "an entry reads its sizes off its arguments",
+                    help=f"let some parameter have an axis `[{var.name}]`, or pass it as a value, `({var.name}: i64)`")
 
 
 def _after(t: Type, count: int) -> Type:

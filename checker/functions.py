@@ -19,7 +19,7 @@ from .typexp import TypeContext, elaborate, type_var
 
 def infer_lambda(c: Checker, e: ast.Lambda, want: Type | None = None) -> Type:
     from .infer import anonymous as types_inside
-    from .infer import blame, check, infer
+    from .infer import check, infer
 
     mark = len(c.undo)
     facts = c.facts
@@ -29,7 +29,7 @@ def infer_lambda(c: Checker, e: ast.Lambda, want: Type | None = None) -> Type:
     for p in e.params:
         t: Type = c.solver.meta()
         if isinstance(hint, Fun):
-            c.solver.unify(t, hint.param) if c.solver.fits(t, hint.param) else None
+            c.solver.unify(t, hint.param)
             hint = c.solver.prune(hint.result)
         params.append(t)
         patterns.bind(c, p, t, "parameter")
@@ -38,8 +38,7 @@ def infer_lambda(c: Checker, e: ast.Lambda, want: Type | None = None) -> Type:
         result = elaborate(types_inside(c), e.result)
         check(c, e.body, result, Because(messages.RESULT, e.result.span))
     else:
-        result = infer(c, e.body, hint if isinstance(hint, (Fun, Meta)) or hint is not None else None)
-    del blame
+        result = infer(c, e.body, hint)
     t = chain(c, e.params, params, result)
     c.leave(mark)
     c.facts = facts

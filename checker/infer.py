@@ -95,12 +95,9 @@ def _array(c: Checker, e: ast.ArrayLit, want: Type | None) -> Type:
     hint = wanted_type.element if isinstance(wanted_type, Array) else None
     for k, item in enumerate(e.items):
         t = infer(c, item, hint)
-        first = e.items[0]
-        if k == 0 and not isinstance(c.solver.prune(t), Meta):
-            c.solver.unify(element, t) if c.solver.fits(element, t) else c.unify(t, element, item.span,
-                                                                                 Because(code="E302"))
-        elif not c.unify(t, element, blame(item).span, Because("the first element", first.span, code="E218",
-                         title="elements of an array have one type and one shape")):
+        because = Because() if k == 0 else Because("the first element", e.items[0].span, code="E218",
+                                                   title="elements of an array have one type and one shape")
+        if not c.unify(t, element, blame(item).span, because):
             return Array(Size.constant(len(e.items)), Error())
     if not e.items:
         c.at_end.append(lambda: _empty(c, e, element))

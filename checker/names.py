@@ -204,12 +204,6 @@ def _member(c: Checker, node: ast.Exp, path: tuple[str, ...], name: str) -> Type
         builtin = builtins.member(path[0], name)
         if builtin is not None:
             return builtin_type(c, node, builtin, name, node.span)
-        if name in ("highest", "lowest"):
-            value = f"{'-' * (name == 'lowest')}{module}.inf"
-            if module in builtins.LIMITS:
-                value = str(builtins.LIMITS[module][name == "highest"])
-            return c.error("E605", f"`{module}.{name}` is not supported yet", node.span, "a constant that is to come",
-                           help=f"write `{value}`")
         meant = nearest(name, builtins.member_names(path[0]))
         if name in builtins.primitives() and module not in FLOATS:
             return c.error("E107", f"`{name}` is for floats, so `{module}` has no `{name}`", node.span, "not a member",
