@@ -34,7 +34,8 @@ def check_index(i: Any, n: Any, what: str, axis: int, where: str) -> Any:
 def check_slice(start: Any, count: Any, step: Any, n: Any, what: str, axis: int, where: str) -> Any:
     last = start + (count - 1) * step
     inside = (start >= 0) & (start < n) & (last >= 0) & (last < n) & (count > 0)
-    holds = inside | (count == 0) & (start >= 0) & (start <= n)
+    first = 0 - (step < 0)  # downwards, nothing begins below what is there: all of an empty array begins at -1
+    holds = inside | (count == 0) & (start >= first) & (start <= n)
     if not everywhere(holds):
         begin, length, stride, size = first_failing(holds, start, count, step, n)
         raise RunError(

@@ -59,7 +59,8 @@ def _check_index(i: Any, n: Any, what: str, axis: int) -> Any:
 def _check_slice(start: Any, count: Any, step: Any, n: Any, what: str, axis: int) -> Any:
     last = start + (count - 1) * step
     inside = (start >= 0) & (start < n) & (last >= 0) & (last < n) & (count > 0)
-    empty = (count == 0) & (start >= 0) & (start <= n)
+    first = 0 - (step < 0)  # downwards, nothing begins below what is there: all of an empty array begins at -1
+    empty = (count == 0) & (start >= first) & (start <= n)
     return _verify("check_slice", inside | empty, [start, count, step, n], {"what": what, "axis": axis})
 
 
@@ -111,7 +112,8 @@ _check(
     ("i64",),
     _check_slice,
     {"what": str, "axis": int},
-    "start, start + step, … (count of them) lie in 0 .. n-1, or count is 0 and 0 <= start <= n; else R102; gives start",
+    "start, start + step, … (count of them) lie in 0 .. n-1, or count is 0 and 0 <= start <= n (-1 <= start for step < 0); "
+    "else R102; gives start",
 )
 _check("check_equal", 2, ("i64",), _check_equal, {"what": str}, "a == b, else R103; gives a.")
 _check("check_divisor", 1, INTEGERS, _check_divisor, {}, "d != 0, else R104; gives d.")
