@@ -26,8 +26,10 @@ from dad.lang.surface.parser import parse
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 2.0
+NAMES = ("data", "param", "x", "y", "n", "xs", "f", "map", "sum", "f64", "i64", "s'", "g")
+"""The first two qualify a type when they stand after a colon."""
 SPELLED: dict[str, tuple[str, ...]] = {
-    "NAME": ("x", "y", "n", "xs", "f", "map", "sum", "f64", "i64", "s'", "data", "param", "g"), "NAT": ("0", "1"),
+    "NAME": NAMES, "NAT": ("0", "1"),
     "INT": ("0", "1", "0x1f", "2i32", "300u8"), "FLOAT": ("2.5", "1e-3", "1f32"), "STRING": ('"s"',), "CHAR": ("'c'",),
     "TYVAR": ("'a", "'^b"), "CONSTR": ("#some", "#none"), "ATTR": ("#[inline]",), "BACKTICK": ("`f`",),
     "OP": ("+", "/", "**", "==", "&&", "|>", "<|", "+++"), "REL": (">", ">=", "<="), "UNDERSCORE": ("_",),
@@ -59,7 +61,8 @@ def sentence(rng: random.Random, tables: Tables, length: int) -> tuple[str, bool
             fitting = [kind for kind in CLOSING if kind in fitting][:1] or fitting
         kind = rng.choice(fitting)
         next_state(tables, states, kind, "declaration")
-        text = "float" if previous == "IS" else SPELLED_AFTER.get(kind) or rng.choice(SPELLED[kind])
+        choices = NAMES[2:] if kind == "NAME" and previous == "COLON" else SPELLED.get(kind, ())
+        text = "float" if previous == "IS" else SPELLED_AFTER.get(kind) or rng.choice(choices)
         words.append(text if kind == "INDEX" or previous == "DOT" else " " + text)
         previous = kind
         brackets += (kind in ("LSQB", "INDEX")) - (kind == "RSQB")
