@@ -43,12 +43,9 @@ def callee(f: ast.Exp) -> str:
 def argument(c: Checker, problem: Clash, context: Context, f: ast.Exp, function: Type, k: int,
              arguments: Sequence[ast.Exp], given: Sequence[tuple[ast.Exp, Type]]) -> None:
     """An argument that does not fit its parameter; two arguments in the wrong order are recognised."""
-    from .infer import infer
-
     name = callee(f)
-    params = parameter_types(c, function)
     found = context.found
-    swapped = _swapped(c, k, arguments, found, params, infer) if not isinstance(problem, unify.SizeClash) else None
+    swapped = _swapped(c, k, f, function, arguments, found) if not isinstance(problem, unify.SizeClash) else None
     if swapped is not None:
         first, second = sorted((k, swapped))
         texts = [short(a.span.text) for a in arguments]
@@ -98,23 +95,33 @@ def _type_of(c: Checker, e: ast.Exp, otherwise: Type) -> Type:
     return c.types.get(e, otherwise)
 
 
-def _swapped(c: Checker, k: int, arguments: Sequence[ast.Exp], found: Type, params: Sequence[Type],
-             infer: object) -> int | None:
-    from .infer import infer as infer_type
+def _swapped(c: Checker, k: int, f: ast.Exp, function: Type, arguments: Sequence[ast.Exp], found: Type) -> int | None:
+    """The argument that argument `k` should change places with, when then all would fit."""
+    from .infer import infer
+    from .names import instantiate
 
-    for j, other in enumerate(arguments):
-        if j == k or j >= len(params) or k >= len(params):
-            continue
-        if other not in c.types:
+    use = c.uses.get(f)
+    if use is not None and use.scheme is not None:
+        _, _, function = instantiate(c, use.scheme, callee(f), f.span)
+    params = parameter_types(c, function)
+    if len(arguments) > len(params):
+        return None
+    types: list[Type] = []
+    for n, e in enumerate(arguments):
+        if n != k and e not in c.types:
             if c.failed:
                 return None
-            infer_type(c, other)
-        t = c.types[other]
-        known_found, known_t = c.solver.prune(found), c.solver.prune(t)
-        if any(isinstance(x, Error) or (isinstance(x, Meta) and x.uid not in c.solver.kinds)
-               for x in (known_found, known_t)):
+            infer(c, e)
+        types.append(found if n == k else c.types[e])
+    if any(isinstance(c.solver.prune(t), Error) for t in types):
+        return None
+    wanted = Tuple(tuple(params[:len(types)]))
+    for j in range(len(types)):
+        if j == k or c.solver.fits(types[j], types[k]):
             continue
-        if c.solver.fits(found, params[j]) and c.solver.fits(t, params[k]) and not c.solver.fits(t, found):
+        order = list(types)
+        order[j], order[k] = order[k], order[j]
+        if c.solver.fits(Tuple(tuple(order)), wanted):
             return j
     return None
 
@@ -264,6 +271,10 @@ def _operand_clash(c: Checker, problem: Clash, op: str, whole_left: Type, whole_
                 f"this is {other}", others=others,
                 help=f"say which axis is meant, such as `map (\\row -> row {op} v) rows`; \
 only scalars spread by themselves")
+        return
+    if op in ("==", "!=", "<", "<=", ">", ">="):
+        c.error("E220", f"`{op}` compares two values of one type, not {one} and {other}", right_span,
+                f"this is {other}", others=others, help=_operator_help(right) if not isinstance(right, Fun) else None)
         return
     bad_left = isinstance(left, (Tuple, Record, Fun)) or left == BOOL
     place, text = (left_span, one) if bad_left else (right_span, other)

@@ -237,6 +237,10 @@ def compare(c: Checker, op: str, left: Type, right: Type, span: Span, left_span:
             return
     if not call_messages.same_operands(c, op, left, right, span, left_span, right_span):
         return
+    left = c.solver.prune(left)
+    if isinstance(left, Tangent):
+        c.solver.add(Base(c, left, "num", op, span))
+        return
     bad = c.solver.require(left, Kind("scalar" if op in EQUALITY else "num", because=span))
     if bad is not None:
         call_messages.not_comparable(c, op, bad, right, left_span, span)
@@ -300,9 +304,16 @@ def infer_unop(c: Checker, e: ast.UnOp, want: Type | None = None) -> Type:
         check(c, e.operand, BOOL, Because("", None, title="`!` takes a bool", code="E202"))
         return BOOL
     t = infer(c, e.operand, want)
-    if isinstance(c.solver.prune(t), Error):
+    known = c.solver.prune(t)
+    if isinstance(known, Error):
         return Error()
-    c.solver.add(Base(c, t, "num", "-", e.operand.span))
+    base = Base(c, t, "num", "-", e.operand.span)
+    if known == BOOL:
+        call_messages.wrong_base(c, base, known)
+        return Error()
+    if isinstance(e.operand, ast.Lit):
+        c.negated.add(e.operand)
+    c.solver.add(base)
     return t
 
 

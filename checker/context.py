@@ -87,6 +87,7 @@ class Checker:
         self.facts: tuple[Size, ...] = ()
         self.bounds: list[BoundsJob] = []
         self.literals: list[ast.Lit] = []
+        self.negated: set[ast.Lit] = set()
         self.holes: list[tuple[ast.Hole, Type, list[tuple[str, Type]]]] = []
         self.at_end: list[Callable[[], None]] = []
         self.type_defaults: dict[int, Type] = {}

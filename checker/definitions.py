@@ -4,6 +4,7 @@ A definition sees the declarations above it. One that has errors stays known, wi
 """
 from __future__ import annotations
 
+from ..lang.intrinsics import LIMITS
 from ..lang.sizes import Size, SizeAtom, SizeMeta
 from ..lang.source import Span
 from ..lang.surface import ast
@@ -27,7 +28,7 @@ from ..lang.types import (
     sizes_of,
 )
 from . import arrays, functions
-from .builtins import DERIVATIVES, LIMITS
+from .builtins import DERIVATIVES
 from .calls import size_of
 from .context import Checker
 from .messages import show
@@ -218,7 +219,7 @@ def _literal(c: Checker, e: ast.Lit) -> None:
         return
     if t.name in LIMITS and isinstance(e.value, int):
         low, high = LIMITS[t.name]
-        if e.value > high + (1 if low < 0 else 0):
+        if e.value > high + (1 if low < 0 and e in c.negated else 0):
             c.error("E204", f"{e.span.text} does not fit into {t.name}", e.span, f"{t.name} goes from {low} to {high}",
                     help="use f64 for large numbers" if t.name == "i64" else "use a larger type, such as i64")
     elif t.name in INTEGERS:

@@ -288,6 +288,11 @@ class Solver:
         a, b = self.prune(a), self.prune(b)
         if a is b:
             return
+        if (isinstance(a, Tangent) and isinstance(b, Meta) and b.uid in self.kinds) \
+                or (isinstance(b, Tangent) and isinstance(a, Meta) and a.uid in self.kinds):
+            # A number is the tangent of something that is not known yet: only later will that be seen to be a scalar.
+            self.add(TangentEquation(self, a, b))
+            return
         if isinstance(a, Meta):
             if isinstance(b, Meta) and a.uid == b.uid:
                 return
@@ -366,8 +371,6 @@ class Solver:
                 return (kind.cls in ("num", "scalar") and constraint is not None) or kind.cls == constraint
             case Error():
                 return True
-            case Tangent():
-                return kind.cls != "int"
             case _:
                 return False
 
