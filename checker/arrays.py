@@ -191,25 +191,28 @@ def infer_range(c: Checker, e: ast.Range, want: Type | None = None) -> Type:
 
 
 def infer_count(c: Checker, clause: ast.ForBelow) -> tuple[Type, Size | None]:
-    """The type of a loop's bound in `for i < n`, any integer type, which is the index's too; the bound as a size if i64."""
+    """The bound of a loop, `for i < n`: its type, any integer type, which is the index's too; and as a size if it is i64."""
     from .infer import infer
     from .unify import Kind
 
     t = c.solver.prune(infer(c, clause.bound))
-    if isinstance(t, Meta):
-        c.solver.unify(t, I64)
-        t = c.solver.prune(t)
-    if isinstance(t, Scalar) and t != I64 and not c.solver.require(t, Kind("int")):
+    if isinstance(t, Scalar) and t != I64 and c.solver.require(t, Kind("int")) is None:
         return t, None
-    return I64, infer_bound(c, clause, t)
+    return I64, bound_size(c, clause, t)
 
 
-def infer_bound(c: Checker, clause: ast.ForBelow, known: Type | None = None) -> Size:
-    """The bound of `i < n`, as a size. `known` is its type, if that has been inferred."""
+def infer_bound(c: Checker, clause: ast.ForBelow) -> Size:
+    """The bound of an axis, `[… for i < n]`, as a size."""
+    from .infer import infer
+
+    return bound_size(c, clause, infer(c, clause.bound, I64))
+
+
+def bound_size(c: Checker, clause: ast.ForBelow, found: Type) -> Size:
     from .calls import argument_size
-    from .infer import check
+    from .infer import blame
 
-    if not check(c, clause.bound, I64, Because("", None, title="an index counts in i64", code="E212")):
+    if not c.unify(found, I64, blame(clause.bound).span, Because("", None, title="an index counts in i64", code="E212")):
         return c.solver.size_meta()
     return argument_size(c, clause.bound)
 
@@ -231,8 +234,8 @@ def infer_elements(c: Checker, clause: ast.ForIn) -> Type:
     return Error()
 
 
-def bind_index(c: Checker, clause: ast.ForBelow, bound: Size | None) -> None:
-    local = c.local(clause, clause.name, clause.span, I64, f"the index `{clause.name}`")
+def bind_index(c: Checker, clause: ast.ForBelow, bound: Size | None, counted: Type = I64) -> None:
+    local = c.local(clause, clause.name, clause.span, counted, f"the index `{clause.name}`")
     local.below = bound
     if bound is not None:
         # Where the body runs, there is at least one index.

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..lang.sizes import Size, SizeVar
 from ..lang.surface import ast
-from ..lang.types import BOOL, UNIT, Array, Error, Fun, Meta, Record, Scalar, Tangent, Tuple, Type
+from ..lang.types import BOOL, I64, UNIT, Array, Error, Fun, Meta, Record, Scalar, Tangent, Tuple, Type
 from . import arrays, calls, messages, patterns
 from .constraints import FieldAccess
 from .context import Because, Checker, RawUse, map_sizes
@@ -238,9 +238,10 @@ def _loop(c: Checker, e: ast.Loop, want: Type | None) -> Type:
         start = _pattern_value(c, e.pattern)
         start_span = e.pattern.span
     bound_size: Size | None = None
+    counted: Type = I64
     elements: Type | None = None
     if isinstance(e.form, ast.ForBelow):
-        bound_size = arrays.infer_bound(c, e.form)
+        counted, bound_size = arrays.infer_count(c, e.form)
     elif isinstance(e.form, ast.ForIn):
         elements = arrays.infer_elements(c, e.form)
     c.solver.level += 1
@@ -257,7 +258,7 @@ def _loop(c: Checker, e: ast.Loop, want: Type | None) -> Type:
     patterns.bind(c, e.pattern, inside, "loop", ascribed=bool(e.sizes))
     facts = c.facts
     if isinstance(e.form, ast.ForBelow):
-        arrays.bind_index(c, e.form, bound_size)
+        arrays.bind_index(c, e.form, bound_size, counted)
     elif isinstance(e.form, ast.ForIn):
         assert elements is not None
         patterns.bind(c, e.form.pattern, elements, "loop")

@@ -7,6 +7,8 @@ may name carry their signature in their own record (`lang.prims`). Everything el
 """
 from __future__ import annotations
 
+import math
+
 SIGNATURES: dict[str, str] = {
     # combinators
     "map": "'a 'b [n] (f: a -> b) (xs: [n]a) : [n]b",
@@ -61,3 +63,20 @@ CONVERTIBLE = ("f64", "f32", "i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8
 CONSTANTS: dict[str, float] = {"pi": 3.141592653589793, "e": 2.718281828459045, "inf": float("inf"), "nan": float("nan"),
                                "epsilon": 2.220446049250313e-16}
 """Members of the float modules, `f64.pi`; rounded for f32."""
+
+LIMITS: dict[str, tuple[int, int]] = {
+    **{f"i{bits}": (-(1 << bits - 1), (1 << bits - 1) - 1) for bits in (8, 16, 32, 64)},
+    **{f"u{bits}": (0, (1 << bits) - 1) for bits in (8, 16, 32, 64)},
+}
+"""The least and the greatest number of each integer type."""
+
+MEMBER_ALIASES: dict[str, str] = {"sgn": "sign"}
+"""Futhark's names of members that are called differently here: `f64.sgn`."""
+
+
+def constant(name: str, dtype: str) -> int | float:
+    """The value of the constant `dtype.name`: `constant("highest", "i32")` is 2147483647. Those of floats are infinite."""
+    if name in ("highest", "lowest"):
+        high = name == "highest"
+        return LIMITS[dtype][high] if dtype in LIMITS else math.inf if high else -math.inf
+    return CONSTANTS[name]

@@ -13,8 +13,8 @@ from ...lang import types as ty
 from ...lang.core import ir
 from ...lang.core.build import Builder
 from ...lang.core.ir import Atom, Lambda
+from ...lang.intrinsics import CONSTANTS, SIGNATURES, constant
 from ...lang.prims import PRIMITIVES
-from ...lang.intrinsics import CONSTANTS, SIGNATURES
 from ...lang.sizes import Size, SizeVar
 from .frame import Frame
 from .functions import apply, canonical
@@ -70,8 +70,8 @@ def builtin_value(f: Frame, name: str, dtype: str | None, use: Use) -> Value:
         assert dtype is not None
         target = dtype
         return FunV(1, ("cast", dtype), (), lambda g, _, args: convert(g.b, the_atom(args[0]), target))
-    if name in CONSTANTS and name not in RULES:
-        return ir.Const(CONSTANTS[name], dtype or "f64")
+    if name in CONSTANTS or name in ("highest", "lowest"):
+        return ir.Const(constant(name, dtype or "f64"), dtype or "f64")
     if name not in RULES:
         return primitive_value(name)
     arity, rule = RULES[name]
