@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from ....lang.prims.common import NUMPY_NAMES
 from ..entry import ArrayOf, ArraySpec, DimSpec, EntrySpec, RecordSpec, ScalarSpec, TupleSpec, ValueSpec, is_float
+from .names import mangled
 
 HEAD = """\
 from collections.abc import Mapping
@@ -52,14 +53,14 @@ class _Stub:
                 return f"tuple[{', '.join(self.result(i, f'{title}_{k}', outer) for k, i in enumerate(items))}]"
             case RecordSpec(name, fields):
                 return self.record(
-                    name or title, [(f, self.result(i, f"{title}_{identifier(f)}", outer)) for f, i in fields]
+                    name or title, [(f, self.result(i, f"{title}_{mangled(f)}", outer)) for f, i in fields]
                 )
             case ArrayOf(dims, element):
                 return self.result(element, title, outer + dims)
 
     def record(self, name: str, fields: Sequence[tuple[str, str]]) -> str:
         lines = [f"    {attribute(f, k)}: {t}" for k, (f, t) in enumerate(fields)] or ["    pass"]
-        base = identifier(name).strip("_") or "record"
+        base = identifier(name.strip("_") or "record")
         title, number = base, 2
         while self.records.get(title, lines_text := "\n".join(lines)) != lines_text:
             title, number = f"{base}_{number}", number + 1
@@ -68,8 +69,9 @@ class _Stub:
 
 
 def identifier(name: str) -> str:
-    text = re.sub(r"\W", "_", name)
-    return text if text.isidentifier() and not keyword.iskeyword(text) else f"v_{text}"
+    """The name itself where Python could have it for a parameter or a class, else an ASCII one."""
+    usable = name.isidentifier() and not keyword.iskeyword(name) and name != "self"
+    return name if usable else f"{mangled(name)}_".replace("__", "_")
 
 
 def attribute(field: str, position: int) -> str:
