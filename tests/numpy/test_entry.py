@@ -78,7 +78,7 @@ WIDE = np.arange(24.0).reshape(4, 6)
 @pytest.mark.parametrize("given", [
     WIDE, WIDE.T, WIDE[::2, ::-1], WIDE[:0], WIDE[:, :0], WIDE.astype(">f8"), WIDE.astype(np.float32), WIDE.astype(int),
     np.asfortranarray(WIDE), WIDE.tolist(), [tuple(row) for row in WIDE.tolist()], Arraylike(WIDE), OnlyDLPack(WIDE),
-    memoryview(WIDE), np.broadcast_to(WIDE[0], (4, 6)),
+    memoryview(WIDE),  # type: ignore[arg-type]  # arrays do have the buffer protocol np.broadcast_to(WIDE[0], (4, 6)),
     np.frombuffer(b"x" + WIDE.tobytes(), "u1")[1:].view("f8").reshape(4, 6),
     WIDE.astype(np.uint8), [[1, 2.5]],
 ])  # fmt: skip
