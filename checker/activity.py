@@ -26,6 +26,7 @@ from .flow import (
     Root,
     Unknown,
     Value,
+    copied,
     flat,
     has_floats,
     join,
@@ -60,6 +61,8 @@ def check_definition(c: Checker, definition: Definition) -> None:
         root = Root(next(session.uids), kind, shown, pattern.span)
         roots.append(root)
         args.append(rooted(t, root))
+        if kind == "data":
+            walk.fixed.update((id(v), root) for v in _with_parts(args[-1]))
     if c.failed:
         return
     result = walk.enter(definition, tuple(args))
@@ -99,6 +102,8 @@ class Walk:
         self.calls: list[Span] = []
         self.memo: dict[tuple[Definition, tuple[Value, ...]], Value] = {}
         self.reported: set[tuple[str, int]] = set()
+        self.fixed: dict[int, Root] = {}
+        """By identity: parameters that are `data`, and their parts. Elements of them, and loops from them, are free."""
 
     # ------------------------------------------------------------ application
 
@@ -373,13 +378,13 @@ class Walk:
             self.value(env, clause.bound)
             env[self.session.tables.bindings[clause].key] = NOTHING
         else:
-            self.bind(env, clause.pattern, self.value(env, clause.array))
+            self.bind(env, clause.pattern, copied(self.value(env, clause.array)))
 
     def loop(self, env: dict[int, Value], e: ast.Loop) -> Value:
         state = self.value(env, e.init) if e.init is not None else self.pattern_value(env, e.pattern)
         for _ in range(64):
             inner = dict(env)
-            self.bind(inner, e.pattern, state)
+            self.bind(inner, e.pattern, copied(state))
             chosen = NOTHING
             if isinstance(e.form, ast.While):
                 chosen = lose(self.value(inner, e.form.condition), e.form.condition.span, "it only ends the loop")
@@ -421,7 +426,7 @@ class Walk:
 
         match name:
             case "map" | "map2" | "map3" | "map4" | "map5" | "vmap":
-                return call(args[0], *args[1:])
+                return call(args[0], *map(copied, args[1:]))
             case "reduce" | "reduce_comm" | "scan":
                 out = join(args[1], args[2])
                 for _ in range(64):
@@ -469,16 +474,16 @@ class Walk:
         f, x = args[0], args[1]
         at = t.result.param if isinstance(t, Fun) and isinstance(t.result, Fun) else None
         flow = flat(x)
+        fixed = self.fixed.get(id(x))
         if at is not None and not has_floats(at):
             self.report("E502", f"there is nothing to differentiate with respect to: {self.c.show(at)} has no floats",
                         span,
                         "integers and bools have no tangents", [], "differentiate with respect to floats")
             return NOTHING
-        if flow.active and all(r.kind == "data" for r in flow.active):
-            root = min(flow.active, key=lambda r: r.uid)
-            self.report("E501", f"this derivative is taken with respect to data, `{root.name}`", span,
-                        "data is held fixed",
-                        [(root.span, "declared `data` here")], f"remove `data` from `{root.name}`")
+        if fixed is not None:
+            self.report("E501", f"this derivative is taken with respect to data, `{fixed.name}`", span,
+                        "data is held fixed", [(fixed.span, "declared `data` here")],
+                        f"remove `data` from `{fixed.name}`")
             return NOTHING
         variable = Root(next(self.session.uids), "variable", _variable_name(f), _variable_span(f, span))
         seen = join(x, rooted(at, variable) if at is not None else Flow(frozenset({variable})))
@@ -504,6 +509,10 @@ class Walk:
 
 
 _ARITY = {"cast": 1}
+
+
+def _with_parts(v: Value) -> list[Value]:
+    return [v, *(x for _, part in v.items for x in _with_parts(part))] if isinstance(v, Parts) else [v]
 
 
 def _arity(t: Type | None) -> int:

@@ -151,6 +151,17 @@ def lose(v: Value, span: Span, how: str) -> Flow:
     return Flow(frozenset(), f.lost | {(r, loss) for r in f.active})
 
 
+def copied(v: Value) -> Value:
+    """An equal value that is another object: an element of a parameter is not the parameter itself."""
+    match v:
+        case Flow(active, lost):
+            return Flow(active, lost)
+        case Parts(items):
+            return Parts(tuple((n, copied(x)) for n, x in items))
+        case _:
+            return v
+
+
 def project(v: Value, name: str) -> Value:
     match v:
         case Parts(items):

@@ -194,6 +194,9 @@ def test_names_of_the_prelude_may_be_redefined() -> None:
     ("def f 'a (x: a) = x < x", ["E215"]),
     ("def f (x: f64) = let (a, b) = nope x in a + b", ["E101"]),
     ("def f (x: f64) = ??? + ???", ["E217", "E217"]),
+    ("def f (x: f64) = vjp (\\y -> (y, y)) x 1", ["E201"]),
+    ("def f = -9223372036854775808", []),
+    ("def f = 9223372036854775808", ["E204"]),
 ])
 def test_one_mistake_gives_one_message(program: str, expected: list[str]) -> None:
     assert codes(program) == expected
@@ -280,3 +283,27 @@ def test_checking_imports_neither_numpy_nor_lark_nor_the_primitives() -> None:
               "check(parse(Source('x', 'def f x = grad (exp >-> norm) [x]'), r), r)\n"
               "assert not {'numpy', 'lark', 'dad.lang.prims'} & set(sys.modules), r.diagnostics\n")
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("program", "expected"), [
+    # The gradient at points of the data, as in physics-informed networks, and iterations that start from data.
+    ("entry f [n] (t: param f64) (xs: data [n]f64) = sum (map (\\x -> grad (\\u -> sin (t * u)) x) xs)", []),
+    ("entry f (t: param f64) (x0: data f64) = loop x = x0 for _i < 9 do x - grad (\\u -> t * u * u) x", []),
+    ("entry f (p: data {x: f64}) = grad (\\t -> t * t) p.x", ["E501"]),
+    # Parts of a record are followed one by one.
+    ("def g (c: data f64) (x: f64) = c * x\nentry f (p: param {x: f64}) (d: data {c: f64}) = g d.c p.x", []),
+    ("def g (c: data f64) (x: f64) = c * x\nentry f (p: param {x: f64}) = let (a, b) = (p.x, 2.0) in g b a", []),
+    ("def g (c: data f64) (x: f64) = c * x\nentry f (p: param {x: f64}) = let (a, b) = (p.x, 2.0) in g a b", ["E505"]),
+    # Through functions given as arguments, loops, reductions and tuples of arrays.
+    ("def twice f x = f (f x)\nentry f (p: param f64) = twice (\\x -> x * p) 1", []),
+    ("entry f [n] (p: param f64) (xs: [n]f64) = loop s = 0 for x in xs do s + p * x", []),
+    ("entry f [n] (p: param f64) (xs: [n]f64) = reduce (+) 0 (map (* p) xs)", []),
+    ("entry f [n] (p: param f64) (xs: [n]f64) = let (a, _) = unzip (map (\\x -> (x, p)) xs) in sum a", ["E510"]),
+    ("entry f [n] (p: param [n]f64) = p[argmax p]", []),
+    ("entry f [n] (p: param [n]f64) = argmax p", ["E510"]),
+    ("entry f (p: param f64) = stop_grad p * 2", ["E510"]),
+    ("entry f (p: param f64) = (value_and_grad (\\t -> t * t) p).1", []),
+    ("entry f (p: param f64) = loop x = 1.0 while x < p do x * 2", ["E510"]),
+])
+def test_dependence_is_followed(program: str, expected: list[str]) -> None:
+    assert codes(program) == expected
