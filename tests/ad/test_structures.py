@@ -392,6 +392,63 @@ PROGRAMS: dict[str, tuple[str, list[Any]]] = {
           let y.2: f64 = call even (xs.0 n.1) : (f64)
           return y.2
         }""", [XS]),
+    "a loop that may not run, whose state starts from what its body reads": ("""
+        def f (ys.0: []f64, k.1: i64) {
+          let a.2: []f64 = for 2 \\(i.3: i64, s.4: []f64) from (ys.0) shapes () {
+            let b.5: []f64 = for k.1 \\(j.6: i64, t.7: []f64) from (s.4) shapes () { return s.4 }
+            let c.8: []f64 = mul b.5 s.4
+            return c.8
+          }
+          return a.2
+        }""", [YS, 0]),
+    "a fold one of whose arrays does not vary": ("""
+        def f (xs.0: []f64, k.1: f64) {
+          let ones.2: []f64 = zeros_like xs.0
+          let ps.3: []f64, qs.4: []f64 = scan (xs.0 ones.2) neutral (1.0 0.0)
+              \\(a.5: f64, b.6: f64, c.7: f64, d.8: f64) {
+            let e.9: f64 = mul a.5 c.7
+            let g.10: f64 = mul c.7 b.6
+            let h.11: f64 = add g.10 d.8
+            return e.9 h.11
+          }
+          let r.12: f64, t.13: f64 = reduce (ones.2 xs.0) neutral (1.0 0.0)
+              \\(a.14: f64, b.15: f64, c.16: f64, d.17: f64) {
+            let e.18: f64 = mul a.14 c.16
+            let g.19: f64 = mul c.16 b.15
+            let h.20: f64 = add g.19 d.17
+            return e.18 h.20
+          }
+          return ps.3 qs.4 r.12 t.13
+        }""", [XS, 0.3]),
+    "columns and corners of rows, in a map and in a map in a loop": ("""
+        def f (grid.0: [][]f64, k.1: f64) {
+          let ys.2: []f64 = map (grid.0) shapes (()) \\(row.3: []f64) {
+            let a.4: f64 = index row.3 0
+            let b.5: f64 = index row.3 2
+            let part.6: []f64 = slice row.3 1 2 1 {axis = 0}
+            let c.7: f64 = prod part.6 {axis = 0}
+            let d.8: f64 = mul a.4 b.5
+            let e.9: f64 = mul d.8 c.7
+            return e.9
+          }
+          let s.10: f64 = for 3 \\(i.11: i64, s.12: f64) from (k.1) shapes () {
+            let zs.13: []f64 = map (grid.0) shapes (()) \\(row.14: []f64) {
+              let a.15: f64 = index row.14 i.11
+              let j.16: i64 = sub 2 i.11
+              let b.17: f64 = index row.14 j.16
+              let head.18: []f64 = slice row.14 0 2 1 {axis = 0}
+              let c.19: f64 = prod head.18 {axis = 0}
+              let d.20: f64 = mul a.15 b.17
+              let e.21: f64 = mul d.20 c.19
+              let g.22: f64 = add e.21 s.12
+              let h.23: f64 = sin g.22
+              return h.23
+            }
+            let t.24: f64 = sum zs.13 {axis = 0}
+            return t.24
+          }
+          return ys.2 s.10
+        }""", [GRID, 0.2]),
     "a derivative inside a loop inside a function": ("""
         def f (x.0: f64, k.1: f64) {
           let r.2: f64 = for 3 \\(i.3: i64, s.4: f64) from (x.0) shapes () {
