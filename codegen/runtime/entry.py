@@ -163,12 +163,12 @@ def field_name(name: str) -> str:
 
 def leaf(value: Any, label: str, dtype: str, dims: Any) -> Any:
     """A NumPy scalar or a native, aligned, C-contiguous array; the given array itself when it is one already."""
+    if type(value) is float and dtype == "f64" and not dims:
+        return np.float64(value)
     want = DTYPES[dtype]
     if type(value) is np.ndarray and value.dtype == want and value.ndim == len(dims) > 0:
         if value.dtype.isnative and value.flags.c_contiguous and value.flags.aligned:
             return value
-    elif not dims and type(value) is float and dtype == "f64":
-        return np.float64(value)
     array = as_array(value, label, dtype, dims)
     if array.ndim != len(dims):
         raise DadArgumentError(
@@ -361,8 +361,12 @@ class Entry:
         self.params, self.result, self.wrt = params, result, tuple(wrt)
         self.transforms = dict(transforms or {})
         self.names = tuple(name for name, _, _ in params)
-        self.inputs = self.leaves_for({})
         self.output = Builder(result)
+        self.tangent = Builder(floats_of(result))
+        self.seeded: dict[Any, Leaves] = {}
+        self.derivatives: dict[tuple[str, ...], Builder] = {}
+        self.plain = all(spec[0] in ("scalar", "array") for _, _, spec in params)
+        self.inputs = self.leaves_for({})
 
     def __repr__(self) -> str:
         return f"<entry {self.__name__}({', '.join(self.names)})>"
@@ -398,7 +402,7 @@ class Entry:
         parts = [*self.parts(self.point(args)), *self.seeds(tangents, active, specs)]
         values = inputs.converted(parts)
         results = owned(self.run(function, values), values)
-        return self.output.build(results), Builder(floats_of(self.result)).build(results)
+        return self.output.build(results), self.tangent.build(results)
 
     def vjp(self, *args: Any, wrt: Any = None) -> Any:
         """(value, gradient) for a cotangent structured like the value: `f.vjp(x, y, cotangent)`, or `f.vjp((x, y),
@@ -498,7 +502,9 @@ class Entry:
             args if whole or (len(self.names) != 1 and isinstance(args, tuple | list)) else (args,), {}
         )
 
-    def parts(self, values: Sequence[Any]) -> list[Any]:
+    def parts(self, values: Sequence[Any]) -> Sequence[Any]:
+        if self.plain:
+            return values
         return [
             part
             for (name, _, spec), value in zip(self.params, values, strict=True)
@@ -507,13 +513,19 @@ class Entry:
 
     def leaves_for(self, more: Mapping[str, Any]) -> Leaves:
         """What a function takes: the parameters, then these."""
+        key = tuple(more.items())
+        if key not in self.seeded:
+            self.seeded[key] = self._leaves(key)
+        return self.seeded[key]
+
+    def _leaves(self, more: Sequence[tuple[str, Any]]) -> Leaves:
         leaves: list[tuple[str, str, Any]] = []
         scalars: list[tuple[int, str]] = []
         for name, _, spec in self.params:
             if spec == ("scalar", "i64"):
                 scalars.append((len(leaves), name))
             leaves += leaves_of(spec, name)
-        for label, spec in more.items():
+        for label, spec in more:
             leaves += leaves_of(spec, label)
         return Leaves(leaves, scalars)
 
@@ -530,8 +542,11 @@ class Entry:
 
     def derivative(self, active: tuple[str, ...]) -> Builder:
         """Of one parameter: its gradient; of several: a record by name."""
-        specs = [(name, floats_of(spec)) for name, _, spec in self.params if name in active]
-        return Builder(specs[0][1] if len(specs) == 1 else ("record", "gradient", tuple(specs)))
+        if active not in self.derivatives:
+            specs = [(name, floats_of(spec)) for name, _, spec in self.params if name in active]
+            whole = specs[0][1] if len(specs) == 1 else ("record", "gradient", tuple(specs))
+            self.derivatives[active] = Builder(whole)
+        return self.derivatives[active]
 
     def seeds(self, tangents: Any, active: tuple[str, ...], specs: Sequence[tuple[str, Any]]) -> Iterator[Any]:
         if len(active) == 1:
