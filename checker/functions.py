@@ -203,7 +203,7 @@ def infer_let_fun(c: Checker, e: ast.LetFun) -> None:
     c.type_names = saved
     c.facts = facts
     c.solver.level -= 1
-    scheme = generalise(c, t, type_vars, size_vars)
+    scheme = generalise(c, t, type_vars, size_vars, local=True)
     c.schemes[e] = scheme
     local = c.local(e, e.name, e.name_span, scheme.type, "a local function")
     if scheme.type_vars or scheme.size_vars:
@@ -213,8 +213,12 @@ def infer_let_fun(c: Checker, e: ast.LetFun) -> None:
 # ---------------------------------------------------------------- generalisation
 
 
-def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Sequence[SizeVar]) -> Scheme:
-    """Quantify over what is still unknown and belongs to the function: its parameters' types and sizes."""
+def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Sequence[SizeVar], local: bool = False) -> Scheme:
+    """Quantify over what is still unknown and belongs to the function: its parameters' types and sizes.
+
+    What stands in the result alone has one type: by default in a definition, by its uses for a `local` function, so that
+    `let weight i = if i == 0 then 1 else 2` gives fractions where fractions are wanted.
+    """
     solver, level = c.solver, c.solver.level
     solver.settle_inner(level)
     new_types: list[TypeVar] = []
@@ -258,7 +262,10 @@ def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Seq
     def default_result(inner: Type) -> Type | None:
         known = solver.prune(inner)
         if isinstance(known, Meta) and solver.levels[known.uid] > level:
-            default(c, known)
+            if local:
+                solver.levels[known.uid] = level
+            else:
+                default(c, known)
         elif isinstance(known, Tangent):
             map_type(known.of, default_result, lambda s: s)
             return known
