@@ -17,14 +17,15 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Room → the rooms that it may import, itself understood. Names are those of modules without the leading `dad.`; a name
 # stands for all that lies below it, and the longest fitting name decides.
-FRONT = ("lang.source", "lang.diagnostics", "lang.surface")
+FRONT = ("lang.record", "lang.source", "lang.diagnostics", "lang.surface")
 TYPES = (*FRONT, "lang.types", "lang.sizes")
 WALLS: dict[str, tuple[str, ...]] = {
     "lang": (),
     "lang.intrinsics": (),
-    "lang.source": (),
-    "lang.diagnostics": ("lang.source",),
-    "lang.surface": ("lang.source", "lang.diagnostics"),
+    "lang.record": (),
+    "lang.source": ("lang.record",),
+    "lang.diagnostics": ("lang.record", "lang.source"),
+    "lang.surface": ("lang.record", "lang.source", "lang.diagnostics"),
     "lang.types": (*FRONT, "lang.sizes"),
     "lang.sizes": (*FRONT, "lang.types"),
     "lang.core": TYPES,

@@ -99,7 +99,7 @@ def test_a_file_that_may_not_be_read(here: Path, capsys: Captured, monkeypatch: 
         raise PermissionError(13, "Permission denied")
 
     (here / "a.dad").write_text("def f = 1\n", encoding="utf-8")
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr("builtins.open", refuse)
     assert main(["check", "a.dad"]) == 1
     assert "error[U101]: cannot read `a.dad`: Permission denied" in capsys.readouterr().out
 
