@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ...lang.core import ir
 from ...lang.core.ir import Atom, Block, Op, Stmt, Var
-from ...lang.core.primitive import PRIMITIVES
+from ...lang.prims import PRIMITIVES
 
 
 class Calls(Protocol):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ...lang.core import ir
 from ...lang.core.build import Builder, i64
 from ...lang.core.ir import Atom, Const, Op, Prim, Stmt, Var
-from ...lang.core.primitive import PRIMITIVES
+from ...lang.prims import PRIMITIVES
 
 SAME_SHAPE = frozenset((
     "zeros_like", "reverse", "rotate", "update", "accumulate", "update_slice", "accumulate_slice", "accumulate_at",

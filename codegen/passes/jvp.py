@@ -13,7 +13,7 @@ from typing import Protocol
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh
 from ...lang.core.ir import Atom, Block, Lambda, Op, Stmt, Var
-from ...lang.core.primitive import PRIMITIVES
+from ...lang.prims import PRIMITIVES
 from .activity import Calls, varying
 
 

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh, zero
 from ...lang.core.ir import Atom, Block, Const, Op, Prim, Stmt, Var
-from ...lang.core.primitive import PRIMITIVES
 from ...lang.core.walk import Renamer, atoms, scopes
+from ...lang.prims import PRIMITIVES
 from .extents import Extents
 from .prune import narrow
 

@@ -21,7 +21,7 @@ from typing import Protocol
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh, is_const
 from ...lang.core.ir import Atom, Block, Lambda, Stmt, Type, Var
-from ...lang.core.primitive import PRIMITIVES
+from ...lang.prims import PRIMITIVES
 from .activity import Calls, varying
 from .adjoint import Read, Scope, SliceRead, bound_in
 from .prune import prune
