@@ -380,3 +380,20 @@ def test_numbers_alone_follow_ieee() -> None:
       let h.8: f64 = pow e.6 -1.0
       return a.1 b.2 g.7 h.8
     }""", np.bool_(True))  # fmt: skip
+
+
+@sizes
+def test_zeros_like_something_repeated(n: int) -> None:
+    check(r"""def f (xs.0: []f64, m.1: i64) {
+      let z.2: []f64 = zeros_like xs.0
+      let r.3: [][]f64 = replicate m.1 z.2
+      let y.4: []f64 = replicate m.1 1.0
+      let k.5: bool = gt m.1 0
+      let u.6: [][]f64 = if k.5 {
+        let v.7: [][]f64 = update r.3 xs.0 0
+        return v.7
+      } else {
+        return r.3
+      }
+      return u.6 y.4
+    }""", vector(n), np.int64(2))  # fmt: skip

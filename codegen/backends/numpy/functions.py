@@ -195,13 +195,15 @@ class Emitter:
         self.define(var, tree)
 
     def nested_full(self, op: Prim, args: Sequence[ast.expr]) -> ast.expr | None:
-        """replicate n (replicate m 0) as one new array."""
+        """replicate n (zeros_like x) as one new array."""
         if op.name != "replicate" or op.args[1].type.rank == 0:
             return None
         inner = args[1]
         match inner:
             case ast.Call(func=ast.Attribute(attr="zeros" | "full"), args=[sizes, *rest]):
                 shape = sizes.elts if isinstance(sizes, ast.Tuple) else [sizes]
+                if isinstance(sizes, ast.Attribute):
+                    shape = [ast.Starred(sizes, ast.Load())]
                 return ast.Call(inner.func, [tuple_([args[0], *shape]), *rest], [])
         return None
 
