@@ -191,7 +191,7 @@ def infer_range(c: Checker, e: ast.Range, want: Type | None = None) -> Type:
 
 
 def infer_count(c: Checker, clause: ast.ForBelow) -> tuple[Type, Size | None]:
-    """The bound of a loop, `for i < n`: its type, any integer type, which is the index's too; and as a size if it is i64."""
+    """The bound of `for i < n`: its type, any integer type, which is the index's too; and as a size if it is i64."""
     from .infer import infer
     from .unify import Kind
 
@@ -212,7 +212,8 @@ def bound_size(c: Checker, clause: ast.ForBelow, found: Type) -> Size:
     from .calls import argument_size
     from .infer import blame
 
-    if not c.unify(found, I64, blame(clause.bound).span, Because("", None, title="an index counts in i64", code="E212")):
+    because = Because("", None, title="an index counts in i64", code="E212")
+    if not c.unify(found, I64, blame(clause.bound).span, because):
         return c.solver.size_meta()
     return argument_size(c, clause.bound)
 

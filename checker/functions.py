@@ -193,6 +193,7 @@ def infer_let_fun(c: Checker, e: ast.LetFun) -> None:
     saved = dict(c.type_names)
     facts = c.facts
     c.solver.level += 1
+    since = c.solver.added
     size_vars, type_vars = bind_header(c, e.sizes, e.type_params)
     before, c.current = c.current, e.name if e.name not in c.names else c.current
     params = bind_params(c, e.params, size_vars)
@@ -203,7 +204,7 @@ def infer_let_fun(c: Checker, e: ast.LetFun) -> None:
     c.type_names = saved
     c.facts = facts
     c.solver.level -= 1
-    scheme = generalise(c, t, type_vars, size_vars, local=True)
+    scheme = generalise(c, t, type_vars, size_vars, since)
     c.schemes[e] = scheme
     local = c.local(e, e.name, e.name_span, scheme.type, "a local function")
     if scheme.type_vars or scheme.size_vars:
@@ -213,14 +214,16 @@ def infer_let_fun(c: Checker, e: ast.LetFun) -> None:
 # ---------------------------------------------------------------- generalisation
 
 
-def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Sequence[SizeVar], local: bool = False) -> Scheme:
+def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Sequence[SizeVar],
+               since: int | None = None) -> Scheme:
     """Quantify over what is still unknown and belongs to the function: its parameters' types and sizes.
 
-    What stands in the result alone has one type: by default in a definition, by its uses for a `local` function, so that
-    `let weight i = if i == 0 then 1 else 2` gives fractions where fractions are wanted.
+    What stands in the result alone has one type: by default in a definition, by its uses for a local function, so that
+    `let weight i = if i == 0 then 1 else 2` gives fractions where fractions are wanted. `since` marks a local function: how
+    many constraints there had been before it.
     """
     solver, level = c.solver, c.solver.level
-    solver.settle_inner(level)
+    solver.settle_inner(level, since or 0)
     new_types: list[TypeVar] = []
     new_sizes: list[SizeVar] = []
     names = iter(n for n in "abcdefghijklmnopqrstuvwxyz" if n not in {v.name for v in type_vars})
@@ -262,7 +265,7 @@ def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Seq
     def default_result(inner: Type) -> Type | None:
         known = solver.prune(inner)
         if isinstance(known, Meta) and solver.levels[known.uid] > level:
-            if local:
+            if since is not None:
                 solver.levels[known.uid] = level
             else:
                 default(c, known)

@@ -123,7 +123,9 @@ class Solver:
         self.levels: dict[int, int] = {}
         self.kinds: dict[int, Kind] = {}
         self.waiting: dict[int, list[Constraint]] = {}
-        self.open: dict[Constraint, None] = {}
+        self.open: dict[Constraint, int] = {}
+        """What waits, with its number, in order."""
+        self.added = 0
         self.ready: list[Constraint] = []
         self.trail: list[int | SizeAtom] = []
         self.running = False
@@ -447,7 +449,8 @@ class Solver:
 
     def add(self, constraint: Constraint) -> None:
         """Solve now, or keep until one of its unknowns is known."""
-        self.open[constraint] = None
+        self.added += 1
+        self.open[constraint] = self.added
         self.ready.append(constraint)
         if not self.unifying:
             self.run()
@@ -472,27 +475,34 @@ class Solver:
         for uid in constraint.blockers():
             self.waiting.setdefault(uid, []).append(constraint)
 
-    def settle_inner(self, level: int) -> None:
-        """Before generalising at `level`: decide what concerns only deeper unknowns; keep the rest outside."""
+    def settle_inner(self, level: int, since: int) -> None:
+        """Before generalising at `level`: decide what concerns only deeper unknowns; keep the rest outside.
+
+        Constraints older than number `since` concern unknowns of the outside only.
+        """
         progress = True
-        while progress and self.open:
+        while progress:
             progress = False
-            for constraint in list(self.open):
+            for constraint in self._newer(since):
                 if constraint not in self.open:
                     continue
-                if constraint.attempt():
-                    self.open.pop(constraint, None)
-                    progress = True
-                    self.run()
-                    continue
                 uids = list(constraint.blockers())
-                if all(self.levels[u] > level for u in uids) and constraint.default():
+                if constraint.attempt() or (all(self.levels[u] > level for u in uids) and constraint.default()):
                     self.open.pop(constraint, None)
                     progress = True
                     self.run()
-        for constraint in self.open:
+        for constraint in self._newer(since):
             for uid in constraint.blockers():
                 self.levels[uid] = min(self.levels[uid], level)
+
+    def _newer(self, since: int) -> list[Constraint]:
+        """The open constraints from number `since` on, in order."""
+        found = []
+        for constraint in reversed(self.open):
+            if self.open[constraint] < since:
+                break
+            found.append(constraint)
+        return found[::-1]
 
     def require(self, t: Type, kind: Kind) -> Type | None:
         """Ask that `t` be a scalar of `kind`; the offending type when it is not."""
