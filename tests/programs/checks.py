@@ -77,11 +77,13 @@ def leaves(value: Any) -> Iterator[Any]:
 
 
 def outcome(call: Callable[..., Any], *args: Any) -> Outcome:
-    """The leaves of the result, or the code of the run-time error."""
+    """The leaves of the result, or the code of the run-time error; a built module has an error class of its own."""
     try:
         return "value", list(leaves(call(*args)))
-    except dad.RunError as error:
-        return "error", error.code
+    except Exception as error:
+        if type(error).__name__ != "RunError":
+            raise
+        return "error", error.args[0]
 
 
 def agree(left: Outcome, right: Outcome, tolerance: float, what: str) -> None:

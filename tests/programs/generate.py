@@ -179,7 +179,7 @@ class Generator:
             return self.rng.choice(exact)
         if self.risky and self.chance(50):
             self.risky = False
-            return self.expr(I64, s, depth - 1)
+            return f"(length (replicate 2 0) * {self.expr(I64, s, depth - 1)})"
         return f"({self.expr(I64, s, depth - 1)} % ({n}))"
 
     def readable(self, n: Dim, s: Scope) -> bool:
