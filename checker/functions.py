@@ -219,8 +219,8 @@ def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Seq
     """Quantify over what is still unknown and belongs to the function: its parameters' types and sizes.
 
     What stands in the result alone has one type: by default in a definition, by its uses for a local function, so that
-    `let weight i = if i == 0 then 1 else 2` gives fractions where fractions are wanted. `since` marks a local function: how
-    many constraints there had been before it.
+    `let weight i = if i == 0 then 1 else 2` gives fractions where fractions are wanted. `since` marks a local function:
+    how many constraints there had been before it.
     """
     solver, level = c.solver, c.solver.level
     solver.settle_inner(level, since or 0)
