@@ -30,8 +30,17 @@ def same_in_all(sizes: Sequence[Lanes]) -> tuple[Atom, ...]:
     return tuple(s.atom for s in sizes)
 
 
-def is_total(ctx: Context, indices: Sequence[Lanes]) -> bool:
-    """Whether these may be computed although no lane asks for them, and so be out of bounds."""
+def is_total(b: Writer, ctx: Context, x: Lanes, indices: Sequence[Lanes]) -> bool:
+    """Whether these may be computed although no lane asks for them, and so be out of bounds of `x`."""
+    lead = len(x.levels)
+    known = [b.below(i.atom, x.atom, lead + k) for k, i in enumerate(indices)]
+    if all(known):
+        return False
+    return uncertain(ctx, [i for i, sure in zip(indices, known, strict=True) if not sure])
+
+
+def uncertain(ctx: Context, indices: Sequence[Lanes]) -> bool:
+    """Whether these may be computed although no lane asks for them."""
     return ctx.mask is not None or ctx.doubtful or any(i.levels != ctx.levels and i.iota is None for i in indices)
 
 
@@ -201,11 +210,13 @@ def _pick(b: Writer, ctx: Context, x: Lanes, indices: Sequence[Lanes], rank: int
     """x[indices] in each lane, where every index has `rank` axes; `name` is `take`, or `gather` (negative: zeros)."""
     levels = union([x.levels, *(i.levels for i in indices)])
     if name == "take" and not any(i.levels for i in indices):
-        picked = b.prim("take", x.atom, *(i.atom for i in indices), lead=len(x.levels), total=is_total(ctx, indices))
+        picked = b.prim(
+            "take", x.atom, *(i.atom for i in indices), lead=len(x.levels), total=is_total(b, ctx, x, indices)
+        )
         return Lanes(picked, x.levels)
     arrays = all_lanes(b, ctx, x.levels, levels, rank) + [b.aligned(i, levels, rank) for i in indices]
     if name == "take":
-        return Lanes(b.prim("take", x.atom, *arrays, lead=0, total=is_total(ctx, indices)), levels)
+        return Lanes(b.prim("take", x.atom, *arrays, lead=0, total=is_total(b, ctx, x, indices)), levels)
     return Lanes(b.prim("gather", x.atom, *arrays), levels)
 
 
@@ -223,7 +234,7 @@ def _write(name: str, plain: str) -> Rule:
     def rule(b: Writer, ctx: Context, args: Sequence[Lanes], attrs: Attrs) -> Lanes:
         x, value, *indices = args
         levels = union(a.levels for a in args)
-        total = is_total(ctx, indices)
+        total = is_total(b, ctx, x, indices)
         if not levels and not total:
             return Lanes(b.prim(plain, x.atom, value.atom, *(i.atom for i in indices)))
         full = b.spread(x, levels, ctx.sizes)
@@ -260,7 +271,9 @@ def _write_slice(name: str, single: str) -> Rule:
             moved = _transpose(b, ctx, [moved], {"perm": front})
             rows = _transpose(b, ctx, [rows], {"perm": front})
         arrays = [*all_lanes(b, ctx, levels, levels, 1), b.aligned(places, levels, 1)]
-        made = Lanes(b.prim(single, moved.atom, rows.atom, *arrays, lead=0, total=is_total(ctx, [start, step])), levels)
+        made = Lanes(
+            b.prim(single, moved.atom, rows.atom, *arrays, lead=0, total=uncertain(ctx, [start, step])), levels
+        )
         return _transpose(b, ctx, [made], {"perm": back}) if axis else made
 
     return rule

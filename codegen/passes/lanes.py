@@ -15,6 +15,7 @@ from ...lang.core.build import Builder, Fresh, i64
 from ...lang.core.ir import Atom, Const, Prim, Var
 from ...lang.core.primitive import PRIMITIVES
 from ...lang.source import Span
+from .lane_sizes import Source, axis_sources
 
 Levels = tuple[int, ...]
 
@@ -73,14 +74,16 @@ class Writer(Builder):
         self.outer = outer
         self.known: dict[tuple[object, ...], Atom] = {}
         self.same: dict[tuple[Atom, int], Atom | tuple[Atom, int]] = outer.same if outer is not None else {}
-        """Sizes of parameters that are a constant, or that of another parameter's axis."""
+        """For an axis of an array: the constant, the size, or the axis of another array that it equals."""
+        self.sizes: set[Atom] = outer.sizes if outer is not None else set()
+        """Variables that are sizes, so not negative."""
 
     def nested(self) -> Writer:
         return Writer(self.supply, self.span, self)
 
     def prim(self, name: str, *args: Atom, as_: str = "t", **attrs: ir.AttrValue) -> Atom:
         if PRIMITIVES[name].fails or name in self.UNSHARED:
-            return super().prim(name, *args, as_=as_, **attrs)
+            return self.learned(name, args, attrs, super().prim(name, *args, as_=as_, **attrs))
         if name == "dim":
             axis = attrs["axis"]
             assert isinstance(axis, int)
@@ -95,8 +98,33 @@ class Writer(Builder):
             if key in scope.known:
                 return scope.known[key]
             scope = scope.outer
-        made = self.known[key] = super().prim(name, *args, as_=as_, **attrs)
+        made = self.learned(name, args, attrs, super().prim(name, *args, as_=as_, **attrs))
+        self.known[key] = made
         return made
+
+    def learned(self, name: str, args: tuple[Atom, ...], attrs: dict[str, ir.AttrValue], made: Atom) -> Atom:
+        """`made`, remembering where its sizes come from."""
+        if name == "dim" and isinstance(made, Var):
+            self.sizes.add(made)
+        if made.type.rank and (made, 0) not in self.same:
+            for axis, sources in enumerate(axis_sources(name, args, attrs, made.type)):
+                found = [s for s in map(self.size_source, sources) if s is not None]
+                full = [s for s in found if s != ONE.atom]
+                if len(found) == len(sources) and found:
+                    self.same[made, axis] = full[0] if full else found[0]
+        return made
+
+    def size_source(self, source: Source) -> Atom | tuple[Atom, int] | None:
+        """The constant, the size, or the axis of a variable from which this size comes first of all."""
+        if isinstance(source, tuple):
+            return self.same.get(source, source)
+        known = source.value >= 0 if isinstance(source, Const) else source in self.sizes
+        return source if known else None
+
+    def below(self, index: Atom, x: Atom, axis: int) -> bool:
+        """Whether a constant index is known to be in bounds."""
+        size = self.same.get((x, axis))
+        return isinstance(index, Const) and isinstance(size, Const) and 0 <= index.value < size.value
 
     def adopt(self, other: Writer) -> None:
         """Take over what was written on trial."""
@@ -158,7 +186,8 @@ class Writer(Builder):
             if key in scope.known:
                 return scope.known[key]
             scope = scope.outer
-        made = self.known[key] = super().prim("iota", size, as_="i")
+        made = self.learned("iota", (size,), {}, super().prim("iota", size, as_="i"))
+        self.known[key] = made
         return made
 
 

@@ -379,6 +379,7 @@ class _Vectorizer:
         ]
         env: Env = {p: Lanes(v, own) for p, v, own in zip(function.params, params, patterns, strict=True)}
         b.same = _same_sizes(function, env)
+        b.sizes.update(sizes.values())
         ctx = Context(dict(sizes), None if active is None or mask is None else Lanes(active, mask), total)
         results = self.block(function.body, env, ctx, b)
         fresh_name = f"{name}_lanes"
