@@ -159,8 +159,8 @@ def _sum(s: _Scope, array: Atom, labels: Labels, over: set[str], out: Labels) ->
         left, right = (_plain_sum(b, a, labels, over) if p is None else p for a, p in zip(op.args, parts, strict=True))
         return b.bind(Prim(op.name, (left, right)))[0]
     factors: list[_Factor] = []
-    over = set(over)
-    scale = _factors(s, array, labels, factors, over, top=True)
+    over, taken = set(over), set(labels)
+    scale = _factors(s, array, labels, factors, over, taken, top=True)
     covered = {label for f in factors for label in f.labels}
     if len(factors) + (scale not in (1, -1)) < 2 or not (over | set(out)) <= covered:
         return None
@@ -200,8 +200,13 @@ def _summed(op: Prim, s: _Scope) -> tuple[Atom, list[int], list[int]]:
     return array, summed, kept
 
 
-def _factors(s: _Scope, atom: Atom, labels: Labels, found: list[_Factor], over: set[str], top: bool = False) -> int:
-    """Collects the factors of a product, with the labels of axes they have in full; returns a number to scale by."""
+def _factors(
+    s: _Scope, atom: Atom, labels: Labels, found: list[_Factor], over: set[str], taken: set[str], top: bool = False
+) -> int:
+    """Collects the factors of a product, with the labels of axes they have in full; returns a number to scale by.
+
+    Axes summed inside a factor join `over`, with labels that are not `taken`.
+    """
     op = s.op(atom)
     if op is None:
         found.append(s.leaf(atom, labels))
@@ -210,9 +215,9 @@ def _factors(s: _Scope, atom: Atom, labels: Labels, found: list[_Factor], over: 
         case "expand" | "broadcast":
             axes = op.attr("axes")
             assert isinstance(axes, tuple)
-            return _factors(s, op.args[0], _without(labels, axes), found, over)
+            return _factors(s, op.args[0], _without(labels, axes), found, over, taken)
         case "transpose":
-            return _factors(s, op.args[0], _untransposed(op, labels), found, over)
+            return _factors(s, op.args[0], _untransposed(op, labels), found, over, taken)
     assert isinstance(atom, Var)
     if s.uses[atom] > 1 and not top and op.name != "neg":
         found.append(s.leaf(atom, labels))
@@ -220,21 +225,21 @@ def _factors(s: _Scope, atom: Atom, labels: Labels, found: list[_Factor], over: 
     match op.name:
         case "mul":
             x, y = op.args
-            return _factors(s, x, labels if x.type.rank else "", found, over) * _factors(
-                s, y, labels if y.type.rank else "", found, over
+            return _factors(s, x, labels if x.type.rank else "", found, over, taken) * _factors(
+                s, y, labels if y.type.rank else "", found, over, taken
             )
         case "add" if op.args[0] == op.args[1]:
             twice = op.args[0]
-            return 2 * _factors(s, twice, labels, found, over, isinstance(twice, Var) and s.uses[twice] == 2)
-        case "contract" if not top and (parts := _inner_factors(op, labels, found, over)) is not None:
-            return math.prod(_factors(s, x, own, found, over) for x, own in parts)
+            return 2 * _factors(s, twice, labels, found, over, taken, isinstance(twice, Var) and s.uses[twice] == 2)
+        case "contract" if not top and (parts := _inner_factors(op, labels, over, taken)) is not None:
+            return math.prod(_factors(s, x, own, found, over, taken) for x, own in parts)
         case "neg":
-            return -_factors(s, op.args[0], labels, found, over)
+            return -_factors(s, op.args[0], labels, found, over, taken)
         case "div":
             divisor = _divisor(s, op.args[1], labels if op.args[1].type.rank else "")
             if not set(divisor.labels) & over:
                 found.append(divisor)
-                return _factors(s, op.args[0], labels if op.args[0].type.rank else "", found, over)
+                return _factors(s, op.args[0], labels if op.args[0].type.rank else "", found, over, taken)
         case "pow" if isinstance(op.args[1], Const) and op.args[1].value == 2:
             found.extend([s.leaf(op.args[0], labels)] * 2)
             return 1
@@ -251,18 +256,19 @@ def _untransposed(op: Prim, labels: Labels) -> Labels:
     return "".join(back)
 
 
-def _inner_factors(op: Prim, labels: Labels, found: list[_Factor], over: set[str]) -> list[tuple[Atom, Labels]] | None:
+def _inner_factors(op: Prim, labels: Labels, over: set[str], taken: set[str]) -> list[tuple[Atom, Labels]] | None:
     """The factors of a contraction inside the sum, whose labels join `over`. None when the sum does not touch it."""
     spec = op.attr("spec")
     assert isinstance(spec, str)
     inputs, out = spec.split("->")
-    taken = set(labels) | over | {label for f in found for label in f.labels}
-    free = [label for label in LETTERS if label not in taken and label > max(taken)]
+    free = [label for label in LETTERS if label > max(taken)]
     summed = sorted(set(inputs) - set(out) - {","})
     if not set(labels) & over or len(summed) > len(free):
         return None
     rename = dict(zip(out, labels, strict=True)) | dict(zip(summed, free, strict=False))
-    over |= {rename[label] for label in summed}
+    fresh = {rename[label] for label in summed}
+    over |= fresh
+    taken |= fresh
     return [(x, "".join(rename[label] for label in own)) for x, own in zip(op.args, inputs.split(","), strict=True)]
 
 
