@@ -4,9 +4,8 @@ The cotangent of an array is a dense part plus *reads*: cotangents of single pla
 stay as they are until somebody needs the whole array. A `Scope` is a block whose reverse sweep is being written.
 Cotangents of variables bound outside of it go one of two ways:
 
-- *threaded*, in loops and arms: the sweep starts from the cotangent so far and adds to it, so that an array's
-cotangent is
-  one array that every iteration updates in place;
+- *threaded*, in loops, and in arms when there is something to thread: the sweep starts from the cotangent so far and
+  adds to it, so that an array's cotangent is one array that every iteration updates in place;
 - *returned*, in maps (and derivative functions): contributions start from nothing, dense parts become results that are
   summed outside, and reads become stacks of indices and values, so that a map over n elements that reads an array of n
   does not make n arrays of n.
@@ -76,7 +75,7 @@ class Scope:
         found = self.adjoints.get(x)
         if found is None:
             found = self.adjoints[x] = Adjoint()
-            if x.type.rank and self.threads(x):
+            if x.type.rank and self.threads(x) and (self.kind == "loop" or self.outer.carries(x)):
                 found.dense = self.start(x)
         return found
 
@@ -101,6 +100,18 @@ class Scope:
             scope = scope.parent
         return True
 
+    @property
+    def outer(self) -> Scope:
+        assert self.parent is not None
+        return self.parent
+
+    def carries(self, x: Var) -> bool:
+        """Whether there is a cotangent of `x` already, here or where it is threaded from."""
+        adjoint = self.adjoints.get(x)
+        if adjoint is not None and (adjoint.dense is not None or adjoint.reads):
+            return True
+        return self.threads(x) and (self.kind == "loop" or self.outer.carries(x))
+
     def crosses_map(self, x: Var) -> bool:
         """Whether `x` is bound outside of a map that this scope is in."""
         scope: Scope | None = self
@@ -123,8 +134,7 @@ class Scope:
         """What a threaded cotangent is when the sweep starts: of a loop a new state, of an arm what it is outside."""
         found = self.started.get(x)
         if found is None:
-            assert self.parent is not None
-            found = self.b.fresh(x.name + "_adj", x.type) if self.kind == "loop" else self.parent.dense(x)
+            found = self.b.fresh(x.name + "_adj", x.type) if self.kind == "loop" else self.outer.dense(x)
             self.started[x] = found
         return found
 

@@ -34,10 +34,10 @@ class _Arm:
         self.forward = rev.sweep(self.scope, block.stmts)
         self.results: list[Atom] = []
 
-    def finish(self, outer: Builder) -> None:
-        """Know sizes; all reads as index arrays."""
+    def finish(self, outer: Builder, threaded: Sequence[Var]) -> None:
+        """Know sizes; all reads that are returned as index arrays."""
         for x, adjoint in self.scope.adjoints.items():
-            if not (x.type.rank and self.scope.threads(x)):
+            if x not in threaded:
                 adjoint.reads[:] = [as_read(self.scope.b, x, read) for read in adjoint.reads]
         self.extents = Extents(outer)
         self.extents.define(self.forward)
@@ -64,10 +64,10 @@ def reverse_if(rev: Reverse, scope: Scope, stmt: Stmt, op: ir.If, cts: Sequence[
     b = scope.b
     arms = [_Arm(rev, scope, block, cts) for block in (op.then, op.orelse)]
     touched = {x: None for arm in arms for x in arm.scope.adjoints}
-    threaded = [x for x in touched if x.type.rank and arms[0].scope.threads(x)]
+    threaded = [x for x in touched if any(x in arm.scope.started for arm in arms)]
     for arm in arms:
         arm.results.extend(arm.scope.dense(x) if x in arm.scope.adjoints else scope.dense(x) for x in threaded)
-        arm.finish(b)
+        arm.finish(b, threaded)
     exports = [e for x in touched if x not in threaded for e in _join(b, arms, x)]
     if not arms[0].results:
         return [stmt]

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 SEEDS = st.integers(0, 2**32)
 
 
-@settings(max_examples=120, derandomize=True, deadline=None)
+@settings(max_examples=110, derandomize=True, deadline=None)
 @given(SEEDS, st.booleans())
 def test_first_derivatives(seed: int, called: bool) -> None:
     made = Generator(Random(seed), size=8, depth=3)
@@ -27,7 +27,7 @@ def test_first_derivatives(seed: int, called: bool) -> None:
     check(program, "f", args, differences=1e-6 if made.differentiable else 0.0, order=1, called=called)
 
 
-@settings(max_examples=60, derandomize=True, deadline=None)
+@settings(max_examples=50, derandomize=True, deadline=None)
 @given(SEEDS)
 def test_second_derivatives(seed: int) -> None:
     made = Generator(Random(seed), size=6, depth=2)
@@ -35,7 +35,7 @@ def test_second_derivatives(seed: int) -> None:
     check(program, "f", args, differences=1e-6 if made.differentiable else 0.0)
 
 
-@settings(max_examples=30, derandomize=True, deadline=None)
+@settings(max_examples=25, derandomize=True, deadline=None)
 @given(SEEDS)
 def test_single_precision(seed: int) -> None:
     made = Generator(Random(seed), size=6, depth=3, dtype="f32")

@@ -201,6 +201,33 @@ PROGRAMS: dict[str, tuple[str, list[Any]]] = {
           }
           return out.4
         }""", [XS, 0.7]),
+    "an array filled by one arm or the other": ("""
+        def f (xs.0: []f64, k.1: f64) {
+          let n.2: i64 = dim xs.0 {axis = 0}
+          let m.3: i64 = sub n.2 1
+          let out.4: []f64 = for m.3 \\(i.5: i64, a.6: []f64) from (xs.0) shapes () {
+            let j.7: i64 = add i.5 1
+            let even.8: i64 = mod i.5 2
+            let c.9: bool = eq even.8 0
+            let b.10: []f64 = if c.9 {
+              let x.11: f64 = index a.6 i.5
+              let y.12: f64 = index xs.0 j.7
+              let z.13: f64 = mul x.11 y.12
+              let s.14: f64 = sin z.13
+              let up.15: []f64 = update a.6 s.14 j.7
+              return up.15
+            } else {
+              let x.16: f64 = index a.6 j.7
+              let y.17: f64 = index xs.0 i.5
+              let z.18: f64 = mul x.16 y.17
+              let w.19: f64 = mul z.18 k.1
+              let up.20: []f64 = update a.6 w.19 j.7
+              return up.20
+            }
+            return b.10
+          }
+          return out.4
+        }""", [XS, 0.7]),
     "a table filled in two nested loops, with a branch": ("""
         def f (xs.0: []f64, ys.1: []f64, table.2: [][]f64) {
           let n.3: i64 = dim xs.0 {axis = 0} let m.4: i64 = dim ys.1 {axis = 0} let out.5: [][]f64, norm.50: f64 = for
