@@ -262,22 +262,32 @@ def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Seq
         map_type(walked.param, types_in, sizes_in)
         walked = solver.prune(walked.result)
 
-    def default_result(inner: Type) -> Type | None:
+    def in_result(inner: Type) -> Type | None:
         known = solver.prune(inner)
         if isinstance(known, Meta) and solver.levels[known.uid] > level:
             if since is not None:
                 solver.levels[known.uid] = level
-            else:
+            elif known.uid in solver.kinds:
                 default(c, known)
+            else:
+                types_in(known)
         elif isinstance(known, Tangent):
-            map_type(known.of, default_result, lambda s: s)
+            map_type(known.of, in_result, size_in_result)
             return known
         elif isinstance(inner, (Meta, Tangent)) and not isinstance(known, Meta):
-            map_type(known, default_result, lambda s: s)
+            map_type(known, in_result, size_in_result)
             return known
         return None
 
-    map_type(walked, default_result, lambda s: s)
+    def size_in_result(s: Size) -> Size:
+        if since is None:
+            return sizes_in(s)
+        for atom in solver.size(s).atoms():
+            if isinstance(atom, SizeMeta):
+                solver.levels[atom.uid] = min(solver.levels[atom.uid], level)
+        return s
+
+    map_type(walked, in_result, size_in_result)
     final = solver.zonk(t)
     doubt(c, (*size_vars, *new_sizes), final)
     return Scheme((*type_vars, *new_types), (*size_vars, *new_sizes), final)

@@ -140,6 +140,11 @@ def test_sizes_that_a_result_opens_are_recorded() -> None:
     assert [e.span.text for e in checked.opened] == ["(f n)"]
 
 
+def test_a_result_may_contain_a_polymorphic_function() -> None:
+    checked = accepted("def twice f x = f (f x)\ndef pair x = (x, twice)\ndef use = ((pair true).1) (+ 1) 2")
+    assert show(checked.definitions["use"].scheme.type) == "i64"
+
+
 def test_a_local_function_may_be_polymorphic() -> None:
     checked = accepted("def f (x: f64) = let pair y = (y, y) in (pair x, pair true)")
     ((_, scheme),) = checked.schemes.items()
