@@ -137,14 +137,17 @@ def _pow_dx(b: Builder, x: Atom, y: Atom, r: Atom) -> Atom | None:
         if y.value == 2:
             return b.mul(number(2.0, r), x)
         return b.mul(y, b.prim("pow", x, number(float(y.value) - 1.0, y)))
-    slope = b.mul(y, b.prim("pow", x, plus(b, y, -1.0)))
-    return b.select(b.prim("eq", y, number(0.0, y)), number(0.0, r), slope)
+    # Only there: at other x the slope is 0 by itself, and its own derivative in y is not. The exponent that is not used is
+    # harmless, so that derivatives of this rule have nothing infinite to multiply by 0.
+    alone = b.prim("and", b.prim("eq", y, number(0.0, y)), b.prim("isinf", divide_number(b, 1.0, x)))
+    slope = b.mul(y, b.prim("pow", x, b.select(alone, one(y), plus(b, y, -1.0))))
+    return b.select(alone, number(0.0, r), slope)
 
 
 def _pow_dy(b: Builder, x: Atom, y: Atom, r: Atom) -> Atom:
     # x**y * log x, with 0 where x or x**y is 0
     flat = b.prim("or", b.prim("eq", x, number(0.0, x)), b.prim("eq", r, number(0.0, r)))
-    return b.select(flat, number(0.0, r), b.mul(r, b.prim("log", x)))
+    return b.select(flat, number(0.0, r), b.mul(r, b.prim("log", b.select(flat, one(x), x))))
 
 
 binary(
@@ -237,28 +240,32 @@ for _name, _mp in {
     )
 
 
-def _unless_degenerate(b: Builder, h: Atom, value: Atom) -> Atom:
-    """`value`, or 0 where the length `h` is 0 or infinite."""
+# Where a rule chooses 0, what it divides by is chosen too: derivatives of the side that is not taken are multiplied by 0.
+
+
+def _over_square(b: Builder, x: Atom, h: Atom) -> Atom:
+    """x / h**2, or 0 where the length `h` is 0 or infinite."""
     degenerate = b.prim("or", b.prim("eq", h, number(0.0, h)), b.prim("isinf", h))
-    return b.select(degenerate, number(0.0, h), value)
+    safe = b.select(degenerate, one(h), h)
+    return b.select(degenerate, number(0.0, h), b.div(b.div(x, safe), safe))
 
 
 def _atan2_dy(b: Builder, y: Atom, x: Atom, r: Atom) -> Atom:
-    h = b.prim("hypot", x, y)
-    return _unless_degenerate(b, h, b.div(b.div(x, h), h))
+    return _over_square(b, x, b.prim("hypot", x, y))
 
 
 def _atan2_dx(b: Builder, y: Atom, x: Atom, r: Atom) -> Atom:
-    h = b.prim("hypot", x, y)
-    return _unless_degenerate(b, h, b.neg(b.div(b.div(y, h), h)))
+    return b.neg(_over_square(b, y, b.prim("hypot", x, y)))
 
 
 def _hypot_dx(b: Builder, x: Atom, y: Atom, r: Atom) -> Atom:
     # x / hypot(x, y), scaled by the larger one so that the length can't overflow
     m = b.prim("max", b.prim("abs", x), b.prim("abs", y))
-    u = b.div(x, m)
-    slope = b.div(u, b.prim("hypot", u, b.div(y, m)))
-    return b.select(b.prim("eq", m, number(0.0, m)), number(0.0, m), slope)
+    origin = b.prim("eq", m, number(0.0, m))
+    scale = b.select(origin, one(m), m)
+    u = b.div(x, scale)
+    length = b.prim("hypot", u, b.div(y, scale))
+    return b.select(origin, number(0.0, m), b.div(u, b.select(origin, one(m), length)))
 
 
 binary(
