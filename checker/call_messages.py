@@ -23,6 +23,7 @@ from ..lang.types import (
 )
 from . import unify
 from .messages import plural, report, short, show, size_clash
+from .result import BuiltinRef
 from .unify import Clash
 
 if TYPE_CHECKING:
@@ -69,6 +70,13 @@ def argument(c: Checker, problem: Clash, context: Context, f: ast.Exp, function:
                 return
     others: list[tuple[Span, str]] = []
     notes: list[str] = []
+    element = c.solver.prune(problem.type) if isinstance(problem, unify.KindClash) else None
+    if isinstance(element, Array) and name in ("sum", "product", "maximum", "minimum"):
+        text = short(context.span.text)
+        c.error("E215", f"`{name}` folds numbers, and the elements are {show(c, element)}", context.span,
+                f"this is {show(c, found)}",
+                help=f"fold each row, `map {name} {text}`, or everything, `{name} (flatten {text})`")
+        return
     place = _parameter_span(c, f, k)
     if place is not None and place.source is context.span.source:
         others.append((place, f"`{name}` takes {show(c, _parameter(c, f, function, k))} here"))
@@ -83,6 +91,25 @@ def argument(c: Checker, problem: Clash, context: Context, f: ast.Exp, function:
         others += [(other.span, f"this is {show(c, t)}") for other, t in given
                    if isinstance(c.solver.prune(t), Fun) and other is not arguments[k]]
     report(c, problem, context, others, notes=notes)
+
+
+def tuple_for_arguments(c: Checker, f: ast.Exp, function: Type, argument: ast.Exp) -> bool:
+    """Report `max(x, y)`, the way other languages write arguments; whether it was one."""
+    if not isinstance(argument, ast.TupleExp):
+        return False
+    params = parameter_types(c, function)
+    if not 2 <= len(argument.items) <= len(params):
+        return False
+    use = c.uses.get(f)
+    first = params[0] if use is None or use.scheme is None else parameter_types(c, use.scheme.type)[0]
+    overloaded = use is not None and isinstance(use.target, BuiltinRef) and use.scheme is None
+    if not overloaded and isinstance(c.solver.prune(first), (Meta, TypeVar, Tuple, Error)):
+        return False
+    name = callee(f)
+    items = " ".join(short(" ".join(i.span.text.split())) for i in argument.items)
+    c.error("E407", f"`{name}` takes its arguments one after the other, not as a tuple", argument.span,
+            f"this is one argument, a tuple of {len(argument.items)}", help=f"write `{name} {items}`")
+    return True
 
 
 def _gradient_help(out: Type) -> str:

@@ -43,6 +43,9 @@ def apply(c: Checker, f: ast.Exp, function: Type, arguments: Sequence[ast.Exp], 
     given: list[tuple[ast.Exp, Type]] = []
     facts = arrays.index_facts(c, f, arguments)
     failed = False
+    if len(arguments) == 1 and call_messages.tuple_for_arguments(c, f, function, arguments[0]):
+        infer(c, arguments[0])
+        return Error()
     for k, argument in enumerate(arguments):
         result = c.solver.prune(result)
         if isinstance(result, Meta) and result.uid not in c.solver.kinds:

@@ -23,9 +23,12 @@ class Arithmetic(Constraint):
                  span: Span, left_span: Span, right_span: Span) -> None:
         self.c, self.op, self.cls, self.left, self.right, self.result = c, op, cls, left, right, result
         self.span, self.left_span, self.right_span = span, left_span, right_span
+        self.decided = False
 
     def attempt(self) -> bool:
         c = self.c
+        if self.decided:
+            return True
         left, right, result = c.solver.prune(self.left), c.solver.prune(self.right), c.solver.prune(self.result)
         if isinstance(left, Error) or isinstance(right, Error):
             self._give(Error())
@@ -74,6 +77,7 @@ class Arithmetic(Constraint):
 
     def _decide(self, left: Type, right: Type) -> None:
         c = self.c
+        self.decided = True
         if isinstance(left, Array) and isinstance(right, Array):
             if call_messages.operands_agree(c, self, left, right):
                 self._give(left)
@@ -97,6 +101,7 @@ class Arithmetic(Constraint):
             self._equal(left, right)
 
     def _equal(self, left: Type, right: Type) -> None:
+        self.decided = True
         if not call_messages.operands_agree(self.c, self, left, right):
             self._give(Error())
             return

@@ -89,8 +89,10 @@ def origins(c: Checker, sizes: Sequence[Size], spans: Sequence[Span] = ()) -> li
 
 def short(text: str) -> str:
     text = " ".join(text.split())
-    return text if text.isidentifier() or text.startswith("(") or (len(text) <= 30 and text.startswith("[")) else \
-        f"({text})" if len(text) <= 40 and not text.startswith("\\") else "(…)"
+    plain = text.isidentifier() or text.replace(".", "", 1).isalnum()
+    if plain or text.startswith("(") or (len(text) <= 30 and text.startswith("[")):
+        return text
+    return f"({text})" if len(text) <= 40 and not text.startswith("\\") else "(…)"
 
 
 def plural(count: int, word: str) -> str:

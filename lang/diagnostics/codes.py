@@ -295,6 +295,9 @@ code("E405", "pattern of another shape",
 code("E406", "pattern that does not fit every value",
      "Patterns of `let`, parameters and loops fit all values of their type; numbers do not.", "def f (1: i64) = 2",
      "bind a name and compare it.")
+code("E407", "arguments written as a tuple",
+     "Arguments stand one after the other, separated by spaces. Parentheses and commas make one value, a tuple.",
+     "def f (x: f64) = max(x, 2.0)", "write `max x 2.0`.")
 
 # ---------------------------------------------------------------- E5xx: differentiation and activity
 
