@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from .errors import RunError
+
 
 def take(x: Any, lead: int, *indices: Any) -> Any:
     """x[:, …, i, j] below `lead` whole axes, where indices may be out of bounds; what is read there means nothing."""
@@ -119,8 +121,11 @@ def rotated(x: Any, k: int, axis: int = 0) -> Any:
 
 
 def stacked_rows(rows: Any, shape: Any, dtype: Any) -> Any:
-    """The rows of a loop as one array, with its shape and dtype also when there are none."""
-    out = np.empty((len(rows), *shape), dtype)
+    """The rows of a loop as one array; `shape` is that of a row where there are none."""
+    if len({np.shape(row) for row in rows}) > 1:
+        sizes = " and ".join(str(size) for size in sorted({np.shape(row) for row in rows})[:2])
+        raise RunError("R103", f"the elements of an array differ in size: {sizes}")
+    out = np.empty((len(rows), *(np.shape(rows[0]) if rows else shape)), dtype)
     for k, row in enumerate(rows):
         out[k] = row
     return out

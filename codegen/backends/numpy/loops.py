@@ -172,7 +172,10 @@ def emit_map(e: Emitter, stmt: Stmt, op: ir.Map) -> None:
     e.out.append(assign(length, subscript(ast.Attribute(arrays[0], "shape", ast.Load()), [const(0)])))
     results = [e.names.new(v.name) for v in stmt.vars]
     for python, shape, var in zip(results, shapes, stmt.vars, strict=True):
-        e.out.append(assign(python, call("np.empty", tuple_([name(length), *shape]), dtype(var.type.dtype))))
+        if shape:
+            e.out.append(assign(python, list_([])))
+        else:
+            e.out.append(assign(python, call("np.empty", name(length), dtype(var.type.dtype))))
     body: list[ast.stmt] = []
     for param, array, atom in zip(op.body.params, arrays, op.arrays, strict=True):
         python = e.names.new(param.name)
@@ -182,11 +185,16 @@ def emit_map(e: Emitter, stmt: Stmt, op: ir.Map) -> None:
     made = e.inner(op.body.body, outside)
     outer, e.out = e.out, made
     for python, atom in zip(results, op.body.body.results, strict=True):
-        e.out.append(assign_place(subscript(name(python), [name(index)]), e.use(atom)))
+        if atom.type.rank:
+            e.out.append(ast.Expr(method(name(python), "append", method(e.use(atom), "copy"))))
+        else:
+            e.out.append(assign_place(subscript(name(python), [name(index)]), e.use(atom)))
     e.settle_all()
     memory.frames.pop()
     e.out = outer
     e.out.append(ast.For(ast.Name(index, ast.Store()), call("range", name(length)), [*body, *made], [], lineno=0))
-    for var, python in zip(stmt.vars, results, strict=True):
+    for var, python, shape in zip(stmt.vars, results, shapes, strict=True):
+        if shape:
+            e.out.append(assign(python, call("stacked_rows", name(python), tuple_(shape), dtype(var.type.dtype))))
         e.env[var] = name(python)
         memory.fresh(var)
