@@ -15,7 +15,9 @@ from .codegen.backends.entry import (
     TupleSpec,
     ValueSpec,
 )
+from .codegen.backends.numpy.module import plain
 from .codegen.lower import Kind, Lowered, Transform
+from .codegen.runtime.entry import shared_sizes
 from .lang import types as ty
 from .lang.sizes import Size
 
@@ -55,8 +57,11 @@ def possible(definition: Definition) -> list[tuple[Kind, tuple[str, ...]]]:
             kinds.append(("value_and_grad", spec.wrt))
         if ty.tangent(definition.result_type) != ty.UNIT:
             kinds += [("jvp", spec.wrt), ("vjp", spec.wrt)]
-    if definition.param_names:
-        kinds.append(("vmap", definition.param_names))
+    plain_params = [(p.name, p.activity, plain(p.value)) for p in spec.params]
+    shared = shared_sizes(plain_params, plain(spec.result))
+    mapped = tuple(name for name in definition.param_names if name not in shared)
+    if mapped:
+        kinds.append(("vmap", mapped))
     return kinds
 
 

@@ -166,9 +166,8 @@ def leaf(value: Any, label: str, dtype: str, dims: Any) -> Any:
     if type(value) is float and dtype == "f64" and not dims:
         return np.float64(value)
     want = DTYPES[dtype]
-    if type(value) is np.ndarray and value.dtype == want and value.ndim == len(dims) > 0:
-        if value.dtype.isnative and value.flags.c_contiguous and value.flags.aligned:
-            return value
+    if type(value) is np.ndarray and value.dtype == want and value.ndim == len(dims) > 0 and value.flags.carray:
+        return value
     array = as_array(value, label, dtype, dims)
     if array.ndim != len(dims):
         raise DadArgumentError(
@@ -335,6 +334,36 @@ def owned(results: Sequence[Any], args: Sequence[Any]) -> Iterator[Any]:
         yield x
 
 
+def shared_sizes(params: Sequence[Any], result: Any) -> tuple[str, ...]:
+    """Parameters that are sizes of others or of the result: the same for all elements under `vmap`."""
+    dims: list[Any] = []
+    pending = [result, *(spec for _, _, spec in params)]
+    while pending:
+        match pending.pop():
+            case ("array", _, own):
+                dims += own
+            case ("rows", own, element):
+                dims += own
+                pending.append(element)
+            case ("tuple", items):
+                pending += items
+            case ("record", _, fields):
+                pending += [item for _, item in fields]
+    used = {name for _, terms in dims for _, factors in terms for name in factors}
+    return tuple(name for name, _, spec in params if spec == ("scalar", "i64") and name in used)
+
+
+def one_size(values: Any, name: str) -> tuple[Any, int]:
+    """The number that all elements share, and how many there are; 0 when there is none."""
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise DadArgumentError("A101", f"argument `{name}`: expected one i64 an element, found {described(values)}")
+    if array.size and (array != array[0]).any():
+        both = f"{array.min()} and {array.max()}"
+        raise DadArgumentError("A103", f"argument `{name}` is a size, the same for all elements; found {both}")
+    return (array[0] if array.size else 0), array.size
+
+
 # ------------------------------------------------------------------ entry points
 
 
@@ -422,29 +451,55 @@ class Entry:
         the same
         for all).
         """
-        function = self._transform("vmap", self.names)
         given = self.arguments(args, named)
         axes = list(in_axes) if isinstance(in_axes, tuple | list) else [in_axes] * len(given)
         if len(axes) != len(given) or all(axis is None for axis in axes):
             raise DadArgumentError(
                 "A104", f"`in_axes` needs one axis or None for each of {listed(self.names)}, and one axis at least"
             )
-        leaves, values, mapped = [], [], []
+        shared = shared_sizes(self.params, self.result)
+        counts = {}
+        for k, name in enumerate(self.names):
+            if name in shared and axes[k] is not None:
+                given[k], counts[name] = one_size(given[k], name)
+                axes[k] = None
+        if all(name in shared for name in self.names) or (counts and all(axis is None for axis in axes)):
+            return self.repeated(given, counts)
+        function = self._transform("vmap", tuple(name for name in self.names if name not in shared))
+        leaves: list[tuple[str, str, Any]] = []
+        scalars: list[tuple[int, str]] = []
+        values, mapped = [], []
         for (name, _, spec), value, axis in zip(self.params, given, axes, strict=True):
-            outer = () if axis is None else (ROWS,)
-            found_leaves = list(leaves_of(spec, name, outer))
-            parts = list(taken_apart(spec, value, name, len(outer)))
+            batched = name not in shared
+            if not batched:
+                scalars.append((len(leaves), name))
+            found_leaves = list(leaves_of(spec, name, (ROWS,) if axis is not None else ()))
+            parts = list(taken_apart(spec, value, name, int(axis is not None)))
             leaves += found_leaves
-            mapped += [axis is not None] * len(found_leaves)
+            mapped += [(axis is not None, batched)] * len(found_leaves)
             values += [np.moveaxis(np.asarray(p), axis, 0) if axis else p for p in parts]
-        plan = Leaves(leaves)
+        plan = Leaves(leaves, scalars)
         made = plan.converted(values)
-        size = next(x.shape[0] for x, is_mapped in zip(made, mapped, strict=True) if is_mapped)
+        size = next(x.shape[0] for x, (is_mapped, _) in zip(made, mapped, strict=True) if is_mapped)
+        for name, count in counts.items():
+            if count != size:
+                message = f"argument `{name}`: axis 0 has size {count}, but there are {size} elements"
+                raise DadArgumentError("A103", message)
         made = [
-            x if is_mapped else np.ascontiguousarray(np.broadcast_to(x, (size, *np.shape(x))))
-            for x, is_mapped in zip(made, mapped, strict=True)
+            x if is_mapped or not batched else np.ascontiguousarray(np.broadcast_to(x, (size, *np.shape(x))))
+            for x, (is_mapped, batched) in zip(made, mapped, strict=True)
         ]
         return Builder(self.result, 1).build(owned(self.run(function, made), made))
+
+    def repeated(self, given: Sequence[Any], counts: Mapping[str, int]) -> Any:
+        """The one result, as often as there are elements: nothing but sizes is mapped over."""
+        if len(set(counts.values())) > 1:
+            raise DadArgumentError("A103", "the arguments to map over have different lengths: "
+                                   + ", ".join(f"`{name}` has {count}" for name, count in counts.items()))
+        values = self.inputs.converted(self.parts(given))
+        size = next(iter(counts.values()))
+        results = [np.array(np.broadcast_to(x, (size, *np.shape(x)))) for x in self.run(self.function, values)]
+        return Builder(self.result, 1).build(owned(results, values))
 
     def _transform(self, kind: str, wrt: tuple[str, ...]) -> Callable[..., Any]:
         """The function of leaves for a transform; whoever can compile more overrides this."""
