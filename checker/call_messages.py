@@ -197,8 +197,8 @@ def too_many_arguments(c: Checker, f: ast.Exp, function: Type, k: int, arguments
     if k == 0:
         shown = show(c, function)
         text = f.span.text
-        hint = "to index, write the bracket without a space: `xs[i]`" if isinstance(c.solver.prune(function),
-                                                                                    Array) else None
+        indexed = isinstance(c.solver.prune(function), Array)
+        hint = "to index, write the bracket without a space: `xs[i]`" if indexed else None
         if isinstance(f, ast.Lit):
             hint = f"to multiply, write `{text} * {arguments[0].span.text}`"
         c.error("E403", f"`{name}` is not a function", f.span, f"this is {shown}",
@@ -392,8 +392,8 @@ def not_comparable(c: Checker, op: str, t: Type, other: Type, place: Span, op_sp
         c.error("E215", f"`{t.name}` need not be a number", place, f"`{op}` compares numbers", others=others,
                 help=f"declare it as `'{t.name}: num`")
     elif op in ("==", "!=") and isinstance(t, (Array, Tuple, Record)):
-        help = "compare elements: `and (map2 (==) xs ys)`" if isinstance(t,
-                                                                         Array) else "compare the parts, joined by `&&`"
+        elements = "compare elements: `and (map2 (==) xs ys)`"
+        help = elements if isinstance(t, Array) else "compare the parts, joined by `&&`"
         c.error("E606", f"`{op}` on {shown} is not supported yet", place, f"this is {shown}", help=help)
     elif isinstance(t, Array):
         c.error("E220", f"`{op}` compares numbers, not arrays", place, f"this is {shown}",

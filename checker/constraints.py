@@ -61,9 +61,8 @@ class Arithmetic(Constraint):
     def default(self) -> bool:
         """Nothing says that an array is meant: both are scalars of one type, or as known."""
         left, right = self.c.solver.prune(self.left), self.c.solver.prune(self.right)
-        if (isinstance(left, Array) and isinstance(right, Meta)) or (isinstance(right, Array)
-                                                                     and isinstance(left, Meta)):
-            array, other = (left, right) if isinstance(left, Array) else (right, left)
+        array, other = (left, right) if isinstance(left, Array) else (right, left)
+        if isinstance(array, Array) and isinstance(other, Meta):
             base: Type = array
             while isinstance(base, Array):
                 base = self.c.solver.prune(base.element)

@@ -35,7 +35,7 @@ from .messages import show
 from .result import Activity, BuiltinRef, Definition, GlobalRef, Scheme, Use
 from .scope import FileScope, Global, Session, TypeEntry
 
-FLOAT32_MAX = 3.4028235677973366e38
+LARGEST = {"f32": 3.4028235677973366e38, "f64": 1.7976931348623157e308}
 
 
 def check_file(session: Session, program: ast.Program, file: FileScope) -> None:
@@ -225,8 +225,7 @@ def _literal(c: Checker, e: ast.Lit) -> None:
     elif t.name in INTEGERS:
         c.error("E204", f"a fraction does not fit into {t.name}", e.span, "this number has a fractional part",
                 help="write a whole number, or a float type")
-    elif (t.name == "f32" and abs(e.value) > FLOAT32_MAX) or (t.name == "f64"
-                                                              and abs(e.value) > 1.7976931348623157e308):
+    elif t.name in LARGEST and abs(e.value) > LARGEST[t.name]:
         c.error("E204", f"{e.span.text} does not fit into {t.name}", e.span, "too large for any number of this type",
                 help=f"for infinity, write `{t.name}.inf`")
 

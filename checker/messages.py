@@ -42,9 +42,8 @@ def show(c: Checker, t: Type) -> str:
     def leaf(inner: Type) -> Type | None:
         if isinstance(inner, Meta):
             kind = c.solver.kinds.get(inner.uid)
-            word = "_" if kind is None or kind.cls == "scalar" else {"num": "number", "int": "integer",
-                                                                     "float": "float"}[kind.cls]
-            return TypeVar(word, -1)
+            words = {"num": "number", "int": "integer", "float": "float"}
+            return TypeVar(words.get(kind.cls, "_") if kind is not None else "_", -1)
         if isinstance(inner, Fun):
             return Fun(map_type(inner.param, leaf, size), map_type(inner.result, leaf, size),
                        inner.name if inner.size_var is not None else None)

@@ -222,8 +222,7 @@ FOREIGN_MODULES = frozenset({"math", "np", "numpy", "jnp", "torch", "scipy", "ja
 def foreign_member(c: Checker, node: ast.Exp, module: str, name: str) -> Error:
     """`np.dot` and its like."""
     here = builtins.find(name) is not None or name in scope.prelude_index()[2]
-    hint = f"`{name}`" if (here and name not in ("exp", "sum")) or (name not in scope.ELSEWHERE
-                                                                    and here) else scope.ELSEWHERE.get(name)
+    hint = f"`{name}`" if here else scope.ELSEWHERE.get(name)
     return c.error("E101", f"there is no module `{module}`", node.span, "not a name of Dad",
                    notes=["functions are in scope without a module"], help=f"write {hint}" if hint else None)
 
