@@ -10,6 +10,7 @@ its level.
 """
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from math import gcd
 
@@ -90,22 +91,22 @@ class Occurs(Clash):
     expected: Type
 
 
-class Constraint:
+class Constraint(ABC):
     """Something to be solved when more is known."""
 
+    @abstractmethod
     def attempt(self) -> bool:
         """Solve and return True, or return False when it must wait (errors are reported and count as solved)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def blockers(self) -> Iterator[int]:
         """The unknowns whose solution may help."""
-        raise NotImplementedError
 
     def default(self) -> bool:
         """Decide without further knowledge; False when that is not possible."""
         return False
 
-    def give_up(self) -> None:
+    def give_up(self) -> None:  # noqa: B027  (most constraints have a default and never get here)
         """Report that this was never decided."""
 
 
@@ -160,6 +161,9 @@ class Solver:
             t = bound
         if isinstance(t, Tangent):
             of = self.prune(t.of)
+            kind = self.kinds.get(of.uid) if isinstance(of, Meta) else None
+            if kind is not None and kind.cls == "float":
+                return of  # some float scalar: its tangents are of the same type
             result = tangent(of)
             return result if not isinstance(result, Meta) else self.prune(result)
         return t
@@ -585,3 +589,30 @@ class SizeEquation(Constraint):
 
     def give_up(self) -> None:
         self.solver.unsolved(self.solver.size(self.found), self.solver.size(self.expected), self.context)
+
+
+class SizeClaim(Constraint):
+    """`e :> t`: a size of `e` that nothing else determines is the one that `t` claims.
+
+    So `unflatten (flatten xs) :> [n][m]f64` takes the product apart as it says; any other size is compared at run time.
+    """
+
+    def __init__(self, solver: Solver, found: Size, claimed: Size) -> None:
+        self.solver, self.found, self.claimed = solver, found, claimed
+
+    def attempt(self) -> bool:
+        return not any(True for _ in self.blockers())
+
+    def blockers(self) -> Iterator[int]:
+        for atom in self.solver.size(self.found).atoms():
+            if isinstance(atom, SizeMeta):
+                yield atom.uid
+
+    def default(self) -> bool:
+        if isinstance(self.solver.size(self.found).atom, SizeMeta):
+            with suppress(Clash):
+                self.solver.unify_sizes(self.found, self.claimed)
+        return True
+
+    def give_up(self) -> None:
+        """The size stays open; what asked for it says so."""
