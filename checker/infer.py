@@ -10,6 +10,7 @@ from typing import Any
 
 from ..lang.sizes import Size, SizeVar
 from ..lang.surface import ast
+from ..lang.sizes import Size
 from ..lang.types import BOOL, I64, UNIT, Array, Error, Fun, Meta, Record, Scalar, Tangent, Tuple, Type
 from . import arrays, calls, messages, patterns
 from .constraints import FieldAccess
@@ -359,8 +360,16 @@ def _ascribe(c: Checker, e: ast.Ascribe, want: Type | None) -> Type:
 
 def _coerce(c: Checker, e: ast.Coerce, want: Type | None) -> Type:
     t = elaborate(anonymous(c), e.type)
-    loose = map_sizes(t, lambda _: c.solver.size_meta())
+    pairs: list[tuple[Size, Size]] = []
+
+    def loosened(claimed: Size) -> Size:
+        pairs.append((c.solver.size_meta(), claimed))
+        return pairs[-1][0]
+
+    loose = map_sizes(t, loosened)
     check(c, e.operand, loose, Because("`:>` changes sizes only", e.type.span))
+    for found, claimed in pairs:
+        c.solver.add(SizeClaim(c.solver, found, claimed))
     return t
 
 
