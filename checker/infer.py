@@ -10,7 +10,6 @@ from typing import Any
 
 from ..lang.sizes import Size, SizeVar
 from ..lang.surface import ast
-from ..lang.sizes import Size
 from ..lang.types import BOOL, I64, UNIT, Array, Error, Fun, Meta, Record, Scalar, Tangent, Tuple, Type
 from . import arrays, calls, messages, patterns
 from .constraints import FieldAccess
@@ -20,6 +19,7 @@ from .names import FOREIGN_MODULES, foreign_member, infer_name, known
 from .result import SizeRef
 from .scope import Local, SizeParam
 from .typexp import TypeContext, elaborate
+from .unify import SizeClaim
 
 
 def infer(c: Checker, e: ast.Exp, want: Type | None = None) -> Type:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from math import gcd
 
 from ..lang.record import dataclass
@@ -613,6 +614,3 @@ class SizeClaim(Constraint):
             with suppress(Clash):
                 self.solver.unify_sizes(self.found, self.claimed)
         return True
-
-    def give_up(self) -> None:
-        """The size stays open; what asked for it says so."""

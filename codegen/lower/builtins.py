@@ -15,7 +15,7 @@ from ...lang.core.build import Builder
 from ...lang.core.ir import Atom, Lambda
 from ...lang.intrinsics import CONSTANTS, SIGNATURES, constant
 from ...lang.prims import PRIMITIVES
-from ...lang.sizes import Size, SizeVar
+from ...lang.sizes import Opaque, Size, SizeVar
 from .frame import Frame
 from .functions import apply, canonical
 from .values import FunV, TupV, Value, leaves, map_leaves, rebuild, tangent_leaves, tangent_value, the_atom
@@ -92,7 +92,7 @@ def builtin_value(f: Frame, name: str, dtype: str | None, use: Use) -> Value:
 
 
 def known(f: Frame, size: Size) -> bool:
-    return all(isinstance(a, SizeVar) and a in f.sizes for a in size.atoms())
+    return all(isinstance(a, Opaque) or (isinstance(a, SizeVar) and a in f.sizes) for a in size.atoms())
 
 
 def primitive_value(name: str) -> FunV:
