@@ -88,7 +88,7 @@ def add_at(x: Any, values: Any, *indices: Any) -> Any:
     rows = int(np.prod(x.shape[:depth]))
     width = x.size // rows
     if x.dtype != np.float64 or values.size < 64 or 4 * values.size < x.size:
-        np.add.at(x, tuple(places), values)
+        np.add.at(x, tuple(places), values.copy() if np.may_share_memory(x, values) else values)
         return x
     place = np.ravel_multi_index(tuple(places), x.shape[:depth]).reshape(-1)
     if width > 1:

@@ -224,7 +224,12 @@ class Emitter:
         texts = [const(v) for key, v in sorted(op.attrs, key=lambda kv: kv[0] != "what") if isinstance(v, int | str)]
         helper = "check_assert" if op.name == "assert" else op.name
         self.settle_all()
-        self.out.append(ast.Expr(call(helper, *operands, *texts, const(place(stmt.span)))))
+        checking: ast.stmt = ast.Expr(call(helper, *operands, *texts, const(place(stmt.span))))
+        if op.name == "check_index" and len(self.memory.frames) > 1 and not any(a.type.rank for a in op.args):
+            # In a loop a comparison is quicker than a call.
+            inside = ast.Compare(const(0), [ast.LtE(), ast.Lt()], operands)
+            checking = ast.If(ast.UnaryOp(ast.Not(), inside), [checking], [])
+        self.out.append(checking)
         var, checked = stmt.vars[0], op.args[0]
         self.env[var] = operands[0]
         if is_small(checked, self.small):
