@@ -3,6 +3,7 @@
 The truth is differences of mpmath's functions at high precision; where there is none (kinks, ends of domains) the published
 table says it, and the modes must agree. Each primitive is compiled once: an entry of one point, and `vmap` of it.
 """
+
 from __future__ import annotations
 
 import math
@@ -79,7 +80,9 @@ def second(p: Primitive, point: tuple[float, ...], j: int, k: int) -> Any:
     magnitudes = [abs(math.log10(abs(x))) if x else 0 for x in point]
     with mpmath.workdps(150 + int(6 * max(magnitudes) + 2 * sum(magnitudes))):
         where = [mpmath.mpf(x) for x in point]
-        step = min([mpmath.mpf(1), *(abs(x) for x in where if x), *(1 / abs(x) for x in where if x)]) * mpmath.mpf("1e-25")
+        step = min([mpmath.mpf(1), *(abs(x) for x in where if x), *(1 / abs(x) for x in where if x)]) * mpmath.mpf(
+            "1e-25"
+        )
 
         def at(a: int, b: int) -> Any:
             moved = list(where)
@@ -100,12 +103,14 @@ def close(got: float, expected: float, rtol: float, atol: float) -> bool:
     return abs(got - expected) <= rtol * abs(expected) + atol
 
 
-def values(p: Primitive, point: tuple[float, ...], target: str = "numpy") -> tuple[float, list[list[float]], list[list[float]]]:
+def values(
+    p: Primitive, point: tuple[float, ...], target: str = "numpy"
+) -> tuple[float, list[list[float]], list[list[float]]]:
     """Value, the two gradients, the four Hessians: in row j and column k the derivative in j of that in k."""
     n = len(point)
     found = flat(compiled(p.name, target).orders(*point))
-    first, rest = found[1:1 + 2 * n], found[1 + 2 * n:]
-    hessians = [np.array(rest[k:k + n * n]).reshape(n, n) for k in range(0, 4 * n * n, n * n)]
+    first, rest = found[1 : 1 + 2 * n], found[1 + 2 * n :]
+    hessians = [np.array(rest[k : k + n * n]).reshape(n, n) for k in range(0, 4 * n * n, n * n)]
     return found[0], [first[:n], first[n:]], [(h.T if k else h).ravel().tolist() for k, h in enumerate(hessians)]
 
 
@@ -118,7 +123,11 @@ def test_inside_the_domain(p: Primitive) -> None:
         expected = [float(derivative(p, point, k)) for k in n]
         twice = [float(second(p, point, j, k)) for j in n for k in n]
         for gradient in gradients:
-            assert all(close(a, b, 1e-12, 1e-14) for a, b in zip(gradient, expected, strict=True)), (point, gradient, expected)
+            assert all(close(a, b, 1e-12, 1e-14) for a, b in zip(gradient, expected, strict=True)), (
+                point,
+                gradient,
+                expected,
+            )
         for hessian in hessians:
             assert all(close(a, b, 1e-10, 1e-12) for a, b in zip(hessian, twice, strict=True)), (point, hessian, twice)
 
@@ -128,7 +137,11 @@ def test_special_points(p: Primitive) -> None:
     """What the table says, in every mode; second derivatives do not depend on the order of the modes."""
     for name, point, wanted in TABLE:
         for gradient in values(p, point)[1] if name == p.name else ():
-            assert all(close(a, b, 1e-14, 0.0) for a, b in zip(gradient, wanted, strict=True)), (point, gradient, wanted)
+            assert all(close(a, b, 1e-14, 0.0) for a, b in zip(gradient, wanted, strict=True)), (
+                point,
+                gradient,
+                wanted,
+            )
     for point in special_points(p):
         _, gradients, hessians = values(p, point)
         for gradient in gradients:
@@ -139,13 +152,18 @@ def test_special_points(p: Primitive) -> None:
             assert all(close(a, b, 1e-13, 1e-300) for a, b in zip(hessian, hessians[0], strict=True)), (point, hessians)
 
 
-@pytest.mark.parametrize("p", [p for p in SMOOTH if p.name not in ("mod", "lgamma", "gamma", "digamma")],
-                         ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "p", [p for p in SMOOTH if p.name not in ("mod", "lgamma", "gamma", "digamma")], ids=lambda p: p.name
+)
 def test_huge_tiny_and_denormal(p: Primitive) -> None:
     """Never nan, nor infinite, where the true derivative is a number."""
     for point in extreme_points(p):
         value, gradients, _ = values(p, point)
-        if math.isnan(value) or has_corner(p, point) or (p.name == "pow" and (math.isinf(value) or point[0] < 0 or abs(1 / point[0]) == math.inf)):
+        if (
+            math.isnan(value)
+            or has_corner(p, point)
+            or (p.name == "pow" and (math.isinf(value) or point[0] < 0 or abs(1 / point[0]) == math.inf))
+        ):
             continue
         for k in range(len(point)):
             true = derivative(p, point, k)

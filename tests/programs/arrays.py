@@ -1,4 +1,5 @@
 """How generated programs make arrays of a wanted type: one way to a case, of `Generator.expr`'s making inside."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -78,14 +79,19 @@ def one_way(g: Generator, n: Dim, element: Type, type: Array, s: Scope, d: int, 
             return f"({source} in map (\\{i} -> {x}[{i} % ({m})]) {places})"
         case 19:
             m = g.size(s)
-            return f"(scatter {g.expr(type, s, d)} {g.expr(Array(m, I64), s, d)} {g.expr(Array(m, element), s, d)})" \
-                if isinstance(element, Scalar) else None
+            return (
+                f"(scatter {g.expr(type, s, d)} {g.expr(Array(m, I64), s, d)} {g.expr(Array(m, element), s, d)})"
+                if isinstance(element, Scalar)
+                else None
+            )
         case 20 | 21 if element == F:
             op, e = g.rng.choice((("(+)", "0"), ("(\\a b -> a + b - a * b)", "0"), ("(*)", "1"), ("max", "(-9)")))
             g.smooth = g.smooth and op != "max"
             return f"(scan {op} {e} (map sin {g.expr(type, s, d)}))"
         case 20 | 21 if element == I64:
-            return g.rng.choice((f"(scan (+) 0 {g.expr(type, s, d)})", f"(scan max (-9) {g.expr(type, s, d)})", f"(iota ({n}))"))
+            return g.rng.choice(
+                (f"(scan (+) 0 {g.expr(type, s, d)})", f"(scan max (-9) {g.expr(type, s, d)})", f"(iota ({n}))")
+            )
         case 20 if element == Tuple((F, F)):
             op = "(\\(a, b) (c, d) -> (a * c, b * c + d))"
             return f"(scan {op} (1, 0) (map (\\(x, y) -> (tanh x, sin y)) {g.expr(type, s, d)}))"

@@ -2,6 +2,7 @@
 
 Each function raises AssertionError, with what disagrees, or returns. A `Run` holds the program compiled for both targets.
 """
+
 from __future__ import annotations
 
 import builtins
@@ -158,8 +159,8 @@ def derivatives(run: Run, sizes: dict[str, int], seed: int) -> None:
         forward.append(outcome(module.main.jvp, *args, directions))
         reverse.append(outcome(module.main.vjp, *args, cotangent))
     loose = 10 * run.tolerance
-    agree(*forward, loose, "jvp by interpreter and NumPy")
-    agree(*reverse, loose, "vjp by interpreter and NumPy")
+    agree(forward[0], forward[1], loose, "jvp by interpreter and NumPy")
+    agree(reverse[0], reverse[1], loose, "vjp by interpreter and NumPy")
     if "error" in (forward[0][0], reverse[0][0]):
         assert forward[0] == reverse[0], f"jvp and vjp: {forward[0]} and {reverse[0]}"
         return

@@ -5,6 +5,7 @@ ends, functions are bounded so that rounding does not grow, and every sort of ex
 on floats compare with odd constants, so that two ways of rounding do not take two branches; `smooth` is False when a
 derivative by differences would not be trusted.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -18,8 +19,22 @@ from dad.tests.programs.kinds import BOOL, I32, I64, Array, Dim, Record, Scalar,
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-UNARY = ("sin {}", "cos {}", "tanh {}", "atan {}", "erf {}", "sigmoid {}", "softplus {}", "asinh {}", "-{}", "log1p (sigmoid {})",
-         "sqrt (0.5 + {} ** 2)", "1 / (1.5 + sin {})", "exp (tanh {})", "log (1.25 + cos {})")
+UNARY = (
+    "sin {}",
+    "cos {}",
+    "tanh {}",
+    "atan {}",
+    "erf {}",
+    "sigmoid {}",
+    "softplus {}",
+    "asinh {}",
+    "-{}",
+    "log1p (sigmoid {})",
+    "sqrt (0.5 + {} ** 2)",
+    "1 / (1.5 + sin {})",
+    "exp (tanh {})",
+    "log (1.25 + cos {})",
+)
 
 
 @dataclass
@@ -98,13 +113,27 @@ class Generator:
 
     def small_type(self, scope: Scope) -> Type:
         """A type of values that loops, tuples and arrays hold."""
-        return self.rng.choice((self.F, self.F, self.F, I64, BOOL, Tuple((self.F, I64)), Tuple((self.F, self.F)), *self.records[:1]))
+        return self.rng.choice(
+            (self.F, self.F, self.F, I64, BOOL, Tuple((self.F, I64)), Tuple((self.F, self.F)), *self.records[:1])
+        )
 
     def any_type(self, scope: Scope) -> Type:
         s = self.size(scope)
-        return self.rng.choice((self.F, self.F, I64, Array(s, self.F), Array(s, self.F), Array(s, self.F), Array(s, I64),
-                                Array(s, Array(self.size(scope), self.F)), Tuple((self.F, Array(s, self.F))),
-                                Array(s, self.small_type(scope)), *self.records))
+        return self.rng.choice(
+            (
+                self.F,
+                self.F,
+                I64,
+                Array(s, self.F),
+                Array(s, self.F),
+                Array(s, self.F),
+                Array(s, I64),
+                Array(s, Array(self.size(scope), self.F)),
+                Tuple((self.F, Array(s, self.F))),
+                Array(s, self.small_type(scope)),
+                *self.records,
+            )
+        )
 
     @contextmanager
     def nested(self) -> Iterator[None]:
@@ -187,8 +216,13 @@ class Generator:
 
     def element_of(self, type: Type, s: Scope, depth: int) -> str | None:
         """An element of an array in scope, also of a row or of one that may be empty."""
-        arrays = self.found(s, lambda t: isinstance(t, Array) and (t.element == type or (
-            isinstance(t.element, Array) and t.element.element == type)))
+        arrays = self.found(
+            s,
+            lambda t: (
+                isinstance(t, Array)
+                and (t.element == type or (isinstance(t.element, Array) and t.element.element == type))
+            ),
+        )
         if not arrays:
             return None
         name, t = self.rng.choice(arrays)
@@ -229,7 +263,9 @@ class Generator:
             inner = s.inner()
             inner.functions.append((name, (taken, self.F), given))
             return f"let {name} ({x}: {taken}) ({y}: {self.F}) : {given} = {body}", inner
-        arrays = self.found(s, lambda t: isinstance(t, Array) and self.readable(t.size, s) and isinstance(t.element, Scalar))
+        arrays = self.found(
+            s, lambda t: isinstance(t, Array) and self.readable(t.size, s) and isinstance(t.element, Scalar)
+        )
         if kind == 2 and arrays:
             name, t = self.rng.choice(arrays)
             assert isinstance(t, Array)
@@ -255,8 +291,10 @@ class Generator:
             bound = self.rng.choice(("3", "2", self.expr(I64, s, 1)))
             pattern = f"({acc}, {i})"
             inner.values.append((i, I64))
-            return (f"(loop {pattern} = ({start}, 0) while {i} < min 4 {bound} && {more} do "
-                    f"({self.step(type, acc, inner, depth)}, {i} + 1)).0")
+            return (
+                f"(loop {pattern} = ({start}, 0) while {i} < min 4 {bound} && {more} do "
+                f"({self.step(type, acc, inner, depth)}, {i} + 1)).0"
+            )
         count = self.size(s)
         if form == 2:
             return f"(loop {acc} = {start} for {i} < min 3 {self.expr(I64, s, 1)} do {self.step(type, acc, inner.inner((i, I64)), depth)})"
@@ -319,7 +357,9 @@ class Generator:
                 return f"({self.F} {self.expr(I64, s, d)} / 7)"
             case 12:
                 x, e = self.expr(Array(n, F), s, d), self.expr(Array(n, F), s, d)
-                return self.rng.choice((f"(dot {x} {e})", f"(logsumexp (concat [0.3] {x}))", f"(variance (concat {e} [0.5, 1.0]))"))
+                return self.rng.choice(
+                    (f"(dot {x} {e})", f"(logsumexp (concat [0.3] {x}))", f"(variance (concat {e} [0.5, 1.0]))")
+                )
             case 13 | 14 if self.nesting < 2:
                 return self.derivative_of_number(s, d)
             case 15 if self.nesting < 2:
@@ -362,8 +402,11 @@ class Generator:
             if kind < 3:
                 body = f"(sin {z} + {self.expr(F, s.inner((z, F)), d)})"
                 at = self.expr(F, s, d)
-                return {0: f"(grad (\\{z} -> {body}) {at})", 1: f"(jvp (\\{z} -> {body}) {at} 0.5)",
-                        2: f"(value_and_grad (\\{z} -> {body}) {at}).1"}[kind]
+                return {
+                    0: f"(grad (\\{z} -> {body}) {at})",
+                    1: f"(jvp (\\{z} -> {body}) {at} 0.5)",
+                    2: f"(value_and_grad (\\{z} -> {body}) {at}).1",
+                }[kind]
             n = self.size(s)
             body = f"(sum {z} + {self.expr(F, s.inner((z, Array(n, F))), d)})"
             at = self.expr(Array(n, F), s, d)

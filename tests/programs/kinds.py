@@ -1,4 +1,5 @@
 """The types of generated programs: sizes are sums of the program's size parameters and a constant."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

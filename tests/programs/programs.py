@@ -1,4 +1,5 @@
 """Whole generated programs: types, definitions, entries; and arguments for them."""
+
 from __future__ import annotations
 
 from random import Random
@@ -12,8 +13,8 @@ HELPERS = {
     "apply_all": "def apply_all [p] 'a 'b (f: a -> b) (xs: [p]a) : [p]b = map f xs",
     "pairwise": "def pairwise [p] 'a (f: a -> a -> a) (xs: [p+1]a) : [p]a = map2 f xs[1:] xs[:p]",
     "states": "def states 's (p: i64) (s0: s) (f: s -> s) : [p+1]s =\n"
-              "  let (_, out) = loop (s, out) = (s0, replicate (p+1) s0) for i < p do\n"
-              "    let s' = f s\n    in (s', out with [i+1] = s')\n  in out",
+    "  let (_, out) = loop (s, out) = (s0, replicate (p+1) s0) for i < p do\n"
+    "    let s' = f s\n    in (s', out with [i+1] = s')\n  in out",
     "lerp": "def lerp 'a: float (t: a) (x: a) (y: a) : a = x + t * (y - x)",
     "square": "def square x = x * x",
     "twice": "def twice 'a (f: a -> a) (x: a) : a = f (f x)",
@@ -36,8 +37,17 @@ def program(rng: Random, budget: int = 60, risky: bool = False, second: bool = F
     if any("model [n]" in line for line in lines):
         g.records.append(model)
     params = parameters(g)
-    s = Scope(list(params), [n, m, dim("n", 1), Dim(2), *([Dim(0, (("n", 1), ("m", 1)))] if g.chance(30) else []),
-                             *([Dim(0, (("n*m", 1),))] if g.chance(30) else [])])
+    s = Scope(
+        list(params),
+        [
+            n,
+            m,
+            dim("n", 1),
+            Dim(2),
+            *([Dim(0, (("n", 1), ("m", 1)))] if g.chance(30) else []),
+            *([Dim(0, (("n*m", 1),))] if g.chance(30) else []),
+        ],
+    )
     head = " ".join(f"({name}: {t})" for name, t in params)
     lines += ["", ""]
     start = len(lines) - 1
@@ -51,7 +61,9 @@ def program(rng: Random, budget: int = 60, risky: bool = False, second: bool = F
     lines.append(f"  in ({first}, {rest})")
     names = " ".join(name for name, _ in params)
     lines += ["", f"entry main [n][m] {head} : {result} = body {names}"]
-    directions = tuple(name for name, t in params if t == F or (isinstance(t, Array) and base(t) == F)) if second else ()
+    directions = (
+        tuple(name for name, t in params if t == F or (isinstance(t, Array) and base(t) == F)) if second else ()
+    )
     if directions:
         lines += second_entry(params, directions, head, names)
     return Generated("\n".join(lines) + "\n", params, result, F.name, g.smooth, ("n", "m"), directions)
@@ -64,9 +76,18 @@ def base(t: Type) -> Type:
 def parameters(g: Generator) -> tuple[tuple[str, Type], ...]:
     n, m, F = dim("n"), dim("m"), g.F
     some: list[tuple[str, Type]] = [
-        ("xs", Array(n, F)), ("ys", Array(m, F)), ("c", F), ("k", I64), ("grid", Array(n, Array(m, F))),
-        ("places", Array(m, I64)), ("long", Array(dim("n", 1), F)), ("pair", Tuple((F, I64))),
-        ("flags", Array(n, Scalar("bool"))), ("rows", Array(n, Tuple((F, I64)))), ("small", Scalar("i32"))]
+        ("xs", Array(n, F)),
+        ("ys", Array(m, F)),
+        ("c", F),
+        ("k", I64),
+        ("grid", Array(n, Array(m, F))),
+        ("places", Array(m, I64)),
+        ("long", Array(dim("n", 1), F)),
+        ("pair", Tuple((F, I64))),
+        ("flags", Array(n, Scalar("bool"))),
+        ("rows", Array(n, Tuple((F, I64)))),
+        ("small", Scalar("i32")),
+    ]
     some += [(f"r{k}", r) for k, r in enumerate(g.records)]
     if any(r.name == "point" for r in g.records):
         some.append(("points", Array(m, g.records[0])))
@@ -113,9 +134,13 @@ def second_entry(params: tuple[tuple[str, Type], ...], directions: tuple[str, ..
     at, along = f"({point})", "(" + ", ".join(f"d_{name}" for name in directions) + ")"
     inner = f"(\\{pattern} -> (body {names}).0)"
     moved = pattern if len(directions) > 1 else f"({point}: {types[point]})"
-    return ["", f"entry second [n][m] {head} {given} =", f"  let f = {inner}",
-            f"  let g = (\\{moved} -> grad f {at})",
-            f"  in (jvp g {at} {along}, vjp g {at} {along}, grad (\\{moved} -> jvp f {at} {along}) {at})"]
+    return [
+        "",
+        f"entry second [n][m] {head} {given} =",
+        f"  let f = {inner}",
+        f"  let g = (\\{moved} -> grad f {at})",
+        f"  in (jvp g {at} {along}, vjp g {at} {along}, grad (\\{moved} -> jvp f {at} {along}) {at})",
+    ]
 
 
 # ---------------------------------------------------------------- arguments
@@ -168,6 +193,3 @@ def has_floats(t: Type) -> bool:
             return any(has_floats(i) for _, i in fields)
         case Scalar(name):
             return name in ("f64", "f32")
-
-
-

@@ -3,6 +3,7 @@
 Hypothesis drives the generator, so that a failing program is reported as small as it finds one. `DAD_EXAMPLES=5000` makes
 a long run of fresh programs; without it the same ones are tried every time.
 """
+
 from __future__ import annotations
 
 import os
@@ -22,9 +23,16 @@ SIZES = (0, 1, 2, 5)
 def examples(count: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Settings for `count` examples of every run, or for a long run's share of DAD_EXAMPLES."""
     total = max(1, EXAMPLES * count // 260) if EXAMPLES else count
-    return settings(max_examples=total, derandomize=not EXAMPLES, deadline=None, database=None, print_blob=False,
-                    report_multiple_bugs=False, phases=(Phase.generate, Phase.shrink),
-                    suppress_health_check=list(HealthCheck))
+    return settings(
+        max_examples=total,
+        derandomize=not EXAMPLES,
+        deadline=None,
+        database=None,
+        print_blob=False,
+        report_multiple_bugs=False,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 randoms = st.randoms(use_true_random=False)
