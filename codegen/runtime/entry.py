@@ -18,274 +18,23 @@ from typing import Any
 
 import numpy as np
 
+from .arguments import (
+    DTYPES,
+    Leaves,
+    described,
+    field_name,
+    floats_of,
+    leaves_of,
+    listed,
+    record_parts,
+    taken_apart,
+    tuple_parts,
+)
 from .errors import DadArgumentError
 
-DTYPES: dict[str, Any] = {
-    "f64": np.dtype(np.float64),
-    "f32": np.dtype(np.float32),
-    "bool": np.dtype(np.bool_),
-    "i64": np.dtype(np.int64),
-    "i32": np.dtype(np.int32),
-    "i16": np.dtype(np.int16),
-    "i8": np.dtype(np.int8),
-    "u64": np.dtype(np.uint64),
-    "u32": np.dtype(np.uint32),
-    "u16": np.dtype(np.uint16),
-    "u8": np.dtype(np.uint8),
-}
 PYTHON: dict[str, Any] = {"f64": float, "i64": int, "bool": bool}
 ROWS = ("batch", ((1, ("batch of vmap",)),))
 """The size of the axis that `vmap` maps over; a source name has no spaces."""
-
-
-# ------------------------------------------------------------------ types
-
-
-def leaves_of(spec: Any, label: str, outer: Any = ()) -> Iterator[tuple[str, str, Any]]:
-    """Label, dtype and dims of each leaf: a field is called by its path, `m.mean`."""
-    match spec:
-        case ("scalar", dtype):
-            yield label, dtype, outer
-        case ("array", dtype, dims):
-            yield label, dtype, outer + dims
-        case ("tuple", items):
-            for k, item in enumerate(items):
-                yield from leaves_of(item, f"{label}.{k}", outer)
-        case ("record", _, fields):
-            for name, item in fields:
-                yield from leaves_of(item, f"{label}.{name}", outer)
-        case ("rows", dims, element):
-            yield from leaves_of(element, label, outer + dims)
-
-
-def floats_of(spec: Any) -> Any:
-    """The type of its tangents: floats only, an empty tuple where there are none."""
-    match spec:
-        case ("scalar", dtype) | ("array", dtype, _):
-            return spec if dtype in ("f64", "f32") else ("tuple", ())
-        case ("tuple", items):
-            return "tuple", tuple(floats_of(item) for item in items)
-        case ("record", name, fields):
-            return "record", name, tuple((field, floats_of(item)) for field, item in fields)
-        case ("rows", dims, element):
-            return "rows", dims, floats_of(element)
-    raise AssertionError(spec)
-
-
-def type_text(dtype: str, dims: Any) -> str:
-    return "".join(f"[{text}]" for text, _ in dims) + dtype
-
-
-def described(value: Any) -> str:
-    """What was found, for a message."""
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype} array of shape {value.shape}"
-    if isinstance(value, np.generic):
-        return f"{value.dtype} scalar"
-    return f"a value of type {type(value).__name__}"
-
-
-# ------------------------------------------------------------------ taking values apart
-
-
-def taken_apart(spec: Any, value: Any, label: str, outer: int = 0) -> Iterator[Any]:
-    """The leaves of a Python value, not yet converted; `outer` axes of rows stand around it."""
-    match spec:
-        case ("tuple", ()):
-            return
-        case ("scalar", _) | ("array", _, _):
-            yield value
-        case ("rows", dims, element):
-            yield from taken_apart(element, value, label, outer + len(dims))
-        case ("tuple", items):
-            parts = columns(value, range(len(items)), label, outer, tuple_parts)
-            for k, (item, part) in enumerate(zip(items, parts, strict=True)):
-                yield from taken_apart(item, part, f"{label}.{k}", outer)
-        case ("record", _, fields):
-            names = [name for name, _ in fields]
-            parts = columns(value, names, label, outer, record_parts)
-            for (name, item), part in zip(fields, parts, strict=True):
-                yield from taken_apart(item, part, f"{label}.{name}", outer)
-
-
-def columns(value: Any, keys: Sequence[Any], label: str, outer: int, parts: Callable[..., list[Any]]) -> list[Any]:
-    """The parts of one value, or of rows of them: a list of records becomes one list to each field."""
-    if outer and isinstance(value, list):
-        rows = [columns(row, keys, f"{label}[{k}]", outer - 1, parts) for k, row in enumerate(value)]
-        return [[row[k] for row in rows] for k in range(len(keys))]
-    if isinstance(value, np.ndarray) and value.dtype.names is not None:
-        wanted = list(keys) if parts is record_parts else list(value.dtype.names)
-        value = {name: value[name] for name in value.dtype.names}
-        if parts is tuple_parts:
-            value = tuple(value[name] for name in wanted)
-    return parts(value, keys, label)
-
-
-def tuple_parts(value: Any, keys: Sequence[int], label: str) -> list[Any]:
-    if not isinstance(value, tuple | list):
-        raise DadArgumentError("A102", f"argument `{label}`: expected a tuple of {len(keys)}, found {described(value)}")
-    if len(value) != len(keys):
-        raise DadArgumentError(
-            "A104", f"argument `{label}`: expected a tuple of {len(keys)}, found one of {len(value)}"
-        )
-    return list(value)
-
-
-def record_parts(value: Any, keys: Sequence[str], label: str) -> list[Any]:
-    """Fields of a mapping by key, of any other object by attribute."""
-    if isinstance(value, Mapping):
-        for key in value:
-            if key not in keys:
-                raise DadArgumentError("A104", f"argument `{label}`: unexpected field `{key}`; it has {listed(keys)}")
-        found = {key: value[key] for key in keys if key in value}
-    else:
-        found = {}
-        for key in keys:
-            if hasattr(value, field_name(key)):
-                found[key] = getattr(value, field_name(key))
-    for key in keys:
-        if key not in found:
-            raise DadArgumentError("A104", f"argument `{label}`: field `{key}` is missing in {described(value)}")
-    return [found[key] for key in keys]
-
-
-def listed(names: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names) or "none"
-
-
-def field_name(name: str) -> str:
-    """The Python attribute for a field: `x'` is `x_`."""
-    return re.sub(r"\W", "_", name)
-
-
-# ------------------------------------------------------------------ leaves
-
-
-def leaf(value: Any, label: str, dtype: str, dims: Any) -> Any:
-    """A NumPy scalar or a native, aligned, C-contiguous array; the given array itself when it is one already."""
-    if type(value) is float and dtype == "f64" and not dims:
-        return np.float64(value)
-    want = DTYPES[dtype]
-    if type(value) is np.ndarray and value.dtype == want and value.ndim == len(dims) > 0 and value.flags.carray:
-        return value
-    array = as_array(value, label, dtype, dims)
-    if array.ndim != len(dims):
-        raise DadArgumentError(
-            "A101", f"argument `{label}`: expected {type_text(dtype, dims)}, found {found(value, array)}"
-        )
-    converted = fitting(value, array, label, dtype, dims)
-    return converted[()] if not dims else np.require(converted, want, ["C", "A"])
-
-
-def found(value: Any, array: Any) -> str:
-    return (
-        described(value)
-        if isinstance(value, np.ndarray | np.generic)
-        else (f"a value of shape {array.shape}" if array.ndim else described(value))
-    )
-
-
-def as_array(value: Any, label: str, dtype: str, dims: Any) -> Any:
-    if isinstance(value, np.ndarray | np.generic):
-        return np.asarray(value)
-    try:
-        if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
-            return np.from_dlpack(value)
-        array = np.asarray(value)
-    except (ValueError, TypeError, OverflowError, BufferError, RuntimeError) as error:
-        raise DadArgumentError(
-            "A101", f"argument `{label}`: expected {type_text(dtype, dims)}, found {described(value)} that is no array"
-        ) from error
-    if array.dtype == object and isinstance(value, int):
-        raise DadArgumentError("A102", f"argument `{label}`: {value} does not fit {dtype}")
-    return array
-
-
-def fitting(value: Any, array: Any, label: str, dtype: str, dims: Any) -> Any:
-    """The array in the wanted dtype, when that loses nothing."""
-    want, kind = DTYPES[dtype], array.dtype.kind
-    plain = not isinstance(value, np.ndarray | np.generic) and not hasattr(value, "__array__")
-    if array.dtype == want or (plain and array.size == 0):
-        return array.astype(want)
-    wrong = DadArgumentError(
-        "A102", f"argument `{label}`: expected {type_text(dtype, dims)}, found {found_dtype(value, array)}"
-    )
-    if dtype == "bool" or kind not in "iuf" or (want.kind in "iu" and kind == "f"):
-        raise wrong
-    if kind == "f":
-        if array.dtype.itemsize > want.itemsize and not plain:
-            raise wrong
-        return array.astype(want)
-    if want.kind in "iu" and not plain and not np.can_cast(array.dtype, want, "safe"):
-        raise wrong
-    with np.errstate(all="ignore"):
-        converted = array.astype(want)
-        # Compared on the integer side; out of range there means that the float was rounded up to 2**63 or 2**64.
-        back = converted.astype(array.dtype)
-        exact = (back == array) & ((converted < 0) == (array < 0))
-        if want.kind == "f":
-            exact &= converted < (2.0**63 if array.dtype.kind == "i" else 2.0**64)
-    if not np.all(exact):
-        raise DadArgumentError(
-            "A102", f"argument `{label}`: {np.asarray(array)[~exact].flat[0]} does not fit {dtype} exactly"
-        )
-    return converted
-
-
-def found_dtype(value: Any, array: Any) -> str:
-    if isinstance(value, np.ndarray | np.generic):
-        return described(value)
-    return f"{array.dtype} values" if array.ndim else described(value)
-
-
-class Leaves:
-    """The leaves that a function takes: converts them, binds size variables, compares sizes."""
-
-    def __init__(self, leaves: Sequence[tuple[str, str, Any]], scalars: Sequence[tuple[int, str]] = ()) -> None:
-        self.leaves = tuple(leaves)
-        self.binders: list[tuple[str, int, int, str]] = []
-        self.checks: list[tuple[int, int, Any]] = []
-        bound = set()
-        names = {n for _, _, dims in self.leaves for _, terms in dims for _, factors in terms for n in factors}
-        for k, name in scalars:
-            if name in names:
-                bound.add(name)
-                self.binders.append((name, k, -1, f"argument `{name}`"))
-        for k, (label, _, dims) in enumerate(self.leaves):
-            for axis, (text, terms) in enumerate(dims):
-                if len(terms) == 1 and terms[0][0] == 1 and len(terms[0][1]) == 1 and terms[0][1][0] not in bound:
-                    bound.add(terms[0][1][0])
-                    self.binders.append((terms[0][1][0], k, axis, f"axis {axis} of `{label}`"))
-                else:
-                    self.checks.append((k, axis, (text, terms)))
-        self.checks = [c for c in self.checks if all(n in bound for _, factors in c[2][1] for n in factors)]
-
-    def converted(self, values: Sequence[Any]) -> list[Any]:
-        made = [leaf(value, *info) for value, info in zip(values, self.leaves, strict=True)]
-        if self.checks:
-            self.check(made)
-        return made
-
-    def check(self, made: Sequence[Any]) -> None:
-        sizes = {name: int(made[k]) if axis < 0 else made[k].shape[axis] for name, k, axis, _ in self.binders}
-        for k, axis, (text, terms) in self.checks:
-            want = 0
-            for coefficient, factors in terms:
-                for name in factors:
-                    coefficient *= sizes[name]
-                want += coefficient
-            if made[k].shape[axis] != want:
-                names = {name for _, factors in terms for name in factors}
-                origin = ", ".join(
-                    f"from {where}" if name == text else f"`{name}` is {sizes[name]} from {where}"
-                    for name, _, _, where in self.binders
-                    if name in names
-                )
-                expected = f"`{text}` is {want} ({origin})" if names else f"it must be {want}"
-                raise DadArgumentError(
-                    "A103",
-                    f"argument `{self.leaves[k][0]}`: axis {axis} has size {made[k].shape[axis]}, but {expected}",
-                )
 
 
 # ------------------------------------------------------------------ putting values together
@@ -494,8 +243,11 @@ class Entry:
     def repeated(self, given: Sequence[Any], counts: Mapping[str, int]) -> Any:
         """The one result, as often as there are elements: nothing but sizes is mapped over."""
         if len(set(counts.values())) > 1:
-            raise DadArgumentError("A103", "the arguments to map over have different lengths: "
-                                   + ", ".join(f"`{name}` has {count}" for name, count in counts.items()))
+            raise DadArgumentError(
+                "A103",
+                "the arguments to map over have different lengths: "
+                + ", ".join(f"`{name}` has {count}" for name, count in counts.items()),
+            )
         values = self.inputs.converted(self.parts(given))
         size = next(iter(counts.values()))
         results = [np.array(np.broadcast_to(x, (size, *np.shape(x)))) for x in self.run(self.function, values)]
