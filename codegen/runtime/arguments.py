@@ -1,4 +1,4 @@
-"""Arguments of entry points: values taken apart into arrays and numbers, converted losslessly, and their sizes compared.
+"""Arguments of entry points: values taken apart into arrays and numbers, converted losslessly, their sizes compared.
 
 Types come as the nested tuples that `entry` describes. Every refusal is a DadArgumentError in the words of the source.
 """
