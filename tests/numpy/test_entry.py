@@ -305,8 +305,10 @@ def test_transforms_that_were_not_built_say_so() -> None:
 
 def test_vmap_shares_sizes() -> None:
     """A parameter that is a size of the result cannot differ between the elements of one array."""
-    module = dad.compile("entry f (n: i64) (c: f64) : [n]f64 = loop xs = replicate n c for i < n do xs with [i] = f64 i * c\n"
-                         "entry g (n: i64) : [n]i64 = iota n")
+    module = dad.compile(
+        "entry f (n: i64) (c: f64) : [n]f64 = loop xs = replicate n c for i < n do xs with [i] = f64 i * c\n"
+        "entry g (n: i64) : [n]i64 = iota n"
+    )
     np.testing.assert_array_equal(module.f.vmap([2, 2], [3.0, 1.0]), [[0, 3], [0, 1]])
     np.testing.assert_array_equal(module.g.vmap([2, 2, 2]), [[0, 1]] * 3)
     with pytest.raises(DadArgumentError, match="the same for all elements; found 2 and 3"):
