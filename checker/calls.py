@@ -301,10 +301,15 @@ def _apply_one(c: Checker, e: ast.BinOp, f: ast.Exp, function: Type, argument: a
 
 
 def infer_unop(c: Checker, e: ast.UnOp, want: Type | None = None) -> Type:
-    from .infer import check, infer
+    from .infer import blame, infer
 
     if e.op == "!":
-        check(c, e.operand, BOOL, Because("", None, title="`!` takes a bool", code="E202"))
+        t = c.solver.prune(infer(c, e.operand, want))
+        if isinstance(t, (Scalar, Meta)) and (isinstance(t, Scalar) or t.uid in c.solver.kinds):
+            # Of an integer: every bit turned.
+            if t != BOOL and c.solver.require(t, Kind("int")) is None:
+                return t
+        c.unify(t, BOOL, blame(e.operand).span, Because("", None, title="`!` takes a bool or an integer", code="E202"))
         return BOOL
     t = infer(c, e.operand, want)
     known = c.solver.prune(t)

@@ -44,7 +44,7 @@ def expression(f: Frame, e: ast.Exp) -> Value:
                 e = body
             case ast.Assert(condition=condition, body=body):
                 c = the_atom(expression(f, condition))
-                f.at(condition.span).prim("assert", c, what=condition.span.text)
+                f.at(condition.span).prim("assert", c, what=f"assertion failed: {on_one_line(condition.span.text)}")
                 e = body
             case ast.Ascribe(operand=operand) | ast.GradeAscribe(operand=operand) | ast.Attributed(operand=operand):
                 e = operand
@@ -174,6 +174,12 @@ def array_literal(f: Frame, e: ast.ArrayLit, items: Sequence[ast.Exp]) -> Value:
     columns = zip(*(leaves(r) for r in rows), strict=True)
     f.at(e.span)
     return rebuild(rows[0], iter([f.b.prim("stack", *column, as_="xs") for column in columns]))
+
+
+def on_one_line(text: str) -> str:
+    """An operand as it is quoted in a message: without the parentheses around it."""
+    words = " ".join(text.split())
+    return words[1:-1] if words.startswith("(") and words.endswith(")") else words
 
 
 def coerce(f: Frame, e: ast.Coerce, value: Value) -> Value:

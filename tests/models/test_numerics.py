@@ -281,3 +281,11 @@ def test_quadrature(random: np.random.Generator) -> None:
     check(m.ellipse, 2.0, 1.0)
     v = m.implied_vol(0.8)
     close(v * np.exp(-v) + v, 0.8)
+
+
+def test_complement_and_assertion() -> None:
+    m = dad.compile("entry bits (x: i32) (b: bool) : (i32, bool, i64) = (!x, !b, !5)\n"
+                    "entry root (x: f64) : f64 = assert (x >= 0) (sqrt x)")
+    assert m.bits(5, True) == (-6, False, -6)
+    with pytest.raises(dad.RunError, match="assertion failed: x >= 0"):
+        m.root(-1.0)
