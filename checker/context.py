@@ -94,6 +94,8 @@ class Checker:
         self.entry_types: dict[TypeVar, Type] = {}
         """What the type parameters of an entry became."""
         self.failed = False
+        self.oversized = False
+        self.expansions = 0
         self.current: str | None = None
         """The definition's own name, while its body is checked: mentioning it is recursion."""
 

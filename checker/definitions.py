@@ -27,7 +27,7 @@ from ..lang.types import (
     map_type,
     sizes_of,
 )
-from . import arrays, functions
+from . import arrays, functions, messages
 from .builtins import DERIVATIVES
 from .calls import size_of
 from .context import Checker
@@ -138,6 +138,10 @@ def check_definition(session: Session, file: FileScope, node: ast.Def) -> Global
     t = functions.chain(c, node.params, params, result)
     constant = size_of(c, node.body) if not node.params else None
     c.solver.level = 0
+    if any(c.solver.too_large(x) for x in (t, *c.types.values())):
+        if not c.failed:
+            messages.too_large(c, node.name_span)
+        return Global(node.name, node.name_span, None)
     scheme = functions.generalise(c, t, type_vars, size_vars)
     _finish(c)
     for job in c.bounds:

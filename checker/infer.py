@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..lang.sizes import Size, SizeVar
+from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import BOOL, I64, UNIT, Array, Error, Fun, Meta, Record, Scalar, Tangent, Tuple, Type
 from . import arrays, calls, messages, patterns
@@ -73,7 +74,15 @@ def _tuple(c: Checker, e: ast.TupleExp, want: Type | None) -> Type:
         wanted_type = c.solver.prune(want)
         if isinstance(wanted_type, Tuple) and len(wanted_type.items) == len(e.items):
             wants = wanted_type.items
-    return Tuple(tuple(infer(c, i, w) for i, w in zip(e.items, wants, strict=True)))
+    return bounded(c, Tuple(tuple(infer(c, i, w) for i, w in zip(e.items, wants, strict=True))), e.span)
+
+
+def bounded(c: Checker, t: Type, span: Span) -> Type:
+    """The type, unless it has grown too large for everything that walks over types."""
+    if c.solver.too_large(t):
+        messages.too_large(c, span)
+        return Error()
+    return t
 
 
 def _record(c: Checker, e: ast.RecordExp, want: Type | None) -> Type:
@@ -87,7 +96,7 @@ def _record(c: Checker, e: ast.RecordExp, want: Type | None) -> Type:
             continue
         fields[name] = t
     label = record_type.name if isinstance(record_type, Record) and set(fields) == set(wanted) else None
-    return Record(tuple(sorted(fields.items())), label)
+    return bounded(c, Record(tuple(sorted(fields.items())), label), e.span)
 
 
 def _array(c: Checker, e: ast.ArrayLit, want: Type | None) -> Type:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 def show(c: Checker, t: Type) -> str:
     """The type in Dad's syntax; what is not known yet is `_`, a literal's type `number`."""
+    if c.solver.too_large(t):
+        return "a type too large to show"
     sizes: dict[SizeAtom, Size] = {}
 
     def leaf(inner: Type) -> Type | None:
@@ -98,6 +100,15 @@ def plural(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
+def too_large(c: Checker, span: Span) -> None:
+    """Said once to a definition: all that uses the type is too large as well."""
+    if c.oversized:
+        return
+    c.oversized = True
+    c.error("E224", f"a type of more than {unify.MAX_TYPE:,} parts", span, "here it grows too large",
+            help="tuples of tuples of tuples double at every step: use arrays, or records with fewer parts")
+
+
 # ---------------------------------------------------------------- two types that do not fit
 
 
@@ -129,6 +140,8 @@ def report(c: Checker, problem: Clash, context: Context, others: list[tuple[Span
                            "elements of an array, and results of a function given as an argument, have one size "
                                        "that is known outside"],
                     help=help or "give the size as an argument from outside, or fold instead of building an array")
+        case unify.TooLarge():
+            too_large(c, span)
         case unify.Occurs():
             c.error("E213", "this type would contain itself", span, f"this is {found}",
                     others=others, notes=all_notes,

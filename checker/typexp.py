@@ -13,8 +13,9 @@ from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import SCALARS, UNIT, Array, Error, Fun, Record, Scalar, Tangent, Tuple, Type, TypeVar, tangent
 from .context import Checker
-from .messages import plural
+from .messages import plural, too_large
 from .scope import FileScope, Global, Local, SizeParam, TypeEntry, nearest
+from .unify import MAX_TYPE
 
 Anonymous = Callable[[Span], Size]
 
@@ -161,6 +162,10 @@ def _refined(x: TypeContext, t: ast.TRefined, base: Type) -> Type:
 
 
 def _expand(x: TypeContext, t: ast.TName, entry: TypeEntry) -> Type:
+    x.c.expansions += 1
+    if x.c.expansions > MAX_TYPE:
+        too_large(x.c, t.span)
+        return Error()
     node = entry.node
     sizes = [a for a in t.arguments if isinstance(a, ast.TSizeArg)]
     types = [a for a in t.arguments if not isinstance(a, ast.TSizeArg)]

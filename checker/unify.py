@@ -92,6 +92,15 @@ class Occurs(Clash):
     expected: Type
 
 
+MAX_TYPE = 20_000
+"""Parts of the largest type; pairs of pairs of pairs … grow past every memory otherwise."""
+
+
+@dataclass(eq=False)
+class TooLarge(Clash):
+    """A type of more than `MAX_TYPE` parts."""
+
+
 class Constraint(ABC):
     """Something to be solved when more is known."""
 
@@ -130,6 +139,7 @@ class Solver:
         self.added = 0
         self.ready: list[Constraint] = []
         self.trail: list[int | SizeAtom] = []
+        self.parts = 0
         self.running = False
 
     # ------------------------------------------------------------ unknowns
@@ -365,6 +375,7 @@ class Solver:
             kind = self.kinds.get(meta.uid)
             if kind is not None and not self.allows(kind, t):
                 raise KindClash(t, kind, flipped)
+            self.parts = 0
             self._admit(meta, t, self.levels[meta.uid], frozenset())
         self.types[meta.uid] = t
         self.trail.append(meta.uid)
@@ -384,6 +395,9 @@ class Solver:
     def _admit(self, meta: Meta, t: Type, level: int, bound: frozenset[SizeVar]) -> None:
         """Check that `meta` does not occur in `t`, lower the levels in it, refuse sizes of inner scopes."""
         t = self.prune(t)
+        self.parts += 1
+        if self.parts > MAX_TYPE:
+            raise TooLarge
         match t:
             case Meta(uid):
                 if uid == meta.uid:
@@ -406,6 +420,26 @@ class Solver:
                 self._admit(meta, of, level, bound)
             case _:
                 return
+
+    def too_large(self, t: Type) -> bool:
+        """Whether the type, as far as it is known, has more than `MAX_TYPE` parts."""
+        pending, parts = [t], 0
+        while pending and parts <= MAX_TYPE:
+            parts += 1
+            match self.prune(pending.pop()):
+                case Array(_, element):
+                    pending.append(element)
+                case Tuple(items):
+                    pending.extend(items)
+                case Record(fields, _):
+                    pending.extend(i for _, i in fields)
+                case Fun(param, result):
+                    pending += [param, result]
+                case Tangent(of):
+                    pending.append(of)
+                case _:
+                    pass
+        return parts > MAX_TYPE
 
     def _admit_size(self, s: Size, level: int, bound: frozenset[SizeVar]) -> None:
         s = self.size(s)

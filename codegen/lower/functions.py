@@ -25,6 +25,9 @@ from .values import FunV, TupV, Value, form, leaves, rebuild, the_atom
 Types = Mapping[ty.TypeVar, ty.Type]
 
 
+MAX_FUNCTIONS = 10_000
+
+
 @dataclass(frozen=True, slots=True)
 class Special:
     """An IR function and the form of its result."""
@@ -66,6 +69,12 @@ class Specialiser:
         full_key = (key, form(inputs))
         special = self.made.get(full_key)
         if special is None:
+            if len(self.made) >= MAX_FUNCTIONS:
+                span = f.b.span
+                raise Diagnostics([Diagnostic(
+                    "E693", f"this program needs more than {MAX_FUNCTIONS:,} versions of its functions",
+                    () if span is None else (Label(span, "while writing this one", primary=True),), (),
+                    "pass data instead of functions where a function is passed to itself again and again")])
             special = self.write(hint, inputs, body)
             self.made[full_key] = special
         results = f.b.bind(ir.Call(special.name, tuple(leaves(inputs)), special.types), "r") if special.types else ()

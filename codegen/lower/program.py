@@ -15,9 +15,8 @@ from .builtins import derivative, loop_over
 from .expressions import expression
 from .frame import Frame
 from .functions import Special, Specialiser, apply, definition_body, definition_value
-from .patterns import open_sizes
+from .patterns import axes, open_sizes
 from .values import FunV, TupV, Value, form, from_type, leaves
-
 
 Kind = Literal["value_and_grad", "jvp", "vjp", "vmap"]
 
@@ -110,6 +109,8 @@ def write_transform(checked: Checked, specialiser: Specialiser, definition: Defi
              for t, n in zip(definition.param_types, definition.param_names, strict=True)]
     args = parameters(frame, types, definition.param_names, params)
     open_sizes(frame, zip(types, args, strict=True), [batch, *definition.scheme.size_vars])
+    for t, a in zip(types, args, strict=True):
+        frame.note_dims(axes(t, a))
     target = definition_value(frame, definition, Use(GlobalRef(definition)), definition.node.span)
     picked = tuple(a for a, n in zip(args, definition.param_names, strict=True) if n in wrt)
 
@@ -142,6 +143,6 @@ def write_transform(checked: Checked, specialiser: Specialiser, definition: Defi
         value, derived = derivative(frame, mode, function, x, seeds)
         outputs = [*leaves(value), *derived]
     name = transform.function
-    dims = () if mapped else tuple((None,) * p.type.rank for p in (*params, *extra))
+    dims = tuple(frame.param_dims.get(p.id, (None,) * p.type.rank) for p in (*params, *extra))
     specialiser.functions[name] = ir.Function(name, (*params, *extra), frame.b.block(outputs), definition.name, dims)
     return name

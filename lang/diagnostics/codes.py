@@ -251,6 +251,10 @@ code("E223", "type that a caller chooses",
 
 # ---------------------------------------------------------------- E3xx: sizes
 
+code("E224", "type too large",
+     "A type may have at most 20,000 parts. Pairs of pairs of pairs double at every step, and no memory would hold them.",
+     "def p0 x = (x, x)\ndef p1 x = p0 (x, x)   -- and so on, twenty times",
+     "use arrays, or records with fewer parts.")
 code("E301", "sizes differ",
      "Sizes are compared as polynomials: `1+n` is `n+1`. The message shows both in normal form, how much they differ, and where "
      "each name in them comes from.",
@@ -345,6 +349,11 @@ code("E692", "size that is not known where it is needed",
      "A size parameter is used as a number, but no argument has it as a size, and it belongs to a value made further inside.",
      "def f [n] (x: f64) : [n]f64 = replicate n x   -- used where n is not known",
      "pass the size as an argument: `def f (n: i64) (x: f64) : [n]f64 = replicate n x`.")
+code("E693", "too many versions of functions",
+     "A function that is given other functions is written out once for each of them; a program whose functions are passed to "
+     "themselves again and again needs too many.",
+     "def t1 f x = t0 (t0 f) x   -- and so on, with t0, t1, … passed to each other",
+     "pass data instead of functions, or call in a loop.")
 
 code("E601", "sum types are not supported yet",
      "Constructors and `match` parse, but have no meaning in this version.", "type shape = #circle f64 | #square f64",

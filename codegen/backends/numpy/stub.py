@@ -148,12 +148,12 @@ def _entry(made: _Stub, entry: EntrySpec, name: str) -> str:
             lines.append(f"    def value_and_grad({with_wrt}) -> tuple[{result}, {gradient}]: ...")
         if "vjp" in entry.transforms:
             lines.append(
-                f"    def vjp(self, args: Any, cotangent: Any, wrt: Any = ...) -> tuple[{result}, {gradient}]: ..."
+                f"    def vjp(self, *args: Any, wrt: Any = ...) -> tuple[{result}, {gradient}]: ..."
             )
         if "jvp" in entry.transforms:
             tangent = made.result(floats(entry.result), f"{name}_tangent")
             lines.append(
-                f"    def jvp(self, args: Any, tangents: Any, wrt: Any = ...) -> tuple[{result}, {tangent}]: ..."
+                f"    def jvp(self, *args: Any, wrt: Any = ...) -> tuple[{result}, {tangent}]: ..."
             )
     if "vmap" in entry.transforms:
         rows = DimSpec("batch", ((1, ("batch",)),))
