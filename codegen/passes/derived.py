@@ -157,7 +157,8 @@ class Derived:
         read_back = Reads(None).block(back)
         passed = [k for k, p in enumerate(f.params) if p in read_back]
         saved = [v for v in read_back if v not in f.params and v not in seeds]
-        stmts = [*forward, *(s for s in tail.stmts if s.vars[0] in read_back)]
+        measured = [s.vars[0] for s in tail.stmts if s.vars[0] in read_back]
+        stmts = [*forward, *prune(Block(tuple(tail.stmts), tuple(measured))).stmts]
         forward_name = f.name
         if saved:
             forward_name = self.new_name(f.name, "fwd")
