@@ -1,7 +1,7 @@
-"""Every differentiable primitive that programs can name, through `dad.compile`: first and second derivatives in every mode.
+"""Every differentiable primitive that programs can name, through `dad.compile`: first and second derivatives.
 
-The truth is differences of mpmath's functions at high precision; where there is none (kinks, ends of domains) the published
-table says it, and the modes must agree. Each primitive is compiled once: an entry of one point, and `vmap` of it.
+The truth is differences of mpmath's functions at high precision; where there is none (kinks, ends of domains) the
+published table says it, and the modes must agree. Each primitive is compiled once: an entry of one point, and `vmap`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def call(p: Primitive) -> str:
 
 
 def program(p: Primitive) -> str:
-    """Value; gradient by reverse and by forward mode; Hessian by forward over reverse, reverse over forward, twice reverse."""
+    """Value; gradient by reverse and forward mode; Hessian by forward over reverse, the other way, and twice one."""
     if len(p.sample) == 1:
         body = f"if true then {call(p)} else x" if p.name == "neg" else call(p)
         return f"""

@@ -1,8 +1,8 @@
-"""Cases that have caught other systems: confused perturbations, branches not taken, loops, folds, writes, records, Hessians.
+"""Cases that have caught other systems: confused perturbations, branches not taken, loops, folds, writes, Hessians.
 
 Each is a Dad program run by both targets and compared with a number known from analysis, a complex step, mpmath or
-differences. Perturbation confusion: Siskind & Pearlmutter, *Perturbation Confusion and Referential Transparency* (2005), and
-Manzyuk et al., *Perturbation confusion in forward automatic differentiation of higher-order functions* (2019).
+differences. Perturbation confusion: Siskind & Pearlmutter, *Perturbation Confusion and Referential Transparency*, 2005,
+and Manzyuk et al., *Perturbation confusion in forward automatic differentiation of higher-order functions* (2019).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def gradient(f: Callable[[Any], Any], x: Any, h: float = 1e-4) -> Any:
 
 # ---------------------------------------------------------------- perturbation confusion
 
-CONFUSION = {
+CONFUSION: dict[str, tuple[str, Callable[[float], float]]] = {
     "forward in forward": ("jvp (\\x -> x * jvp (\\y -> x + y) 1 1) x 1", lambda x: 1.0),
     "reverse in forward": ("jvp (\\x -> x * grad (\\y -> x + y) 1) x 1", lambda x: 1.0),
     "forward in reverse": ("grad (\\x -> x * jvp (\\y -> x + y) 1 1) x", lambda x: 1.0),
@@ -98,7 +98,7 @@ entry looped (x: f64) : f64 = grad (\\x -> loop a = x for _i < 2 do a * jvp (\\y
 
 # ---------------------------------------------------------------- branches not taken
 
-PARTIAL = {
+PARTIAL: dict[str, tuple[str, str, Callable[[float], float], Callable[[float], float]]] = {
     "sqrt": ("x > 0", "sqrt x", lambda x: 0.5 / math.sqrt(x), lambda x: -0.25 * x**-1.5),
     "log": ("x > 0", "log x", lambda x: 1 / x, lambda x: -1 / x**2),
     "pow": ("x > 0", "x ** 0.5", lambda x: 0.5 * x**-0.5, lambda x: -0.25 * x**-1.5),
@@ -304,7 +304,7 @@ entry seen [n] (v: [n]f64) : [n]f64 = sieve v"""
     for target in TARGETS:
         m = module(text, target)
         np.testing.assert_allclose(m.jacobian(v), m.transposed(v).T, rtol=1e-13, atol=1e-15)
-        rows = [gradient(lambda u, i=i: m.seen(u)[i], v) for i in range(4)]  # type: ignore[misc]
+        rows = [gradient(lambda u, i=i, m=m: m.seen(u)[i], v) for i in range(4)]  # type: ignore[misc]
         np.testing.assert_allclose(m.jacobian(v), rows, rtol=1e-7, atol=1e-9)
 
 
@@ -318,7 +318,8 @@ entry hessian [n][m] (x: [n]f64) (is: [m]i64) (d: [n]f64) : [n]f64 =
   jvp (grad (\\v -> product (map (\\i -> v[i]) is))) x d
 entry written [n] (x: [n]f64) (k: i64) : [n]f64 = grad (\\v -> let v[k] = v[0] * v[1] in sum (v * v)) x
 entry twice [n] (x: [n]f64) (k: i64) : [n]f64 = grad (\\v -> let v[k] = 2 * v[k] in let v[k] = v[k] * v[k] in sum v) x
-entry scattered [n][m] (x: [n]f64) (is: [m]i64) : [n]f64 = grad (\\v -> sum (scatter v is [v[0] * v[0] for _i < m])) x"""
+entry scattered [n][m] (x: [n]f64) (is: [m]i64) : [n]f64 =
+  grad (\\v -> sum (scatter v is [v[0] * v[0] for _i < m])) x"""
     x, places = np.array([1.5, -2.0, 0.5]), np.array([0, 2, 2, 0, 0])
     gives(text, [x, places], [9.0, 0.0, 2.0], entry="gathered")
     d = np.array([0.3, 1.0, -0.7])

@@ -64,8 +64,8 @@ def one_way(g: Generator, n: Dim, element: Type, type: Array, s: Scope, d: int, 
         case 14 if isinstance(element, Array):
             return f"(transpose {g.expr(Array(element.size, Array(n, element.element)), s, d)})"
         case 15 if len(n.terms) == 1 and "*" in n.terms[0][0] and n.constant == 0 and n.terms[0][1] == 1:
-            a, b = (Dim(0, ((name, 1),)) for name in n.terms[0][0].split("*"))
-            return f"(flatten {g.expr(Array(a, Array(b, element)), s, d)})"
+            rows, columns = (Dim(0, ((name, 1),)) for name in n.terms[0][0].split("*"))
+            return f"(flatten {g.expr(Array(rows, Array(columns, element)), s, d)})"
         case 16 | 17 if g.readable(n, s) or n.least > 0:
             new = g.expr(element, s, d)
             return f"({g.expr(type, s, d)} with [{g.place(n, s, d)}] = {new})"
@@ -74,9 +74,9 @@ def one_way(g: Generator, n: Dim, element: Type, type: Array, s: Scope, d: int, 
             if m.least == 0:
                 m = m + Dim(1)
             x, i = g.fresh("xs"), g.fresh("i")
-            source = f"let {x} = {g.expr(Array(m, element), s, d)}"
+            bound = f"let {x} = {g.expr(Array(m, element), s, d)}"
             places = g.expr(Array(n, I64), s, d)
-            return f"({source} in map (\\{i} -> {x}[{i} % ({m})]) {places})"
+            return f"({bound} in map (\\{i} -> {x}[{i} % ({m})]) {places})"
         case 19:
             m = g.size(s)
             return (
@@ -96,8 +96,8 @@ def one_way(g: Generator, n: Dim, element: Type, type: Array, s: Scope, d: int, 
             op = "(\\(a, b) (c, d) -> (a * c, b * c + d))"
             return f"(scan {op} (1, 0) (map (\\(x, y) -> (tanh x, sin y)) {g.expr(type, s, d)}))"
         case 22 if isinstance(element, Tuple) and len(element.items) == 2:
-            a, b = element.items
-            return f"(zip {g.expr(Array(n, a), s, d)} {g.expr(Array(n, b), s, d)})"
+            first, second = element.items
+            return f"(zip {g.expr(Array(n, first), s, d)} {g.expr(Array(n, second), s, d)})"
         case 23:
             pair = Tuple((element, g.small_type(s)))
             return f"(unzip {g.expr(Array(n, pair), s, d)}).0"

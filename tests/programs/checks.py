@@ -1,6 +1,6 @@
-"""What a generated program is put through: both targets, derivatives both ways, `vmap`, second derivatives, the built module.
+"""What a generated program is put through: both targets, derivatives both ways, `vmap`, the built module.
 
-Each function raises AssertionError, with what disagrees, or returns. A `Run` holds the program compiled for both targets.
+Each function raises AssertionError, with what disagrees, or returns. A `Run` holds the program compiled for both.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""Random well-typed Dad programs, made by construction: in a source of randomness, out source text and types of arguments.
+"""Random well-typed Dad programs, made by construction: in a source of randomness, out source text and types.
 
-The text checks without diagnostics, every index that it reads or writes is in range (but for one, when `risky`), every loop
-ends, functions are bounded so that rounding does not grow, and every sort of expression stands inside every other. Conditions
-on floats compare with odd constants, so that two ways of rounding do not take two branches; `smooth` is False when a
-derivative by differences would not be trusted.
+The text checks without diagnostics, every index that it reads or writes is in range (but for one, when `risky`), every
+loop ends, functions are bounded so that rounding does not grow, and every sort of expression stands inside every other.
+Conditions on floats compare with odd constants, so that two ways of rounding do not take two branches; `smooth` is
+False when a derivative by differences would not be trusted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -111,15 +111,18 @@ class Generator:
     def size(self, scope: Scope) -> Dim:
         return self.rng.choice(scope.sizes)
 
+    def one_of(self, types: Sequence[Type]) -> Type:
+        return self.rng.choice(types)
+
     def small_type(self, scope: Scope) -> Type:
         """A type of values that loops, tuples and arrays hold."""
-        return self.rng.choice(
+        return self.one_of(
             (self.F, self.F, self.F, I64, BOOL, Tuple((self.F, I64)), Tuple((self.F, self.F)), *self.records[:1])
         )
 
     def any_type(self, scope: Scope) -> Type:
         s = self.size(scope)
-        return self.rng.choice(
+        return self.one_of(
             (
                 self.F,
                 self.F,
@@ -208,7 +211,7 @@ class Generator:
             return self.rng.choice(exact)
         if self.risky and self.chance(50):
             self.risky = False
-            return f"(length (replicate 2 0) * {self.expr(I64, s, depth - 1)})"
+            return f"(k + {self.expr(I64, s, depth - 1)})"
         return f"({self.expr(I64, s, depth - 1)} % ({n}))"
 
     def readable(self, n: Dim, s: Scope) -> bool:
@@ -242,7 +245,10 @@ class Generator:
         return f"(if {asked} then {read} else {self.expr(type, s, 0)})"
 
     def branch(self, type: Type, s: Scope, depth: int) -> str:
-        return f"(if {self.expr(BOOL, s, depth - 1)} then {self.expr(type, s, depth - 1)} else {self.expr(type, s, depth - 1)})"
+        return (
+            f"(if {self.expr(BOOL, s, depth - 1)} then {self.expr(type, s, depth - 1)} else "
+            f"{self.expr(type, s, depth - 1)})"
+        )
 
     def let(self, type: Type, s: Scope, depth: int) -> str:
         bound, inner = self.binding(s, depth)
@@ -285,7 +291,10 @@ class Generator:
         if form == 0 and arrays:
             name, t = self.rng.choice(arrays)
             assert isinstance(t, Array)
-            return f"(loop {acc} = {start} for {x} in {name} do {self.step(type, acc, inner.inner((x, t.element)), depth)})"
+            return (
+                f"(loop {acc} = {start} for {x} in {name} do "
+                f"{self.step(type, acc, inner.inner((x, t.element)), depth)})"
+            )
         if form == 1:
             more = self.rng.choice(("true", self.expr(BOOL, s, depth - 1)))
             bound = self.rng.choice(("3", "2", self.expr(I64, s, 1)))
@@ -297,7 +306,10 @@ class Generator:
             )
         count = self.size(s)
         if form == 2:
-            return f"(loop {acc} = {start} for {i} < min 3 {self.expr(I64, s, 1)} do {self.step(type, acc, inner.inner((i, I64)), depth)})"
+            return (
+                f"(loop {acc} = {start} for {i} < min 3 {self.expr(I64, s, 1)} do "
+                f"{self.step(type, acc, inner.inner((i, I64)), depth)})"
+            )
         inner.values.append((i, I64))
         inner.below[i] = count
         return f"(loop {acc} = {start} for {i} < {count} do {self.step(type, acc, inner, depth)})"
@@ -390,7 +402,10 @@ class Generator:
                 f = self.rng.choice(("hypot", "atan2"))
                 return f"({f} {self.expr(F, s, d)} (1.75 + sin {self.expr(F, s, d)}))"
             case 25:
-                return f"((1.5 + sin {self.expr(F, s, d)}) ** {self.rng.choice(('3', '0.5', '(-2)', f'(tanh {self.expr(F, s, d)})'))})"
+                return (
+                    f"((1.5 + sin {self.expr(F, s, d)}) ** "
+                    f"{self.rng.choice(('3', '0.5', '(-2)', f'(tanh {self.expr(F, s, d)})'))})"
+                )
             case _:
                 return self.element_of(F, s, d) or f"(cos {self.expr(F, s, d)})"
 
@@ -420,9 +435,15 @@ class Generator:
             return f"(i32 {self.expr(I64, s, d)})"
         match self.rng.randrange(13):
             case 0 | 1:
-                return f"({self.expr(I64, s, d)} {self.rng.choice(('+', '-', '*', '&', '|', '^'))} {self.expr(I64, s, 0)} % 1009)"
+                return (
+                    f"({self.expr(I64, s, d)} {self.rng.choice(('+', '-', '*', '&', '|', '^'))} "
+                    f"{self.expr(I64, s, 0)} % 1009)"
+                )
             case 2:
-                return f"({self.expr(I64, s, d)} {self.rng.choice(('/', '%', '//', '%%'))} {self.rng.choice(('3', '(-2)', '(1 + abs 4)'))})"
+                return (
+                    f"({self.expr(I64, s, d)} {self.rng.choice(('/', '%', '//', '%%'))} "
+                    f"{self.rng.choice(('3', '(-2)', '(1 + abs 4)'))})"
+                )
             case 3:
                 return f"({self.rng.choice(('max', 'min'))} {self.expr(I64, s, d)} {self.expr(I64, s, d)})"
             case 4:
@@ -452,7 +473,10 @@ class Generator:
         match self.rng.randrange(7):
             case 0 | 1:
                 self.smooth = False
-                return f"({self.expr(self.F, s, d)} {self.rng.choice(('<', '>', '<=', '>='))} {self.expr(self.F, s, 0)} + 0.1713)"
+                return (
+                    f"({self.expr(self.F, s, d)} {self.rng.choice(('<', '>', '<=', '>='))} "
+                    f"{self.expr(self.F, s, 0)} + 0.1713)"
+                )
             case 2:
                 return f"({self.expr(I64, s, d)} {self.rng.choice(('<', '==', '!=', '>='))} {self.expr(I64, s, d)})"
             case 3:
@@ -470,7 +494,10 @@ class Generator:
         if len(items) == 2 and items[0] == items[1] == self.F and self.nesting < 2 and self.chance(25):
             z = self.fresh("z")
             with self.nested():
-                return f"(value_and_grad (\\{z} -> sin {z} + {self.expr(self.F, s.inner((z, self.F)), depth - 1)}) {self.expr(self.F, s, 1)})"
+                return (
+                    f"(value_and_grad (\\{z} -> sin {z} + "
+                    f"{self.expr(self.F, s.inner((z, self.F)), depth - 1)}) {self.expr(self.F, s, 1)})"
+                )
         return "(" + ", ".join(self.expr(t, s, depth - 1) for t in items) + ")"
 
     def record(self, type: Record, s: Scope, depth: int) -> str:
@@ -498,5 +525,8 @@ class Generator:
             case "local_number":
                 return f"(local_number {self.expr(F, s, d)} {self.expr(Array(n, F), s, d)} {self.expr(I64, s, d)})"
             case "fold_with":
-                return f"(fold_with (\\a {x} -> tanh a + {self.expr(F, s.inner((x, F)), d)}) 0.5 {self.expr(Array(n, F), s, d)})"
+                return (
+                    f"(fold_with (\\a {x} -> tanh a + {self.expr(F, s.inner((x, F)), d)}) 0.5 "
+                    f"{self.expr(Array(n, F), s, d)})"
+                )
         return None

@@ -18,7 +18,8 @@ HELPERS = {
     "lerp": "def lerp 'a: float (t: a) (x: a) (y: a) : a = x + t * (y - x)",
     "square": "def square x = x * x",
     "twice": "def twice 'a (f: a -> a) (x: a) : a = f (f x)",
-    "fold_with": "def fold_with [p] 'a 'b (f: b -> a -> b) (start: b) (xs: [p]a) : b = loop acc = start for x in xs do f acc x",
+    "fold_with": "def fold_with [p] 'a 'b (f: b -> a -> b) (start: b) (xs: [p]a) : b =\n"
+    "  loop acc = start for x in xs do f acc x",
 }
 
 

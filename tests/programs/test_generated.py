@@ -1,7 +1,7 @@
 """Random well-typed Dad programs, from text to numbers: both targets, derivatives, `vmap`, the built module.
 
-Hypothesis drives the generator, so that a failing program is reported as small as it finds one. `DAD_EXAMPLES=5000` makes
-a long run of fresh programs; without it the same ones are tried every time.
+Hypothesis drives the generator, so that a failing program is reported as small as it finds one. `DAD_EXAMPLES=5000`
+makes a long run of fresh programs; without it the same ones are tried every time.
 """
 
 from __future__ import annotations
