@@ -139,3 +139,51 @@ def test_kmeans(random: np.random.Generator) -> None:
     check(m.cost, centres, points)
     check_vmap(m.lloyd, centres, points, np.int32(2))
     close(m.step(centres, points[:0])[0], centres)
+
+
+def test_counts_and_categories(random: np.random.Generator) -> None:
+    m = load("likelihoods")
+    x, y, exposure = random.standard_normal(7), random.integers(0, 6, 7), random.random(7) + 1
+    mu, phi = exposure * np.exp(0.1 + 0.2 * x), np.exp(0.3)
+    p = {"alpha": 0.1, "beta": 0.2, "log_phi": 0.3}
+    close(m.nbreg(p, x, y, exposure), stats.nbinom.logpmf(y, phi, phi / (phi + mu)).sum())
+    check(m.nbreg, p, x, y, exposure)
+    rows, beta, raw = random.standard_normal((7, 2)), random.standard_normal(2), np.array([-1.0, 0.1, 0.2, -0.3])
+    cuts = np.array([-np.inf, -1, *(np.cumsum(np.exp(raw[1:])) - 1), np.inf])
+    grade = np.minimum(y, 4)
+    upper, lower = special.expit(cuts[grade + 1] - rows @ beta), special.expit(cuts[grade] - rows @ beta)
+    close(m.ordlogit(beta, raw, rows, grade), np.log(upper - lower).sum())
+    check(m.ordlogit, beta, raw, rows, grade)
+
+
+def test_filters(random: np.random.Generator) -> None:
+    m = load("likelihoods")
+    y = random.standard_normal(9)
+    covariance = 1e3 + np.exp(0.1) * (1 + np.minimum.outer(np.arange(9), np.arange(9))) + np.exp(-0.2) * np.eye(9)
+    close(m.kalman(0.1, -0.2, y), stats.multivariate_normal.logpdf(y, np.zeros(9), covariance), 1e-8)
+    y[3] = np.nan
+    seen = np.arange(9) != 3
+    expected = stats.multivariate_normal.logpdf(y[seen], np.zeros(8), covariance[np.ix_(seen, seen)])
+    close(m.kalman(0.1, -0.2, y), expected, 1e-8)
+    check(m.kalman, 0.1, -0.2, y)
+    check(m.kalman2, np.array([0.1, 0.2, 0.3]), random.standard_normal((6, 2)))
+    check(m.sir_fit, np.log(0.6), np.log(0.2), np.array([1, 2, 2, 4, 6, 9, 12, 20]), 1000.0)
+
+
+def test_learning(random: np.random.Generator) -> None:
+    m = load("learning")
+    x = random.standard_normal(8)
+    spectrum = np.fft.fft(x)
+    close(m.fft({"re": x, "im": 0 * x}), {"re": spectrum.real, "im": spectrum.imag})
+    check(m.power, x)
+    assert m.adam([-1.0, 1.0, 0.5], 0.02, 2000)[1] < 1e-2
+    check(m.rb, x[:3])
+    draws, accepted = m.hmc(np.zeros(3), 0.2, 8, 100, 1)
+    assert draws.shape == (100, 3)
+    assert 0.5 < accepted <= 1
+    plane = random.random((4, 6))
+    close(m.pool(plane), plane.reshape(2, 2, 3, 2).max((1, 3)))
+    check(m.pool, plane)
+    check(m.conv, plane, random.random((3, 3)))
+    check(m.attention, *random.standard_normal((3, 4, 2)))
+    check(m.layernorm, x, 2.0)
