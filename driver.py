@@ -2,8 +2,8 @@
 
     text ─parse→ AST ─check→ typed AST ─lower→ IR ─passes→ IR ─emit→ module
 
-Each stage is a pure function; this file strings them together for the faces (command line, Python, tests). All errors of
-a run are collected in one `Reporter`; bad source raises `Diagnostics` and nothing else.
+Each stage is a pure function; this file strings them together for the faces (command line, Python, tests). All errors
+of a run are collected in one `Reporter`; bad source raises `Diagnostics` and nothing else.
 """
 from __future__ import annotations
 
@@ -112,7 +112,8 @@ class Imports:
             inside, exists, file = False, False, here
         if not inside:
             self.report.error("E192", f"`{path}` lies outside the program's folder", span,
-                              "not below the main file's folder", help="put the imported file beside the main file or in a folder below it")
+                              "not below the main file's folder",
+                              help="put the imported file beside the main file or in a folder below it")
             return None
         if not exists:
             self.report.error("E193", f"there is no file `{path}.dad`", span, f"looked for {path}.dad beside this file",

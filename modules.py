@@ -1,7 +1,8 @@
 """Dad programs as Python modules in memory: `dad.load` and `dad.compile`.
 
-The module's attributes are the program's entries. What an entry is asked to derive (`.grad`, `.jvp`, …, `wrt=`) is compiled when
-it is first asked for, and kept: compiling costs milliseconds, and most programs use one or two transforms.
+The module's attributes are the program's entries. What an entry is asked to derive (`.grad`, `.jvp`, …, `wrt=`) is
+compiled when it is first asked for, and kept: compiling costs milliseconds, and most programs use one or two
+transforms.
 """
 from __future__ import annotations
 
@@ -32,8 +33,8 @@ Function = Callable[..., Any]
 def load(path: str | Path, *, target: str = "numpy", tier: int | None = None) -> Module:
     """The module of a `.dad` file. Raises `Diagnostics` when the program has errors or the file cannot be read.
 
-    `target` is "numpy" (vectorised NumPy code) or "interp" (the slow reference semantics). `tier` is accepted for targets that
-    compile in several tiers; these two have one.
+    `target` is "numpy" (vectorised NumPy code) or "interp" (the slow reference semantics). `tier` is accepted for
+    targets that compile in several tiers; these two have one.
     """
     return Module(driver.read(path), wanted(target), Path(path).stem)
 
@@ -51,7 +52,9 @@ def wanted(target: str) -> Target:
     match target:
         case "numpy" | "interp":
             return target
-    raise Diagnostics([Diagnostic("U110", f"there is no target `{target}` in this version", help="use \"numpy\" or \"interp\"")])
+    raise Diagnostics(
+        [Diagnostic("U110", f"there is no target `{target}` in this version", help="use \"numpy\" or \"interp\"")]
+    )
 
 
 class Module(types.ModuleType):
@@ -97,7 +100,8 @@ class LiveEntry(Entry):
         return f"<{signature(self.definition)}>"
 
     def _transform(self, kind: str, wrt: tuple[str, ...]) -> Function:
-        transform = next((Transform(self.__name__, k, wrt) for k in ("value_and_grad", "jvp", "vjp", "vmap") if k == kind), None)
+        kinds: tuple[Kind, ...] = ("value_and_grad", "jvp", "vjp", "vmap")
+        transform = next((Transform(self.__name__, k, wrt) for k in kinds if k == kind), None)
         assert transform is not None, kind
         function = self.compiled.get(transform)
         if function is None:
@@ -112,22 +116,29 @@ class LiveEntry(Entry):
             if not self.names:
                 raise DadArgumentError("A105", f"`{name}` has no parameters to map over")
             return
-        for param, t, activity in zip(self.definition.param_names, self.definition.param_types, self.definition.activities,
-                                      strict=True):
+        d = self.definition
+        for param, t, activity in zip(d.param_names, d.param_types, d.activities, strict=True):
             if param not in wrt:
                 continue
             if activity == "data":
-                raise DadArgumentError("A106", f"parameter `{param}` of `{name}` is declared `data`: it has no derivative; "
-                                       "declare it `param` if it is to be fitted")
+                raise DadArgumentError(
+                    "A106",
+                    f"parameter `{param}` of `{name}` is declared `data`: it has no derivative; "
+                    "declare it `param` if it is to be fitted",
+                )
             if not has_floats(ty.tangent(t)):
-                raise DadArgumentError("A106", f"parameter `{param}` of `{name}` is {ty.show(t)}: integers and booleans have no "
-                                       "derivative")
+                raise DadArgumentError(
+                    "A106",
+                    f"parameter `{param}` of `{name}` is {ty.show(t)}: integers and booleans have no derivative",
+                )
         if not wrt:
-            raise DadArgumentError("A106", f"`{name}` has no parameter to differentiate with respect to: every one is `data` or has "
-                                   "no floats")
-        if kind not in {k for k, _ in possible(self.definition)}:
-            result = ty.show(self.definition.result_type)
-            use = "use `.vjp` or `.jvp`" if has_floats(ty.tangent(self.definition.result_type)) else "it has no derivative"
+            raise DadArgumentError(
+                "A106",
+                f"`{name}` has no parameter to differentiate with respect to: every one is `data` or has no floats",
+            )
+        if kind not in {k for k, _ in possible(d)}:
+            result = ty.show(d.result_type)
+            use = "use `.vjp` or `.jvp`" if has_floats(ty.tangent(d.result_type)) else "it has no derivative"
             raise DadArgumentError("A105", f"`{name}` returns {result}: a gradient is of one f64 or f32; {use}")
 
 
@@ -194,5 +205,15 @@ def interpreted(program: ir.Program, specs: list[EntrySpec]) -> dict[str, Entry]
 
         return call
 
-    return {s.name: Entry(s.name, runner(s.function), tuple((p.name, p.activity, plain(p.value)) for p in s.params),
-                          plain(s.result), s.doc, s.wrt, {k: runner(f) for k, f in s.transforms.items()}) for s in specs}
+    return {
+        s.name: Entry(
+            s.name,
+            runner(s.function),
+            tuple((p.name, p.activity, plain(p.value)) for p in s.params),
+            plain(s.result),
+            s.doc,
+            s.wrt,
+            {k: runner(f) for k, f in s.transforms.items()},
+        )
+        for s in specs
+    }

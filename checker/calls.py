@@ -305,10 +305,9 @@ def infer_unop(c: Checker, e: ast.UnOp, want: Type | None = None) -> Type:
 
     if e.op == "!":
         t = c.solver.prune(infer(c, e.operand, want))
-        if isinstance(t, (Scalar, Meta)) and (isinstance(t, Scalar) or t.uid in c.solver.kinds):
-            # Of an integer: every bit turned.
-            if t != BOOL and c.solver.require(t, Kind("int")) is None:
-                return t
+        may_be_int = t != BOOL if isinstance(t, Scalar) else isinstance(t, Meta) and t.uid in c.solver.kinds
+        if may_be_int and c.solver.require(t, Kind("int")) is None:
+            return t  # every bit turned
         c.unify(t, BOOL, blame(e.operand).span, Because("", None, title="`!` takes a bool or an integer", code="E202"))
         return BOOL
     t = infer(c, e.operand, want)

@@ -1,1 +1,4 @@
-"""The language: sources and diagnostics, surface syntax, types and sizes, the IR, the primitives. Imports nothing else."""
+"""The language: sources and diagnostics, surface syntax, types and sizes, the IR, the primitives.
+
+Imports nothing else of dad.
+"""

@@ -1,9 +1,9 @@
 """Names that every program knows and that are not primitives of the IR: second-order array combinators, array functions
 whose lowering needs more than one statement, and the differential operators.
 
-Each has its type in Dad's own syntax; `codegen/lower` holds their lowering under the same name. Primitives that programs
-may name carry their signature in their own record (`lang.prims`). Everything else in the prelude is written in Dad.
-`tangent a` is the type of tangents of `a`.
+Each has its type in Dad's own syntax; `codegen/lower` holds their lowering under the same name. Primitives that
+programs may name carry their signature in their own record (`lang.prims`). Everything else in the prelude is written
+in Dad. `tangent a` is the type of tangents of `a`.
 """
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ SIGNATURES: dict[str, str] = {
     "map2": "'a 'b 'c [n] (f: a -> b -> c) (xs: [n]a) (ys: [n]b) : [n]c",
     "map3": "'a 'b 'c 'd [n] (f: a -> b -> c -> d) (xs: [n]a) (ys: [n]b) (zs: [n]c) : [n]d",
     "map4": "'a 'b 'c 'd 'e [n] (f: a -> b -> c -> d -> e) (xs: [n]a) (ys: [n]b) (zs: [n]c) (vs: [n]d) : [n]e",
-    "map5": "'a 'b 'c 'd 'e 'g [n] (f: a -> b -> c -> d -> e -> g) (xs: [n]a) (ys: [n]b) (zs: [n]c) (vs: [n]d) (ws: [n]e) : [n]g",
+    "map5": "'a 'b 'c 'd 'e 'g [n] (f: a -> b -> c -> d -> e -> g) "
+            "(xs: [n]a) (ys: [n]b) (zs: [n]c) (vs: [n]d) (ws: [n]e) : [n]g",
     "reduce": "'a [n] (op: a -> a -> a) (ne: a) (xs: [n]a) : a",
     "reduce_comm": "'a [n] (op: a -> a -> a) (ne: a) (xs: [n]a) : a",
     "scan": "'a [n] (op: a -> a -> a) (ne: a) (xs: [n]a) : [n]a",
@@ -60,8 +61,13 @@ SIGNATURES: dict[str, str] = {
 CONVERTIBLE = ("f64", "f32", "i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8", "bool")
 """`f64 x` and `f64.i32 x` convert; `f64.sin`, `f64.pi` and the like are module members of the same names."""
 
-CONSTANTS: dict[str, float] = {"pi": 3.141592653589793, "e": 2.718281828459045, "inf": float("inf"), "nan": float("nan"),
-                               "epsilon": 2.220446049250313e-16}
+CONSTANTS: dict[str, float] = {
+    "pi": 3.141592653589793,
+    "e": 2.718281828459045,
+    "inf": float("inf"),
+    "nan": float("nan"),
+    "epsilon": 2.220446049250313e-16,
+}
 """Members of the float modules, `f64.pi`; rounded for f32."""
 
 LIMITS: dict[str, tuple[int, int]] = {
@@ -75,7 +81,10 @@ MEMBER_ALIASES: dict[str, str] = {"sgn": "sign"}
 
 
 def constant(name: str, dtype: str) -> int | float:
-    """The value of the constant `dtype.name`: `constant("highest", "i32")` is 2147483647. Those of floats are infinite."""
+    """The value of the constant `dtype.name`: `constant("highest", "i32")` is 2147483647.
+
+    The highest and the lowest float are infinite.
+    """
     if name in ("highest", "lowest"):
         high = name == "highest"
         return LIMITS[dtype][high] if dtype in LIMITS else math.inf if high else -math.inf

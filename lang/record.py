@@ -69,8 +69,10 @@ def _make(cls: Any, frozen: bool, eq: bool) -> Any:
             scope[f"_default_{name}"] = f.default
             value = name if f.init else f"_default_{name}"
         if f.init:
-            has_default = f.default is not _MISSING
-            params.append(name + ("=_missing" if f.factory is not _MISSING else f"=_default_{name}" if has_default else ""))
+            if f.factory is not _MISSING:
+                params.append(f"{name}=_missing")
+            else:
+                params.append(name if f.default is _MISSING else f"{name}=_default_{name}")
         body.append(f"_set(self, {name!r}, {value})" if frozen else f"self.{name} = {value}")
     if hasattr(cls, "__post_init__"):
         body.append("self.__post_init__()")

@@ -1,7 +1,7 @@
 """Sizes of arrays: polynomials with integer coefficients over atoms, kept in normal form.
 
-Two sizes are equal when they are equal as polynomials, so equality is equality of normal forms. Atoms are size variables
-(declared, opened, or to be inferred) and opaque terms such as `n / k`, which are equal only to themselves.
+Two sizes are equal when they are equal as polynomials, so equality is equality of normal forms. Atoms are size
+variables (declared, opened, or to be inferred) and opaque terms such as `n / k`, which are equal only to themselves.
 
 >>> n = Size.of(SizeVar("n", 1))
 >>> n + Size.constant(1) == Size.constant(1) + n
@@ -64,7 +64,10 @@ def _key(atom: SizeAtom) -> tuple[int, int, str]:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """`terms` maps sorted products of atoms to non-zero coefficients; sorted, so equality and hashing are structural."""
+    """`terms` maps sorted products of atoms to non-zero coefficients.
+
+    They are sorted, so equality and hashing are structural.
+    """
 
     terms: tuple[tuple[Monomial, int], ...]
 
@@ -179,4 +182,5 @@ def _name(atom: SizeAtom) -> str:
         case SizeMeta(uid=uid, name=name):
             return name or f"?{uid}"
         case Opaque(op, operands):
-            return f"({f' {op} '.join(str(o) for o in operands)})" if len(operands) == 2 else f"{op}({', '.join(map(str, operands))})"
+            shown = [str(o) for o in operands]
+            return f"({f' {op} '.join(shown)})" if len(operands) == 2 else f"{op}({', '.join(shown)})"

@@ -174,7 +174,8 @@ def show(t: Type) -> str:
         case Record(fields, name):
             return name if name else "{" + ", ".join(f"{f}: {show(i)}" for f, i in fields) + "}"
         case Sum(constructors, name):
-            return name if name else " | ".join(" ".join([f"#{c}", *(show_atom(i) for i in items)]) for c, items in constructors)
+            cases = (" ".join([f"#{c}", *(show_atom(i) for i in items)]) for c, items in constructors)
+            return name if name else " | ".join(cases)
         case Fun(param, result, name):
             left = f"({name}: {show(param)})" if name else f"({show(param)})" if isinstance(param, Fun) else show(param)
             return f"{left} -> {show(result)}"

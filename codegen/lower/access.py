@@ -119,7 +119,8 @@ def resolve(f: Frame, node: ast.Node, what: str, x: Atom, args: Sequence[IndexAr
             case SliceArg():
                 cut = whole_slice(f, arg, b.dim(x, axis))
                 if not safe and arg.atoms():
-                    start = b.prim("check_slice", cut.start, cut.count, cut.step, b.dim(x, axis), what=what, axis=axis, as_="i")
+                    within = (cut.start, cut.count, cut.step, b.dim(x, axis))
+                    start = b.prim("check_slice", *within, what=what, axis=axis, as_="i")
                     cut = Cut(start, cut.count, cut.step)
                 made.append(cut)
     return made

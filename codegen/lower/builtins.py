@@ -31,7 +31,10 @@ DIVISIONS = ("div", "quot", "mod", "rem")
 
 
 def arithmetic(b: Builder, op: str, left: Value, right: Value) -> Value:
-    """`left op right`: element by element for arrays, a scalar meeting each element; `==` of tuples compares all parts."""
+    """`left op right`: element by element for arrays, a scalar meeting each element.
+
+    `==` and `!=` of tuples compare all parts.
+    """
     name = BINARY[op]
     if name in ("eq", "ne") and len(leaves(left)) != 1:
         same: Atom = ir.Const(True, "bool")
@@ -115,11 +118,15 @@ def convert(b: Builder, x: Atom, dtype: str) -> Atom:
 # ---------------------------------------------------------------- combinators
 
 
-def loop_over(f: Frame, arrays: Sequence[Value], element: ty.Type, body: Callable[[Frame, list[Value]], Value]) -> Value:
+def loop_over(
+    f: Frame, arrays: Sequence[Value], element: ty.Type, body: Callable[[Frame, list[Value]], Value]
+) -> Value:
     """Map `body` over the rows of `arrays`; `element` is the type of its result."""
     atoms = [a for array in arrays for a in leaves(array)]
     g = f.nested()
-    rows = tuple(g.b.fresh(a.name if isinstance(a, ir.Var) else "x", ir.Type(a.type.dtype, a.type.rank - 1)) for a in atoms)
+    rows = tuple(
+        g.b.fresh(a.name if isinstance(a, ir.Var) else "x", ir.Type(a.type.dtype, a.type.rank - 1)) for a in atoms
+    )
     supply = iter(rows)
     result = body(g, [rebuild(array, supply) for array in arrays])
     if not leaves(result):
@@ -161,7 +168,8 @@ def folded(kind: Literal["reduce", "scan"]) -> Rule:
         result = apply(g, function, [rebuild(neutral, iter(left)), rebuild(neutral, iter(right))])
         lam = Lambda((*left, *right), g.b.block(leaves(result)))
         node = ir.Reduce if kind == "reduce" else ir.Scan
-        return rebuild(neutral if kind == "reduce" else array, iter(f.b.bind(node(tuple(rows), tuple(start), lam), "r")))
+        results = f.b.bind(node(tuple(rows), tuple(start), lam), "r")
+        return rebuild(neutral if kind == "reduce" else array, iter(results))
 
     return rule
 
@@ -278,14 +286,18 @@ def stopped(f: Frame, inst: Inst, a: Atom) -> Atom:
     return f.b.prim("stop_grad", a) if a.type.is_float else a
 
 
+def iota(f: Frame, inst: Inst, args: list[Value]) -> Value:
+    count = f.b.prim("check_size", the_atom(args[0]), what="the length of iota")
+    return f.b.prim("iota", count, as_="is")
+
+
 RULES: dict[str, tuple[int, Rule]] = {
     "map": (2, mapped), "map2": (3, mapped), "map3": (4, mapped), "map4": (5, mapped), "map5": (6, mapped),
     "vmap": (2, mapped),
     "reduce": (3, folded("reduce")), "reduce_comm": (3, folded("reduce")), "scan": (3, folded("scan")),
     "tabulate": (2, tabulated),
     "length": (1, length),
-    "iota": (1, lambda f, inst, args: f.b.prim("iota", f.b.prim("check_size", the_atom(args[0]), what="the length of iota"),
-                                               as_="is")),
+    "iota": (1, iota),
     "replicate": (2, replicated),
     "concat": (2, concatenated),
     "transpose": (1, leafwise(transposed)),

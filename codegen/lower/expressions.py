@@ -225,7 +225,8 @@ def comprehension(f: Frame, t: ty.Type, clauses: Sequence[ast.ForBelow | ast.For
     match first:
         case ast.ForBelow(bound=bound):
             count = the_atom(expression(f, bound))
-            rows: Value = f.at(first.span).prim("iota", f.b.prim("check_size", as_i64(f, count), what=bound.span.text), as_="is")
+            length = f.b.prim("check_size", as_i64(f, count), what=bound.span.text)
+            rows: Value = f.at(first.span).prim("iota", length, as_="is")
             dtype = count.type.dtype
         case ast.ForIn(array=array):
             rows = expression(f, array)
@@ -257,7 +258,8 @@ def range_value(f: Frame, e: ast.Range) -> Value:
         span = b.neg(span) if down else span
         count = b.add(span, one) if e.kind == "..." else span
     else:
-        b.prim("assert", b.prim("ne", step, b.const(0, step)), what="the second element of a range differs from the first")
+        moves = b.prim("ne", step, b.const(0, step))
+        b.prim("assert", moves, what="the second element of a range differs from the first")
         quotient = b.prim("div", span, step)
         exact = b.prim("eq", b.mul(quotient, step), span)
         whole = b.add(quotient, one)
@@ -293,9 +295,11 @@ def infix(f: Frame, e: ast.BinOp, left: Value) -> Value:
         return apply(f, use_value(f, use, e.op_span), [left, expression(f, e.right)])
     match e.op:
         case "&&":
-            return branch(f, the_atom(left), lambda g: expression(g, e.right), lambda g: ir.Const(False, "bool"), e.span)
+            no = ir.Const(False, "bool")
+            return branch(f, the_atom(left), lambda g: expression(g, e.right), lambda g: no, e.span)
         case "||":
-            return branch(f, the_atom(left), lambda g: ir.Const(True, "bool"), lambda g: expression(g, e.right), e.span)
+            yes = ir.Const(True, "bool")
+            return branch(f, the_atom(left), lambda g: yes, lambda g: expression(g, e.right), e.span)
     right = expression(f, e.right)
     f.at(e.span)
     return infix_values(f, e.op, left, right)
@@ -316,7 +320,10 @@ def infix_values(f: Frame, op: str, left: Value, right: Value) -> Value:
 
 
 def composed(first: Value, second: Value) -> FunV:
-    return FunV(1, "composed", (first, second), lambda g, captured, args: apply(g, captured[1], [apply(g, captured[0], args)]))
+    def run(g: Frame, captured: tuple[Value, ...], args: list[Value]) -> Value:
+        return apply(g, captured[1], [apply(g, captured[0], args)])
+
+    return FunV(1, "composed", (first, second), run)
 
 
 def section(f: Frame, e: ast.OpSection) -> Value:
@@ -335,7 +342,8 @@ def section(f: Frame, e: ast.OpSection) -> Value:
         return apply(f, function, [expression(f, e.left)])
     if e.right is not None:
         right = expression(f, e.right)
-        return FunV(1, "section", (function, right), lambda g, captured, args: apply(g, captured[0], [args[0], captured[1]]))
+        captured = (function, right)
+        return FunV(1, "section", captured, lambda g, held, args: apply(g, held[0], [args[0], held[1]]))
     return function
 
 

@@ -146,8 +146,10 @@ def size_arguments(f: Frame, wanted: Iterable[SizeVar], sizes: Mapping[SizeVar, 
     try:
         return tuple(f.size(sizes[s]) for s in wanted)
     except UnknownSize as unknown:
-        raise stuck(span, "E692", f"the size `{unknown}` is not known where this function is used", "needs it as a value",
-                    "pass an array that has this size, or give the size a name with `let [n] (xs: [n]t) = …`") from None
+        raise stuck(
+            span, "E692", f"the size `{unknown}` is not known where this function is used", "needs it as a value",
+            "pass an array that has this size, or give the size a name with `let [n] (xs: [n]t) = …`",
+        ) from None
 
 
 # ---------------------------------------------------------------- definitions
@@ -238,8 +240,9 @@ def closure(f: Frame, node: ast.Lambda | ast.LetFun, params: Sequence[ast.Patter
     scheme = f.checked.schemes.get(node) if isinstance(node, ast.LetFun) else None
     hint = node.name if isinstance(node, ast.LetFun) else "lambda"
 
-    def instance(self_captured: tuple[Value, ...], types: Types, extra_names: tuple[SizeVar, ...], extra: tuple[Value, ...]
-                 ) -> FunV:
+    def instance(
+        self_captured: tuple[Value, ...], types: Types, extra_names: tuple[SizeVar, ...], extra: tuple[Value, ...]
+    ) -> FunV:
         all_types = {**outer_types, **types}
         key = ("fn", id(node), tuple((v.uid, t) for v, t in all_types.items()))
         everything: tuple[Value, ...] = (*self_captured, *extra)

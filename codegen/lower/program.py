@@ -25,10 +25,10 @@ Kind = Literal["value_and_grad", "jvp", "vjp", "vmap"]
 class Transform:
     """A derived function that somebody wants of an entry.
 
-    `value_and_grad`, `vjp`: parameters are the entry's, then (vjp) the cotangents of the result's floats; results are the
-    value, then the cotangents of the floats of the parameters `wrt`. `jvp`: the entry's parameters, then the tangents of
-    the floats of `wrt`; results are the value, then the tangents of its floats. `vmap`: parameters named in `wrt` have one
-    more axis in front, and so have all results.
+    `value_and_grad`, `vjp`: parameters are the entry's, then (vjp) the cotangents of the result's floats; results are
+    the value, then the cotangents of the floats of the parameters `wrt`. `jvp`: the entry's parameters, then the
+    tangents of the floats of `wrt`; results are the value, then the tangents of its floats. `vmap`: parameters named in
+    `wrt` have one more axis in front, and so have all results.
     """
 
     entry: str
@@ -42,14 +42,19 @@ class Transform:
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """The program, and the IR function of each entry, whose parameters are the atoms of the entry's parameters in order."""
+    """The program, and the IR function of each entry.
+
+    That function's parameters are the atoms of the entry's parameters in order.
+    """
 
     program: ir.Program
     entries: dict[str, str]
     transforms: dict[Transform, str]
 
 
-def lower(checked: Checked, transforms: Sequence[Transform] = (), entries: Sequence[Definition] | None = None) -> Lowered:
+def lower(
+    checked: Checked, transforms: Sequence[Transform] = (), entries: Sequence[Definition] | None = None
+) -> Lowered:
     """IR of the entries (or only of those given) and of `transforms` of them.
 
     Raises Diagnostics for what the checker accepts and no IR exists for: functions chosen at run time.

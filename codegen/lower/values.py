@@ -1,10 +1,10 @@
 """What an expression is while it is lowered.
 
-A value follows its source type, arrays aside: an array of records is a record of arrays. Scalars and arrays are IR atoms.
-A function is known at compile time (`FunV`): its code is identified by `key`, its data are `captured`, so that it can be
-taken apart into atoms and put together again inside another IR function, which is how functions are passed to functions
-(defunctionalisation by specialisation; Hovgaard, Henriksen & Elsman, *High-Performance Defunctionalisation in Futhark*,
-TFP 2018, §3).
+A value follows its source type, arrays aside: an array of records is a record of arrays. Scalars and arrays are IR
+atoms. A function is known at compile time (`FunV`): its code is identified by `key`, its data are `captured`, so that
+it can be taken apart into atoms and put together again inside another IR function, which is how functions are passed
+to functions (defunctionalisation by specialisation; Hovgaard, Henriksen & Elsman, *High-Performance
+Defunctionalisation in Futhark*, TFP 2018, §3).
 """
 from __future__ import annotations
 
@@ -141,7 +141,8 @@ def tangent_leaves(primal: Value, tangent: Value) -> list[Atom]:
             case TupV(items), TupV(tangents) if len(items) == len(tangents):
                 pending.extend(reversed(list(zip(items, tangents, strict=True))))
             case RecV(fields), RecV(tangents):
-                pending.extend(reversed([(v, tangents_v) for (_, v), (_, tangents_v) in zip(fields, tangents, strict=True)]))
+                pairs = [(v, dv) for (_, v), (_, dv) in zip(fields, tangents, strict=True)]
+                pending.extend(reversed(pairs))
             case ir.Var() | ir.Const(), ir.Var() | ir.Const():
                 found.append(t)
             case _:

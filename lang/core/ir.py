@@ -1,9 +1,10 @@
 """The intermediate representation: first-order, in A-normal form, monomorphic, with one rank and one dtype to a value.
 
 A `Program` holds functions; a function's body is a `Block`: a list of statements, each binding the results of one
-operation, and the atoms it returns. Records and tuples are gone (an array of records is one array to a field), functions
-as values are gone (lambdas stand only inside the operations that apply them). Sizes are ordinary i64 atoms: `dim` reads
-them, and operations whose result could have a shape that its operands do not show (a map over zero elements) carry it.
+operation, and the atoms it returns. Records and tuples are gone (an array of records is one array to a field),
+functions as values are gone (lambdas stand only inside the operations that apply them). Sizes are ordinary i64 atoms:
+`dim` reads them, and operations whose result could have a shape that its operands do not show (a map over zero
+elements) carry it.
 
 Naming: a `Var` is unique by `id` within its function, lambdas included; `name` is what the source called it.
 Free variables of nested blocks and lambdas are simply the enclosing function's variables.
@@ -97,7 +98,10 @@ class Lambda:
 
 @dataclass(frozen=True, slots=True)
 class Prim:
-    """One primitive of `lang.prims`, one result unless the record says otherwise. `attrs` are static, sorted by name."""
+    """One primitive of `lang.prims`, with one result unless the record says otherwise.
+
+    `attrs` are static, sorted by name.
+    """
 
     name: str
     args: tuple[Atom, ...]
@@ -130,8 +134,8 @@ class If:
 class Map:
     """Apply `body` to the elements along axis 0 of `arrays` (at least one, equal lengths), in any order.
 
-    Result k is an array of the k-th results; `shapes[k]` is the shape of one such result (i64 atoms, one to an axis), so that
-    a map over nothing still has its full shape.
+    Result k is an array of the k-th results; `shapes[k]` is the shape of one such result (i64 atoms, one to an axis),
+    so that a map over nothing still has its full shape.
     """
 
     arrays: tuple[Atom, ...]
@@ -161,10 +165,10 @@ class Scan:
 class Loop:
     """Sequential iteration: `count` times (`for`), or while `cond` holds of the state (`while`, then `count` is None).
 
-    `index` is the iteration number from 0 and `params` the state, first `init`. The body returns the next state and then
-    any number of *collected* values, which are stacked along a new first axis, one row an iteration; `collect_shapes`
-    gives the shape of a row of each. Results: the final state, the stacks, and for `while` the number of iterations (i64).
-    A negative count means none.
+    `index` is the iteration number from 0 and `params` the state, first `init`. The body returns the next state and
+    then any number of *collected* values, which are stacked along a new first axis, one row an iteration;
+    `collect_shapes` gives the shape of a row of each. Results: the final state, the stacks, and for `while` the number
+    of iterations (i64). A negative count means none.
     """
 
     count: Atom | None
@@ -206,8 +210,8 @@ class Function:
     """`name` is an identifier unique in the program; `source_name` what the user calls it.
 
     `dims` says what is known of the parameters' sizes: for each parameter and axis the atom that its size equals (a
-    constant, or the result of a `dim` statement at the head of the body), or None; empty when nothing is known. It is how
-    `(x: [n]f64) (y: [n]f64)` keeps saying that both have one length.
+    constant, or the result of a `dim` statement at the head of the body), or None; empty when nothing is known. It is
+    how `(x: [n]f64) (y: [n]f64)` keeps saying that both have one length.
     """
 
     name: str

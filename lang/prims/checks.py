@@ -112,8 +112,8 @@ _check(
     ("i64",),
     _check_slice,
     {"what": str, "axis": int},
-    "start, start + step, … (count of them) lie in 0 .. n-1, or count is 0 and 0 <= start <= n (-1 <= start for step < 0); "
-    "else R102; gives start",
+    "start, start + step, … (count of them) lie in 0 .. n-1, or count is 0 and 0 <= start <= n (-1 <= start for "
+    "step < 0); else R102; gives start",
 )
 _check("check_equal", 2, ("i64",), _check_equal, {"what": str}, "a == b, else R103; gives a.")
 _check("check_divisor", 1, INTEGERS, _check_divisor, {}, "d != 0, else R104; gives d.")
