@@ -9,6 +9,7 @@ must hold its tongue after vectorisation, when elementwise operands may be broad
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -206,6 +207,14 @@ def _mul(s: Simplifier, op: Prim) -> Atom | Prim | None:
     for negated, other in ((p, y), (q, x)):  # -x * 2 = x * -2
         if negated is not None and isinstance(other, Const) and other.dtype in ir.FLOATS:
             return Prim("mul", (negated.args[0], Const(-other.value, other.dtype)))
+    return None
+
+
+@rule("scaled")
+def _scaled(s: Simplifier, op: Prim) -> Atom | Prim | None:
+    x, y = op.args
+    if (isinstance(x, Const) and x.value != 0) or (isinstance(y, Const) and math.isfinite(y.value)):
+        return Prim("mul", (x, y))
     return None
 
 

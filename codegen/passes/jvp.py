@@ -15,6 +15,7 @@ from ...lang.core.build import Builder, Fresh
 from ...lang.core.ir import Atom, Block, Lambda, Op, Stmt, Var
 from ...lang.prims import PRIMITIVES
 from .activity import Calls, varying
+from .slopes import times
 
 
 class ForwardCalls(Calls, Protocol):
@@ -133,7 +134,7 @@ class Forward:
             partials = record.partials(b, op.args, y, [t is not None for t in tangents])
             for partial, t in zip(partials, tangents, strict=True):
                 if partial is not None and t is not None:
-                    term = b.mul(t, partial)
+                    term = times(b, t, partial, record.singular)
                     total = term if total is None else b.add(total, term)
         elif record.jvp is not None:
             total = record.jvp(b, op.args, y, tangents, dict(op.attrs))

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ...lang.core import ir
-from ...lang.core.build import Builder, Fresh, is_const
+from ...lang.core.build import Builder, Fresh
 from ...lang.core.ir import Atom, Block, Lambda, Stmt, Type, Var
 from ...lang.prims import PRIMITIVES
 from .activity import Calls, varying
@@ -30,6 +30,7 @@ from .reverse_if import reverse_if
 from .reverse_loop import reverse_loop
 from .reverse_map import reverse_map
 from .sequentialize import sequentialize
+from .slopes import times
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ class Reverse:
         if record.partials is not None:
             for x, partial in zip(args, record.partials(b, args, y, active), strict=True):
                 if partial is not None and self.varies(x):
-                    scope.add(x, pulled(b, ct, partial, x))
+                    scope.add(x, pulled(b, ct, partial, x, record.singular))
         elif record.vjp is not None:
             start = len(b.stmts)
             parts = record.vjp(b, args, y, ct, dict(op.attrs))
@@ -196,17 +197,13 @@ class Reverse:
         return [Stmt((*stmt.vars, *saved), ir.Call(split.forward, op.args, op.types + split.saved), stmt.span)]
 
 
-def pulled(b: Builder, ct: Atom, partial: Atom, x: Atom) -> Atom:
+def pulled(b: Builder, ct: Atom, partial: Atom, x: Atom, singular: bool) -> Atom:
     """The cotangent times the partial derivative; summed up if `x` is a scalar that met an array."""
     if ct.type.rank == x.type.rank:
-        return times(b, ct, partial)
+        return times(b, ct, partial, singular)
     if partial.type.rank == 0:
-        return times(b, total(b, ct), partial)
-    return total(b, times(b, ct, partial))
-
-
-def times(b: Builder, ct: Atom, partial: Atom) -> Atom:
-    return b.neg(ct) if is_const(partial, -1) else b.mul(ct, partial)
+        return times(b, total(b, ct), partial, singular)
+    return total(b, times(b, ct, partial, singular))
 
 
 def total(b: Builder, x: Atom) -> Atom:

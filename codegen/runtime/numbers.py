@@ -75,6 +75,11 @@ def truncated(x: Any, dtype: Any) -> Any:
 # ------------------------------------------------------------------ special functions
 
 
+def scaled(x: Any, y: Any) -> Any:
+    """x * y, and 0 where x is 0, whatever y is."""
+    return np.where(x == 0, x, x * y)[()]
+
+
 def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)), by the exponential that can't overflow."""
     small = np.exp(-np.abs(x))

@@ -109,8 +109,13 @@ class Builder:
         dtype = like.dtype if isinstance(like, Type) else like.type.dtype
         return Const(float(value) if dtype in ir.FLOATS else int(value), dtype)
 
-    def map(self, arrays: Sequence[Atom], body: Lambda, shapes: Sequence[Sequence[Atom]], names: Sequence[str] | str = "t"
-            ) -> tuple[Var, ...]:
+    def map(
+        self,
+        arrays: Sequence[Atom],
+        body: Lambda,
+        shapes: Sequence[Sequence[Atom]],
+        names: Sequence[str] | str = "t",
+    ) -> tuple[Var, ...]:
         return self.bind(ir.Map(tuple(arrays), body, tuple(tuple(shape) for shape in shapes)), names)
 
 
@@ -131,6 +136,10 @@ def trivial(name: str, args: Sequence[Atom]) -> Atom | None:
                 return x
             if is_const(x, 1) and y.type.rank >= x.type.rank:
                 return y
+        case "scaled":
+            x, y = args
+            if is_const(x, 1) and y.type.rank >= x.type.rank:
+                return y
         case "add":
             x, y = args
             if x.type.dtype not in ir.FLOATS:
@@ -140,7 +149,8 @@ def trivial(name: str, args: Sequence[Atom]) -> Atom | None:
                     return y
         case "sub" | "div":
             x, y = args
-            if is_const(y, 0 if name == "sub" else 1) and not (name == "sub" and repr(getattr(y, "value", 0)) == "-0.0"):
+            negative_zero = name == "sub" and repr(getattr(y, "value", 0)) == "-0.0"
+            if is_const(y, 0 if name == "sub" else 1) and not negative_zero:
                 return x
         case "select":
             if isinstance(args[0], Const):

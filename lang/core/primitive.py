@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 Attrs = dict[str, AttrValue]
 Infer = Callable[[Sequence[Type], Attrs], Type]
-# Elementwise: given arguments, result and which arguments are active (have a derivative that somebody wants), the factors
-# d result / d argument, one to each argument: an atom of the result's dtype whose rank is 0 or the result's, or None where it
-# is zero by definition. At arguments that are not active it is None too, and nothing is written for them.
+# Elementwise: given arguments, result and which arguments are active (have a derivative that somebody wants), the
+# factors d result / d argument, one to each argument: an atom of the result's dtype whose rank is 0 or the result's, or
+# None where it is zero by definition. At arguments that are not active it is None too, and nothing is written for them.
 Partials = Callable[["Builder", Sequence[Atom], Atom, Sequence[bool]], Sequence["Atom | None"]]
 # Linear in the arguments named by `linear`: given cotangent, arguments and attributes, a cotangent to each argument.
 Transpose = Callable[["Builder", Atom, Sequence[Atom], Attrs], Sequence["Atom | None"]]
@@ -57,6 +57,9 @@ class Primitive:
     fails: bool = False
     """May raise a run-time error, so it is never dropped, hoisted or evaluated for lanes that are not taken."""
     commutative: bool = False
+    singular: bool = False
+    """A partial derivative may be infinite or undefined. It is multiplied with tangents and cotangents by `scaled`, so that
+    a zero one stays zero: what is computed before a branch and used in the arm not taken contributes nothing."""
     grade: str = "smooth"
     mp: Callable[..., Any] | None = None
     """High-precision meaning, over mpmath numbers: given the mpmath module, then the arguments."""
@@ -73,8 +76,8 @@ PRIMITIVES: dict[str, Primitive] = {}
 def register(primitive: Primitive) -> Primitive:
     if primitive.name in PRIMITIVES:
         raise ValueError(f"primitive {primitive.name} is declared twice")
-    described = sum((primitive.partials is not None, primitive.jvp is not None and primitive.vjp is not None, primitive.flat))
-    if described != 1:
+    both_modes = primitive.jvp is not None and primitive.vjp is not None
+    if sum((primitive.partials is not None, both_modes, primitive.flat)) != 1:
         raise ValueError(f"primitive {primitive.name} needs exactly one description of its derivative")
     PRIMITIVES[primitive.name] = primitive
     return primitive

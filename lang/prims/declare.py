@@ -64,6 +64,7 @@ def unary(
     doc: str = "",
     dtypes: Sequence[str] = ir.FLOATS,
     kind: str = "float",
+    singular: bool = False,
 ) -> Primitive:
     """A function of one number, from its slope (given argument and result; None: zero almost everywhere)."""
     return register(
@@ -81,6 +82,7 @@ def unary(
             partials=None if slope is None else lazily([lambda b, args, y: slope(b, args[0], y)]),
             special=tuple((x,) for x in special),
             doc=doc,
+            singular=singular,
         )
     )
 
@@ -100,6 +102,7 @@ def binary(
     dtypes: Sequence[str] = ir.FLOATS,
     kind: str | None = "float",
     commutative: bool = False,
+    singular: bool = False,
 ) -> Primitive:
     """A function of two numbers of one type; `dx`, `dy`: given both and the result, the partial derivatives."""
     return register(
@@ -119,6 +122,7 @@ def binary(
             special=tuple(special),
             doc=doc,
             commutative=commutative,
+            singular=singular,
         )
     )
 

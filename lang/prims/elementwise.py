@@ -66,6 +66,26 @@ binary(
 )
 
 
+def _scaled(x: Any, y: Any) -> Any:
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        return np.where(x == 0, x, x * y)[()]
+
+
+binary(
+    "scaled",
+    lambda b, x, y, r: y,
+    lambda b, x, y, r: x,
+    lambda mp, x, y: x * y,
+    evaluate=_scaled,
+    numpy="_scaled({0}, {1})",
+    kind=None,
+    doc="x * y, and 0 where x is 0, whatever y is: a tangent or cotangent of zero times a slope. Written by derivatives.",
+    singular=True,
+)
+
+
 def _div(x: Any, y: Any) -> Any:
     """Floats: IEEE division. Integers: rounded towards minus infinity; 0 where y is 0 (`check_divisor` came before)."""
     import numpy as np
@@ -90,6 +110,7 @@ binary(
     kind=None,
     sample=(ANY, POSITIVE),
     doc="Integers divide rounding towards minus infinity.",
+    singular=True,
 )
 binary(
     "mod",
@@ -137,8 +158,8 @@ def _pow_dx(b: Builder, x: Atom, y: Atom, r: Atom) -> Atom | None:
         if y.value == 2:
             return b.mul(number(2.0, r), x)
         return b.mul(y, b.prim("pow", x, number(float(y.value) - 1.0, y)))
-    # Only there: at other x the slope is 0 by itself, and its own derivative in y is not. The exponent that is not used is
-    # harmless, so that derivatives of this rule have nothing infinite to multiply by 0.
+    # Only there: at other x the slope is 0 by itself, and its own derivative in y is not. The exponent that is not used
+    # is harmless, so that derivatives of this rule have nothing infinite to multiply by 0.
     alone = b.prim("and", b.prim("eq", y, number(0.0, y)), b.prim("isinf", divide_number(b, 1.0, x)))
     slope = b.mul(y, b.prim("pow", x, b.select(alone, one(y), plus(b, y, -1.0))))
     return b.select(alone, number(0.0, r), slope)
@@ -164,6 +185,7 @@ binary(
     doc="`x ** y` is differentiated in `x` as `y * x ** (y - 1)`, 0 where `y` is 0; in `y` as "
     "`x ** y * log x`, 0 where `x` or `x ** y` is 0, and nan where `x < 0`, since the power is then defined "
     "for whole `y` only. Integers: wraps around; a negative exponent gives the inverse rounded towards zero.",
+    singular=True,
 )
 
 
@@ -240,7 +262,8 @@ for _name, _mp in {
     )
 
 
-# Where a rule chooses 0, what it divides by is chosen too: derivatives of the side that is not taken are multiplied by 0.
+# Where a rule chooses 0, what it divides by is chosen too: derivatives of the side that is not taken are multiplied
+# by 0.
 
 
 def _over_square(b: Builder, x: Atom, h: Atom) -> Atom:
@@ -279,6 +302,7 @@ binary(
     special=[(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)],
     sample=(POSITIVE, ANY),
     doc="The derivative of `atan2 y x` at the origin is 0 in both arguments.",
+    singular=True,
 )
 binary(
     "hypot",
@@ -290,6 +314,7 @@ binary(
     commutative=True,
     special=[(0.0, 0.0), (0.0, 2.0)],
     doc="The derivative of `hypot` at the origin is 0 in both arguments.",
+    singular=True,
 )
 binary(
     "copysign",

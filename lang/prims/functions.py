@@ -25,6 +25,7 @@ unary(
     sample=POSITIVE,
     special=[0.0],
     doc="The derivative of `sqrt` at 0 is inf.",
+    singular=True,
 )
 unary(
     "cbrt",
@@ -33,6 +34,7 @@ unary(
     grade="cont",
     special=[0.0],
     doc="The derivative of `cbrt` at 0 is inf.",
+    singular=True,
 )
 unary("exp", lambda b, x, y: y, lambda mp, x: mp.exp(x))
 unary("exp2", lambda b, x, y: b.mul(y, number(math.log(2.0), y)), lambda mp, x: mp.power(2, x))
@@ -44,20 +46,29 @@ unary(
     sample=POSITIVE,
     special=[0.0],
     doc="The derivative of `log` at 0 is inf.",
+    singular=True,
 )
 unary(
     "log2",
     lambda b, x, y: divide_number(b, 1.0 / math.log(2.0), x),
     lambda mp, x: mp.log(x) / mp.log(2),
     sample=POSITIVE,
+    singular=True,
 )
-unary("log10", lambda b, x, y: divide_number(b, 1.0 / math.log(10.0), x), lambda mp, x: mp.log10(x), sample=POSITIVE)
+unary(
+    "log10",
+    lambda b, x, y: divide_number(b, 1.0 / math.log(10.0), x),
+    lambda mp, x: mp.log10(x),
+    sample=POSITIVE,
+    singular=True,
+)
 unary(
     "log1p",
     lambda b, x, y: divide_number(b, 1.0, plus(b, x, 1.0)),
     lambda mp, x: mp.log1p(x),
     sample=(-0.9, 5.0),
     special=[0.0],
+    singular=True,
 )
 
 
@@ -88,7 +99,7 @@ def _one_over_root(b: Builder, x: Atom, sign: float) -> Atom:
 
 unary("sin", lambda b, x, y: b.prim("cos", x), lambda mp, x: mp.sin(x), special=[0.0])
 unary("cos", lambda b, x, y: b.neg(b.prim("sin", x)), lambda mp, x: mp.cos(x), special=[0.0])
-unary("tan", lambda b, x, y: plus(b, b.mul(y, y), 1.0), lambda mp, x: mp.tan(x), sample=(-1.5, 1.5))
+unary("tan", lambda b, x, y: plus(b, b.mul(y, y), 1.0), lambda mp, x: mp.tan(x), sample=(-1.5, 1.5), singular=True)
 unary(
     "asin",
     lambda b, x, y: _one_over_root(b, x, 1.0),
@@ -99,6 +110,7 @@ unary(
     sample=(-0.95, 0.95),
     special=[1.0],
     doc="The derivative of `asin` at 1 and -1 is inf.",
+    singular=True,
 )
 unary(
     "acos",
@@ -110,6 +122,7 @@ unary(
     sample=(-0.95, 0.95),
     special=[1.0],
     doc="The derivative of `acos` at 1 and -1 is -inf.",
+    singular=True,
 )
 unary(
     "atan",
@@ -138,6 +151,7 @@ unary(
     sample=(1.1, 5.0),
     special=[1.0],
     doc="The derivative of `acosh` at 1 is inf.",
+    singular=True,
 )
 unary(
     "atanh",
@@ -146,6 +160,7 @@ unary(
     evaluate=ufunc("arctanh"),
     numpy="np.arctanh({0})",
     sample=(-0.95, 0.95),
+    singular=True,
 )
 
 # ------------------------------------------------------------------ special functions
@@ -158,6 +173,7 @@ unary(
     numpy="_lgamma({0})",
     sample=POSITIVE,
     doc="log |gamma x|; its derivative is `digamma x`.",
+    singular=True,
 )
 unary(
     "gamma",
@@ -166,6 +182,7 @@ unary(
     evaluate=each(special.gamma),
     numpy="_gamma({0})",
     sample=POSITIVE,
+    singular=True,
 )
 unary(
     "digamma",
@@ -174,6 +191,7 @@ unary(
     evaluate=each(special.digamma),
     numpy="_digamma({0})",
     sample=POSITIVE,
+    singular=True,
 )
 unary(
     "erf",

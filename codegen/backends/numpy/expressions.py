@@ -128,6 +128,7 @@ _HELPERS = {
     "_erf": "erf",
     "_erfc": "erfc",
     "_sigmoid": "sigmoid",
+    "_scaled": "scaled",
     "_quot": "quotient",
     "_shl": "shift_left",
     "_shr": "shift_right",
