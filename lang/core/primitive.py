@@ -1,4 +1,4 @@
-"""What a primitive is: one record that holds its type, meaning, derivative, batching, code, grade and sample points.
+"""What a primitive is: one record of its type, meaning, derivative, grade, sample points and (if it is a line) code.
 
 The records themselves are in `lang.prims`; they register here so that builder and verifier can ask for them by name.
 """
@@ -19,8 +19,6 @@ Infer = Callable[[Sequence[Type], Attrs], Type]
 # factors d result / d argument, one to each argument: an atom of the result's dtype whose rank is 0 or the result's, or
 # None where it is zero by definition. At arguments that are not active it is None too, and nothing is written for them.
 Partials = Callable[["Builder", Sequence[Atom], Atom, Sequence[bool]], Sequence["Atom | None"]]
-# Linear in the arguments named by `linear`: given cotangent, arguments and attributes, a cotangent to each argument.
-Transpose = Callable[["Builder", Atom, Sequence[Atom], Attrs], Sequence["Atom | None"]]
 # Given arguments, result, tangents (None is zero) and attributes, the result's tangent.
 Jvp = Callable[["Builder", Sequence[Atom], Atom, Sequence["Atom | None"], Attrs], "Atom | None"]
 # Given arguments, result, cotangent and attributes, a cotangent to each argument.
@@ -43,8 +41,10 @@ class Primitive:
     infer: Infer
     evaluate: Callable[..., Any]
     """Reference meaning on NumPy values; attributes arrive as keyword arguments. Uses NumPy only when called."""
-    numpy: str | Callable[..., Any]
-    """Template over `{0}`, `{1}` … (argument expressions) and attribute names, or a function of the back end's emitter."""
+    numpy: str | None = None
+    """The NumPy expression: a template over `{0}`, `{1}` … (the arguments) and attribute names. None where one line
+    will not do and the back end has a rule of its own (`codegen/backends/numpy/expressions.py`), which it checks when
+    it is imported."""
     elementwise: bool = False
     signature: str | None = None
     """Dad syntax, when programs may use the primitive by its name; the checker's typing rule."""
@@ -52,14 +52,12 @@ class Primitive:
     jvp: Jvp | None = None
     vjp: Vjp | None = None
     flat: bool = False
-    batch: Any = None
-    """How it vectorises; see `codegen/passes/vectorize.py`. Elementwise records need none."""
     fails: bool = False
     """May raise a run-time error, so it is never dropped, hoisted or evaluated for lanes that are not taken."""
     commutative: bool = False
     singular: bool = False
-    """A partial derivative may be infinite or undefined. It is multiplied with tangents and cotangents by `scaled`, so that
-    a zero one stays zero: what is computed before a branch and used in the arm not taken contributes nothing."""
+    """A partial derivative may be infinite or undefined. It is multiplied with tangents and cotangents by `scaled`, so
+    that a zero one stays zero: what is computed before a branch and used in the arm not taken contributes nothing."""
     grade: str = "smooth"
     mp: Callable[..., Any] | None = None
     """High-precision meaning, over mpmath numbers: given the mpmath module, then the arguments."""

@@ -60,9 +60,7 @@ def _index_vjp(b: Builder, args: Sequence[Atom], r: Atom, ct: Atom, attrs: Attrs
 
 
 register(
-    Primitive(
-        "index", _index_type, _index, "{0}[{*1}]", jvp=same_primitive("index", [0]), vjp=_index_vjp, grade="affine"
-    )
+    Primitive("index", _index_type, _index, jvp=same_primitive("index", [0]), vjp=_index_vjp, grade="affine")
 )
 
 
@@ -94,7 +92,6 @@ register(
         "update",
         _update_type,
         _update,
-        "_update({*})",
         jvp=same_primitive("update", [0, 1]),
         vjp=_update_vjp,
         grade="affine",
@@ -121,7 +118,6 @@ register(
         "accumulate",
         _update_type,
         _accumulate,
-        "_accumulate({*})",
         jvp=same_primitive("accumulate", [0, 1]),
         vjp=_accumulate_vjp,
         grade="affine",
@@ -159,7 +155,6 @@ register(
         "slice",
         _slice_type,
         _slice,
-        "_slice({0}, {1}, {2}, {3}, {axis})",
         jvp=same_primitive("slice", [0]),
         vjp=_slice_vjp,
         grade="affine",
@@ -199,7 +194,6 @@ register(
         "update_slice",
         _update_slice_type,
         _update_slice,
-        "_update_slice({*}, {axis})",
         jvp=same_primitive("update_slice", [0, 1]),
         vjp=_update_slice_vjp,
         grade="affine",
@@ -225,7 +219,6 @@ register(
         "accumulate_slice",
         _update_slice_type,
         _accumulate_slice,
-        "_accumulate_slice({*}, {axis})",
         jvp=same_primitive("accumulate_slice", [0, 1]),
         vjp=_accumulate_slice_vjp,
         grade="affine",
@@ -272,7 +265,6 @@ register(
         "gather",
         _gather_type,
         _gather,
-        "_gather({*})",
         jvp=same_primitive("gather", [0]),
         vjp=_gather_vjp,
         grade="affine",
@@ -310,7 +302,6 @@ register(
         "accumulate_at",
         _accumulate_at_type,
         _accumulate_at,
-        "_accumulate_at({*})",
         jvp=same_primitive("accumulate_at", [0, 1]),
         vjp=_accumulate_at_vjp,
         grade="affine",
@@ -352,7 +343,6 @@ register(
         "scatter",
         _scatter_type,
         _scatter,
-        "_scatter({*})",
         jvp=same_primitive("scatter", [0, 2]),
         vjp=_scatter_vjp,
         grade="affine",

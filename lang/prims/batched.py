@@ -59,7 +59,6 @@ register(
         "expand",
         _expand_type,
         _expand,
-        "unused",
         flat=True,
         doc="Axes of size one at the positions `axes` of the result.",
     )
@@ -89,7 +88,6 @@ register(
         "broadcast",
         _broadcast_type,
         _broadcast,
-        "unused",
         flat=True,
         doc="`x` repeated along new axes at the positions `axes` of the result, of the sizes that follow it.",
     )
@@ -125,7 +123,6 @@ register(
         "take",
         _take_type,
         _take,
-        "unused",
         flat=True,
         doc="x[:, …, i, j, …] below `lead` whole axes; `total`: out of bounds, any value will do.",
     )
@@ -182,7 +179,6 @@ register(
         "put",
         _put_type,
         _put,
-        "unused",
         flat=True,
         doc="`x` with x[:, …, i, j, …] = value below `lead` axes, places distinct; `total`: none out of bounds.",
     )
@@ -192,7 +188,6 @@ register(
         "put_add",
         _put_type,
         _put_add,
-        "unused",
         flat=True,
         doc="`x` with x[:, …, i, j, …] += value below `lead` axes, places distinct; `total`: none out of bounds.",
     )
@@ -229,10 +224,10 @@ def _along(name: str) -> Any:
     return evaluate
 
 
-register(Primitive("flip", _same_along, _along("flip"), "unused", flat=True, doc="`reverse` along `axis`."))
-register(Primitive("roll", _same_along, _along("roll"), "unused", flat=True, doc="`rotate` along `axis`."))
-register(Primitive("join", _same_along, _along("join"), "unused", flat=True, doc="`concat` along `axis`."))
-register(Primitive("pack", _pack_type, _along("pack"), "unused", flat=True, doc="`stack` along a new axis `axis`."))
+register(Primitive("flip", _same_along, _along("flip"), flat=True, doc="`reverse` along `axis`."))
+register(Primitive("roll", _same_along, _along("roll"), flat=True, doc="`rotate` along `axis`."))
+register(Primitive("join", _same_along, _along("join"), flat=True, doc="`concat` along `axis`."))
+register(Primitive("pack", _pack_type, _along("pack"), flat=True, doc="`stack` along a new axis `axis`."))
 
 
 # ------------------------------------------------------------------ sums of products, and whether any lane is active
@@ -260,7 +255,6 @@ register(
         "contract",
         _contract_type,
         _contract,
-        "unused",
         flat=True,
         doc="The sum of products that `spec` says in the notation of einsum; two float operands.",
     )
@@ -279,5 +273,5 @@ def _any_lane(x: Any) -> Any:
 
 
 register(
-    Primitive("any_lane", _any_type, _any_lane, "unused", flat=True, doc="Whether any element is true, over all axes.")
+    Primitive("any_lane", _any_type, _any_lane, flat=True, doc="Whether any element is true, over all axes.")
 )

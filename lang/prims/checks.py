@@ -89,13 +89,11 @@ def _check(name: str, count: int, dtypes: Sequence[str], evaluate: Any, attribut
                 raise fail(f"operands of types {', '.join(map(str, args))}")
         return Type(args[0].dtype, elementwise_rank(args))
 
-    operands = ", ".join(f"{{{k}}}" for k in range(count)) + "".join(f", {{{a}!r}}" for a in attributes)
     register(
         Primitive(
             name,
             infer,
             evaluate,
-            f"_{name}({operands})",
             elementwise=True,
             flat=True,
             fails=True,

@@ -66,7 +66,10 @@ def unary(
     kind: str = "float",
     singular: bool = False,
 ) -> Primitive:
-    """A function of one number, from its slope (given argument and result; None: zero almost everywhere)."""
+    """A function of one number, from its slope (given argument and result; None: zero almost everywhere).
+
+    Without `numpy` it is NumPy's function of the same name.
+    """
     return register(
         Primitive(
             name,
@@ -93,7 +96,7 @@ def binary(
     dy: Slope3,
     mp: Callable[..., Any],
     *,
-    numpy: str,
+    numpy: str | None,
     evaluate: Evaluate | None = None,
     grade: str = "smooth",
     sample: tuple[Interval, Interval] = (ANY, ANY),
@@ -104,7 +107,10 @@ def binary(
     commutative: bool = False,
     singular: bool = False,
 ) -> Primitive:
-    """A function of two numbers of one type; `dx`, `dy`: given both and the result, the partial derivatives."""
+    """A function of two numbers of one type; `dx`, `dy`: given both and the result, the partial derivatives.
+
+    `numpy` is the template, or None where the back end has a rule of its own.
+    """
     return register(
         Primitive(
             name,

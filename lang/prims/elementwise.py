@@ -81,7 +81,8 @@ binary(
     evaluate=_scaled,
     numpy="_scaled({0}, {1})",
     kind=None,
-    doc="x * y, and 0 where x is 0, whatever y is: a tangent or cotangent of zero times a slope. Written by derivatives.",
+    doc="x * y, and 0 where x is 0, whatever y is: a tangent or cotangent of zero times a slope. Written by "
+    "derivatives.",
     singular=True,
 )
 
@@ -105,7 +106,7 @@ binary(
     lambda b, x, y, r: b.neg(b.div(r, y)),
     lambda mp, x, y: x / y,
     evaluate=_div,
-    numpy="_div({0}, {1})",
+    numpy=None,
     dtypes=NUMBERS,
     kind=None,
     sample=(ANY, POSITIVE),
@@ -177,7 +178,7 @@ binary(
     _pow_dy,
     lambda mp, x, y: mp.power(x, y),
     evaluate=integers.power,
-    numpy="_pow({0}, {1})",
+    numpy=None,
     dtypes=NUMBERS,
     kind=None,
     sample=(POSITIVE, ANY),
@@ -415,7 +416,6 @@ register(
         "not",
         same_dtype(1, ("bool",)),
         ufunc("logical_not"),
-        "np.logical_not({0})",
         elementwise=True,
         flat=True,
         grade="flat",
@@ -533,7 +533,6 @@ register(
         "cast",
         _cast_type,
         integers.convert,
-        "_cast({0}, {to!r})",
         elementwise=True,
         jvp=_cast_jvp,
         vjp=_cast_vjp,

@@ -69,7 +69,6 @@ Rule = Callable[["Builder", Atom, Atom, Atom, int], Atom]
 def declare(
     name: str,
     evaluate: Callable[..., Any],
-    numpy: str,
     jvp: Rule,
     vjp: Rule,
     *,
@@ -95,7 +94,6 @@ def declare(
             name,
             along_axis(NUMBERS, keep=keep),
             evaluate,
-            numpy,
             jvp=forward_rule,
             vjp=backward_rule,
             grade=grade,
@@ -119,7 +117,6 @@ def _cumsum_vjp(b: Builder, x: Atom, r: Atom, ct: Atom, axis: int) -> Atom:
 declare(
     "sum",
     same_dtype_fold("sum"),
-    "np.sum({0}, axis={axis})",
     lambda b, x, r, dx, axis: b.prim("sum", dx, axis=axis),
     lambda b, x, r, ct, axis: spread(b, ct, x, axis),
     grade="affine",
@@ -128,7 +125,6 @@ declare(
 declare(
     "cumsum",
     same_dtype_fold("cumsum"),
-    "np.cumsum({0}, axis={axis})",
     lambda b, x, r, dx, axis: b.prim("cumsum", dx, axis=axis),
     _cumsum_vjp,
     keep=True,
@@ -161,7 +157,6 @@ def _others(b: Builder, x: Atom, axis: int) -> Atom:
 declare(
     "prod",
     same_dtype_fold("prod"),
-    "np.prod({0}, axis={axis})",
     lambda b, x, r, dx, axis: b.prim("sum", b.mul(dx, _others(b, x, axis)), axis=axis),
     lambda b, x, r, ct, axis: b.mul(spread(b, ct, x, axis), _others(b, x, axis)),
     grade="smooth",
@@ -199,7 +194,6 @@ def _cumprod_vjp(b: Builder, x: Atom, r: Atom, ct: Atom, axis: int) -> Atom:
 declare(
     "cumprod",
     same_dtype_fold("cumprod"),
-    "np.cumprod({0}, axis={axis})",
     _cumprod_jvp,
     _cumprod_vjp,
     keep=True,
@@ -249,7 +243,6 @@ for _name in ("maximum", "minimum"):
     declare(
         _name,
         _extreme(_name[:3]),
-        f"_{_name}({{0}}, {{axis}})",
         _extreme_jvp,
         _extreme_vjp,
         grade="lip",
@@ -308,7 +301,6 @@ for _name, _better, _worst_value in (("cummax", "gt", -math.inf), ("cummin", "lt
     declare(
         _name,
         _running("maximum" if _name == "cummax" else "minimum"),
-        f"np.{'maximum' if _name == 'cummax' else 'minimum'}.accumulate({{0}}, axis={{axis}})",
         _running_jvp(_better, _worst_value),
         _running_vjp(_better, _worst_value),
         keep=True,
@@ -334,15 +326,10 @@ for _name in ("argmax", "argmin"):
             _name,
             along_axis(NUMBERS, "i64"),
             _arg(_name),
-            f"_{_name}({{0}}, {{axis}})",
             flat=True,
             grade="jump",
             doc="The first place of the extreme; of nan, if there is one; 0 when there are no elements.",
         )
     )
 for _name in ("all", "any"):
-    register(
-        Primitive(
-            _name, along_axis(("bool",)), ufunc(_name), f"np.{_name}({{0}}, axis={{axis}})", flat=True, grade="flat"
-        )
-    )
+    register(Primitive(_name, along_axis(("bool",)), ufunc(_name), flat=True, grade="flat"))

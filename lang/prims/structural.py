@@ -45,7 +45,7 @@ def _iota(n: Any) -> Any:
     return np.arange(int(n), dtype=np.int64)
 
 
-register(Primitive("iota", _iota_type, _iota, "np.arange({0})", flat=True, grade="flat", doc="0, 1, … n-1."))
+register(Primitive("iota", _iota_type, _iota, flat=True, grade="flat", doc="0, 1, … n-1."))
 
 
 def _replicate_type(args: Sequence[Type], attrs: Attrs) -> Type:
@@ -70,7 +70,6 @@ register(
         "replicate",
         _replicate_type,
         _replicate,
-        "_replicate({0}, {1})",
         jvp=same_primitive("replicate", [1]),
         vjp=_replicate_vjp,
         grade="affine",
@@ -89,7 +88,7 @@ def _zeros_like(x: Any) -> Any:
     return np.zeros_like(x)[()]
 
 
-register(Primitive("zeros_like", _zeros_like_type, _zeros_like, "np.zeros_like({0})", flat=True, grade="flat"))
+register(Primitive("zeros_like", _zeros_like_type, _zeros_like, flat=True, grade="flat"))
 
 
 def _dim_type(args: Sequence[Type], attrs: Attrs) -> Type:
@@ -104,7 +103,7 @@ def _dim(x: Any, axis: int) -> Any:
     return np.int64(x.shape[axis])
 
 
-register(Primitive("dim", _dim_type, _dim, "{0}.shape[{axis}]", flat=True, grade="flat"))
+register(Primitive("dim", _dim_type, _dim, flat=True, grade="flat"))
 
 
 def _stack_type(args: Sequence[Type], attrs: Attrs) -> Type:
@@ -131,7 +130,6 @@ register(
         "stack",
         _stack_type,
         _stack,
-        "_stack({*})",
         jvp=all_linear("stack"),
         vjp=_stack_vjp,
         grade="affine",
@@ -146,9 +144,7 @@ def _stop_type(args: Sequence[Type], attrs: Attrs) -> Type:
 
 
 register(
-    Primitive(
-        "stop_grad", _stop_type, lambda x: x, "{0}", flat=True, grade="flat", doc="Held fixed by every derivative."
-    )
+    Primitive("stop_grad", _stop_type, lambda x: x, flat=True, grade="flat", doc="Held fixed by every derivative.")
 )
 
 # ------------------------------------------------------------------ rearranging
@@ -185,7 +181,6 @@ register(
         "concat",
         _concat_type,
         _concat,
-        "np.concatenate(({*},))",
         jvp=all_linear("concat"),
         vjp=_concat_vjp,
         grade="affine",
@@ -223,7 +218,6 @@ register(
         "transpose",
         _transpose_type,
         _transpose,
-        "np.transpose({0}, {perm})",
         jvp=all_linear("transpose"),
         vjp=_transpose_vjp,
         grade="affine",
@@ -247,7 +241,6 @@ register(
         "reverse",
         _array_type,
         lambda x: x[::-1],
-        "{0}[::-1]",
         jvp=all_linear("reverse"),
         vjp=_reverse_vjp,
         grade="affine",
@@ -279,7 +272,6 @@ register(
         "rotate",
         _rotate_type,
         _rotate,
-        "_rotate({0}, {1})",
         jvp=same_primitive("rotate", [0]),
         vjp=_rotate_vjp,
         grade="affine",
@@ -312,7 +304,6 @@ register(
         "reshape",
         _reshape_type,
         _reshape,
-        "_reshape({*})",
         jvp=same_primitive("reshape", [0]),
         vjp=_reshape_vjp,
         grade="affine",

@@ -1,8 +1,9 @@
 """One Python expression to each primitive that computes a value without changing another.
 
 A rule gets the operands as trees and says the result as a tree. Primitives without a rule here use the template of
-their record. Scalars are NumPy scalars, so that arithmetic is IEEE's and wraps around; sizes, loop counters and their
-sums stay Python integers, and a literal becomes a NumPy scalar where otherwise Python alone would compute.
+their record; importing this module fails for one that has neither, or both. Scalars are NumPy scalars, so that
+arithmetic is IEEE's and wraps around; sizes, loop counters and their sums stay Python integers, and a literal becomes
+a NumPy scalar where otherwise Python alone would compute.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def elementwise(op: Prim, args: Operands, small: set[Var]) -> ast.expr:
         case "cast":
             return _cast(op, args[0])
     template = PRIMITIVES[op.name].numpy
-    assert isinstance(template, str)
+    assert template is not None, op.name
     return _helpers(filled(template, args, op.attrs))
 
 
@@ -427,6 +428,14 @@ WRITES = {
 """Primitives that give an array with some places changed: done in place where the old array is not read again."""
 
 CHECKS = {"check_index", "check_slice", "check_equal", "check_divisor", "check_size", "assert"}
+
+
+OWN = frozenset({*RULES, *WRITES, *CHECKS, "div", "pow", "not", "cast"})
+"""Primitives that are written here (the last four by `elementwise`), and so have no template."""
+
+for _record in PRIMITIVES.values():
+    if (_record.numpy is None) != (_record.name in OWN):
+        raise TypeError(f"primitive {_record.name} needs either a NumPy template or a rule of the NumPy back end")
 
 
 def value(op: Prim, args: Operands, small: set[Var]) -> ast.expr:
