@@ -195,8 +195,9 @@ def interpreted(program: ir.Program, specs: list[EntrySpec]) -> dict[str, Entry]
     from .codegen.backends.numpy.module import plain
     from .codegen.interp import run
     from .codegen.passes.differentiate import differentiate
+    from .codegen.passes.extremes import extremes
 
-    plain_program = differentiate(program)
+    plain_program = differentiate(extremes(program))
 
     def runner(function: str) -> Function:
         def call(*values: Any) -> tuple[Any, ...]:

@@ -28,7 +28,7 @@ def recognise(s: Simplifier, op: ir.Reduce | ir.Scan) -> tuple[Atom, ...] | None
         return None
     operators = []
     for k in range(count):
-        operator = _operator(op.body, op.body.params[k], op.body.params[count + k], op.body.body.results[k])
+        operator = operator_of(op.body, op.body.params[k], op.body.params[count + k], op.body.body.results[k])
         if operator not in names:
             return None
         operators.append(operator)
@@ -39,7 +39,7 @@ def recognise(s: Simplifier, op: ir.Reduce | ir.Scan) -> tuple[Atom, ...] | None
     return tuple(results)
 
 
-def _operator(body: Lambda, acc: Var, element: Var, result: Atom) -> str:
+def operator_of(body: Lambda, acc: Var, element: Var, result: Atom) -> str:
     """The primitive of which `result` is the application to `acc` and `element`; "" if there is none."""
     made = {var: stmt.op for stmt in body.body.stmts for var in stmt.vars[:1] if len(stmt.vars) == 1}
     op = made.get(result) if isinstance(result, Var) else None

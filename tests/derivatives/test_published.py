@@ -227,6 +227,12 @@ entry lowest [n] (x: [n]f64) : [n]f64 = grad minimum x"""
             assert np.sum(g) == pytest.approx(1)
             assert np.all(g[np.array(x) < max(x)] == 0)
     gives(text, [[1.0, 2.0]], [0.0, 1.0], entry="reverse")
+    folds = """
+entry main [n] (x: [n]f64) : ([n]f64, [n]f64) =
+  (grad (\\v -> reduce max (-9) v) x, grad (\\v -> reduce (\\a b -> min a b) 9 v) x)
+entry running [n] (x: [n]f64) : [n]f64 = jvp (scan max (-9)) x x"""
+    gives(folds, [[2.0, 2.0, 2.0]], np.full((2, 3), 1 / 3))  # not by the order of a fold
+    gives(folds, [[2.0, 2.0, 2.0]], [2.0, 2.0, 2.0], entry="running")
     gives(text, [[1.0, 2.0]], [1.0, 0.0], entry="lowest")
 
 
