@@ -303,7 +303,6 @@ binary(
     special=[(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)],
     sample=(POSITIVE, ANY),
     doc="The derivative of `atan2 y x` at the origin is 0 in both arguments.",
-    singular=True,
 )
 binary(
     "hypot",
@@ -315,7 +314,6 @@ binary(
     commutative=True,
     special=[(0.0, 0.0), (0.0, 2.0)],
     doc="The derivative of `hypot` at the origin is 0 in both arguments.",
-    singular=True,
 )
 binary(
     "copysign",
