@@ -148,8 +148,12 @@ def test_special_points(p: Primitive) -> None:
             assert all(close(a, b, 1e-14, 0.0) for a, b in zip(gradient, gradients[0], strict=True)), (point, gradients)
         if not all(map(math.isfinite, (*gradients[0], *point))):  # a slope at the end of a domain has no slope
             continue
-        for hessian in hessians:
-            assert all(close(a, b, 1e-13, 1e-300) for a, b in zip(hessian, hessians[0], strict=True)), (point, hessians)
+        for hessian in hessians:  # what overflows (beside the smallest numbers) is no number in any mode
+            pairs = list(zip(hessian, hessians[0], strict=True))
+            assert all(close(a, b, 1e-13, 1e-300) or not (math.isfinite(a) or math.isfinite(b)) for a, b in pairs), (
+                point,
+                hessians,
+            )
 
 
 @pytest.mark.parametrize(
