@@ -63,9 +63,11 @@ class BoundsJob:
 
 
 class Checker:
-    def __init__(self, session: Session, file: FileScope) -> None:
+    def __init__(self, session: Session, file: FileScope, span: Span) -> None:
         self.session = session
         self.file = file
+        self.span = span
+        """Of the definition's name: where something is reported that has no better place."""
         self.solver = Solver(session.uids, self._complain, self._unsolved)
         self.names: dict[str, Local | SizeParam] = {}
         self.type_names: dict[str, Type] = {}
@@ -113,13 +115,14 @@ class Checker:
         self.session.report.warning(code, message, span, label, notes=notes or (), help=help)
 
     def _complain(self, clash: Clash, found: Type, expected: Type, context: object) -> None:
-        assert isinstance(context, Context)
-        messages.clash(self, clash, context)
+        place = context if isinstance(context, Context) else Context(self.span, Because(), found, expected)
+        messages.clash(self, clash, place)
 
     def _unsolved(self, found: Size, expected: Size, context: object) -> None:
         if not self.failed:
-            assert isinstance(context, Context)
-            messages.unsolved_size(self, found, expected, context)
+            whole = Array(found, Error())
+            place = context if isinstance(context, Context) else Context(self.span, Because(), whole, whole)
+            messages.unsolved_size(self, found, expected, place)
 
     def unify(self, found: Type, expected: Type, span: Span, because: Because) -> bool:
         """Make the types equal or report, once, that they differ."""

@@ -112,7 +112,7 @@ def check_type(session: Session, file: FileScope, node: ast.TypeDef, exported: b
     """The abbreviation is elaborated once with its parameters as they stand, so that its mistakes show here."""
     from .typexp import TypeContext, elaborate
 
-    c = Checker(session, file)
+    c = Checker(session, file, node.name_span)
     functions.bind_header(c, node.sizes, node.type_params)
     file.later.pop(node.name, None)
     elaborate(TypeContext(c, file, lambda span: c.solver.size_meta(), expanding=(node.name,)), node.body)
@@ -126,7 +126,7 @@ def check_type(session: Session, file: FileScope, node: ast.TypeDef, exported: b
 
 
 def check_definition(session: Session, file: FileScope, node: ast.Def) -> Global:
-    c = Checker(session, file)
+    c = Checker(session, file, node.name_span)
     c.current = node.name if node.name not in file.values else None
     c.solver.level = 1
     session.warned.clear()

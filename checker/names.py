@@ -148,7 +148,7 @@ def signature_scheme(name: str) -> Scheme:
     from .functions import header_type
 
     signature = parse_signature(SIGNATURES[name])
-    c = Checker(_SIGNATURE_SESSION, FileScope())
+    c = Checker(_SIGNATURE_SESSION, FileScope(), signature.name_span)
     scheme = header_type(c, signature.sizes, signature.type_params, signature.params, signature.result)
     if _SIGNATURE_SESSION.report.failed:
         raise AssertionError(f"signature of {name}: {_SIGNATURE_SESSION.report.diagnostics[0].message}")
