@@ -181,7 +181,7 @@ def show_value(value: Any, wanted: ty.Type | None = None, limit: int | None = No
 
     >>> show_value(np.array([[1.0, 2.5]], np.float32))
     '[[1.0f32, 2.5f32]]'
-    >>> show_value({"x": np.array([1, 2])}, ty.Array(Size.constant(2), ty.Record((("x", ty.I64),))))
+    >>> show_value({"x": np.array([1, 2])}, ty.Array(ty.Size.constant(2), ty.Record((("x", ty.I64),))))
     '[{x = 1}, {x = 2}]'
     """
     return _show(value if wanted is None else natural(value, wanted), limit)

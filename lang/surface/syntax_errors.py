@@ -423,7 +423,7 @@ def words(kinds: set[str]) -> list[str]:
     """Kinds of token as a person would name them, the telling ones first.
 
     >>> words({"RPAR", "COMMA", "OP", "MINUS", "STAR"})
-    ['`)`', '`,`', 'an operator']
+    ['`)`', '`,`']
     """
     left = set(kinds)
     said: list[str] = []

@@ -1,0 +1,61 @@
+"""What the documents show is what happens: the README's program and message, and every example in a docstring."""
+from __future__ import annotations
+
+import doctest
+import importlib
+import re
+from pathlib import Path
+
+import dad
+import numpy as np
+import pytest
+from dad import driver
+from dad.lang.diagnostics.render import render_full
+from dad.lang.source import Source
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FOLDERS = ("lang", "checker", "codegen", "commands", "testing")
+MODULES = sorted(
+    ".".join(("dad", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+    for path in [*(p for f in FOLDERS for p in (ROOT / f).rglob("*.py")), *ROOT.glob("*.py")]
+    if path.name != "__main__.py")
+
+
+def blocks(language: str) -> list[str]:
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    return [text for kind, text in found if kind == language]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings(name: str) -> None:
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_the_first_program_of_the_readme(tmp_path: Path) -> None:
+    program = next(b for b in blocks("") if "entry loss" in b)
+    (tmp_path / "model.dad").write_text(program, encoding="utf-8")
+    value, gradient = dad.load(tmp_path / "model.dad").loss.value_and_grad([0.0, 1.0], [1, 2, 3], [2, 4, 6])
+    assert value == pytest.approx(14 / 3)
+    np.testing.assert_allclose(gradient, [-4, -28 / 3])
+    assert "(4.666…, array([-4., -9.33…]))" in README
+
+
+def test_the_branch_of_the_readme() -> None:
+    program = next(b for b in blocks("") if "entry slopes" in b)
+    np.testing.assert_allclose(dad.compile(program).slopes([-1.0, 0.0, 4.0]), [0.0, 0.0, 0.25])
+
+
+def test_the_message_of_the_readme() -> None:
+    """The program below has the two lines that the message shows, at their numbers."""
+    text = """
+
+
+entry loss [n] (theta: param [2]f64) (t: data [n]f64) (y: data [n]f64) : f64 =
+  let fit = [theta[0] + theta[1] * t[i] for i < n]
+  let slope = [fit[i+1] - fit[i] for i < n-1]
+  let r = map2 (-) y slope
+  in sum (map2 (*) r r)
+"""
+    shown = render_full(driver.check(Source("model.dad", text)).diagnostics).strip()
+    assert shown == next(b for b in blocks("") if b.startswith("error[")).strip()
