@@ -140,6 +140,9 @@ class LiveEntry(Entry):
             result = ty.show(d.result_type)
             use = "use `.vjp` or `.jvp`" if has_floats(ty.tangent(d.result_type)) else "it has no derivative"
             raise DadArgumentError("A105", f"`{name}` returns {result}: a gradient is of one f64 or f32; {use}")
+        reasons = [self.compiler.checked.flat.get((d.qualified, param)) for param in wrt]
+        if all(reasons):
+            raise DadArgumentError("A107", f"{reasons[0]}: its derivative would be zero everywhere")
 
 
 def has_floats(tangent: ty.Type) -> bool:

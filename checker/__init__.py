@@ -38,4 +38,4 @@ def check(program: ast.Program, report: Reporter, *,
     tables = session.tables
     entries = tuple(d for d in session.definitions.values() if d.node.kind == "entry" and d.qualified == d.name)
     return Checked(session.definitions, entries, session.types, tables.patterns, tables.uses, tables.bindings,
-                   tables.schemes, tables.opened, tables.size_values, tables.binding_sizes, tables.proved)
+                   tables.schemes, tables.opened, tables.size_values, tables.binding_sizes, tables.flat, tables.proved)

@@ -71,14 +71,18 @@ def check_definition(c: Checker, definition: Definition) -> None:
 
 
 def _all_reach(c: Checker, definition: Definition, roots: Sequence[Root], result: Flow) -> None:
-    """Every `param` of an entry reaches its result differentiably."""
-    for root in roots:
-        if root.kind != "param" or root in result.active:
+    """Every `param` of an entry reaches its result differentiably; of other parameters it is noted if they do not."""
+    for root, t in zip(roots, definition.param_types, strict=True):
+        if root in result.active or not has_floats(t):
             continue
         losses = losses_of(result, root)
         message = f"the result of `{definition.name}` does not depend on `{root.name}`"
         if losses:
             message += " in a differentiable way"
+        if root.kind != "param":
+            where = f" (line {losses[0].span.line}: {losses[0].how})" if losses else ""
+            c.session.tables.flat[definition.qualified, root.name] = message + where
+            continue
         c.error("E510", message, root.span, "its gradient would be zero",
                 others=[(loss.span, f"here it is lost: {loss.how}") for loss in losses[:3]],
                 help="let it enter the result smoothly, or declare it `data`" if losses

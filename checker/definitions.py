@@ -177,7 +177,7 @@ def check_definition(session: Session, file: FileScope, node: ast.Def) -> Global
 
 
 def _concerns_derivatives(session: Session, c: Checker, definition: Definition) -> bool:
-    """Whether `param`, `data` or a derivative occurs in the definition or in what it calls."""
+    """Whether `param`, `data` or a derivative occurs in the definition or in what it calls, or Python may derive it."""
     concerned = any(a != "plain" for a in definition.activities)
     for use in c.uses.values():
         match use.target:
@@ -189,7 +189,7 @@ def _concerns_derivatives(session: Session, c: Checker, definition: Definition) 
                 pass
     if concerned:
         session.differential.add(definition)
-    return concerned and not definition.qualified.startswith("prelude__")
+    return (concerned or definition.node.kind == "entry") and not definition.qualified.startswith("prelude__")
 
 
 def _activity(p: ast.Pattern) -> Activity:

@@ -98,5 +98,7 @@ class Checked:
     """A size variable that stands for the i64 value of an expression (an argument, as in `iota (f x)`)."""
     binding_sizes: dict[int, SizeVar]
     """By `LocalRef.key`: the size variable that stands for a bound i64 name (parameter, let, loop index)."""
+    flat: dict[tuple[str, str], str]
+    """Parameters, by definition and name, on which an entry's result does not depend differentiably, and why."""
     proved: set[ast.Node]
     """Index expressions and slices (Index, IndexArg nodes) whose bounds the checker has proved; no run-time check."""

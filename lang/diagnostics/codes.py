@@ -425,6 +425,11 @@ code("A105", "transform that was not built",
      "model.loss.hessian(theta)   # model.py was built without it",
      "build it again with the transform, or load the source with `dad.load`.")
 
+code("A107", "derivative that is zero by construction",
+     "The result depends on none of the parameters in a differentiable way: only through comparisons, roundings, "
+     "conversions to integers or `stop_grad`. A gradient of zeros would be returned, and no fit would move.",
+     "entry steps (x: f64) : f64 = floor x\nm.steps.grad(1.5)",
+     "let the parameter enter smoothly, or differentiate with respect to another one.")
 code("A106", "derivative that a parameter does not have",
      "Derivatives are taken with respect to floats that are not declared `data`.",
      "entry loss (theta: param f64) (y: data f64) : f64 = …\nm.loss.grad(1.0, 2.0, wrt=(\"y\",))",

@@ -1,0 +1,56 @@
+"""Modules in memory: which derivatives an entry refuses, and why; one compiled module for every size."""
+from __future__ import annotations
+
+import dad
+import numpy as np
+import pytest
+from dad.codegen.runtime.errors import DadArgumentError
+
+TEXT = """
+entry steps (x: f64) : f64 = floor x
+entry either (x: f64) (k: f64) : f64 = if k > 0 then x * x else -x
+entry unused (x: f64) (y: f64) : f64 = y
+entry fitted (theta: param f64) (y: data f64) (n: i64) : f64 = theta * y + f64 n
+entry pair (x: f64) : (f64, f64) = (x, 2 * x)
+entry total [n] (xs: [n]f64) : f64 = sum xs
+"""
+
+
+@pytest.mark.parametrize(("call", "code", "words"), [
+    (lambda m: m.steps.grad(1.5), "A107", "rounded by `floor`"),
+    (lambda m: m.either.grad(1.0, 2.0, wrt="k"), "A107", "only compared"),
+    (lambda m: m.unused.grad(1.0, 2.0, wrt=("x",)), "A107", "does not depend on `x`"),
+    (lambda m: m.fitted.grad(1.0, 2.0, 3, wrt=("y",)), "A106", "declared `data`"),
+    (lambda m: m.fitted.grad(1.0, 2.0, 3, wrt=("n",)), "A106", "is i64"),
+    (lambda m: m.pair.grad(1.0), "A105", "use `.vjp` or `.jvp`"),
+])
+@pytest.mark.parametrize("target", ["numpy", "interp"])
+def test_a_derivative_that_does_not_exist_is_refused(call: object, code: str, words: str, target: str) -> None:
+    assert callable(call)
+    with pytest.raises(DadArgumentError) as caught:
+        call(dad.compile(TEXT, target=target))
+    assert caught.value.code == code
+    assert words in caught.value.message
+
+
+def test_what_is_left_is_derived() -> None:
+    m = dad.compile(TEXT)
+    assert m.either.grad(3.0, 1.0) == (6.0, 0.0)
+    assert m.unused.grad(1.0, 2.0) == (0.0, 1.0)
+    assert m.fitted.grad(1.0, 2.0, 3) == 2.0
+    assert m.steps(1.5) == 1.0
+
+
+def test_one_compilation_serves_every_size() -> None:
+    m = dad.compile(TEXT)
+    m.total.grad([1.0])
+    compiled = dict(m.total.compiled)
+    for n in range(100):
+        np.testing.assert_array_equal(m.total.grad(np.zeros(n)), np.ones(n))
+    assert m.total.compiled == compiled
+
+
+def test_a_target_that_does_not_exist() -> None:
+    with pytest.raises(dad.Diagnostics) as caught:
+        dad.compile(TEXT, target="abacus")
+    assert [d.code for d in caught.value.diagnostics] == ["U110"]
