@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .codegen.runtime.errors import RunError
+    from .codegen.runtime.errors import DadArgumentError, RunError
     from .lang.diagnostics.report import Diagnostics
     from .modules import compile, load
 
-__all__ = ["Diagnostics", "RunError", "compile", "load"]
+__all__ = ["DadArgumentError", "Diagnostics", "RunError", "compile", "load"]
 
 
 def __getattr__(name: str) -> Any:
@@ -31,8 +31,8 @@ def __getattr__(name: str) -> Any:
         from .lang.diagnostics.report import Diagnostics
 
         return Diagnostics
-    if name == "RunError":
-        from .codegen.runtime.errors import RunError
+    if name in ("DadArgumentError", "RunError"):
+        from .codegen.runtime import errors
 
-        return RunError
+        return getattr(errors, name)
     raise AttributeError(f"module 'dad' has no attribute {name!r}")
