@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..lang.record import dataclass
-from ..lang.sizes import Opaque, Size, SizeAtom, SizeMeta, SizeVar
+from ..lang.sizes import Size, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import Array, Error, Fun, Record, Tangent, Tuple, Type, TypeVar, map_type
 from . import messages
 from .result import BuiltinRef, GlobalRef, LocalRef, Scheme, SizeRef
-from .scope import FileScope, Global, Local, Session, SizeParam
+from .scope import FileScope, Local, Session, SizeParam
 from .unify import Clash, Kind, Solver
 
 
@@ -168,9 +168,6 @@ class Checker:
                 self.indices[local.var] = local.below
         return local.size
 
-    def lookup_global(self, name: str) -> Global | None:
-        return self.file.values.get(name)
-
     # ------------------------------------------------------------ sizes of inner scopes
 
     def is_inner(self, s: Size) -> bool:
@@ -220,10 +217,3 @@ def name_of(text: str) -> str:
         text = text[:23] + "…"
     return text if text.isidentifier() or (text.startswith("(") and text.endswith(")")) else f"({text})"
 
-
-def metas_in(s: Size) -> list[SizeMeta]:
-    return [a for a in s.atoms() if isinstance(a, SizeMeta)]
-
-
-def mentions(s: Size, atom: SizeAtom) -> bool:
-    return any(a == atom for a in s.atoms() if not isinstance(a, Opaque))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from ..lang.diagnostics.render import clean, render_full
-from ..lang.diagnostics.report import Diagnostic, Diagnostics, Reporter
+from ..lang.diagnostics.report import Diagnostic, Diagnostics
 from ..lang.source import Source
 
 if TYPE_CHECKING:
@@ -68,8 +68,3 @@ def signature(definition: Definition) -> str:
         words.append(f"({name}: {'' if activity == 'plain' else activity + ' '}{show(type)})")
     return " ".join([*words, ":", show(definition.result_type)])
 
-
-def report_all(report: Reporter) -> None:
-    """Raise what was found, if anything of it is an error; show the rest."""
-    report.raise_if_failed()
-    show_diagnostics(report.diagnostics, sys.stderr)

@@ -56,9 +56,6 @@ class Place:
         begin = self.source.text.rfind("\n", 0, token.start) + 1
         return not self.source.text[begin:token.start].strip("\ufeff \t\r")
 
-    def same_line(self, a: Token, b: Token) -> bool:
-        return "\n" not in self.source.text[a.end:b.start]
-
     def column(self, token: Token) -> int:
         return self.source.position(token.start)[1]
 
