@@ -74,8 +74,8 @@ def value_spec(t: ty.Type, dims: tuple[DimSpec, ...] = ()) -> ValueSpec:
         case ty.Tuple(items):
             whole = TupleSpec(tuple(value_spec(i) for i in items))
             return ArrayOf(dims, whole) if dims else whole
-        case ty.Record(fields, name):
-            record = RecordSpec(name, tuple((f, value_spec(i)) for f, i in fields))
+        case ty.Record(_, name):
+            record = RecordSpec(name, tuple((f, value_spec(i)) for f, i in t.written))
             return ArrayOf(dims, record) if dims else record
         case _:
             raise TypeError(f"no Python form for values of type {ty.show(t)}")

@@ -95,8 +95,10 @@ def _record(c: Checker, e: ast.RecordExp, want: Type | None) -> Type:
             c.error("E209", f"field `{name}` is given twice", value.span, "the second value", help="remove one of them")
             continue
         fields[name] = t
-    label = record_type.name if isinstance(record_type, Record) and set(fields) == set(wanted) else None
-    return bounded(c, Record(tuple(sorted(fields.items())), label), e.span)
+    made = Record.of(fields.items())
+    if isinstance(record_type, Record) and set(fields) == set(wanted):
+        made = Record(made.fields, record_type.name, record_type.order, record_type.arguments)
+    return bounded(c, made, e.span)
 
 
 def _array(c: Checker, e: ast.ArrayLit, want: Type | None) -> Type:
@@ -214,11 +216,11 @@ def open_branches(c: Checker, node: ast.Exp, one: Type, other: Type) -> tuple[Ty
             case Tuple(xs), Tuple(ys) if len(xs) == len(ys):
                 pairs = [walk(x, y) for x, y in zip(xs, ys, strict=True)]
                 return Tuple(tuple(p for p, _ in pairs)), Tuple(tuple(q for _, q in pairs))
-            case Record(fs, name), Record(gs, other_name) if [f for f, _ in fs] == [g for g, _ in gs]:
+            case Record(fs), Record(gs) if [f for f, _ in fs] == [g for g, _ in gs]:
                 pairs = [walk(x, y) for (_, x), (_, y) in zip(fs, gs, strict=True)]
                 names = [f for f, _ in fs]
-                return (Record(tuple(zip(names, (p for p, _ in pairs), strict=True)), name),
-                        Record(tuple(zip(names, (q for _, q in pairs), strict=True)), other_name))
+                return (Record(tuple(zip(names, (p for p, _ in pairs), strict=True)), a.name, a.order),
+                        Record(tuple(zip(names, (q for _, q in pairs), strict=True)), b.name, b.order))
             case _:
                 return a, b
 
@@ -302,7 +304,7 @@ def _pattern_value(c: Checker, p: ast.Pattern) -> Type:
         case ast.PTuple(items=items):
             return Tuple(tuple(_pattern_value(c, i) for i in items))
         case ast.PRecord(fields=fields):
-            return Record(tuple(sorted((n, _pattern_value(c, q)) for n, q in fields)))
+            return Record.of((n, _pattern_value(c, q)) for n, q in fields)
         case ast.PAscribe(pattern=inner):
             return _pattern_value(c, inner)
         case _:

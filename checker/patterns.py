@@ -22,7 +22,7 @@ def declared(c: Checker, p: ast.Pattern, inferred: bool = False) -> Type:
         case ast.PTuple(items=items) if inferred:
             return Tuple(tuple(declared(c, i, True) for i in items))
         case ast.PRecord(fields=fields) if inferred:
-            return Record(tuple(sorted((n, declared(c, i, True)) for n, i in fields)))
+            return Record.of((n, declared(c, i, True)) for n, i in fields)
         case _:
             return c.solver.meta()
 
@@ -98,7 +98,7 @@ def _tuple(c: Checker, p: ast.PTuple, items: tuple[ast.Pattern, ...], t: Type, w
 def _record(c: Checker, p: ast.PRecord, fields: tuple[tuple[str, ast.Pattern], ...], t: Type, what: str) -> None:
     known = c.solver.prune(t)
     if isinstance(known, Meta):
-        wanted = Record(tuple(sorted((name, c.solver.meta()) for name, _ in fields)))
+        wanted = Record.of((name, c.solver.meta()) for name, _ in fields)
         c.unify(known, wanted, p.span, Because())
         known = wanted
     types = dict(known.fields) if isinstance(known, Record) else {}

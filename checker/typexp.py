@@ -138,7 +138,7 @@ def _record(x: TypeContext, t: ast.TRecord, fields: tuple[tuple[str, ast.TypeExp
             x.c.error("E209", f"field `{name}` occurs twice", inner.span, "the second one", help="rename or remove one")
             continue
         seen[name] = elaborate(x, inner)
-    return Record(tuple(sorted(seen.items())))
+    return Record.of(seen.items())
 
 
 def _function(x: TypeContext, name: str | None, param: ast.TypeExp, result: ast.TypeExp) -> Type:
@@ -184,7 +184,10 @@ def _expand(x: TypeContext, t: ast.TName, entry: TypeEntry) -> Type:
     for parameter, argument in zip(node.type_params, types, strict=True):
         inner.types[parameter.name] = elaborate(x, argument)
     result = elaborate(inner, node.body)
-    return Record(result.fields, t.name) if isinstance(result, Record) and result.name is None else result
+    if isinstance(result, Record) and result.name is None:
+        given = (*(inner.sizes[b.name] for b in node.sizes), *(inner.types[p.name] for p in node.type_params))
+        return Record(result.fields, t.name, result.order, given)
+    return result
 
 
 def size_of_type(x: TypeContext, e: ast.Exp) -> Size:

@@ -5,7 +5,7 @@ Tuples and records are structural. A function type names its parameter when late
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from .record import dataclass, field
 from .sizes import Size, SizeVar
@@ -34,10 +34,30 @@ class Tuple:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Fields sorted by name. `name` is the abbreviation it was written with, for messages and named tuples."""
+    """Fields sorted by name, so that equal types are equal.
+
+    `name` and `arguments` are the abbreviation it was written with (`mixture [k] f64`), `order` the fields as they were
+    written: for messages and named tuples.
+    """
 
     fields: tuple[tuple[str, Type], ...]
     name: str | None = field(default=None, compare=False)
+    order: tuple[str, ...] = field(default=(), compare=False)
+    arguments: tuple[Size | Type, ...] = field(default=(), compare=False)
+
+    @staticmethod
+    def of(fields: Iterable[tuple[str, Type]], name: str | None = None) -> Record:
+        """The record with these fields, in the order in which they are written."""
+        given = tuple(fields)
+        return Record(tuple(sorted(given, key=lambda f: f[0])), name, tuple(f for f, _ in given))
+
+    @property
+    def written(self) -> tuple[tuple[str, Type], ...]:
+        """The fields in the order in which they were written."""
+        if len(self.order) != len(self.fields):
+            return self.fields
+        types = dict(self.fields)
+        return tuple((f, types[f]) for f in self.order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +125,9 @@ def map_type(t: Type, leaf: Callable[[Type], Type | None], size: Callable[[Size]
             return Array(size(s), map_type(element, leaf, size))
         case Tuple(items):
             return Tuple(tuple(map_type(i, leaf, size) for i in items))
-        case Record(fields, name):
-            return Record(tuple((f, map_type(i, leaf, size)) for f, i in fields), name)
+        case Record(fields, name, order, arguments):
+            given = arguments and tuple(size(a) if isinstance(a, Size) else map_type(a, leaf, size) for a in arguments)
+            return Record(tuple((f, map_type(i, leaf, size)) for f, i in fields), name, order, given)
         case Sum(constructors, name):
             return Sum(tuple((c, tuple(map_type(i, leaf, size) for i in items)) for c, items in constructors), name)
         case Fun(param, result, name, size_var):
@@ -127,9 +148,9 @@ def tangent(t: Type) -> Type:
             return UNIT if inner == UNIT else Array(size, inner)
         case Tuple(items):
             return Tuple(tuple(tangent(i) for i in items))
-        case Record(fields, name):
+        case Record(fields):
             inner_fields = tuple((f, tangent(i)) for f, i in fields)
-            return Record(inner_fields, name if inner_fields == fields else None)
+            return t if inner_fields == fields else Record(inner_fields, None, t.order)
         case TypeVar(constraint="float"):
             return t
         case Meta() | TypeVar() | Tangent():
@@ -171,8 +192,11 @@ def show(t: Type) -> str:
             return f"[{size}]{show_atom(element)}"
         case Tuple(items):
             return "(" + ", ".join(show(i) for i in items) + ")"
-        case Record(fields, name):
-            return name if name else "{" + ", ".join(f"{f}: {show(i)}" for f, i in fields) + "}"
+        case Record(_, name, _, arguments):
+            if name:
+                given = (f"[{a}]" if isinstance(a, Size) else show_atom(a) for a in arguments)
+                return " ".join([name, *given]).replace("] [", "][")
+            return "{" + ", ".join(f"{f}: {show(i)}" for f, i in t.written) + "}"
         case Sum(constructors, name):
             cases = (" ".join([f"#{c}", *(show_atom(i) for i in items)]) for c, items in constructors)
             return name if name else " | ".join(cases)

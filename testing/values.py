@@ -194,9 +194,9 @@ def natural(value: Any, t: ty.Type) -> Any:
             return np.asarray(value, DTYPES[name])[()]
         case ty.Tuple(items):
             return tuple(natural(v, item) for v, item in zip(value, items, strict=True))
-        case ty.Record(fields):
+        case ty.Record():
             parts = value if isinstance(value, dict) else value._asdict()
-            return {name: natural(parts[name], item) for name, item in fields}
+            return {name: natural(parts[name], item) for name, item in t.written}
         case ty.Array(_, element):
             base: ty.Type = element
             while isinstance(base, ty.Array):

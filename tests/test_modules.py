@@ -54,3 +54,18 @@ def test_a_target_that_does_not_exist() -> None:
     with pytest.raises(dad.Diagnostics) as caught:
         dad.compile(TEXT, target="abacus")
     assert [d.code for d in caught.value.diagnostics] == ["U110"]
+
+
+def test_fields_come_out_as_they_were_declared() -> None:
+    module = dad.compile("""
+type state = {x: f64, velocity: f64, mass: f64}
+entry step (s: param state) (dt: f64) : state = s with x = s.x + dt * s.velocity
+entry pair (b: param f64) (a: param f64) : f64 = a * b * b
+""")
+    before = {"mass": 3.0, "x": 1.0, "velocity": 2.0}
+    after = module.step(before, 0.5)
+    assert after == (2.0, 2.0, 3.0)
+    assert after._fields == ("x", "velocity", "mass")
+    assert module.step.vjp(before, 0.5, {"x": 1.0, "mass": 0.0, "velocity": 0.0})[1]._asdict() == {
+        "x": 1.0, "velocity": 0.5, "mass": 0.0}
+    assert module.pair.grad(3.0, 2.0)._asdict() == {"b": 12.0, "a": 9.0}

@@ -2,8 +2,8 @@
 Python's.
 
 A `ValueSpec` mirrors the source type of a parameter or result after monomorphisation. Its *leaves*, scalars and
-arrays from left to right, are the IR function's parameters or results in order; a field of an array of records is one
-array.
+arrays from left to right, are the IR function's parameters or results in order, the fields of a record by name; a field
+of an array of records is one array.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class TupleSpec:
 
 @dataclass(frozen=True, slots=True)
 class RecordSpec:
-    """`name` is the type's name when it has one; `fields` are names and values in order."""
+    """`name` is the type's name when it has one; `fields` are names and values as written, their leaves by name."""
 
     name: str | None
     fields: tuple[tuple[str, ValueSpec], ...]
@@ -134,10 +134,14 @@ def leaves(value: ValueSpec, outer: tuple[DimSpec, ...] = ()) -> Iterator[tuple[
             for item in items:
                 yield from leaves(item, outer)
         case RecordSpec(_, fields):
-            for _, item in fields:
+            for _, item in sorted(fields, key=by_name):
                 yield from leaves(item, outer)
         case ArrayOf(dims, element):
             yield from leaves(element, outer + dims)
+
+
+def by_name(field: tuple[str, ValueSpec]) -> str:
+    return field[0]
 
 
 def is_float(dtype: str) -> bool:

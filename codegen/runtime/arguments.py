@@ -42,7 +42,7 @@ def leaves_of(spec: Any, label: str, outer: Any = ()) -> Iterator[tuple[str, str
             for k, item in enumerate(items):
                 yield from leaves_of(item, f"{label}.{k}", outer)
         case ("record", _, fields):
-            for name, item in fields:
+            for name, item in sorted(fields):
                 yield from leaves_of(item, f"{label}.{name}", outer)
         case ("rows", dims, element):
             yield from leaves_of(element, label, outer + dims)
@@ -92,9 +92,8 @@ def taken_apart(spec: Any, value: Any, label: str, outer: int = 0) -> Iterator[A
             for k, (item, part) in enumerate(zip(items, parts, strict=True)):
                 yield from taken_apart(item, part, f"{label}.{k}", outer)
         case ("record", _, fields):
-            names = [name for name, _ in fields]
-            parts = columns(value, names, label, outer, record_parts)
-            for (name, item), part in zip(fields, parts, strict=True):
+            parts = columns(value, [name for name, _ in fields], label, outer, record_parts)
+            for (name, item), part in sorted(zip(fields, parts, strict=True), key=lambda pair: pair[0][0]):
                 yield from taken_apart(item, part, f"{label}.{name}", outer)
 
 

@@ -6,6 +6,8 @@ Python numbers and named tuples out. Types come as nested tuples, the plain form
 
     ("scalar", dtype)   ("array", dtype, dims)   ("tuple", items)   ("record", name, ((field, item), …))
     ("rows", dims, element)    with dims ((text, ((coefficient, (names, …)), …)), …)
+
+A record's fields stand as they are written, its leaves come by name.
 """
 
 from __future__ import annotations
@@ -59,8 +61,22 @@ class Builder:
                 builders = [self.builder(item, outer) for item in items]
                 return lambda parts: tuple(b(parts) for b in builders)
             case ("record", name, fields):
-                make = record_class(name or "record", [f for f, _ in fields])
-                builders = [self.builder(item, outer) for _, item in fields]
+                names = [f for f, _ in fields]
+                make = record_class(name or "record", names)
+                by_name = sorted(fields)
+                builders = [self.builder(item, outer) for _, item in by_name]
+                if by_name == list(fields):
+                    return lambda parts: make(*[b(parts) for b in builders])
+                places = [sorted(names).index(f) for f in names]
+
+                def build(parts: Iterator[Any]) -> Any:
+                    built = [b(parts) for b in builders]
+                    return make(*[built[k] for k in places])
+
+                return build
+            case ("params", items):
+                make = record_class("gradient", [f for f, _ in items])
+                builders = [self.builder(item, outer) for _, item in items]
                 return lambda parts: make(*[b(parts) for b in builders])
         raise AssertionError(spec)
 
@@ -351,7 +367,7 @@ class Entry:
         """Of one parameter: its gradient; of several: a record by name."""
         if active not in self.derivatives:
             specs = [(name, floats_of(spec)) for name, _, spec in self.params if name in active]
-            whole = specs[0][1] if len(specs) == 1 else ("record", "gradient", tuple(specs))
+            whole = specs[0][1] if len(specs) == 1 else ("params", tuple(specs))
             self.derivatives[active] = Builder(whole)
         return self.derivatives[active]
 

@@ -185,14 +185,14 @@ PointTuple = namedtuple("PointTuple", ["tag", "x"])
 @pytest.mark.parametrize("given", [{"x": 1.5, "tag": 2}, PointClass(1.5, 2), PointTuple(2, 1.5),
                                    np.array((1.5, 2), [("x", "f8"), ("tag", "i8")])])  # fmt: skip
 def test_records_in_any_form(given: Any) -> None:
-    (point,) = identity(("p", POINT), types="f64, i64")(given)
+    (point,) = identity(("p", POINT), types="i64, f64")(given)
     assert point == (1.5, 2)
     assert point.tag == 2
     assert type(point).__name__ == "point"
 
 
 def test_records_with_wrong_fields() -> None:
-    entry = identity(("p", POINT), types="f64, i64")
+    entry = identity(("p", POINT), types="i64, f64")
     assert refused(entry, {"x": 1.0}) == "A104: argument `p`: field `tag` is missing in a value of type dict"
     assert refused(entry, {"x": 1.0, "tag": 1, "z": 0}) == "A104: argument `p`: unexpected field `z`; it has `x`, `tag`"
     assert refused(entry, {"x": 1.0, "tag": 1.5}) == "A102: argument `p.tag`: expected i64, found a value of type float"
@@ -210,16 +210,16 @@ ROWS: list[Any] = [
 
 @pytest.mark.parametrize("given", ROWS)
 def test_arrays_of_records_in_any_form(given: Any) -> None:
-    (points,) = identity(("ps", ArrayOf((N,), POINT)), types="[]f64, []i64")(given)
+    (points,) = identity(("ps", ArrayOf((N,), POINT)), types="[]i64, []f64")(given)
     np.testing.assert_array_equal(points.x, [1.0, 2.0])
     np.testing.assert_array_equal(points.tag, [3, 4])
 
 
 def test_arrays_of_records_empty_and_of_different_lengths() -> None:
-    entry = identity(("ps", ArrayOf((N,), POINT)), types="[]f64, []i64")
+    entry = identity(("ps", ArrayOf((N,), POINT)), types="[]i64, []f64")
     assert entry([])[0].tag.shape == (0,)
     assert refused(entry, {"x": [1.0], "tag": [1, 2]}) == (
-        "A103: argument `ps.tag`: axis 0 has size 2, but `n` is 1 (from axis 0 of `ps.x`)"
+        "A103: argument `ps.x`: axis 0 has size 1, but `n` is 2 (from axis 0 of `ps.tag`)"
     )
 
 
