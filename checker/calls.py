@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..lang.sizes import Size
+from ..lang.sizes import Size, SizeAtom
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import BOOL, I64, Array, Error, Fun, Meta, Scalar, Tangent, Tuple, Type, TypeVar
@@ -67,10 +67,7 @@ def apply(c: Checker, f: ast.Exp, function: Type, arguments: Sequence[ast.Exp], 
                     if rest not in c.types:
                         infer(c, rest)
                 return Error()
-        if result.size_var is not None:
-            value = argument_size(c, argument)
-            result = Fun(result.param, c.solver.substitute(result.result, {result.size_var: value}))
-        result = result.result
+        result = result_for(c, result, argument)
     for k, argument, param in late:
         saved = c.facts
         arrays.pending_index(c, facts, argument)
@@ -93,6 +90,16 @@ def _argument(c: Checker, f: ast.Exp, function: Type, k: int, arguments: Sequenc
         call_messages.argument(c, clash, context, f, function, k, arguments, given)
         return False
     return True
+
+
+def result_for(c: Checker, function: Fun, argument: ast.Exp) -> Type:
+    """The result of applying the function to this argument; sizes that the call finds out are of an inner scope."""
+    env: dict[SizeAtom, Size] = {}
+    if function.size_var is not None:
+        env[function.size_var] = argument_size(c, argument)
+    for v in function.exists:
+        env[v] = Size.of(c.solver.size_var(v.name, v.origin, v.why, c.solver.level + 1))
+    return c.solver.substitute(function.result, env) if env else function.result
 
 
 def argument_size(c: Checker, e: ast.Exp) -> Size:
@@ -215,10 +222,7 @@ def _apply_operator(c: Checker, e: ast.BinOp, function: Type, left: Type) -> Typ
         except Clash as clash:
             call_messages.argument(c, clash, context, e, function, k, operands, [])
             return Error()
-        if result.size_var is not None:
-            result = Fun(result.param,
-                         c.solver.substitute(result.result, {result.size_var: argument_size(c, argument)}))
-        result = result.result
+        result = result_for(c, result, argument)
     return c.open_inner(e, result, f"the size of what `{e.op}` returns here")
 
 
@@ -294,9 +298,7 @@ def _apply_one(c: Checker, e: ast.BinOp, f: ast.Exp, function: Type, argument: a
     except Clash as clash:
         call_messages.argument(c, clash, context, f, function, 0, (argument,), [])
         return Error()
-    result = function.result
-    if function.size_var is not None:
-        result = c.solver.substitute(result, {function.size_var: argument_size(c, argument)})
+    result = result_for(c, function, argument)
     return c.open_inner(e, result, f"the size of what `{name_of(f.span.text)}` returns here")
 
 

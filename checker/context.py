@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..lang.record import dataclass
-from ..lang.sizes import Size, SizeVar
+from ..lang.sizes import Size, SizeAtom, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import Array, Error, Fun, Record, Tangent, Tuple, Type, TypeVar, map_type
@@ -180,19 +180,32 @@ class Checker:
         t = self.solver.prune(t)
         if not _has_sizes(t):
             return t
+        t = self.solver.zonk(t)
         fresh: dict[Size, Size] = {}
+        env: dict[SizeAtom, Size] = {}
+
+        def opened() -> Size:
+            var = self.solver.size_var(name_of(node.span.text), node.span, why)
+            self.opened[node] = (*self.opened.get(node, ()), var)
+            return Size.of(var)
+
+        def alone(s: Size) -> Size:
+            """What stands alone keeps what other sizes say of it: the parts of a partition are `[k]` and `[n-k]`."""
+            s = self.solver.size(s)
+            if isinstance(s.atom, SizeVar) and s.atom not in env and self.is_inner(s):
+                env[s.atom] = opened()
+            return s
 
         def replace(s: Size) -> Size:
-            s = self.solver.size(s)
+            s = self.solver.size(s).substitute(env)
             if not self.is_inner(s):
                 return s
             if s not in fresh:
-                var = self.solver.size_var(name_of(node.span.text), node.span, why)
-                fresh[s] = Size.of(var)
-                self.opened[node] = (*self.opened.get(node, ()), var)
+                fresh[s] = opened()
             return fresh[s]
 
-        return map_sizes(self.solver.zonk(t), replace)
+        map_sizes(t, alone)
+        return map_sizes(t, replace)
 
     def fresh_kind(self, cls: str, literal: bool = False, because: Span | None = None) -> Type:
         return self.solver.meta(Kind(cls, literal, because))

@@ -142,7 +142,7 @@ def check_definition(session: Session, file: FileScope, node: ast.Def) -> Global
         if not c.failed:
             messages.too_large(c, node.name_span)
         return Global(node.name, node.name_span, None)
-    scheme = functions.generalise(c, t, type_vars, size_vars)
+    scheme = functions.generalise(c, t, type_vars, size_vars, len(node.params))
     _finish(c)
     for job in c.bounds:
         if arrays.prove(c, job):

@@ -4,7 +4,7 @@ Sizes in a function's result that only its body knows stay in its type; whoever 
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..lang.sizes import Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.source import Span
@@ -44,6 +44,36 @@ def infer_lambda(c: Checker, e: ast.Lambda, want: Type | None = None) -> Type:
     c.facts = facts
     c.solver.level -= 1
     lower(c, t)
+    return hide(c, t, len(e.params))
+
+
+def hide(c: Checker, t: Type, count: int, known: Iterable[SizeVar] = ()) -> Type:
+    """A function of `count` parameters whose result mentions sizes that only its inside knows: each call opens them."""
+    walked: list[Fun] = []
+    bound: set[SizeVar] = set(known)
+    while len(walked) < count and isinstance(t, Fun):
+        walked.append(t)
+        if t.size_var is not None:
+            bound.add(t.size_var)
+        t = t.result if len(walked) < count else c.solver.zonk(t.result)
+    if not walked:
+        return t
+
+    def functions(inner: Type) -> Type | None:
+        if isinstance(inner, Fun):
+            bound.update(inner.exists)
+            if inner.size_var is not None:
+                bound.add(inner.size_var)
+        return None
+
+    map_type(t, functions, lambda s: s)
+    levels, level = c.solver.levels, c.solver.level
+    hidden = dict.fromkeys(a for s in sizes_of(t) for a in s.atoms() if isinstance(a, SizeVar) and a not in bound
+                           and levels.get(a.uid, 0) > level)
+    last = walked.pop()
+    t = Fun(last.param, t, last.name, last.size_var, (*last.exists, *hidden))
+    for outer in reversed(walked):
+        t = Fun(outer.param, t, outer.name, outer.size_var, outer.exists)
     return t
 
 
@@ -160,6 +190,9 @@ def header_type(c: Checker, sizes: Sequence[ast.SizeBinder], type_params: Sequen
     assert result is not None
     context = TypeContext(c, c.file, lambda span: Size.of(c.solver.size_var("_", span, "a size of the result")))
     t = chain(c, params, types, elaborate(context, result))
+    c.solver.level -= 1
+    t = hide(c, t, len(params), size_vars)
+    c.solver.level += 1
     return Scheme(tuple(type_vars), tuple(size_vars), t)
 
 
@@ -204,7 +237,7 @@ def infer_let_fun(c: Checker, e: ast.LetFun) -> None:
     c.type_names = saved
     c.facts = facts
     c.solver.level -= 1
-    scheme = generalise(c, t, type_vars, size_vars, since)
+    scheme = generalise(c, t, type_vars, size_vars, len(e.params), since)
     c.schemes[e] = scheme
     local = c.local(e, e.name, e.name_span, scheme.type, "a local function")
     if scheme.type_vars or scheme.size_vars:
@@ -214,13 +247,13 @@ def infer_let_fun(c: Checker, e: ast.LetFun) -> None:
 # ---------------------------------------------------------------- generalisation
 
 
-def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Sequence[SizeVar],
+def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Sequence[SizeVar], count: int,
                since: int | None = None) -> Scheme:
     """Quantify over what is still unknown and belongs to the function: its parameters' types and sizes.
 
     What stands in the result alone has one type: by default in a definition, by its uses for a local function, so that
-    `let weight i = if i == 0 then 1 else 2` gives fractions where fractions are wanted. `since` marks a local function:
-    how many constraints there had been before it.
+    `let weight i = if i == 0 then 1 else 2` gives fractions where fractions are wanted. `count` is the number of
+    parameters; `since` marks a local function: how many constraints there had been before it.
     """
     solver, level = c.solver, c.solver.level
     solver.settle_inner(level, since or 0)
@@ -288,7 +321,7 @@ def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Seq
         return s
 
     map_type(walked, in_result, size_in_result)
-    final = solver.zonk(t)
+    final = hide(c, solver.zonk(t), count, (*size_vars, *new_sizes))
     doubt(c, (*size_vars, *new_sizes), final)
     return Scheme((*type_vars, *new_types), (*size_vars, *new_sizes), final)
 

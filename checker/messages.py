@@ -48,7 +48,7 @@ def show(c: Checker, t: Type) -> str:
             return TypeVar(words.get(kind.cls, "_") if kind is not None else "_", -1)
         if isinstance(inner, Fun):
             return Fun(map_type(inner.param, leaf, size), map_type(inner.result, leaf, size),
-                       inner.name if inner.size_var is not None else None)
+                       inner.name if inner.size_var is not None else None, exists=inner.exists)
         return None
 
     def size(s: Size) -> Size:

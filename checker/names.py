@@ -123,8 +123,10 @@ def _hidden(scheme: Scheme) -> tuple[SizeVar, ...]:
     t = scheme.type
 
     def functions(inner: Type) -> Type | None:
-        if isinstance(inner, Fun) and inner.size_var is not None:
-            bound.add(inner.size_var)
+        if isinstance(inner, Fun):
+            bound.update(inner.exists)
+            if inner.size_var is not None:
+                bound.add(inner.size_var)
         return None
 
     map_type(t, functions, lambda s: s)

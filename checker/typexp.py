@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..lang.record import dataclass, field
-from ..lang.sizes import Opaque, Size
+from ..lang.sizes import Opaque, Size, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import SCALARS, UNIT, Array, Error, Fun, Record, Scalar, Tangent, Tuple, Type, TypeVar, tangent
@@ -142,15 +142,24 @@ def _record(x: TypeContext, t: ast.TRecord, fields: tuple[tuple[str, ast.TypeExp
 
 
 def _function(x: TypeContext, name: str | None, param: ast.TypeExp, result: ast.TypeExp) -> Type:
+    """A function's type. Sizes that its result leaves open are found out by each call."""
     param_type = elaborate(x, param)
-    if name is None or param_type != Scalar("i64"):
-        return Fun(param_type, elaborate(x, result), name)
-    var = x.c.solver.size_var(name, param.span, f"the argument `{name}` of a function", 0)
-    saved = dict(x.sizes)
-    x.sizes[name] = Size.of(var)
+    var: SizeVar | None = None
+    saved, outside = dict(x.sizes), x.anonymous
+    if name is not None and param_type == Scalar("i64"):
+        var = x.c.solver.size_var(name, param.span, f"the argument `{name}` of a function", 0)
+        x.sizes[name] = Size.of(var)
+    exists: list[SizeVar] = []
+
+    def found_by_the_call(span: Span) -> Size:
+        name = span.text if span.text.isidentifier() else "k"
+        exists.append(x.c.solver.size_var(name, span, "a size that the function finds out", 1 << 30))
+        return Size.of(exists[-1])
+
+    x.anonymous = found_by_the_call
     result_type = elaborate(x, result)
-    x.sizes = saved
-    return Fun(param_type, result_type, name, var)
+    x.sizes, x.anonymous = saved, outside
+    return Fun(param_type, result_type, name, var, tuple(exists))
 
 
 def _refined(x: TypeContext, t: ast.TRefined, base: Type) -> Type:

@@ -347,6 +347,22 @@ class Solver:
     def _unify_functions(self, a: Fun, b: Fun, pairs: list[tuple[Size, Size]]) -> None:
         self._unify(a.param, b.param, pairs)
         result_a, result_b = a.result, b.result
+        if a.exists:
+            # What is found only says that there is some size: a value that nothing else may be.
+            known: dict[SizeAtom, Size] = {}
+            for v in a.exists:
+                some = SizeVar(v.name, next(self.uids), v.origin, v.why)
+                self.levels[some.uid] = 1 << 30
+                known[v] = Size.of(some)
+            result_a = self.substitute(result_a, known)
+        if b.exists:
+            # What is expected leaves the size open: any will do, those that only the function's inside knows too.
+            free: dict[SizeAtom, Size] = {}
+            for v in b.exists:
+                any_size = SizeMeta(next(self.uids), v.origin, v.why, v.name)
+                self.levels[any_size.uid] = 1 << 30
+                free[v] = Size.of(any_size)
+            result_b = self.substitute(result_b, free)
         if a.size_var is not None or b.size_var is not None:
             # One rigid value stands for both parameters; no unknown from outside may come to mention it.
             named = a.size_var or b.size_var
@@ -413,9 +429,10 @@ class Solver:
             case Record(fields, _):
                 for _, i in fields:
                     self._admit(meta, i, level, bound)
-            case Fun(param, result, _, size_var):
+            case Fun(param, result, _, size_var, exists):
                 self._admit(meta, param, level, bound)
-                self._admit(meta, result, level, bound if size_var is None else bound | {size_var})
+                inner = bound | set(exists) if size_var is None else bound | {size_var, *exists}
+                self._admit(meta, result, level, inner)
             case Tangent(of):
                 self._admit(meta, of, level, bound)
             case _:

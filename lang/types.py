@@ -70,12 +70,16 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Fun:
-    """`(name: param) -> result`. `size_var` stands for the argument's value in `result` when it can be a size."""
+    """`(name: param) -> ?[exists].result`. `size_var` is the argument's value in `result` when it can be a size.
+
+    `exists` are sizes in `result` that each call finds out; the expression that applies the function opens them.
+    """
 
     param: Type
     result: Type
     name: str | None = field(default=None, compare=False)
     size_var: SizeVar | None = None
+    exists: tuple[SizeVar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +134,8 @@ def map_type(t: Type, leaf: Callable[[Type], Type | None], size: Callable[[Size]
             return Record(tuple((f, map_type(i, leaf, size)) for f, i in fields), name, order, given)
         case Sum(constructors, name):
             return Sum(tuple((c, tuple(map_type(i, leaf, size) for i in items)) for c, items in constructors), name)
-        case Fun(param, result, name, size_var):
-            return Fun(map_type(param, leaf, size), map_type(result, leaf, size), name, size_var)
+        case Fun(param, result, name, size_var, exists):
+            return Fun(map_type(param, leaf, size), map_type(result, leaf, size), name, size_var, exists)
         case Tangent(of):
             return tangent(map_type(of, leaf, size))
         case _:
@@ -202,7 +206,8 @@ def show(t: Type) -> str:
             return name if name else " | ".join(cases)
         case Fun(param, result, name):
             left = f"({name}: {show(param)})" if name else f"({show(param)})" if isinstance(param, Fun) else show(param)
-            return f"{left} -> {show(result)}"
+            opened = "".join(f"[{v.name}]" for v in t.exists if v.name.isidentifier() and v.name != "_")
+            return f"{left} -> {f'?{opened}.' if opened else ''}{show(result)}"
         case TypeVar(name):
             return name
         case Meta(uid):
