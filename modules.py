@@ -65,12 +65,13 @@ class Module(types.ModuleType):
     array([2., 4.])
     """
 
-    def __init__(self, source: Source, target: Target, name: str) -> None:
+    def __init__(self, source: Source, target: Target, name: str, steps: int | None = None) -> None:
+        """`steps` limits the interpreter: a call that takes more raises `codegen.interp.OutOfSteps`."""
         super().__init__(name)
         checking = driver.check(source)
         checked = checking.require()
         self.diagnostics = checking.diagnostics
-        compiler = Compiler(checked, target, source.name)
+        compiler = Compiler(checked, target, source.name, steps)
         self.entries: dict[str, LiveEntry] = compiler.entries()
         for entry_name, entry in self.entries.items():
             setattr(self, entry_name, entry)
@@ -159,10 +160,11 @@ def has_floats(tangent: ty.Type) -> bool:
 class Compiler:
     """Turns checked definitions into Python functions of leaves, for one target."""
 
-    def __init__(self, checked: Checked, target: Target, name: str) -> None:
+    def __init__(self, checked: Checked, target: Target, name: str, steps: int | None = None) -> None:
         self.checked = checked
         self.target = target
         self.name = name
+        self.steps = steps
 
     def entries(self) -> dict[str, LiveEntry]:
         with driver.without_collection():
@@ -184,7 +186,7 @@ class Compiler:
         from .codegen.backends.numpy import emit_module
 
         if self.target == "interp":
-            return interpreted(lowered.program, specs)
+            return interpreted(lowered.program, specs, self.steps)
         with driver.without_collection():
             program = driver.optimised(lowered.program, roots)
             module = emit_module(program, specs, driver.version())
@@ -193,7 +195,7 @@ class Compiler:
         return {e.__name__: e for e in namespace.values() if isinstance(e, Entry)}
 
 
-def interpreted(program: ir.Program, specs: list[EntrySpec]) -> dict[str, Entry]:
+def interpreted(program: ir.Program, specs: list[EntrySpec], steps: int | None = None) -> dict[str, Entry]:
     """Entries that run the reference interpreter on IR that no optimisation has touched."""
     from .codegen.backends.numpy.module import plain
     from .codegen.interp import run
@@ -205,7 +207,7 @@ def interpreted(program: ir.Program, specs: list[EntrySpec]) -> dict[str, Entry]
     def runner(function: str) -> Function:
         def call(*values: Any) -> tuple[Any, ...]:
             return tuple(x if isinstance(x, np.ndarray) and x.ndim else np.asarray(x)[()] for x in
-                         run(plain_program, function, list(values)))
+                         run(plain_program, function, list(values), steps))
 
         return call
 

@@ -36,6 +36,6 @@ def check(program: ast.Program, report: Reporter, *,
     if report.failed:
         return None
     tables = session.tables
-    entries = tuple(d for d in session.definitions.values() if d.node.kind == "entry" and d.qualified == d.name)
+    entries = tuple(d for d in session.definitions.values() if d.entry)
     return Checked(session.definitions, entries, session.types, tables.patterns, tables.uses, tables.bindings,
                    tables.schemes, tables.opened, tables.size_values, tables.binding_sizes, tables.flat, tables.proved)

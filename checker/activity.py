@@ -66,7 +66,7 @@ def check_definition(c: Checker, definition: Definition) -> None:
     if c.failed:
         return
     result = walk.enter(definition, tuple(args))
-    if definition.node.kind == "entry" and not c.failed:
+    if definition.entry and not c.failed:
         _all_reach(c, definition, roots, flat(result))
 
 

@@ -150,8 +150,11 @@ def check_definition(session: Session, file: FileScope, node: ast.Def) -> Global
     if not c.failed:
         _unused_sizes(c, node, scheme, declared)
         _grades(c, file, node)
-    if node.kind == "entry" and not c.failed:
-        scheme = _entry(c, node, scheme)
+    as_entry = (node.kind == "entry" or node.name == "main") and file.prefix == "" and not c.failed
+    if as_entry:
+        allowed = _entry(c, node, scheme)
+        as_entry = allowed is not None
+        scheme = allowed or scheme
     if not c.failed:
         _values(c, node)
     if c.failed:
@@ -163,7 +166,7 @@ def check_definition(session: Session, file: FileScope, node: ast.Def) -> Global
         params_out.append(out.param)
         out = out.result
     definition = Definition(node.name, session.unique(node.name, file.prefix), node, scheme, tuple(params_out), out,
-                            activities, tuple(functions.pattern_name(p) or "_" for p in node.params))
+                            activities, tuple(functions.pattern_name(p) or "_" for p in node.params), as_entry)
     session.definitions[definition.qualified] = definition
     _freeze(c, session)
     if _concerns_derivatives(session, c, definition):
@@ -189,7 +192,7 @@ def _concerns_derivatives(session: Session, c: Checker, definition: Definition) 
                 pass
     if concerned:
         session.differential.add(definition)
-    return (concerned or definition.node.kind == "entry") and not definition.qualified.startswith("prelude__")
+    return (concerned or definition.entry) and not definition.qualified.startswith("prelude__")
 
 
 def _activity(p: ast.Pattern) -> Activity:
@@ -280,16 +283,38 @@ def _names(p: ast.Pattern) -> list[tuple[str, Span]]:
     return list(names_of(p))
 
 
-def _entry(c: Checker, node: ast.Def, scheme: Scheme) -> Scheme:
-    """Entries are called from outside: concrete types, no functions; a generic number is f64."""
-    _entry_sizes(c, node, scheme)
+def _entry(c: Checker, node: ast.Def, scheme: Scheme) -> Scheme | None:
+    """Entries are called from outside: concrete types, no functions; a generic number is f64.
+
+    None when the definition cannot be one: an error, unless it is one only because it is called `main`.
+    """
+    before = len(c.session.report.diagnostics)
     env: dict[TypeVar, Type] = {}
+    _entry_sizes(c, node, scheme)
     for var in scheme.type_vars:
         if var.constraint is None:
             c.error("E221", f"the entry `{node.name}` has a parameter of any type, `{var.name}`",
                     var.origin or node.name_span, "callers from outside pass concrete types",
                     help=f"write a type such as f64, or declare `{node.name}` with `def`")
         env[var] = F64
+    _entry_values(c, node, scheme)
+    if c.failed:
+        if node.kind != "entry":
+            c.failed = False
+            del c.session.report.diagnostics[before:]
+        return None
+    if not env:
+        return scheme
+
+    def leaf(inner: Type) -> Type | None:
+        return env.get(inner) if isinstance(inner, TypeVar) else None
+
+    c.entry_types = env
+    return Scheme((), scheme.size_vars, map_type(scheme.type, leaf, lambda s: s))
+
+
+def _entry_values(c: Checker, node: ast.Def, scheme: Scheme) -> None:
+    """No function goes into an entry, and none comes out."""
     t: Type = scheme.type
     k = 0
     while isinstance(t, Fun):
@@ -306,14 +331,6 @@ def _entry(c: Checker, node: ast.Def, scheme: Scheme) -> Scheme:
     elif _has_function(t):
         c.error("E221", f"the entry `{node.name}` gives a function", node.name_span, f"its result is {show(c, t)}",
                 help="return values only")
-    if not env:
-        return scheme
-
-    def leaf(inner: Type) -> Type | None:
-        return env.get(inner) if isinstance(inner, TypeVar) else None
-
-    c.entry_types = env
-    return Scheme((), scheme.size_vars, map_type(scheme.type, leaf, lambda s: s))
 
 
 def _entry_sizes(c: Checker, node: ast.Def, scheme: Scheme) -> None:

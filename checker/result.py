@@ -34,6 +34,8 @@ class Definition:
     result_type: Type
     activities: tuple[Activity, ...]
     param_names: tuple[str, ...]
+    entry: bool = False
+    """Callable from outside: declared `entry`, or called `main` and of a type that an entry may have."""
 
 
 @dataclass(frozen=True, eq=False)

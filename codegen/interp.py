@@ -29,17 +29,29 @@ class InterpreterError(Exception):
     """IR that can't be run: it does not verify, still holds `Diff`, or a value does not have its declared type."""
 
 
-def run(program: ir.Program, function: str, args: Sequence[Value]) -> tuple[Value, ...]:
+class OutOfSteps(Exception):
+    """The run took more steps than it was allowed."""
+
+
+class Steps:
+    """How many statements may still be run; without a limit, any number."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        self.left = -1 if limit is None else limit
+
+
+def run(program: ir.Program, function: str, args: Sequence[Value], limit: int | None = None) -> tuple[Value, ...]:
     """Results of calling `function`; Python numbers and lists are converted to the parameters' dtypes.
 
-    Raises `RunError` when a check fails, TypeError when an argument has another dtype or rank than its parameter.
+    Raises `RunError` when a check fails, TypeError when an argument has another dtype or rank than its parameter, and
+    `OutOfSteps` after `limit` statements.
     """
     params = program.functions[function].params
     if len(args) != len(params):
         raise TypeError(f"{function} takes {len(params)} arguments, got {len(args)}")
     values = [argument(p, a) for p, a in zip(params, args, strict=True)]
     with np.errstate(all="ignore"):
-        return call(program, function, values)
+        return call(program, function, values, Steps(limit))
 
 
 def argument(param: ir.Var, given: Value) -> Value:
@@ -57,17 +69,18 @@ def dtype_of(type: ir.Type) -> np.dtype[Any]:
     return np.dtype(NUMPY_NAMES[type.dtype])
 
 
-def call(program: ir.Program, name: str, args: Sequence[Value]) -> tuple[Value, ...]:
+def call(program: ir.Program, name: str, args: Sequence[Value], steps: Steps) -> tuple[Value, ...]:
     function = program.functions[name]
-    return Run(program, dict(zip(function.params, args, strict=True))).block(function.body)
+    return Run(program, dict(zip(function.params, args, strict=True)), steps).block(function.body)
 
 
 class Run:
     """One activation of one function. Variables are unique in it, so one environment serves all its blocks."""
 
-    def __init__(self, program: ir.Program, env: Env) -> None:
+    def __init__(self, program: ir.Program, env: Env, steps: Steps) -> None:
         self.program = program
         self.env = env
+        self.steps = steps
 
     def value(self, atom: ir.Atom) -> Value:
         if isinstance(atom, ir.Const):
@@ -94,6 +107,9 @@ class Run:
 
     def block(self, block: ir.Block) -> tuple[Value, ...]:
         for stmt in block.stmts:
+            if self.steps.left == 0:
+                raise OutOfSteps
+            self.steps.left -= 1
             try:
                 self.bind(stmt.vars, self.op(stmt.op))
             except CheckFailed as failure:
@@ -111,7 +127,7 @@ class Run:
             case ir.Prim(name, args, attrs):
                 return (PRIMITIVES[name].evaluate(*self.values(args), **dict(attrs)),)
             case ir.Call(function, args, _):
-                return call(self.program, function, self.values(args))
+                return call(self.program, function, self.values(args), self.steps)
             case ir.If(cond, then, orelse):
                 return self.block(then if self.value(cond) else orelse)
             case ir.Map():

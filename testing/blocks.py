@@ -7,11 +7,13 @@
     -- input { 1.0 [2.0, 3.0] } output { 5.0 }
     -- "by name" nobench input @ data/big.txt  output @ data/big.out
     -- random input { [100]f64 i64 } auto output
+    -- script input { (make 10i64, $loaddata "data/big.in") }
     -- input { -1.0 } error: negative
 
 A block is a comment at the beginning of lines that holds a line with `==` alone. `error: regex` in place of cases
-expects that the program does not compile. Tags, structures and whether a case is for benchmarks are read and left
-alone, save `compiled`: such a case is not given to the interpreter. Mistakes are reported: U401, in values U301.
+expects that the program does not compile; `property: names` in place of them names entries that must give true for
+whatever they are given. Structures and tags are read and left alone, save `compiled` (the case is not given to the
+interpreter) and `disable` and `notest` (the file is not tested). Mistakes are reported: U401, in values U301.
 """
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ from difflib import get_close_matches
 
 from ..lang.diagnostics.report import Reporter
 from ..lang.source import Source, Span
-from .literals import Literal, Reader, Unreadable
+from .literals import Literal, Unreadable
+from .script import Script, ScriptReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,14 @@ class RandomInput:
 
 
 @dataclass(frozen=True, slots=True)
+class ScriptInput:
+    """Values that an expression over the program's entries makes; the expression may stand in a file."""
+
+    script: Script | DataFile
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Auto:
     """`auto output`: the back ends must agree."""
 
@@ -80,23 +91,28 @@ class Case:
     name: str
     entries: tuple[tuple[str, Span], ...]
     tags: frozenset[str]
-    input: Values | DataFile | RandomInput
+    input: Values | DataFile | RandomInput | ScriptInput
     output: Values | DataFile | Auto | Failure | None
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """`error` is what compiling must say, where it must fail; `warnings` what it must say besides."""
+    """`error` is what compiling must say, where it must fail; `warnings` what it must say besides.
+
+    `properties` are entries that must give true.
+    """
 
     error: Failure | None
     warnings: tuple[Failure, ...]
+    properties: tuple[tuple[str, Span], ...]
     cases: tuple[Case, ...]
+    tags: frozenset[str]
     span: Span
 
 
 HEAD = re.compile(r"--[ \t]*==[ \t]*\r?$")
-KEYWORDS = ("tags", "entry", "input", "output", "error", "warning", "structure", "random", "auto")
+KEYWORDS = ("tags", "entry", "input", "output", "error", "warning", "structure", "random", "script", "auto", "property")
 TYPE = re.compile(r"(?!true|false|empty)[A-Za-z]\w*(?!\w|\.)")  # f64, but not f64.nan
 LINE = re.compile(r"[^\n]*\n|[^\n]+")
 WORDS = re.compile(r"[^\s{}]+")
@@ -133,8 +149,8 @@ def regions(text: str) -> Iterator[tuple[int, int]]:
         yield begun, at
 
 
-class BlockReader(Reader):
-    """Reads one block; the values in it are read by `Reader`."""
+class BlockReader(ScriptReader):
+    """Reads one block; the values and scripts in it are read by the classes below."""
 
     def wrong(self, message: str, start: int, end: int, label: str = "", help: str | None = HELP) -> Unreadable:
         self.report.error("U401", message, Span(self.source, start, max(end, start)), label, help=help)
@@ -145,15 +161,23 @@ class BlockReader(Reader):
         entries: tuple[tuple[str, Span], ...] = ()
         error: Failure | None = None
         warnings: list[Failure] = []
+        properties: tuple[tuple[str, Span], ...] = ()
         cases: list[Case] = []
+        tags: frozenset[str] = frozenset()
         while self.peek():
             at = self.at
             word = self.word()
             if word == "tags":
+                first = self.at
                 self.braces("tags")
+                tags |= frozenset(WORDS.findall(self.text[first:self.at]))
             elif word == "structure":
-                self.word()
+                self.skip_space()
+                if (kind := WORDS.match(self.text, self.at)) is not None:
+                    self.at = kind.end()
                 self.braces("structure")
+            elif word == "property":
+                properties += self.names(at, "property")
             elif word == "entry":
                 entries = self.names(at)
             elif word == "error":
@@ -168,9 +192,9 @@ class BlockReader(Reader):
             first = cases[0].span
             raise self.wrong("cases in a block that expects a compile-time error", first.start, first.end,
                              help="write `error:` behind the input for an error at run time")
-        if error is None and not warnings and not cases:
+        if error is None and not warnings and not cases and not properties and not tags:
             raise self.wrong("a test block without a case", max(start - 1, 0), start)
-        return Block(error, tuple(warnings), tuple(cases), Span(self.source, start, self.at))
+        return Block(error, tuple(warnings), properties, tuple(cases), tags, Span(self.source, start, self.at))
 
     # ------------------------------------------------------------ parts
 
@@ -187,12 +211,12 @@ class BlockReader(Reader):
         self.at = end
         return first, max(first, first + len(text.strip()))
 
-    def names(self, at: int) -> tuple[tuple[str, Span], ...]:
-        self.colon("entry")
+    def names(self, at: int, word: str = "entry") -> tuple[tuple[str, Span], ...]:
+        self.colon(word)
         start, end = self.line()
         found = tuple((m.group(), Span(self.source, m.start(), m.end())) for m in WORDS.finditer(self.text, start, end))
         if not found:
-            raise self.wrong("`entry:` names no entry", at, end)
+            raise self.wrong(f"`{word}:` names no entry", at, end)
         return found
 
     def failure(self, at: int) -> Failure:
@@ -240,10 +264,11 @@ class BlockReader(Reader):
             at = self.at
         span = Span(self.source, start, self.at)
         name = name or self.quoted()
+        given: Values | DataFile | RandomInput | ScriptInput
         if "script" in tags:
-            raise self.wrong("script input is not in this version of Dad", span.start, span.end,
-                             help="give the values, or `random input` with types")
-        given = self.random() if "random" in tags else self.data("input")
+            given = self.script()
+        else:
+            given = self.random() if "random" in tags else self.data("input")
         return Case(name or f"case {number}", entries, frozenset(tags), given, self.expected(), span)
 
     def data(self, word: str) -> Values | DataFile:
@@ -262,6 +287,20 @@ class BlockReader(Reader):
         if not self.take("}"):
             raise self.wrong(f"`{word} {{` without `}}`", start, start + 1, "opened here")
         return Values(tuple(found), Span(self.source, start, self.at))
+
+    def script(self) -> ScriptInput:
+        self.skip_space()
+        start = self.at
+        if self.text.startswith("@", self.at):
+            file = self.data("input")
+            assert isinstance(file, DataFile)
+            return ScriptInput(file, file.span)
+        if not self.take("{"):
+            raise self.wrong("expected `{ expression }` or `@ file` behind `script input`", start, start + 1)
+        found = self.script_expression()
+        if not self.take("}"):
+            raise self.wrong("expected `}` behind the expression of a script", self.at, self.at + 1)
+        return ScriptInput(found, Span(self.source, start, self.at))
 
     def random(self) -> RandomInput:
         self.skip_space()

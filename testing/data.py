@@ -1,7 +1,9 @@
 """Data files: `@file` holds values as text or in Futhark's binary form, or is an .npy file. U303 says what is wrong."""
 from __future__ import annotations
 
+import gzip
 import io
+import zlib
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
@@ -12,7 +14,8 @@ import numpy as np
 from ..lang.diagnostics.render import clean
 from ..lang.diagnostics.report import Reporter
 from ..lang.source import Source, Span
-from .literals import Given, Literal, parse_values
+from .literals import Given, Literal, Unreadable, parse_values
+from .script import Script, ScriptReader
 from .values import DTYPES, dtype_name
 
 MAX_BYTES = 1_000_000_000
@@ -49,6 +52,27 @@ def read_values(name: str, folder: Path, span: Span, report: Reporter) -> list[L
     return None
 
 
+def read_script(name: str, folder: Path, span: Span, report: Reporter) -> Script | None:
+    """The script in a file; None where it can't be read, reported."""
+    try:
+        text = read(folder / name).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        report.error("U303", f"cannot read the script `{clean(name)}`: it is not UTF-8 text (byte {error.start})", span)
+        return None
+    except (Unusable, OSError, ValueError) as error:
+        why = str(getattr(error, "strerror", None) or error)
+        report.error("U303", f"cannot read the script `{clean(name)}`: {why}", span)
+        return None
+    reader = ScriptReader(Source(str(folder / name), text), report)
+    try:
+        found = reader.script_expression()
+        if reader.peek():
+            raise reader.astray("expected the end of the script", reader.at, reader.at + 1)
+    except Unreadable:
+        return None
+    return found
+
+
 def read(path: Path) -> bytes:
     if path.is_dir():
         raise Unusable("it is a folder")
@@ -56,7 +80,20 @@ def read(path: Path) -> bytes:
         raise Unusable("it is not a regular file")
     if path.stat().st_size > MAX_BYTES:
         raise Unusable(f"it is larger than {MAX_BYTES // 1_000_000} MB")
-    return path.read_bytes()
+    content = path.read_bytes()
+    return unpacked(content) if path.suffix == ".gz" else content
+
+
+def unpacked(content: bytes) -> bytes:
+    """What a .gz file holds."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            whole = file.read(MAX_BYTES + 1)
+    except (EOFError, zlib.error) as error:
+        raise Unusable(f"it is not a whole .gz file: {error}") from None
+    if len(whole) > MAX_BYTES:
+        raise Unusable(f"it holds more than {MAX_BYTES // 1_000_000} MB")
+    return whole
 
 
 def load(content: bytes) -> Any:

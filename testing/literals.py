@@ -1,6 +1,7 @@
 """Futhark's notation for values, read: text to literals.
 
     3  2.5f32  -1i32  0xff  1e-3  f64.nan  true  [1, 2, 3]  [[1, 2], [3, 4]]  empty([0][2]f64)  (1, 2.0)  {x = 1}
+    "abc"
 
 Whatever is wrong is reported with code U301 and span; nothing else raises for what the text says. What type a number
 without a suffix has is decided later (`values.convert`).
@@ -11,6 +12,8 @@ import math
 import re
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from ..lang import types as ty
 from ..lang.diagnostics.report import Reporter
@@ -88,6 +91,7 @@ TOKEN = re.compile(rf"""
       | 0[bB][01][01_]*
       | [0-9][0-9_]*(?:\.[0-9][0-9_]*)?(?:[eE][+-]?[0-9]+)?
     )(?P<suffix>{SUFFIX})?(?![\w.]))
+  | (?P<text>"(?:[^"\\\n]|\\.)*")
   | (?P<word>[A-Za-z_][\w']*)
   | (?P<mark>[][(){{}},=:])
 """, re.VERBOSE | re.ASCII)
@@ -172,6 +176,8 @@ class Reader:
                 return Truth(text == "true", Span(self.source, start, self.at))
             case "word", "empty":
                 return self.empty(start)
+            case "text", text:
+                return self.bytes(text, start)
             case "mark", "[":
                 return Many(tuple(self.items("]", "an array", depth)), Span(self.source, start, self.at))
             case "mark", "(":
@@ -217,6 +223,13 @@ class Reader:
             raise self.fail(f"`{span.text}` is a fraction with the suffix of an integer", span.start, span.end,
                             help="write f64 or f32 behind it, or leave the fraction out")
         return Number(float(value) if suffix in ty.FLOATS else value, suffix, span)
+
+    def bytes(self, text: str, start: int) -> Given:
+        """A string is the array of its UTF-8 bytes."""
+        from ..lang.surface.lexer import unescape
+
+        content = unescape(text)
+        return Given(np.frombuffer(content.encode("utf-8"), np.uint8), Span(self.source, start, self.at))
 
     def items(self, close: str, inside: str, depth: int) -> list[Literal]:
         found: list[Literal] = []

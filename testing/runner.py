@@ -17,14 +17,19 @@ import numpy as np
 
 from .. import driver, modules
 from ..checker.result import Definition
+from ..codegen.interp import OutOfSteps
 from ..codegen.runtime.errors import DadArgumentError, RunError
 from ..lang import types as ty
+from ..lang.diagnostics.codes import explain
 from ..lang.diagnostics.render import render_concise, render_full
 from ..lang.diagnostics.report import Diagnostic, Diagnostics, Reporter
 from ..lang.source import Span
-from .blocks import Auto, Block, Case, DataFile, Failure, RandomInput, RandomType, Values, parse_blocks
-from .data import read_values
-from .literals import Literal
+from .blocks import Auto, Block, Case, DataFile, Failure, RandomInput, RandomType, ScriptInput, Values, parse_blocks
+from .data import read_script, read_values
+from .evaluate import Evaluator, Unfit, fitted
+from .literals import Given, Group, Literal
+from .properties import Property, properties
+from .script import Script
 from .values import DTYPES, convert, mismatch, natural, show_value
 
 EXPECTED = {"f64": 2e-3, "f32": 2e-3}
@@ -32,6 +37,10 @@ EXPECTED = {"f64": 2e-3, "f32": 2e-3}
 AGREEMENT = {"f64": 1e-8, "f32": 1e-3}
 """Tolerance between targets: what another order of summation may do."""
 MAX_ELEMENTS = 100_000_000
+STEPS = 1_000_000
+"""What the interpreter may do for one case while another target runs it too, a few seconds: the rest is left out."""
+LEFT_OUT = frozenset({"disable", "notest"})
+"""Tags of files that are not tested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,8 @@ def run_file(path: str, targets: Sequence[str] = ("numpy", "interp")) -> Result:
     blocks = parse_blocks(source, report)
     if report.failed:
         return Result((), tuple(report.diagnostics))
+    if any(block.tags & LEFT_OUT for block in blocks):
+        return Result((), ())
     checking = driver.check(source)
     rejected = [b for b in blocks if b.error is not None]
     outcomes = [outcome for b in blocks for outcome in compile_outcomes(b, checking)]
@@ -72,8 +83,9 @@ def run_file(path: str, targets: Sequence[str] = ("numpy", "interp")) -> Result:
         return Result(tuple(outcomes), ())
     if checking.checked is None:
         return Result(tuple(outcomes), tuple(d for d in checking.diagnostics if d.severity == "error"))
+    steps = STEPS if len(targets) > 1 else None
     try:
-        loaded = {target: modules.Module(source, modules.wanted(target), "test") for target in targets if blocks}
+        loaded = {t: modules.Module(source, modules.wanted(t), "test", steps) for t in targets if blocks}
     except Diagnostics as error:
         return Result(tuple(outcomes), error.diagnostics)
     entries = {d.name: d for d in checking.checked.entries}
@@ -82,6 +94,8 @@ def run_file(path: str, targets: Sequence[str] = ("numpy", "interp")) -> Result:
         for case in block.cases:
             for entry, span in case.entries:
                 outcomes += suite.outcomes(case, entry, span)
+        for entry, span in block.properties:
+            outcomes += suite.property(entry, span)
     return Result(tuple(outcomes), ())
 
 
@@ -90,13 +104,13 @@ def place(span: Span) -> str:
 
 
 def compile_outcomes(block: Block, checking: driver.Checking) -> list[Outcome]:
-    """Whether the checker said what `error:` and `warning:` expect."""
+    """Whether the checker said what `error:` and `warning:` expect, in the message or in its code's explanation."""
     outcomes = []
     wanted = [(block.error, "error")] if block.error is not None else []
     wanted += [(each, "warning") for each in block.warnings]
     for failure, severity in wanted:
         said = [d for d in checking.diagnostics if d.severity == severity]
-        texts = [render_full([d]) for d in said]
+        texts = [render_full([d]) + "\n" + explain(d.code) for d in said]
         problem = None
         if not any(failure.regex.search(text) for text in texts):
             found = render_concise(said).replace("\n", "; ") if said else "none"
@@ -130,6 +144,8 @@ class Suite:
             problem_text: str | None = None
             try:
                 results[target] = self.run(module.entries[entry], definition, arguments, case, expected)
+            except OutOfSteps:
+                continue
             except Problem as problem:
                 problem_text = str(problem)
             outcomes.append(Outcome(place(case.span), f"{name} ({target})", problem_text))
@@ -141,6 +157,22 @@ class Suite:
                 outcomes.append(Outcome(place(case.span), name, text))
         return outcomes
 
+    def property(self, entry: str, span: Span) -> list[Outcome]:
+        """One outcome for each target: whether the entry gave true for all that it was given."""
+        name = f"{entry}, property"
+        outcomes = []
+        for target, module in self.loaded.items():
+            problem_text: str | None = None
+            try:
+                said = properties(Property.of(self.definition(entry)), self.entries, module.entries)
+                problem_text = said
+            except OutOfSteps:
+                continue
+            except Problem as problem:
+                problem_text = str(problem)
+            outcomes.append(Outcome(place(span), f"{name} ({target})", problem_text))
+        return outcomes
+
     def definition(self, entry: str) -> Definition:
         if entry in self.entries:
             return self.entries[entry]
@@ -150,19 +182,36 @@ class Suite:
     # ------------------------------------------------------------ data
 
     def arguments(self, case: Case, definition: Definition) -> list[Any]:
-        if isinstance(case.input, RandomInput):
-            literals: list[Literal] | list[Any] = [draw(item, k) for k, item in enumerate(case.input.items)]
-        else:
-            literals = self.literals(case.input)
-        count = len(definition.param_names)
-        if len(literals) != count:
-            values = "value" if count == 1 else "values"
-            raise Problem(f"`{definition.name}` takes {count} {values}, the input has {len(literals)}")
+        types, names = definition.param_types, definition.param_names
+        values = [t for t in types if t != ty.UNIT]
+        try:
+            match case.input:
+                case RandomInput(items):
+                    given = [draw(item, k) for k, item in enumerate(items)]
+                case ScriptInput(script):
+                    loaded = next(iter(self.loaded.values())).entries
+                    given = Evaluator(self.entries, loaded, self.folder).arguments(self.script(script), len(types))
+                case data:
+                    given = list(self.literals(data))
+            if len(given) == len(values) < len(types):  # nothing is written for a parameter `()`
+                supply = iter(given)
+                given = [Group((), case.span) if t == ty.UNIT else next(supply) for t in types]
+            if len(given) != len(types):
+                noun = "value" if len(types) == 1 else "values"
+                raise Problem(f"`{definition.name}` takes {len(types)} {noun}, the input has {len(given)}")
+            return [fitted(made, t, f"`{name}`") for made, t, name in zip(given, types, names, strict=True)]
+        except Unfit as error:
+            raise Problem(str(error)) from None
+
+    def script(self, script: Script | DataFile) -> Script:
+        """The script itself, or the one in a file."""
+        if not isinstance(script, DataFile):
+            return script
         report = Reporter()
-        arguments = [convert(literal, t, report, f"`{name}`")
-                     for literal, t, name in zip(literals, definition.param_types, definition.param_names, strict=True)]
+        found = read_script(script.path, self.folder, script.span, report)
         stop_if_failed(report)
-        return arguments
+        assert found is not None
+        return found
 
     def literals(self, data: Values | DataFile) -> list[Literal]:
         if isinstance(data, Values):
@@ -225,8 +274,6 @@ def stop_if_failed(report: Reporter) -> None:
 
 def draw(item: RandomType | Literal, position: int) -> Any:
     """A value of random input: floats from 0 to 1, integers over all of their type, the same ones each time."""
-    from .literals import Given
-
     if not isinstance(item, RandomType):
         return item
     count = 1

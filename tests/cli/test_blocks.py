@@ -1,12 +1,14 @@
 """Futhark's test blocks: how they are read, and what `dad test` says of cases that pass and fail."""
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from dad.cli import main
+from dad.lang.diagnostics.codes import CODES
 from dad.lang.diagnostics.report import Diagnostic, Reporter
 from dad.lang.source import Source
 from dad.testing.blocks import Auto, Block, DataFile, Failure, RandomInput, Values, parse_blocks
@@ -25,6 +27,17 @@ entry flip (p: point) : point = {x = p.y, y = p.x}
 entry points (n: i64) : []point = map (\\i -> {x = f64.i64 i, y = 1.0}) (iota n)
 entry nothing : i64 = 3
 entry pick [n] (xs: [n]f32) (i: i64) : f32 = xs[i]
+entry ramp (n: i64) : []f64 = map f64.i64 (iota n)
+entry ascii [n] (xs: [n]u8) : u8 = xs[0]
+entry from_unit () : i64 = 7
+entry reversed [n] (xs: [n]i64) : bool = all id (map2 (==) xs (reverse (reverse xs)))
+entry sorted [n] (xs: [n]i64) : bool = all id [xs[i] <= xs[i+1] for i < max 0 (n - 1)]
+entry twice (n: i64) (seed: i64) : i64 = 2 * n + 0 * seed
+entry fewer (n: i64) (k: i64) : i64 = max 0 (n - 2)
+#[prop(gen(twice), size(9))]
+entry even (n: i64) : bool = n % 2 == 0
+#[prop(gen(twice), shrink(fewer))]
+entry small (n: i64) : bool = n < 10
 """
 
 
@@ -40,6 +53,9 @@ def comment(*lines: str) -> str:
 def outcomes(tmp_path: Path, *lines: str, program: str = PROGRAM) -> list[Outcome]:
     path = tmp_path / "program.dad"
     path.write_text(program + "\n" + comment(*lines), encoding="utf-8")
+    (tmp_path / "two.txt").write_text("[2.0, 3.0]")
+    (tmp_path / "two.txt.gz").write_bytes(gzip.compress(b"[2.0, 3.0]"))
+    (tmp_path / "script.txt").write_text("ramp 5i64\n")
     result = run_file(str(path))
     assert result.diagnostics == ()
     return list(result.outcomes)
@@ -114,7 +130,14 @@ def test_names_may_stand_behind_input() -> None:
     (["error: ("], "U401", "not a regular expression"),
     (["error: x", "input { 1 }"], "U401", "expects a compile-time error"),
     ([], "U401", "without a case"),
-    (["script input { f 3 }"], "U401", "script input is not in this version"),
+    (["script input { f 3"], "U401", "expected `}` behind the expression"),
+    (["script input f 3"], "U401", "expected `{ expression }`"),
+    (["script input { let x 3 in x }"], "U301", "expected `=` in `let`"),
+    (["script input { let x = 3 }"], "U401", "expected `in`"),
+    (["script input { $run 3 }"], "U401", "no function `$run`"),
+    (["script input { $loaddata 3 }"], "U401", "name of a file in quotes"),
+    (["script input { " + "(" * 100], "U401", "nested 64 deep"),
+    (["property:"], "U401", "names no entry"),
     (["random input { [n]f64 }"], "U301", "size of an axis"),
     (["random input { f16 }"], "U301", "`f16` is not a type"),
     (["random input { [3]f64"], "U401", "without `}`"),
@@ -167,11 +190,44 @@ def test_any_text_gives_blocks_or_diagnostics(text: str) -> None:
     ["entry: divide", "input { 7 2 } output { 3 }", "input { 1 0 } error: zero", "input { 1 0 } error:"],
     ["entry: pick", "input { [1, 2] 1 } output { 2f32 }", "input { [1, 2] 5 } error: index 5 .*size 2"],
     ["compiled random input { f64 } auto output"],
+    ["entry: total", "script input { ramp 4i64 } output { 6.0 }",
+     "script input { let n = 3 in [1.5, f64.inf] } output { f64.inf }", "script input { [main 2, 1] } output { 5.0 }",
+     "script input { $loaddata \"two.txt\" } output { 5.0 }", "script input @ script.txt output { 10.0 }",
+     "input @ two.txt.gz output { 5.0 }"],
+    ["entry: both", "script input { (1.5, nothing) } output { 1.5 3 }", "script input { both 1 2 } output { 1.0 2 }",
+     "script input { let (a, b) = both 1 2 in (a, b) } output { 1.0 2 }"],
+    ["entry: flip", "script input { {x = 1, y = main 2} } output { {x = 4, y = 1} }"],
+    ["entry: ascii", 'input { "ab" } output { 97u8 }', "script input { $loadbytes \"two.txt\" } output { 91u8 }"],
+    ["entry: from_unit", "input { } output { 7 }", "input { () } output { 7 }"],
+    ["property: reversed even"],
 ])
 def test_cases_that_pass(tmp_path: Path, lines: list[str]) -> None:
     found = outcomes(tmp_path, *lines)
     assert found
     assert [each.problem for each in found if each.problem] == []
+
+
+def test_main_needs_no_entry(tmp_path: Path) -> None:
+    found = outcomes(tmp_path, "input { 3.0 } output { 9.0 }", program="def main x = x * x")
+    assert [each.problem for each in found] == [None, None]
+
+
+def test_files_with_some_tags_are_left_alone(tmp_path: Path) -> None:
+    assert outcomes(tmp_path, "tags { no_opencl disable }", "input { 1 } output { 2 }", program="this is no program") == []
+
+
+def test_the_interpreter_stops_in_time(tmp_path: Path) -> None:
+    lines = ["entry: far", "input { 1_000_000_000_000 } output { 0 }"]
+    program = "entry far (n: i64) : i64 = loop k = n while k > 0 do (if k > 8 then k / 2 else k - 1)"
+    assert [each.name[-7:] for each in outcomes(tmp_path, *lines, program=program)] == ["(numpy)", "interp)"]
+    slow = "entry far (n: i64) : i64 = (loop (k, s) = (n, 0) while k > 0 do (k - 500_000, s + 1)) |> (.1) |> (* 0)"
+    assert [each.name[-7:] for each in outcomes(tmp_path, *lines, program=slow)] == ["(numpy)"]
+
+
+def test_an_expected_error_may_be_that_of_the_explanation(tmp_path: Path) -> None:
+    program = "entry main (x: f64) : i64 = x"
+    title = CODES["E203"].title
+    assert [each.problem for each in outcomes(tmp_path, f"error: {title}", program=program)] == [None]
 
 
 def test_every_case_runs_on_both_targets(tmp_path: Path) -> None:
@@ -194,6 +250,16 @@ def test_every_case_runs_on_both_targets(tmp_path: Path) -> None:
     (["entry: divide", "input { 1 0 } error: overflow"], "expected an error that fits `overflow`, found R104: "),
     (["entry: divide", "input { 1 0 } output { 1 }"], "R104: "),
     (["entry: total", "random input { [1000000000]f64 }"], "random input of 1000000000 elements"),
+    (["script input { nope 3 }"], "the script uses `nope`, which is no entry of the program"),
+    (["script input { ramp }"], "the script gives `ramp` 0 values, it takes 1"),
+    (["script input { ramp 1.5 }"], "U302: `n` of `ramp` must be of type i64: expected i64, found `1.5`"),
+    (["script input { ramp 2 }"], "`x` must be of type f64, the script gives [_]f64"),
+    (["script input { divide 1 0 }"], "`divide`, called by the script: R104: "),
+    (["script input { $loaddata \"none\" }"], "cannot read the data file `none`"),
+    (["property: main"], "a property takes one value and gives a bool; `main` does not"),
+    (["property: sorted"], "false for [1, 0]"),
+    (["property: small"], "false for 10"),
+    (["property: none"], "there is no entry `none`"),
     (["entry: total", "input @ missing.txt"],
      "U303: cannot read the data file `missing.txt`: No such file or directory"),
 ])
@@ -271,11 +337,11 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["test", str(path)]) == 0
     assert capsys.readouterr().out == "2 passed, 0 failed\n"
     assert main(["test", "-v", "--target", "numpy", str(path)]) == 0
-    assert capsys.readouterr().out == f"{path}:13: main, case 1 (numpy): passed\n1 passed, 0 failed\n"
+    assert capsys.readouterr().out == f"{path}:24: main, case 1 (numpy): passed\n1 passed, 0 failed\n"
     path.write_text(PROGRAM + comment("input { 2.0 } output { 5.0 }"), encoding="utf-8")
     assert main(["test", str(path), str(path)]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"{path}:13: main, case 1 (numpy): expected 5.0, found 4.0"
+    assert lines[0] == f"{path}:24: main, case 1 (numpy): expected 5.0, found 4.0"
     assert lines[-1] == "0 passed, 4 failed"
 
 

@@ -124,7 +124,7 @@ def test_values_that_do_not_fit(text: str, wanted: ty.Type, code: str, words: st
     ("abc", "`abc` is not a value"), ("[1,", "text ends"), ("[1 2]", "expected `,`"), ("(1", "expected `,`"),
     ("{x}", "expected `=`"), ("{1 = 2}", "name of a field"), ("{x = 1, x = 2}", "`x` twice"),
     ("]", "`]` is not a value"),
-    ("$", "`$` is not a value"), ("\0", "is not a value"), ("\ud800", "is not a value"), ('"a"', "is not a value"),
+    ("$", "`$` is not a value"), ("\0", "is not a value"), ("\ud800", "is not a value"), ('"a', "is not a value"),
     ("2.5i32", "fraction with the suffix of an integer"), ("1e999", "beyond the range"),
     ("0x1p9999", "beyond the range"),
     ("9" * 500, "500 characters"), ("[" * 100, "64 deep"), ("(" * 100_000, "64 deep"),
