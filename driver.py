@@ -94,12 +94,8 @@ class Imports:
 
     def _follow(self, program: ast.Program | None) -> None:
         """Parse what the file imports while it is active, so that circles are found."""
-        from .lang.surface import ast
-
-        for declaration in program.declarations if program is not None else ():
-            inner = declaration.declaration if isinstance(declaration, ast.Local) else declaration
-            if isinstance(inner, ast.Import):
-                self.resolve(inner.path, inner.path_span)
+        for node in imports_in(program.declarations if program is not None else ()):
+            self.resolve(node.path, node.path_span)
 
     def _file(self, path: str, span: Span) -> str | None:
         here = os.path.dirname(span.source.name)
@@ -120,6 +116,20 @@ class Imports:
                               help="imports are paths relative to this file, without `.dad`")
             return None
         return file
+
+
+def imports_in(declarations: Sequence[ast.Decl]) -> Iterator[ast.Import | ast.ModImport]:
+    """The imports among declarations, those inside modules included."""
+    from .lang.surface import ast
+    from .lang.surface.walk import children
+
+    pending: list[ast.Node] = list(reversed(declarations))
+    while pending:
+        here = pending.pop()
+        if isinstance(here, (ast.Import, ast.ModImport)):
+            yield here
+        elif not isinstance(here, (ast.Def, ast.TypeDef, ast.ModuleTypeDef)):
+            pending.extend(reversed(list(children(here))))
 
 
 # ---------------------------------------------------------------- the front half

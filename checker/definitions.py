@@ -68,11 +68,10 @@ def check_file(session: Session, program: ast.Program, file: FileScope) -> None:
                 file.later.pop(inner.name, None)
             case ast.Import():
                 import_file(session, file, inner, exported)
-            case ast.Open():
-                session.report.error("E602", "modules are not supported yet: `open`", inner.span, "this declaration",
-                                     help="`import \"file\"` brings the definitions of a file into scope")
-            case ast.Unsupported(what=what):
-                session.report.error("E602", f"`{what}` is not supported yet", inner.span, "this declaration",
+            case ast.Open(module=ast.ModImport() as named):
+                import_file(session, file, named, exported)
+            case ast.Open() | ast.ModuleDef() | ast.ModuleTypeDef():
+                session.report.error("E602", "modules are not supported yet", inner.span, "this declaration",
                                      help="put the definitions into a file of their own and `import` it")
             case ast.Local():
                 session.report.error("E010", "`local` stands once", inner.span, "a second one")
@@ -84,7 +83,7 @@ def _twice(session: Session, name: str, span: Span, first: Span) -> None:
                          help="rename one of them")
 
 
-def import_file(session: Session, file: FileScope, node: ast.Import, exported: bool) -> None:
+def import_file(session: Session, file: FileScope, node: ast.Import | ast.ModImport, exported: bool) -> None:
     program = session.resolve_import(node.path, node.path_span) if session.resolve_import is not None else None
     if program is None:
         if session.resolve_import is None:

@@ -399,6 +399,12 @@ def _attributed(c: Checker, e: ast.Attributed, want: Type | None) -> Type:
     return infer(c, e.operand, want)
 
 
+def _local_open(c: Checker, e: ast.LocalOpen, want: Type | None) -> Type:
+    infer(c, e.body, want)
+    return c.error("E602", "opening a module for one expression is not supported yet", e.span, "`M.(…)`",
+                   help="write the module's name before each of its members: `M.x`")
+
+
 _RULES: dict[type, Callable[[Checker, Any, Type | None], Type]] = {
     ast.Lit: _lit, ast.Text: _text, ast.Name: infer_name, ast.Hole: _hole, ast.TupleExp: _tuple, ast.RecordExp: _record,
     ast.ArrayLit: _array, ast.Comprehension: arrays.infer_comprehension, ast.Apply: calls.infer_apply,
@@ -408,4 +414,5 @@ _RULES: dict[type, Callable[[Checker, Any, Type | None], Type]] = {
     ast.Index: arrays.infer_index, ast.Field: _field, ast.Update: arrays.infer_update_exp,
     ast.RecordUpdate: _record_update, ast.Ascribe: _ascribe, ast.Coerce: _coerce, ast.GradeAscribe: _grade,
     ast.Range: arrays.infer_range, ast.Constr: _constr, ast.Assert: _assert, ast.Attributed: _attributed,
+    ast.LocalOpen: _local_open,
 }

@@ -317,9 +317,16 @@ class Attributed(Node):
     operand: Exp
 
 
+class LocalOpen(Node):
+    """`M.(e)`: the names of M are in scope in `e`."""
+
+    module: Name
+    body: Exp
+
+
 Exp = (Lit | Text | Name | Hole | TupleExp | RecordExp | ArrayLit | Comprehension | Apply | BinOp | UnOp | OpSection
        | FieldSection | IndexSection | Lambda | LetPat | LetFun | LetUpdate | If | Match | Loop | Index | Field
-       | Update | RecordUpdate | Ascribe | Coerce | GradeAscribe | Range | Constr | Assert | Attributed)
+       | Update | RecordUpdate | Ascribe | Coerce | GradeAscribe | Range | Constr | Assert | Attributed | LocalOpen)
 IndexArg = Exp | Slice
 
 # ---------------------------------------------------------------- patterns
@@ -500,30 +507,172 @@ class TypeDef(Node):
 
 
 class Import(Node):
+    """`import "path"`: the same as `local open import "path"`."""
+
     path: str
     path_span: Span
 
 
-class Open(Node):
-    """`open M`"""
+class ModuleParam(Node):
+    """`(P: S)`"""
 
-    module: Name
+    name: str
+    name_span: Span
+    type: ModuleType
+
+
+class ModuleDef(Node):
+    """`module M (P: S) … : T = body`"""
+
+    name: str
+    name_span: Span
+    params: tuple[ModuleParam, ...]
+    ascription: ModuleType | None
+    body: ModuleExp
+    doc: str | None
+
+
+class ModuleTypeDef(Node):
+    name: str
+    name_span: Span
+    body: ModuleType
+    doc: str | None
+
+
+class Open(Node):
+    """`open M`: its names are in scope from here on, and exported."""
+
+    module: ModuleExp
 
 
 class Local(Node):
-    """`local decl`: visible in this file, not exported."""
+    """`local decl`: visible in this file or module, not exported."""
 
     declaration: Decl
 
 
-class Unsupported(Node):
-    """A declaration that parses and has no meaning yet (modules); the checker reports it with code and span."""
+Decl = Def | TypeDef | Import | Open | Local | ModuleDef | ModuleTypeDef
 
-    what: str
+# ---------------------------------------------------------------- modules
+
+
+class ModName(Node):
+    """`M`, `M.N`"""
+
     name: str
+    qualifier: tuple[str, ...]
 
 
-Decl = Def | TypeDef | Import | Open | Local | Unsupported
+class ModBody(Node):
+    """`{ declarations }`"""
+
+    declarations: tuple[Decl, ...]
+
+
+class ModImport(Node):
+    """`import "path"`"""
+
+    path: str
+    path_span: Span
+
+
+class ModApply(Node):
+    """`F A`"""
+
+    function: ModuleExp
+    argument: ModuleExp
+
+
+class ModAscribe(Node):
+    """`M : S`"""
+
+    module: ModuleExp
+    type: ModuleType
+
+
+class ModLambda(Node):
+    """`\\(P: S) : T -> body`"""
+
+    param: ModuleParam
+    ascription: ModuleType | None
+    body: ModuleExp
+
+
+ModuleExp = ModName | ModBody | ModImport | ModApply | ModAscribe | ModLambda
+
+
+class SigName(Node):
+    """`S`, `M.S`"""
+
+    name: str
+    qualifier: tuple[str, ...]
+
+
+class SigBody(Node):
+    """`{ specifications }`"""
+
+    specs: tuple[Spec, ...]
+
+
+class SigWith(Node):
+    """`S with t [n] 'a = type`; `path` is `("M", "t")` for a type of a module in S."""
+
+    type: ModuleType
+    path: tuple[str, ...]
+    path_span: Span
+    sizes: tuple[SizeBinder, ...]
+    type_params: tuple[TypeParam, ...]
+    body: TypeExp
+
+
+class SigArrow(Node):
+    """`(P: S) -> T`, `S -> T`"""
+
+    name: str | None
+    param: ModuleType
+    result: ModuleType
+
+
+ModuleType = SigName | SigBody | SigWith | SigArrow
+
+
+class ValSpec(Node):
+    """`val f [n] 'a : [n]a -> a`"""
+
+    name: str
+    name_span: Span
+    sizes: tuple[SizeBinder, ...]
+    type_params: tuple[TypeParam, ...]
+    type: TypeExp
+
+
+class TypeSpec(Node):
+    """`type t [n] 'a`: what it stands for is not said."""
+
+    name: str
+    name_span: Span
+    lifted: str
+    sizes: tuple[SizeBinder, ...]
+    type_params: tuple[TypeParam, ...]
+
+
+class ModuleSpec(Node):
+    """`module N : S`"""
+
+    name: str
+    name_span: Span
+    type: ModuleType
+
+
+class Include(Node):
+    """`include S`: everything that S says."""
+
+    type: ModuleType
+
+
+Spec = ValSpec | TypeSpec | TypeDef | ModuleSpec | ModuleTypeDef | Include
+
+# ---------------------------------------------------------------- files
 
 
 class Program(Node):

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ..source import Span
 from . import ast
-from .build_types import TypeBuilder
+from .build_modules import ModuleBuilder, split
 from .lexer import MODULES, Token, unescape
 from .machine import Action, Tables
 
@@ -26,7 +26,7 @@ def actions(tables: Tables, builder: Builder) -> list[Action | None]:
     return [getattr(builder, name) if name else None for name, _, _ in tables.rules]
 
 
-class Builder(TypeBuilder):
+class Builder(ModuleBuilder):
     """Makes the nodes of one source and reports what the grammar alone cannot refuse."""
 
     # ------------------------------------------------------------ declarations
@@ -46,26 +46,18 @@ class Builder(TypeBuilder):
 
     def _def(self, word: str, name: Token, parameters: list[Any], params: list[Any], result: Any, grades: list[Any],
              body: ast.Exp, start: int, end: int) -> ast.Def:
-        sizes, types = _split(parameters)
+        sizes, types = split(parameters)
         kind: Literal["def", "entry"] = "entry" if word == "entry" else "def"
         return ast.Def(self.span(start, end), kind, name.text.strip("`"), self.at(name), sizes, types, tuple(params),
                        result, tuple(grades), body, None, ())
 
     def type_def(self, v: list[Any], start: int, end: int) -> ast.TypeDef:
-        sizes, types = _split(v[3])
+        sizes, types = split(v[3])
         lifted = v[1].text if v[1] else ""
         return ast.TypeDef(self.span(start, end), v[2].text, self.at(v[2]), lifted, sizes, types, v[5], None)
 
     def import_(self, v: list[Any], start: int, end: int) -> ast.Import:
         return ast.Import(self.span(start, end), unescape(v[1].text), self.at(v[1]))
-
-    def open_(self, v: list[Any], start: int, end: int) -> ast.Open:
-        *qualifier, name = (token.text for token in v[1])
-        where = self.span(v[1][0].start, end)
-        return ast.Open(self.span(start, end), ast.Name(where, name, tuple(qualifier)))
-
-    def open_import(self, v: list[Any], start: int, end: int) -> ast.Import:
-        return ast.Import(self.span(start, end), unescape(v[2].text), self.at(v[2]))
 
     def size_binder(self, v: list[Any], start: int, end: int) -> ast.SizeBinder:
         return ast.SizeBinder(self.at(v[1]), v[1].text)
@@ -193,7 +185,7 @@ class Builder(TypeBuilder):
 
     def let_fun(self, v: list[Any], start: int, end: int) -> Callable[[Span, ast.Exp], ast.Exp]:
         _, name, parameters, params, result, _, value = v
-        sizes, types = _split(parameters)
+        sizes, types = split(parameters)
         return lambda span, body: ast.LetFun(span, name.text.strip("`"), self.at(name), sizes, types, tuple(params),
                                              result, value, body)
 
@@ -280,10 +272,18 @@ class Builder(TypeBuilder):
         return ast.Field(self.span(start, end), base, name.text, self.at(name))
 
     def local_open(self, v: list[Any], start: int, end: int) -> ast.Exp:
-        self.report.error("E602", "opening a module for one expression is not supported yet", self.span(start, end),
-                          "`M.(…)`", help="write the module's name before each of its members: `M.x`")
-        opened: ast.Exp = v[3]
-        return opened
+        base, body = v[0], v[3]
+        path: list[str] = []
+        while type(base) is ast.Field:
+            path.append(base.name)
+            base = base.record
+        if type(base) is not ast.Name or self.source.text[base.span.start] == "(":
+            self.report.error("E010", "only a module is opened like this", v[0].span, "not the name of a module",
+                              help="write `M.(…)` with the name of a module, or remove the dot")
+            opened: ast.Exp = body
+            return opened
+        words = [*base.qualifier, base.name, *reversed(path)]
+        return ast.LocalOpen(self.span(start, end), ast.Name(v[0].span, words[-1], tuple(words[:-1])), body)
 
     def index(self, v: list[Any], start: int, end: int) -> ast.Exp:
         return ast.Index(self.span(start, end), v[0], tuple(v[2]))
@@ -296,9 +296,3 @@ def _quoted(text: str) -> tuple[str, str]:
     """`'^a` into what it is lifted by and its name."""
     name = text[1:]
     return (name[0], name[1:]) if name[0] in "^~" else ("", name)
-
-
-def _split(parameters: list[Any]) -> tuple[tuple[ast.SizeBinder, ...], tuple[ast.TypeParam, ...]]:
-    """Size and type parameters may be mixed in the text; the tree keeps them apart."""
-    return (tuple(p for p in parameters if isinstance(p, ast.SizeBinder)),
-            tuple(p for p in parameters if isinstance(p, ast.TypeParam)))

@@ -51,7 +51,7 @@ _SYMBOLS = r"[-+*/%=!><|&^.]"
 _WORD = r"[A-Za-z_][A-Za-z0-9_']*"
 _TOKEN = re.compile(rf"""
     (?P<skip> [ \t\r\n\f\v]+ | --(?![ ]\|)[^\n]* )
-  | (?P<opname> (?:(?:{"|".join(MODULES)}|[A-Z][A-Za-z0-9_']*)\.)+{_SYMBOL}{_SYMBOLS}* )
+  | (?P<opname> (?:{_WORD}\.)+{_SYMBOL}{_SYMBOLS}* )
   | (?P<name> {_WORD}(?!\w) )
   | (?P<doc> --[ ]\|[^\n]*(?:\n[ \t]*--(?![ ]\||[ ]==)[^\n]*)* )
   | (?P<nat> (?<=[^.]\.)[0-9]+(?!\w) )

@@ -66,6 +66,8 @@ class Chains:
         self.source = source
         self.report = report
         self.actions: list[Action | None] = []
+        self.bodies: dict[int, tuple[ast.Decl, ...]] = {}
+        """The declarations of each module's body, by where its brace opens; the parser reads them first."""
 
     def span(self, start: int, end: int) -> Span:
         return Span(self.source, start, end)

@@ -18,14 +18,13 @@ from ..diagnostics.report import Diagnostics, Reporter
 from ..source import Source, Span
 from . import ast
 from .build import Builder, actions
-from .lexer import DECLARATION_WORDS, MAX_REPORTS, Token, tokenize
+from .cutting import LEADING, cut, module_bodies
+from .lexer import MAX_REPORTS, Token, tokenize
 from .machine import Failure, load, run
 from .operators import TooDeep
 
-_OPENERS = frozenset({"LPAR", "LSQB", "LBRACE", "INDEX"})
-_CLOSERS = frozenset({"RPAR", "RSQB", "RBRACE"})
-_ENDS_EXPRESSION = _CLOSERS | {"NAME", "NAT", "INT", "FLOAT", "STRING", "CHAR", "TRUE", "FALSE", "HOLE", "CONSTR"}
-_LEADING = frozenset({"DOC", "ATTR"})
+MAX_MODULES = 64
+"""How deeply modules may stand in each other."""
 
 
 def parse(source: Source, report: Reporter) -> ast.Program:
@@ -35,24 +34,9 @@ def parse(source: Source, report: Reporter) -> ast.Program:
     ['f']
     """
     tokens = tokenize(source, report)
-    starts = _starts(source, tokens)
     doc = _file_doc(source, tokens)
-    builder = Builder(source, report)
-    declarations: list[ast.Decl] = []
-    if starts[:1] != [0] and tokens:
-        from .syntax_errors import report_stray  # messages are loaded when there is something to say
-
-        report_stray(report, source, tokens[:starts[0] if starts else len(tokens)])
-    failed = 0
-    for start, end in pairwise([*starts, len(tokens)]):
-        declaration = _declaration(builder, tokens[start:end], start == 0 and doc is not None)
-        if declaration is not None:
-            declarations.append(declaration)
-        else:
-            failed += 1
-            if failed >= MAX_REPORTS:
-                break
-    return ast.Program(Span(source, 0, len(source.text)), tuple(declarations), doc)
+    declarations = _declarations(Builder(source, report), tokens, has_file_doc=doc is not None)
+    return ast.Program(Span(source, 0, len(source.text)), declarations, doc)
 
 
 def parse_declaration(source: Source, tokens: Sequence[Token], report: Reporter) -> ast.Decl | None:
@@ -132,61 +116,28 @@ def _too_deep(report: Reporter, span: Span) -> None:
 # ---------------------------------------------------------------- cutting a file into declarations
 
 
-def _starts(source: Source, tokens: Sequence[Token]) -> list[int]:
-    """Where declarations begin, their documentation and attributes included.
+def _declarations(builder: Builder, tokens: list[Token], *, has_file_doc: bool = False, depth: int = 0
+                  ) -> tuple[ast.Decl, ...]:
+    """The declarations of a file, or (`depth` > 0) of the body of a module."""
+    if depth > MAX_MODULES:
+        _too_deep(builder.report, Span(builder.source, tokens[0].start, tokens[-1].end))
+        return ()
+    starts = cut(builder.source, tokens, depth > 0)
+    declarations: list[ast.Decl] = []
+    if starts[:1] != [0] and tokens:
+        from .syntax_errors import report_stray  # messages are loaded when there is something to say
 
-    Words that only begin declarations do so even inside brackets, so that a bracket left open harms one declaration
-    only; bodies of modules are the exception. An old-style `let` counts at the start of a line after a finished
-    expression.
-    """
-    starts: list[int] = []
-    depth = lets = 0
-    module = for_in = False
-    previous = ""
-    text = source.text
-    for at, token in enumerate(tokens):
-        kind = token.kind
-        if kind in _OPENERS:
-            depth += 1
-        elif kind in _CLOSERS:
-            depth = max(0, depth - 1)
-        elif kind in DECLARATION_WORDS:
-            if not (module and depth) and not _continues(previous, kind):
-                starts.append(_leading(tokens, at))
-                words = [token.kind for token in tokens[at + (kind == "LOCAL"):at + 3]]
-                module = words[:1] == ["MODULE"] or words[:2] == ["OPEN", "LBRACE"]
-                depth, lets, for_in = 0, 0, False
-        elif kind == "LET":
-            at_line_start = token.start == 0 or text[token.start - 1] in "\n\ufeff"
-            if not depth and at_line_start and not lets and (previous in _ENDS_EXPRESSION or not starts):
-                starts.append(_leading(tokens, at))
-                module, for_in = False, False
-            elif not depth and previous not in _ENDS_EXPRESSION:
-                lets += previous != "LOCAL"
-        elif depth:
-            pass
-        elif kind == "FOR":
-            for_in = at + 2 < len(tokens) and tokens[at + 2].kind != "LESSTHAN"
-        elif kind == "IN":
-            if for_in:
-                for_in = False
-            elif lets:
-                lets -= 1
-        if kind not in _LEADING:
-            previous = kind
-    return starts
-
-
-def _continues(previous: str, kind: str) -> bool:
-    """`local def`, `open import`, `module type`, `module M = import`: the second word begins nothing of its own."""
-    return previous == "LOCAL" or (kind == "IMPORT" and previous in ("OPEN", "EQUAL")) or (
-        kind == "TYPE" and previous == "MODULE")
-
-
-def _leading(tokens: Sequence[Token], at: int) -> int:
-    while at > 0 and tokens[at - 1].kind in _LEADING:
-        at -= 1
-    return at
+        report_stray(builder.report, builder.source, tokens[:starts[0] if starts else len(tokens)])
+    failed = 0
+    for start, end in pairwise([*starts, len(tokens)]):
+        declaration = _declaration(builder, tokens[start:end], start == 0 and has_file_doc, depth)
+        if declaration is not None:
+            declarations.append(declaration)
+        else:
+            failed += 1
+            if failed >= MAX_REPORTS:
+                break
+    return tuple(declarations)
 
 
 def _file_doc(source: Source, tokens: Sequence[Token]) -> str | None:
@@ -206,34 +157,50 @@ def _doc_text(text: str) -> str:
     return "\n".join(line[1:] if line[:1] == " " else line for line in cleaned).rstrip()
 
 
-def _declaration(builder: Builder, tokens: list[Token], has_file_doc: bool) -> ast.Decl | None:
+def _declaration(builder: Builder, tokens: list[Token], has_file_doc: bool, depth: int = 0) -> ast.Decl | None:
     at = 0
-    while at < len(tokens) and tokens[at].kind in _LEADING:
+    while at < len(tokens) and tokens[at].kind in LEADING:
         at += 1
     leading = tokens[1:at] if has_file_doc else tokens[:at]
-    rest = [token for token in tokens[at:] if token.kind != "DOC"]
-    if not rest:
+    if at == len(tokens):
         return None
-    span = Span(builder.source, rest[0].start, rest[-1].end)
-    kinds = [token.kind for token in rest[:3]]
-    if kinds[0] == "LOCAL" and len(rest) > 1:
-        inner = _declaration(builder, [*leading, *rest[1:]], False)
-        return None if inner is None else ast.Local(span, inner)
+    first = tokens[at].kind
+    if first == "LOCAL" and at + 1 < len(tokens):
+        inner = _declaration(builder, [*leading, *tokens[at + 1:]], False, depth)
+        return None if inner is None else ast.Local(Span(builder.source, tokens[at].start, inner.span.end), inner)
     docs = [_doc_text(token.text) for token in leading if token.kind == "DOC"]
     doc = docs[-1] if docs else None
     attributes = tuple(builder.attribute(token) for token in leading if token.kind == "ATTR")
-    opened = kinds[0] == "OPEN" and len(rest) > 1 and kinds[1] not in ("NAME", "IMPORT")
-    if kinds[0] in ("MODULE", "VAL", "INCLUDE") or opened:
-        from .syntax_errors import report_brackets
-
-        if not report_brackets(builder.report, builder.source, rest):
+    if first in ("MODULE", "OPEN"):
+        rest = _without_bodies(builder, tokens[at:], depth)
+        if rest is None:
             return None
-        what = "module type" if kinds[:2] == ["MODULE", "TYPE"] else rest[0].text
-        name = next((token.text for token in rest[1:3] if token.kind == "NAME"), "")
-        return ast.Unsupported(span, what, name)
-    made = cast("ast.Decl | None", _run(builder, "declaration", rest))
+    else:
+        rest = tokens[at:]
+    made = cast("ast.Decl | None", _run(builder, "declaration", [token for token in rest if token.kind != "DOC"]))
     if isinstance(made, ast.Def) and (doc is not None or attributes):
         return ast.replace(made, doc=doc, attributes=attributes)
-    if isinstance(made, ast.TypeDef) and doc is not None:
+    if isinstance(made, (ast.TypeDef, ast.ModuleDef, ast.ModuleTypeDef)) and doc is not None:
         return ast.replace(made, doc=doc)
     return made
+
+
+def _without_bodies(builder: Builder, tokens: list[Token], depth: int) -> list[Token] | None:
+    """The tokens of a module's declaration with a single token for each body, whose declarations are parsed here.
+
+    A mistake in one of them is reported and the others are kept. None when brackets do not match.
+    """
+    made: list[Token] = []
+    done = 0
+    for start, end in module_bodies(tokens):
+        made += tokens[done:start]
+        opening, closing = tokens[start], tokens[end - 1]
+        closed = closing.kind == "RBRACE" and end - 1 > start
+        inner = tokens[start + 1:end - closed]
+        builder.bodies[opening.start] = _declarations(builder, inner, depth=depth + 1) if inner else ()
+        made.append(Token("BODY", "{ … }", opening.start, closing.end) if closed else opening)
+        done = end
+    made += tokens[done:]
+    from .syntax_errors import report_brackets
+
+    return made if report_brackets(builder.report, builder.source, made) else None

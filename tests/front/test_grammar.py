@@ -362,10 +362,93 @@ def test_other_declarations() -> None:
                    'module M = { def x = 1\n def y = 2 }\nmodule type T = { type t val f : t -> t }\n'
                    'module N = import "e"\nopen { def z = 1 }\ndef last = 1')
     kinds = [type(d.declaration if isinstance(d, ast.Local) else d).__name__ for d in made.declarations]
-    assert kinds == ["Import", "Import", "Import", "Open", "Open", "Def", "Open", "Unsupported", "Unsupported",
-                     "Unsupported", "Unsupported", "Def"]
-    assert [(d.what, d.name) for d in made.declarations if isinstance(d, ast.Unsupported)] == [
-        ("module", "M"), ("module type", "T"), ("module", "N"), ("open", "")]
+    assert kinds == ["Import", "Open", "Import", "Open", "Open", "Def", "Open", "ModuleDef", "ModuleTypeDef",
+                     "ModuleDef", "Open", "Def"]
+    modules = [d for d in made.declarations if isinstance(d, ast.ModuleDef)]
+    assert [(d.name, type(d.body).__name__) for d in modules] == [("M", "ModBody"), ("N", "ModImport")]
+
+
+def module(text: str) -> ast.ModuleDef:
+    (made,) = program(text).declarations
+    assert isinstance(made, ast.ModuleDef)
+    return made
+
+
+def names(body: ast.ModuleExp) -> list[str]:
+    assert isinstance(body, ast.ModBody)
+    return [str(getattr(d.declaration if isinstance(d, ast.Local) else d, "name", "")) for d in body.declarations]
+
+
+@pytest.mark.parametrize(("text", "found"), [
+    ("module M = {}", []), ("module M = {def x = 1 def y = 2}", ["x", "y"]),
+    ("module M : S with t = {x: f64} with u = i32 = {\n  type t = {x: f64}\n  #[inline] def f (x: t) = x.x\n}",
+     ["t", "f"]),
+    ("module M = {\n  let f x =\n    let y = x\n    in y\n  let g = 2\n  local def h = {a = 1}\n}", ["f", "g", "h"]),
+    ("module M = {\n  module N = { def z = 1 }\n  open { def w = 2 }\n  module type S = { val x : i32 }\n}",
+     ["N", "", "S"]),
+])
+def test_bodies_of_modules(text: str, found: list[str]) -> None:
+    assert names(module(text).body) == found
+
+
+def test_module_expressions() -> None:
+    made = module("module F (P: S) (Q: {type t}) : {type u} = G (H P) (\\(R: S) : (S -> T) -> {def x = 1}) (M : S)")
+    assert [p.name for p in made.params] == ["P", "Q"]
+    assert isinstance(made.ascription, ast.SigBody)
+    assert isinstance(made.body, ast.ModApply)
+    assert isinstance(made.body.argument, ast.ModAscribe)
+    assert isinstance(made.body.function, ast.ModApply)
+    function = made.body.function.argument
+    assert isinstance(function, ast.ModLambda)
+    assert isinstance(function.ascription, ast.SigArrow)
+    assert names(function.body) == ["x"]
+
+
+def test_module_types() -> None:
+    (made,) = program("module type S = {\n  -- | A type.\n  type t\n  type^ u [n] 'a\n  val f [n] 'a : [n]a -> t\n"
+                      "  val +: t -> t\n  val (*.) : t\n  #[inline] module N : { val z : i32 }\n"
+                      "  include T with M.t 'a = [3]a\n  type v = {a: i32}\n}").declarations
+    assert isinstance(made, ast.ModuleTypeDef)
+    assert isinstance(made.body, ast.SigBody)
+    said = [(type(s).__name__, str(getattr(s, "name", ""))) for s in made.body.specs]
+    assert said == [("TypeSpec", "t"), ("TypeSpec", "u"), ("ValSpec", "f"), ("ValSpec", "+"), ("ValSpec", "*."),
+                    ("ModuleSpec", "N"), ("Include", ""), ("TypeDef", "v")]
+    (arrow,) = program("module type A = (P: S) -> T -> U with t = i32").declarations
+    assert isinstance(arrow, ast.ModuleTypeDef)
+    assert isinstance(arrow.body, ast.SigArrow)
+    assert arrow.body.name == "P"
+    assert isinstance(arrow.body.result, ast.SigArrow)
+
+
+def test_a_mistake_in_a_module_loses_one_declaration() -> None:
+    report = Reporter()
+    made = parse(Source("t.dad", "module M = {\n  def a = 1\n  def b = (1\n  def c = 3\n}\ndef d = 4\n"), report)
+    assert [d.span.line for d in report.diagnostics if d.span] == [3]
+    inner, outer = made.declarations
+    assert isinstance(inner, ast.ModuleDef)
+    assert names(inner.body) == ["a", "c"]
+    assert isinstance(outer, ast.Def)
+
+
+def test_a_module_left_open_ends_at_the_margin() -> None:
+    report = Reporter()
+    made = parse(Source("t.dad", "module M = {\n  def a = 1\n\n-- | Next.\ndef d = 4\n"), report)
+    assert [(d.code, d.span.line) for d in report.diagnostics if d.span] == [("E011", 1)]
+    assert [d.doc for d in made.declarations if isinstance(d, ast.Def)] == ["Next."]
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("x M.+ y", "(x M.+ y)"), ("x m.n.+. y * z", "(x m.n.+. (y * z))"), ("(M.+) x", "((M.+) x)"),
+    ("x `M.f` y", "(x `M.f` y)"), ("a..<b", "(a..<b)"),
+])
+def test_operators_of_modules(text: str, said: str) -> None:
+    assert brief(expression(text)) == said
+
+
+def test_local_open() -> None:
+    made = expression("M.N.(x + y)")
+    assert isinstance(made, ast.LocalOpen)
+    assert (made.module.qualifier, made.module.name) == (("M",), "N")
 
 
 def test_documentation_and_attributes() -> None:

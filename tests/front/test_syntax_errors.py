@@ -67,7 +67,7 @@ SLIPS = [
     ("def f 'a: real (x: a) = x", "E022", "there is no constraint `real`", "real", "`num`"),
     ("fn f (x) = 3", "E023", "a declaration is expected here, not `fn`", "fn", "`def`"),
     ("1 + 2", "E023", "a declaration is expected here, not `1`", "1", "def name"),
-    ("def f = M.(x + 1)", "E602", None, "M.(x + 1)", "M.x"),
+    ("def f = (M x).(x + 1)", "E010", None, "(M x)", "remove the dot"),
     ("def f {x = a, x = b} = a", "E209", "field `x` is matched twice", "b", "remove one"),
     # lexical
     ("def f x = x $ y", "E001", "`$` (U+0024) means nothing in Dad", "$", "parentheses"),

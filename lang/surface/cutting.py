@@ -1,0 +1,152 @@
+"""Where declarations begin in a file and in the body of a module, and where the bodies of modules stand.
+
+This looks at words and brackets only, before anything is parsed: a mistake in one declaration hides nothing in the next.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..source import Source
+from .lexer import DECLARATION_WORDS, Token
+
+_OPENERS = frozenset({"LPAR", "LSQB", "LBRACE", "INDEX"})
+_CLOSERS = frozenset({"RPAR", "RSQB", "RBRACE"})
+_ENDS_EXPRESSION = _CLOSERS | {"NAME", "NAT", "INT", "FLOAT", "STRING", "CHAR", "TRUE", "FALSE", "HOLE", "CONSTR"}
+LEADING = frozenset({"DOC", "ATTR"})
+
+
+def cut(source: Source, tokens: Sequence[Token], body: bool = False) -> list[int]:
+    """Where declarations begin, their documentation and attributes included; `body`: of a module, not of a file.
+
+    Words that only begin declarations do so even inside brackets, so that a bracket left open harms one declaration
+    only; what stands in the braces of a module is the exception. An old-style `let` counts at the start of a line
+    after a finished expression.
+    """
+    starts: list[int] = []
+    depth = lets = inside = 0
+    module = for_in = False
+    previous = ""
+    text = source.text
+    for at, token in enumerate(tokens):
+        kind = token.kind
+        if at < inside:
+            pass
+        elif module and kind == "LBRACE":
+            inside = _after_brace(text, tokens, at)
+        elif kind in _OPENERS:
+            depth += 1
+        elif kind in _CLOSERS:
+            depth = max(0, depth - 1)
+        elif kind in DECLARATION_WORDS:
+            if not _continues(previous, kind):
+                starts.append(_leading(tokens, at))
+                words = tokens[at + (kind == "LOCAL"):at + 2]
+                module = bool(words) and words[0].kind in ("MODULE", "OPEN")
+                depth, lets, for_in = 0, 0, False
+        elif kind == "LET":
+            if not depth and not lets and (previous in _ENDS_EXPRESSION or not starts) \
+                    and _begins_line(text, token.start, body):
+                starts.append(_leading(tokens, at))
+                module, for_in = False, False
+            elif not depth and previous not in _ENDS_EXPRESSION:
+                lets += previous != "LOCAL"
+        elif depth:
+            pass
+        elif kind == "FOR":
+            for_in = at + 2 < len(tokens) and tokens[at + 2].kind != "LESSTHAN"
+        elif kind == "IN":
+            if for_in:
+                for_in = False
+            elif lets:
+                lets -= 1
+        if kind not in LEADING:
+            previous = kind
+    return starts
+
+
+def _begins_line(text: str, start: int, body: bool) -> bool:
+    """Whether an old-style `let` may begin a declaration: at the left margin, or on any line of a module's body."""
+    if not body:
+        return start == 0 or text[start - 1] in "\n\ufeff"
+    return text[text.rfind("\n", 0, start) + 1:start].rstrip(" \t")[-1:] in ("", "{")
+
+
+def _continues(previous: str, kind: str) -> bool:
+    """`local def`, `open import`, `module type`, `module M = import`: the second word begins nothing of its own."""
+    return previous == "LOCAL" or (kind == "IMPORT" and previous in ("OPEN", "EQUAL", "LPAR", "ARROW")) or (
+        kind == "TYPE" and previous == "MODULE")
+
+
+def _leading(tokens: Sequence[Token], at: int) -> int:
+    while at > 0 and tokens[at - 1].kind in LEADING:
+        at -= 1
+    return at
+
+
+def _after_brace(text: str, tokens: Sequence[Token], at: int) -> int:
+    """After the brace that closes the one at `at`; where none does, before the next declaration on the left margin."""
+    end = closing_brace(tokens, at)
+    if end <= len(tokens):
+        return end
+    for here in range(at + 1, len(tokens)):
+        token = tokens[here]
+        if token.kind in DECLARATION_WORDS and text[token.start - 1] == "\n" \
+                and not _continues(tokens[here - 1].kind, token.kind):
+            return _leading(tokens, here)
+    return len(tokens)
+
+
+def closing_brace(tokens: Sequence[Token], at: int) -> int:
+    """After the brace that closes the one at `at`, other brackets left aside; beyond the end where none does."""
+    depth = 0
+    for here in range(at, len(tokens)):
+        kind = tokens[here].kind
+        if kind == "LBRACE":
+            depth += 1
+        elif kind == "RBRACE":
+            depth -= 1
+            if not depth:
+                return here + 1
+    return len(tokens) + 1
+
+
+def module_bodies(tokens: Sequence[Token]) -> list[tuple[int, int]]:
+    """The braces `{ declarations }` in a declaration that begins with `module` or `open`: from, to (exclusive).
+
+    Braces where a module type, or the type after `with t =`, is expected are none of these.
+    """
+    if len(tokens) > 1 and tokens[1].kind == "TYPE":
+        return []
+    found: list[tuple[int, int]] = []
+    outer: list[tuple[str, int]] = []
+    mode, withs = ("module" if tokens[0].kind == "OPEN" else "type"), 0
+    at = 1
+    while at < len(tokens):
+        kind = tokens[at].kind
+        if kind == "LBRACE":
+            end = min(closing_brace(tokens, at), len(tokens))
+            if mode == "module":
+                found.append((at, end))
+            at = end
+            continue
+        if kind in _OPENERS:
+            outer.append((mode, withs))
+            mode, withs = ("type" if mode == "lambda" else mode), 0
+        elif kind in _CLOSERS:
+            if outer:
+                mode, withs = outer.pop()
+        elif kind == "WITH":
+            withs += 1
+        elif kind == "EQUAL" and mode == "type":
+            if withs:
+                withs -= 1
+            else:
+                mode = "module"
+        elif kind == "COLON" and mode == "module":
+            mode, withs = "type", 0
+        elif kind == "BACKSLASH" and mode == "module":
+            mode = "lambda"
+        elif kind == "ARROW" and mode == "lambda":
+            mode = "module"
+        at += 1
+    return found
