@@ -1,6 +1,6 @@
 """Where declarations begin in a file and in the body of a module, and where the bodies of modules stand.
 
-This looks at words and brackets only, before anything is parsed: a mistake in one declaration hides nothing in the next.
+This looks at words and brackets only, before anything is parsed: a mistake in one declaration hides nothing of others.
 """
 from __future__ import annotations
 
