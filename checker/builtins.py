@@ -6,6 +6,7 @@ it takes a scalar or an array of any rank and has a result of the same shape.
 from __future__ import annotations
 
 from ..lang.intrinsics import CONSTANTS, CONVERTIBLE, LIMITS, MEMBER_ALIASES, SIGNATURES
+from ..lang.members import MEMBERS, signature
 from ..lang.types import FLOATS
 from .elementwise import ELEMENTWISE
 from .result import BuiltinRef
@@ -52,18 +53,32 @@ def member(module: str, name: str) -> Builtin | None:
         return Builtin(BuiltinRef(name, module), None, "constant")
     if name in ("highest", "lowest") and (module in FLOATS or module in LIMITS):
         return Builtin(BuiltinRef(name, module), None, "constant")
+    if name == "num_bits" and (module in FLOATS or module in LIMITS):
+        return Builtin(BuiltinRef(name, module), None, "constant")
+    if signature(module, name) is not None:
+        return Builtin(BuiltinRef(name, module), None, "member")
     name = MEMBER_ALIASES.get(name, name)
     entry = primitives().get(name)
+    if module == "bool":
+        return None
     if entry is not None and (entry[0] != "float" or module in FLOATS):
         return Builtin(BuiltinRef(name, module), None, "elementwise", entry[2])
-    if name in ("sum", "product", "maximum", "minimum") and name in SIGNATURES:
+    if name in FOLDS:
         return Builtin(BuiltinRef(name, module), None, "scheme")
     return None
 
 
+FOLDS = ("sum", "product", "maximum", "minimum")
+
+
 def member_names(module: str) -> list[str]:
-    names = [n for n, (cls, _, _) in primitives().items() if cls != "float" or module in FLOATS]
-    return [*names, *CONVERTIBLE, *(CONSTANTS if module in FLOATS else ()), "highest", "lowest"]
+    """All members of the module of a type of numbers, or of `bool`."""
+    if module == "bool":
+        return list(CONVERTIBLE)
+    own = [n for n, (cls, _, _) in primitives().items() if cls != "float" or module in FLOATS]
+    more = [n for n, (modules, _) in MEMBERS.items() if module in modules]
+    constants = [*(CONSTANTS if module in FLOATS else ()), "highest", "lowest", "num_bits"]
+    return [*own, *more, *CONVERTIBLE, *MEMBER_ALIASES, *FOLDS, *constants]
 
 
 def names() -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import count
 
+from ..lang import members
 from ..lang.diagnostics.report import Reporter
 from ..lang.intrinsics import CONVERTIBLE, SIGNATURES
 from ..lang.sizes import Opaque, Size, SizeAtom, SizeVar
@@ -64,6 +65,9 @@ def find(c: Checker, name: str) -> Local | SizeParam | Global | Builtin | None:
     builtin = builtins.find(name)
     if builtin is not None:
         return builtin
+    module, dot, operator = name.partition(".")
+    if dot and module in CONVERTIBLE:  # `i32.+`
+        return builtins.member(module, operator)
     return prelude_global(c.session, name)
 
 
@@ -143,13 +147,18 @@ _SIGNATURE_SESSION = Session(Reporter(), None)
 _SIGNATURE_SESSION.uids = count(-1, -1)
 
 
-@lru_cache(maxsize=256)
 def signature_scheme(name: str) -> Scheme:
     """The type of a built-in function, from its signature."""
+    return scheme_of(SIGNATURES[name], name)
+
+
+@lru_cache(maxsize=512)
+def scheme_of(text: str, name: str) -> Scheme:
+    """The type that a signature in Dad's syntax says."""
     from ..lang.surface.parser import parse_signature
     from .functions import header_type
 
-    signature = parse_signature(SIGNATURES[name])
+    signature = parse_signature(text)
     c = Checker(_SIGNATURE_SESSION, FileScope(), signature.name_span)
     scheme = header_type(c, signature.sizes, signature.type_params, signature.params, signature.result)
     if _SIGNATURE_SESSION.report.failed:
@@ -168,7 +177,12 @@ def builtin_type(c: Checker, node: ast.Node, builtin: Builtin, name: str, span: 
     c.uses[node] = RawUse(ref)
     if builtin.rule == "constant":
         assert ref.dtype is not None
-        return Scalar(ref.dtype)
+        return Scalar("i32" if ref.name == "num_bits" else ref.dtype)
+    if builtin.rule == "member":
+        assert ref.dtype is not None
+        text = members.signature(ref.dtype, ref.name)
+        assert text is not None
+        return scheme_of(text, ref.name).type
     if builtin.rule.startswith("from "):
         assert ref.dtype is not None
         return Fun(Scalar(builtin.rule[5:]), Scalar(ref.dtype))

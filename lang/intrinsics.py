@@ -68,7 +68,7 @@ CONSTANTS: dict[str, float] = {
     "nan": float("nan"),
     "epsilon": 2.220446049250313e-16,
 }
-"""Members of the float modules, `f64.pi`; rounded for f32."""
+"""Members of the float modules, `f64.pi`; rounded for f32, whose `epsilon` is its own."""
 
 LIMITS: dict[str, tuple[int, int]] = {
     **{f"i{bits}": (-(1 << bits - 1), (1 << bits - 1) - 1) for bits in (8, 16, 32, 64)},
@@ -88,4 +88,8 @@ def constant(name: str, dtype: str) -> int | float:
     if name in ("highest", "lowest"):
         high = name == "highest"
         return LIMITS[dtype][high] if dtype in LIMITS else math.inf if high else -math.inf
+    if name == "num_bits":
+        return int(dtype[1:])
+    if name == "epsilon" and dtype == "f32":
+        return 2.0**-23
     return CONSTANTS[name]

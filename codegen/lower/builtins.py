@@ -14,8 +14,10 @@ from ...lang.core import ir
 from ...lang.core.build import Builder
 from ...lang.core.ir import Atom, Lambda
 from ...lang.intrinsics import CONSTANTS, SIGNATURES, constant
+from ...lang.members import MEMBERS
 from ...lang.prims import PRIMITIVES
 from ...lang.sizes import Opaque, Size, SizeVar
+from . import members
 from .frame import Frame
 from .functions import apply, canonical
 from .values import FunV, TupV, Value, leaves, map_leaves, rebuild, tangent_leaves, tangent_value, the_atom
@@ -24,10 +26,7 @@ __all__ = ["BINARY", "arithmetic", "builtin_value", "loop_over", "unary"]
 
 # ---------------------------------------------------------------- operators
 
-BINARY = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "quot", "%": "mod", "%%": "rem", "**": "pow",
-          "==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge",
-          "&": "band", "|": "bor", "^": "bxor", "<<": "shl", ">>": "shr", ">>>": "ushr"}
-DIVISIONS = ("div", "quot", "mod", "rem")
+BINARY = members.OPERATORS
 
 
 def arithmetic(b: Builder, op: str, left: Value, right: Value) -> Value:
@@ -41,10 +40,7 @@ def arithmetic(b: Builder, op: str, left: Value, right: Value) -> Value:
         for x, y in zip(leaves(left), leaves(right), strict=True):
             same = b.prim("and", same, b.prim("eq", x, y))
         return b.prim("not", same) if name == "ne" else same
-    x, y = the_atom(left), the_atom(right)
-    if name in DIVISIONS and not y.type.is_float:
-        y = b.prim("check_divisor", y)
-    return b.prim(name, x, y)
+    return members.operator(b, op, the_atom(left), the_atom(right))
 
 
 def unary(b: Builder, op: str, x: Atom) -> Atom:
@@ -73,8 +69,13 @@ def builtin_value(f: Frame, name: str, dtype: str | None, use: Use) -> Value:
         assert dtype is not None
         target = dtype
         return FunV(1, ("cast", dtype), (), lambda g, _, args: convert(g.b, the_atom(args[0]), target))
+    if name == "num_bits":
+        return ir.Const(constant(name, dtype or "f64"), "i32")
     if name in CONSTANTS or name in ("highest", "lowest"):
         return ir.Const(constant(name, dtype or "f64"), dtype or "f64")
+    if name in MEMBERS:
+        assert dtype is not None
+        return member_value(name, dtype)
     if name not in RULES:
         return primitive_value(name)
     arity, rule = RULES[name]
@@ -96,6 +97,16 @@ def builtin_value(f: Frame, name: str, dtype: str | None, use: Use) -> Value:
 
 def known(f: Frame, size: Size) -> bool:
     return all(isinstance(a, Opaque) or (isinstance(a, SizeVar) and a in f.sizes) for a in size.atoms())
+
+
+def member_value(name: str, dtype: str) -> FunV:
+    """`dtype.name` as a function."""
+    rule = members.RULES[name]
+
+    def invoke(g: Frame, _: tuple[Value, ...], args: list[Value]) -> Value:
+        return rule(g.b, dtype, [the_atom(a) for a in args])
+
+    return FunV(MEMBERS[name][1].count("("), ("member", dtype, name), (), invoke)
 
 
 def primitive_value(name: str) -> FunV:

@@ -72,7 +72,165 @@ def truncated(x: Any, dtype: Any) -> Any:
     return np.where(high, big, signed.astype(np.uint64))[()]
 
 
+# ------------------------------------------------------------------ bits
+
+
+def unsigned(x: Any) -> Any:
+    """The same bits as unsigned integers."""
+    x = np.asarray(x)
+    return x.view(f"u{x.dtype.itemsize}")
+
+
+def popc(x: Any) -> Any:
+    """How many bits are set: in pairs, in fours, in bytes, and all bytes added up by a multiplication."""
+    x = unsigned(x).astype(np.uint64)
+    pairs, fours, bytes_ = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
+    x = x - (x >> np.uint64(1) & pairs)
+    x = (x & fours) + (x >> np.uint64(2) & fours)
+    x = x + (x >> np.uint64(4)) & bytes_
+    return (x * np.uint64(0x0101010101010101) >> np.uint64(56)).astype(np.int32)[()]
+
+
+def clz(x: Any) -> Any:
+    """How many zeros stand before the first bit that is set."""
+    x = unsigned(x)
+    bits = x.dtype.itemsize * 8
+    for shift in (1, 2, 4, 8, 16, 32):
+        if shift < bits:
+            x = x | x >> x.dtype.type(shift)
+    return np.int32(bits) - popc(x)
+
+
+def ctz(x: Any) -> Any:
+    """How many zeros follow the last bit that is set."""
+    x = unsigned(x)
+    one = x.dtype.type(1)
+    return popc((x & (~x + one)) - one)
+
+
+def mul_hi(x: Any, y: Any) -> Any:
+    """The upper half of the product of the numbers read as unsigned ones."""
+    x = np.asarray(x)
+    a, b = unsigned(x), unsigned(y)
+    bits = x.dtype.itemsize * 8
+    if bits < 64:
+        high = a.astype(np.uint64) * b.astype(np.uint64) >> np.uint64(bits)
+        return high.astype(a.dtype).view(x.dtype)[()]
+    half, mask = np.uint64(32), np.uint64(0xFFFFFFFF)
+    a_low, a_high, b_low, b_high = a & mask, a >> half, b & mask, b >> half
+    low, cross, other = a_low * b_low, a_high * b_low, a_low * b_high
+    carry = (low >> half) + (cross & mask) + (other & mask)
+    high = a_high * b_high + (cross >> half) + (other >> half) + (carry >> half)
+    return np.asarray(high).view(x.dtype)[()]
+
+
+def bitcast(x: Any, to: str) -> Any:
+    """The numbers of type `to`, `"u32"` say, that have the same bits."""
+    return np.asarray(x).view(f"{to[0]}{int(to[1:]) // 8}")[()]
+
+
+# ------------------------------------------------------------------ fused multiplication and addition
+
+
+def fma(x: Any, y: Any, z: Any) -> Any:
+    """x * y + z, rounded once.
+
+    Boldo & Melquiond, Emulation of FMA and correctly rounded sums: proved algorithms using rounding to odd (2008):
+    product and sums are split into what is rounded and what is left. Near the ends of the range, element by element.
+    """
+    x, y, z = np.broadcast_arrays(np.asarray(x), np.asarray(y), np.asarray(z))
+    given = x.dtype
+    x, y, z = x.astype(np.float64), y.astype(np.float64), z.astype(np.float64)
+    if given == np.float32:  # the product is exact
+        return _odd_sum(x * y, z).astype(given)[()]
+    product = x * y
+    plain = product + z
+    high, low = _exact_product(x, y)
+    sum_high, sum_low = _exact_sum(z, low)
+    top, rest = _exact_sum(high, sum_high)
+    fused = top + _odd_sum(rest, sum_low)
+    size = np.abs(product)
+    largest = np.maximum(np.maximum(np.abs(x), np.abs(y)), np.abs(z))
+    easy = (size > 1e-250) & (size < 1e290) & (largest < 1e290) & ((z == 0) | (np.abs(z) > 1e-250))
+    exact = (x == 0) | (y == 0)
+    out = np.where(easy, fused, plain)
+    for k in np.argwhere(~(easy | exact)):
+        at = tuple(k)
+        out[at] = _exact_fma(float(x[at]), float(y[at]), float(z[at]))
+    return out[()]
+
+
+def _exact_sum(a: Any, b: Any) -> Any:
+    """a + b, rounded, and what rounding left."""
+    total = a + b
+    back = total - a
+    return total, (a - (total - back)) + (b - back)
+
+
+def _exact_product(a: Any, b: Any) -> Any:
+    """a * b, rounded, and what rounding left; Dekker's splitting."""
+    product = a * b
+    a_high = a * 134217729.0
+    a_high = a_high - (a_high - a)
+    b_high = b * 134217729.0
+    b_high = b_high - (b_high - b)
+    a_low, b_low = a - a_high, b - b_high
+    return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+def _odd_sum(a: Any, b: Any) -> Any:
+    """a + b, where it is not exact rounded to the neighbour whose last bit is 1."""
+    total, rest = _exact_sum(a, b)
+    even = (np.asarray(total).view(np.int64) & 1) == 0
+    odd = np.nextafter(total, np.where(rest > 0, np.inf, -np.inf))
+    return np.where((rest != 0) & even & np.isfinite(total), odd, total)
+
+
+def _exact_fma(x: float, y: float, z: float) -> float:
+    if not (math.isfinite(x) and math.isfinite(y)):
+        return x * y + z
+    if not math.isfinite(z):
+        return z
+    (xn, xd), (yn, yd), (zn, zd) = x.as_integer_ratio(), y.as_integer_ratio(), z.as_integer_ratio()
+    numerator, denominator = xn * yn * zd + zn * xd * yd, xd * yd * zd
+    if numerator == 0:
+        return x * y + z
+    try:
+        return numerator / denominator
+    except OverflowError:
+        return math.inf if numerator > 0 else -math.inf
+
+
 # ------------------------------------------------------------------ special functions
+
+
+def _from_whole(x: Any) -> Any:
+    """The distance of x from the nearest whole number, and whether that is odd."""
+    whole = np.rint(x)
+    return x - whole, whole - 2 * np.floor(whole / 2) != 0
+
+
+def sinpi(x: Any) -> Any:
+    """sin (pi x), exact at multiples of a half."""
+    x = np.asarray(x)
+    rest, odd = _from_whole(x)
+    far = np.abs(rest) > 0.25
+    sine = np.where(far, np.copysign(np.cos(np.pi * (0.5 - np.abs(rest))), rest), np.sin(np.pi * rest))
+    return np.where(odd, -sine, sine)[()]
+
+
+def cospi(x: Any) -> Any:
+    """cos (pi x), exact at multiples of a half."""
+    x = np.asarray(x)
+    rest, odd = _from_whole(x)
+    far = np.abs(rest) > 0.25
+    cosine = np.where(far, np.sin(np.pi * (0.5 - np.abs(rest))), np.cos(np.pi * rest))
+    return np.where(odd, -cosine, cosine)[()]
+
+
+def tanpi(x: Any) -> Any:
+    """tan (pi x), exact at multiples of a half."""
+    return sinpi(x) / cospi(x)
 
 
 def scaled(x: Any, y: Any) -> Any:

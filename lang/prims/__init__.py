@@ -1,7 +1,7 @@
 """The primitives, one record to each: type, meaning, derivative, code, grade, sample points.
 
 Importing this package fills `lang.core.primitive.PRIMITIVES`. Tables: `elementwise` (arithmetic, comparisons),
-`functions` (of real numbers), `structural` (making and rearranging arrays), `access` (reading and writing parts),
+`functions` (of real numbers), `bits` (their representation), `structural` (making and rearranging arrays), `access` (reading and writing parts),
 `reductions` (folds and prefixes), `checks` (run-time checks), `batched` (what only vectorised code uses).
 NumPy is imported only when a record is evaluated.
 """
@@ -9,13 +9,14 @@ NumPy is imported only when a record is evaluated.
 from __future__ import annotations
 
 from ..core.primitive import PRIMITIVES, Primitive
-from . import access, batched, checks, elementwise, functions, reductions, structural
+from . import access, batched, bits, checks, elementwise, functions, reductions, structural
 
 __all__ = [
     "PRIMITIVES",
     "Primitive",
     "access",
     "batched",
+    "bits",
     "checks",
     "elementwise",
     "functions",

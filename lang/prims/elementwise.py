@@ -5,6 +5,7 @@ Operands of rank r or 0; the result has the largest rank. Functions of real numb
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -303,6 +304,18 @@ binary(
     special=[(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)],
     sample=(POSITIVE, ANY),
     doc="The derivative of `atan2 y x` at the origin is 0 in both arguments.",
+)
+binary(
+    "atan2pi",
+    lambda b, y, x, r: b.mul(number(1 / math.pi, r), _atan2_dy(b, y, x, r)),
+    lambda b, y, x, r: b.mul(number(1 / math.pi, r), _atan2_dx(b, y, x, r)),
+    lambda mp, y, x: mp.atan2(y, x) / mp.pi,
+    evaluate=lambda y, x: ufunc("arctan2")(y, x) / math.pi,
+    numpy="np.arctan2({0}, {1}) / np.pi",
+    grade="jump",
+    special=[(0.0, 0.0)],
+    sample=(POSITIVE, ANY),
+    doc="The angle of `atan2`, as a part of half a turn. Its derivative at the origin is 0 in both arguments.",
 )
 binary(
     "hypot",

@@ -28,6 +28,16 @@ unary(
     singular=True,
 )
 unary(
+    "rsqrt",
+    lambda b, x, y: b.div(b.mul(y, number(-0.5, y)), x),
+    lambda mp, x: 1 / mp.sqrt(x),
+    evaluate=lambda x: ufunc("divide")(1, ufunc("sqrt")(x)),
+    numpy="1 / np.sqrt({0})",
+    grade="cont",
+    sample=POSITIVE,
+    singular=True,
+)
+unary(
     "cbrt",
     lambda b, x, y: b.div(divide_number(b, 1.0 / 3.0, y), y),
     lambda mp, x: mp.sign(x) * mp.cbrt(abs(x)),
@@ -162,6 +172,75 @@ unary(
     sample=(-0.95, 0.95),
     singular=True,
 )
+
+# ------------------------------------------------------------------ angles in half turns
+
+
+def _pi_times(b: Builder, x: Atom) -> Atom:
+    return b.mul(x, number(math.pi, x))
+
+
+def _over_pi(b: Builder, x: Atom) -> Atom:
+    return b.mul(x, number(1 / math.pi, x))
+
+
+unary(
+    "sinpi",
+    lambda b, x, y: _pi_times(b, b.prim("cospi", x)),
+    lambda mp, x: mp.sinpi(x),
+    evaluate=special.sinpi,
+    numpy="_sinpi({0})",
+    special=[0.0, 0.5],
+)
+unary(
+    "cospi",
+    lambda b, x, y: b.neg(_pi_times(b, b.prim("sinpi", x))),
+    lambda mp, x: mp.cospi(x),
+    evaluate=special.cospi,
+    numpy="_cospi({0})",
+    special=[0.0, 0.5],
+)
+unary(
+    "tanpi",
+    lambda b, x, y: _pi_times(b, plus(b, b.mul(y, y), 1.0)),
+    lambda mp, x: mp.sinpi(x) / mp.cospi(x),
+    evaluate=special.tanpi,
+    numpy="_tanpi({0})",
+    sample=(-0.4, 0.4),
+    singular=True,
+)
+unary(
+    "asinpi",
+    lambda b, x, y: _over_pi(b, _one_over_root(b, x, 1.0)),
+    lambda mp, x: mp.asin(x) / mp.pi,
+    evaluate=lambda x: _divided_by_pi("arcsin", x),
+    numpy="np.arcsin({0}) / np.pi",
+    grade="cont",
+    sample=(-0.95, 0.95),
+    singular=True,
+)
+unary(
+    "acospi",
+    lambda b, x, y: _over_pi(b, _one_over_root(b, x, -1.0)),
+    lambda mp, x: mp.acos(x) / mp.pi,
+    evaluate=lambda x: _divided_by_pi("arccos", x),
+    numpy="np.arccos({0}) / np.pi",
+    grade="cont",
+    sample=(-0.95, 0.95),
+    singular=True,
+)
+unary(
+    "atanpi",
+    lambda b, x, y: _over_pi(b, divide_number(b, 1.0, plus(b, b.mul(x, x), 1.0))),
+    lambda mp, x: mp.atan(x) / mp.pi,
+    evaluate=lambda x: _divided_by_pi("arctan", x),
+    numpy="np.arctan({0}) / np.pi",
+)
+
+
+def _divided_by_pi(name: str, x: Any) -> Any:
+    return ufunc(name)(x) / math.pi
+
 
 # ------------------------------------------------------------------ special functions
 

@@ -29,6 +29,36 @@ def each(function: Callable[[float], float], x: Any) -> Any:
     return out[()]
 
 
+def _half_turns(x: Any, near: str, far: str, odd: bool) -> Any:
+    """sin or cos (pi x): by `near` close to a whole number, by the complement's `far` elsewhere; exact at halves."""
+    import numpy as np
+
+    x = np.asarray(x)
+    with np.errstate(all="ignore"):
+        whole = np.rint(x)
+        rest = x - whole
+        complement = getattr(np, far)(math.pi * (0.5 - np.abs(rest)))
+        if odd:
+            complement = np.copysign(complement, rest)
+        value = np.where(np.abs(rest) > 0.25, complement, getattr(np, near)(math.pi * rest))
+        return np.where(np.mod(whole, 2) == 0, value, -value)[()]
+
+
+def sinpi(x: Any) -> Any:
+    return _half_turns(x, "sin", "cos", odd=True)
+
+
+def cospi(x: Any) -> Any:
+    return _half_turns(x, "cos", "sin", odd=False)
+
+
+def tanpi(x: Any) -> Any:
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        return sinpi(x) / cospi(x)
+
+
 def lgamma(x: float) -> float:
     """log |gamma x|; inf at the poles 0, -1, -2, …"""
     try:

@@ -151,6 +151,7 @@ CASES: dict[str, Callable[[int], list[Case]]] = {
     "cummax": along(floats),
     "cummin": along(floats),
     "polygamma": lambda n: [([2 + abs(floats(n))], {"order": 1}), ([2 + abs(floats())], {"order": 2})],
+    "ldexp": lambda n: [([x, k], {}) for x in (floats(n), floats()) for k in (np.int32(3), np.full(n, -2, np.int32))],
     "cast": lambda n: [([floats(n)], {"to": "f64"}), ([floats()], {"to": "f32"})],
     "select": lambda n: [
         ([floats(n) > 0, floats(n), floats(n)], {}),

@@ -37,6 +37,18 @@ NUMBERS = (
     np.nan,
 )
 WHOLE = (-128, -127, -9, -3, -1, 0, 1, 2, 5, 7, 8, 100, 127)
+NEAR_THE_ENDS = (0, 1, 2, 77)
+"""How far from the least and the greatest number of a type."""
+ATTRIBUTES: dict[str, dict[str, Any]] = {"polygamma": {"order": 2}}
+SECOND: dict[str, str] = {"ldexp": "i32"}
+"""The type of the second operand, where it is not that of the first."""
+
+
+def attributes(p: Primitive, dtype: str) -> dict[str, Any]:
+    """Attributes with which the primitive takes this type."""
+    if p.name == "bitcast":
+        return {"to": f"u{dtype[1:]}" if dtype[0] in "fi" else f"i{dtype[1:]}"}
+    return ATTRIBUTES.get(p.name, {})
 
 
 def emitted(program: ir.Program) -> Any:
@@ -82,23 +94,34 @@ def same(got: Any, expected: Any, name: str) -> None:
         assert got.tolist() == expected.tolist(), name
 
 
-def operands(p: Primitive, dtype: str) -> list[Any] | None:
-    """All pairs of interesting values, as columns; None where the primitive has no such operands."""
+def interesting(dtype: str, few: bool = False) -> Any:
+    """Values of a type: small ones, ends of the range, and what is special."""
     kind = np.dtype(NUMPY_NAMES[dtype])
-    attrs: dict[str, Any] = {"order": 2} if p.name == "polygamma" else {}
-    for count in (1, 2):
+    if kind.kind == "b":
+        return np.array([False, True])
+    if kind.kind == "f":
+        with np.errstate(all="ignore"):
+            return np.array(NUMBERS[::2] if few else NUMBERS).astype(kind)
+    low, high = (int(v) for v in (np.iinfo(kind).min, np.iinfo(kind).max))
+    ends = [high - k for k in NEAR_THE_ENDS] + [low + k for k in NEAR_THE_ENDS]
+    found = sorted({v for v in (*WHOLE, 31, 32, 63, 64, *ends) if low <= v <= high})
+    return np.array(found[::3] if few else found, kind)
+
+
+def operands(p: Primitive, dtype: str) -> list[Any] | None:
+    """All combinations of interesting values, as columns; None where the primitive has no such operands."""
+    for count in (1, 2, 3):
+        dtypes = [dtype, SECOND.get(p.name, dtype), dtype][:count]
         try:
-            p.infer([ir.Type(dtype)] * count, attrs)
+            p.infer([ir.Type(d) for d in dtypes], attributes(p, dtype))
         except PrimTypeError:
             continue
-        values = NUMBERS if kind.kind == "f" else (False, True) if kind.kind == "b" else WHOLE
-        with np.errstate(all="ignore"):
-            row = np.array([v for v in values if kind.kind != "u" or v >= 0]).astype(kind)
-        return [row] if count == 1 else [np.repeat(row, len(row)), np.tile(row, len(row))]
+        rows = np.meshgrid(*[interesting(d, few=count == 3) for d in dtypes], indexing="ij")
+        return [row.reshape(-1) for row in rows]
     return None
 
 
-@pytest.mark.parametrize("dtype", ["f64", "f32", "i64", "i8", "u8", "bool"])
+@pytest.mark.parametrize("dtype", ir.DTYPES)
 @pytest.mark.parametrize("p", ELEMENTWISE, ids=lambda p: p.name)
 def test_elementwise(p: Primitive, dtype: str) -> None:
     columns = operands(p, dtype)
@@ -107,10 +130,10 @@ def test_elementwise(p: Primitive, dtype: str) -> None:
     if p.name in ("div", "mod", "quot", "rem") and dtype not in ir.FLOATS:
         keep = columns[1] != 0  # a check stands before
         columns = [c[keep] for c in columns]
-    attrs: dict[str, Any] = {"order": 2} if p.name == "polygamma" else {}
-    types = [ir.Type(dtype)] * len(columns)
+    attrs = attributes(p, dtype)
+    types = types_of([c[0] for c in columns])
     expected = p.evaluate(*columns, **attrs)
-    whole = emitted(straight(p.name, [ir.Type(dtype, 1)] * len(columns), attrs))
+    whole = emitted(straight(p.name, types_of(columns), attrs))
     same(call(whole, columns), expected, p.name)
     same(call(emitted(mapped(p.name, types, attrs)), columns), expected, p.name)
     scalar = emitted(straight(p.name, types, attrs))
@@ -119,11 +142,11 @@ def test_elementwise(p: Primitive, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("to", ir.DTYPES)
-@pytest.mark.parametrize("of", ["f64", "f32", "i64", "i8", "u64", "bool"])
+@pytest.mark.parametrize("of", ir.DTYPES)
 def test_cast(of: str, to: str) -> None:
-    values: Any = {"f": (*NUMBERS, 1e19, 300.7), "b": (False, True)}.get(of[0], (*WHOLE, 127))
-    with np.errstate(all="ignore"):
-        row = np.array([v for v in values if of[0] != "u" or v >= 0]).astype(NUMPY_NAMES[of])
+    row = interesting(of)
+    if of[0] == "f":
+        row = np.append(row, np.array([1e19, 300.7, -300.7, 2.0**31, 2.0**63, 2.0**64], row.dtype))
     expected = PRIMITIVES["cast"].evaluate(row, to=to)
     same(call(emitted(straight("cast", [ir.Type(of, 1)], {"to": to})), [row]), expected, of + to)
     scalar = emitted(straight("cast", [ir.Type(of)], {"to": to}))

@@ -6,6 +6,7 @@ special points with the published table, written out below.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -55,6 +56,7 @@ TABLE: list[tuple[str, tuple[float, ...], tuple[float, ...]]] = [
     ("hypot", (3e-320, 4e-320), (0.6, 0.8)),
     ("hypot", (1.5e308, 1.5e308), (0.5**0.5, 0.5**0.5)),
     ("atan2", (0.0, 0.0), (0.0, 0.0)),
+    ("atan2pi", (0.0, 0.0), (0.0, 0.0)),
     ("atan2", (INF, 1.0), (0.0, 0.0)),
     ("atan2", (1e200, 1e200), (5e-201, -5e-201)),
     ("copysign", (2.0, 3.0), (1.0, 0.0)),
@@ -200,7 +202,7 @@ def has_corner(p: Primitive, point: Sequence[float]) -> bool:
         return point[0] == point[1]
     if p.name in ("abs", "copysign", "hypot"):
         return 0 in point
-    return p.name == "atan2" and point[0] == 0
+    return p.name in ("atan2", "atan2pi") and point[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -209,9 +211,8 @@ def has_corner(p: Primitive, point: Sequence[float]) -> bool:
 def test_huge_and_tiny(p: Primitive) -> None:
     """Never nan, nor infinite, where the true derivative is a number of the dtype."""
     signed = [s * x for x in EXTREMES for s in (1.0, -1.0)]
-    points: list[tuple[float, ...]] = (
-        [(x,) for x in signed] if len(p.sample) == 1 else [(x, y) for x in signed for y in signed[::3]]
-    )
+    others = [signed[::3], signed[::5]][: len(p.sample) - 1]
+    points: list[tuple[float, ...]] = [*itertools.product(signed, *others)]
     for point in points:
         value = float(p.evaluate(*map(np.float64, point)))
         if math.isnan(value) or has_corner(p, point):

@@ -18,6 +18,7 @@ from dad.lang.prims.common import NUMPY_NAMES
 
 # Integer-valued meanings in floats and correctly rounded operations are exact; the others may be off by a few units.
 EXACT = {
+    "fma",
     "add",
     "sub",
     "mul",
@@ -73,8 +74,10 @@ def points(p: Primitive, dtype: str) -> list[tuple[float, ...]]:
         extremes = [x for x in extremes if abs(x) <= 800]
     if len(p.sample) == 1:
         found += [(x,) for x in extremes]
-    elif p.name not in ("mod", "rem"):
+    elif p.name not in ("mod", "rem") and len(p.sample) == 2:
         found += [(x, y) for x in extremes for y in extremes[::3]]
+    elif len(p.sample) == 3:
+        found += [(x, y, z) for x in extremes[::2] for y in extremes[::3] for z in extremes[::5]]
     scalar = np.dtype(NUMPY_NAMES[dtype]).type
     with np.errstate(all="ignore"):
         rounded = [tuple(float(scalar(x)) + 0.0 for x in point) for point in found]  # mpmath has no -0.0
@@ -227,6 +230,9 @@ INTEGER_CASES = [
     ("ushr", (-8, 1), 124),
     ("ushr", (-1, 7), 1),
     ("ushr", (-1, 8), 0),
+    ("mul_hi", (-1, -1), -2),
+    ("mul_hi", (3, 127), 1),
+    ("mul_hi", (100, 100), 39),
 ]
 
 
@@ -238,6 +244,41 @@ def test_i8(name: str, args: tuple[int, ...], expected: int) -> None:
     array = PRIMITIVES[name].evaluate(*(np.array([x, x], np.int8) for x in args))
     assert array.tolist() == [expected, expected]
     assert array.dtype == np.int8
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("popc", 0, 0), ("popc", -1, 8), ("popc", 12, 2),
+        ("clz", 0, 8), ("clz", 1, 7), ("clz", -1, 0), ("clz", 12, 4),
+        ("ctz", 0, 8), ("ctz", 1, 0), ("ctz", 12, 2), ("ctz", -128, 7),
+    ],
+)  # fmt: skip
+def test_counting_bits_of_i8(name: str, value: int, expected: int) -> None:
+    got = PRIMITIVES[name].evaluate(np.int8(value))
+    assert (got, got.dtype) == (expected, np.int32)
+
+
+@pytest.mark.parametrize(
+    ("value", "to", "expected"),
+    [
+        (np.float32(-1), "u32", 0xBF800000),
+        (np.float64(1), "u64", 0x3FF0000000000000),
+        (np.uint32(0x7F800000), "f32", math.inf),
+        (np.int8(-1), "u8", 255),
+        (np.uint64(1), "f64", 5e-324),
+    ],
+)
+def test_bits_as_another_type(value: Any, to: str, expected: float) -> None:
+    got = PRIMITIVES["bitcast"].evaluate(value, to=to)
+    assert (got, got.dtype) == (expected, np.dtype(NUMPY_NAMES[to]))
+
+
+@pytest.mark.parametrize(
+    ("x", "towards", "expected"), [(0.0, 1.0, 5e-324), (1.0, 0.0, 1 - 2**-53), (1.0, 1.0, 1.0), (math.inf, 0.0, 1.7976931348623157e308)]
+)
+def test_the_next_float(x: float, towards: float, expected: float) -> None:
+    assert PRIMITIVES["nextafter"].evaluate(np.float64(x), np.float64(towards)) == expected
 
 
 @pytest.mark.parametrize("dtype", ["i64", "i32", "i16", "u64", "u32", "u16", "u8"])

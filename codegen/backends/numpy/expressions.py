@@ -134,6 +134,15 @@ _HELPERS = {
     "_shl": "shift_left",
     "_shr": "shift_right",
     "_ushr": "shift_right_zero",
+    "_popc": "popc",
+    "_clz": "clz",
+    "_ctz": "ctz",
+    "_mul_hi": "mul_hi",
+    "_bitcast": "bitcast",
+    "_fma": "fma",
+    "_sinpi": "sinpi",
+    "_cospi": "cospi",
+    "_tanpi": "tanpi",
 }
 
 
