@@ -15,9 +15,9 @@ _COMPARISON = "(x: t) (y: t) : bool"
 
 MEMBERS: dict[str, tuple[frozenset[str], str]] = {
     # operators
-    **{op: (FLOATS | INTEGERS, _BINARY) for op in ("+", "-", "*", "/", "%", "**")},
-    **{op: (INTEGERS, _BINARY) for op in ("//", "%%", "&", "|", "^", "<<", ">>", ">>>")},
-    **{op: (FLOATS | INTEGERS, _COMPARISON) for op in ("==", "!=", "<", "<=", ">", ">=")},
+    **dict.fromkeys(("+", "-", "*", "/", "%", "**"), (FLOATS | INTEGERS, _BINARY)),
+    **dict.fromkeys(("//", "%%", "&", "|", "^", "<<", ">>", ">>>"), (INTEGERS, _BINARY)),
+    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), (FLOATS | INTEGERS, _COMPARISON)),
     "not": (INTEGERS, "(x: t) : t"),
     # bits
     "get_bit": (FLOATS | INTEGERS, "(bit: i32) (x: t) : i32"),

@@ -1,8 +1,9 @@
 """The primitives, one record to each: type, meaning, derivative, code, grade, sample points.
 
 Importing this package fills `lang.core.primitive.PRIMITIVES`. Tables: `elementwise` (arithmetic, comparisons),
-`functions` (of real numbers), `bits` (their representation), `structural` (making and rearranging arrays), `access` (reading and writing parts),
-`reductions` (folds and prefixes), `checks` (run-time checks), `batched` (what only vectorised code uses).
+`functions` (of real numbers), `bits` (their representation), `structural` (making and rearranging arrays), `access`
+(reading and writing parts), `reductions` (folds and prefixes), `checks` (run-time checks), `batched` (what only
+vectorised code uses).
 NumPy is imported only when a record is evaluated.
 """
 

@@ -42,7 +42,7 @@ def _counted(count: Callable[[int, int], int]) -> Callable[[Any], Any]:
 for _name, _count, _doc in (
     ("popc", lambda v, bits: v.bit_count(), "How many bits are set."),
     ("clz", lambda v, bits: bits - v.bit_length(), "How many zeros stand before the first bit that is set."),
-    ("ctz", lambda v, bits: (v & -v).bit_length() - 1 if v else bits, "How many zeros follow the last bit that is set."),
+    ("ctz", lambda v, bits: (v & -v).bit_length() - 1 if v else bits, "How many zeros follow the last bit set."),
 ):
     register(
         Primitive(
@@ -190,7 +190,11 @@ def _exact_fma(x: Any, y: Any, z: Any) -> Any:
     if not math.isfinite(near):
         return near
     finite = [c for c in candidates if math.isfinite(c)]
-    return min(finite, key=lambda c: (abs(Fraction(float(c)) - exact), int(_bitcast(c, f"u{c.dtype.itemsize * 8}")) & 1))
+
+    def distance(c: Any) -> tuple[Fraction, int]:
+        return abs(Fraction(float(c)) - exact), int(_bitcast(c, f"u{c.dtype.itemsize * 8}")) & 1
+
+    return min(finite, key=distance)
 
 
 register(

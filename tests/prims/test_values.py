@@ -275,7 +275,8 @@ def test_bits_as_another_type(value: Any, to: str, expected: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("x", "towards", "expected"), [(0.0, 1.0, 5e-324), (1.0, 0.0, 1 - 2**-53), (1.0, 1.0, 1.0), (math.inf, 0.0, 1.7976931348623157e308)]
+    ("x", "towards", "expected"),
+    [(0.0, 1.0, 5e-324), (1.0, 0.0, 1 - 2**-53), (1.0, 1.0, 1.0), (math.inf, 0.0, 1.7976931348623157e308)],
 )
 def test_the_next_float(x: float, towards: float, expected: float) -> None:
     assert PRIMITIVES["nextafter"].evaluate(np.float64(x), np.float64(towards)) == expected
