@@ -1,10 +1,13 @@
 """Source texts and spans: every diagnostic, type and IR node points back through these.
 
-A `Span` is a half-open range of character offsets in one `Source`; lines and columns (1-based) are computed when asked.
+A `Span` is a half-open range of character offsets; lines and columns (1-based) are computed when asked. It counts from
+the beginning of a `Source`, or of a `Piece` of one: the tree of a declaration whose text has not changed is kept when
+the text before it is edited, and all its spans move at once, by setting the one offset of the piece.
 """
 from __future__ import annotations
 
 from bisect import bisect_right
+from typing import ClassVar
 
 from .record import dataclass, field
 
@@ -16,6 +19,12 @@ class Source:
     name: str
     text: str
     _starts: list[int] = field(init=False, repr=False, default_factory=list)
+    offset: ClassVar[int] = 0
+    """Where a span's count begins: see `Piece`."""
+
+    @property
+    def source(self) -> Source:
+        return self
 
     def __post_init__(self) -> None:
         starts = self._starts
@@ -40,13 +49,60 @@ class Source:
         return self.text[start:end].rstrip("\r")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Characters `start` up to, not including, `end` of `source`."""
+class Piece:
+    """A part of a text that keeps its own text; where it stands, and in which version of the file, may change."""
 
-    source: Source
-    start: int
-    end: int
+    __slots__ = ("offset", "source", "text")
+
+    def __init__(self, source: Source, text: str, offset: int) -> None:
+        self.source = source
+        self.text = text
+        self.offset = offset
+
+    def place(self, source: Source, offset: int) -> None:
+        """The piece stands here now; every span in it follows."""
+        self.source = source
+        self.offset = offset
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column in the whole text of an offset in the piece."""
+        return self.source.position(self.offset + offset)
+
+
+class Span:
+    """Characters `first` up to, not including, `last` of a source or of a piece of one. Not to be changed once made.
+
+    `start` and `end` count from the beginning of the whole text.
+    """
+
+    __slots__ = ("first", "last", "within")
+
+    def __init__(self, within: Source | Piece, first: int, last: int) -> None:
+        self.within = within
+        self.first = first
+        self.last = last
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Span) and (self.within is other.within, self.first, self.last) == (
+            True, other.first, other.last)
+
+    def __hash__(self) -> int:
+        return hash((id(self.within), self.first, self.last))
+
+    def __repr__(self) -> str:
+        return f"Span({self.source.name}, {self.start}, {self.end})"
+
+    @property
+    def source(self) -> Source:
+        return self.within.source
+
+    @property
+    def start(self) -> int:
+        return self.within.offset + self.first
+
+    @property
+    def end(self) -> int:
+        return self.within.offset + self.last
 
     @property
     def line(self) -> int:
@@ -58,10 +114,12 @@ class Span:
 
     @property
     def text(self) -> str:
-        return self.source.text[self.start:self.end]
+        return self.within.text[self.first:self.last]
 
     def to(self, other: Span) -> Span:
         """The smallest span that covers both (same source)."""
+        if self.within is other.within:
+            return Span(self.within, min(self.first, other.first), max(self.last, other.last))
         return Span(self.source, min(self.start, other.start), max(self.end, other.end))
 
     def __str__(self) -> str:

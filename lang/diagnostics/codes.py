@@ -130,6 +130,9 @@ code("E023", "declaration expected",
 code("E024", "number out of range",
      "The number is larger than the largest f64, about 1.8e308.",
      "def big = 1e999", "write `f64.inf` for infinity.")
+code("E025", "too many mistakes",
+     "After a hundred declarations of a file that do not parse, the rest is not looked at: it is likely not a Dad program.",
+     "", "mend the first ones and check again; one mistake often explains many.")
 
 # ---------------------------------------------------------------- E1xx: names, imports, modules
 

@@ -94,7 +94,7 @@ class Builder(ModuleBuilder):
         """A minus before a number belongs to the number, so that the smallest i64 can be written."""
         operand = v[1]
         if v[0].text == "-" and type(operand) is ast.Lit and type(operand.value) is not bool \
-                and self.source.text[operand.span.start] != "(":
+                and self.source.text[operand.span.first] != "(":
             return ast.Lit(self.span(start, end), -operand.value, operand.suffix)
         return ast.UnOp(self.span(start, end), v[0].text, operand)
 
@@ -167,7 +167,7 @@ class Builder(ModuleBuilder):
         if len(items) == 1:
             return function
         arguments = tuple(items[1:])
-        if type(function) is ast.Constr and not function.arguments and self.source.text[function.span.start] == "#":
+        if type(function) is ast.Constr and not function.arguments and self.source.text[function.span.first] == "#":
             return ast.Constr(self.span(start, end), function.name, arguments)
         return ast.Apply(self.span(start, end), function, arguments)
 
@@ -267,7 +267,7 @@ class Builder(ModuleBuilder):
         """`f64.sin` is a name of a module that every program has; otherwise `x.y` is a field until scopes are known."""
         base, _, name = v
         if type(base) is ast.Name and base.name in _MODULES and not base.qualifier and name.kind == "NAME" \
-                and base.span.end - base.span.start == len(base.name):
+                and base.span.last - base.span.first == len(base.name):
             return ast.Name(self.span(start, end), name.text, (base.name,))
         return ast.Field(self.span(start, end), base, name.text, self.at(name))
 
@@ -277,7 +277,7 @@ class Builder(ModuleBuilder):
         while type(base) is ast.Field:
             path.append(base.name)
             base = base.record
-        if type(base) is not ast.Name or self.source.text[base.span.start] == "(":
+        if type(base) is not ast.Name or self.source.text[base.span.first] == "(":
             self.report.error("E010", "only a module is opened like this", v[0].span, "not the name of a module",
                               help="write `M.(…)` with the name of a module, or remove the dot")
             opened: ast.Exp = body

@@ -150,7 +150,7 @@ class TypeBuilder(Chains):
             elif made and not isinstance(made[-1], ast.TSizeArg):
                 made[-1] = self._refined(made[-1], argument)
             else:
-                before = made[-1].span.end if made else words[-1].end
+                before = made[-1].span.last if made else words[-1].end
                 head = self._refined(head or self._named(words, tuple(made), before), argument)
         return head if head is not None else self._named(words, tuple(made), end)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..source import Source
+from ..source import Piece, Source
 from .lexer import DECLARATION_WORDS, Token
 
 _OPENERS = frozenset({"LPAR", "LSQB", "LBRACE", "INDEX"})
@@ -15,53 +15,93 @@ _ENDS_EXPRESSION = _CLOSERS | {"NAME", "NAT", "INT", "FLOAT", "STRING", "CHAR", 
 LEADING = frozenset({"DOC", "ATTR"})
 
 
-def cut(source: Source, tokens: Sequence[Token], body: bool = False) -> list[int]:
-    """Where declarations begin, their documentation and attributes included; `body`: of a module, not of a file.
+def cut(source: Source | Piece, tokens: Sequence[Token], body: bool = False) -> list[int]:
+    """Where declarations begin, their documentation and attributes included; `body`: of a module, not of a file."""
+    scan = Scan(body)
+    scan.run(source.text, 0, tokens)
+    return scan.finish(source.text, 0, tokens)
+
+
+class Scan:
+    """Looks for the beginnings of declarations in tokens that may arrive in several parts.
 
     Words that only begin declarations do so even inside brackets, so that a bracket left open harms one declaration
     only; what stands in the braces of a module is the exception. An old-style `let` counts at the start of a line
     after a finished expression.
     """
-    starts: list[int] = []
-    depth = lets = inside = 0
-    module = for_in = False
-    previous = ""
-    text = source.text
-    for at, token in enumerate(tokens):
-        kind = token.kind
-        if at < inside:
-            pass
-        elif module and kind == "LBRACE":
-            inside = _after_brace(text, tokens, at)
-        elif kind in _OPENERS:
-            depth += 1
-        elif kind in _CLOSERS:
-            depth = max(0, depth - 1)
-        elif kind in DECLARATION_WORDS:
-            if not _continues(previous, kind):
-                starts.append(_leading(tokens, at))
-                words = tokens[at + (kind == "LOCAL"):at + 2]
-                module = bool(words) and words[0].kind in ("MODULE", "OPEN")
-                depth, lets, for_in = 0, 0, False
-        elif kind == "LET":
-            if not depth and not lets and (previous in _ENDS_EXPRESSION or not starts) \
-                    and _begins_line(text, token.start, body):
-                starts.append(_leading(tokens, at))
-                module, for_in = False, False
-            elif not depth and previous not in _ENDS_EXPRESSION:
-                lets += previous != "LOCAL"
-        elif depth:
-            pass
-        elif kind == "FOR":
-            for_in = at + 2 < len(tokens) and tokens[at + 2].kind != "LESSTHAN"
-        elif kind == "IN":
-            if for_in:
-                for_in = False
-            elif lets:
-                lets -= 1
-        if kind not in LEADING:
-            previous = kind
-    return starts
+
+    __slots__ = ("at", "body", "braces", "depth", "for_in", "lets", "module", "opened", "previous", "starts")
+
+    def __init__(self, body: bool = False) -> None:
+        self.body = body
+        self.starts: list[int] = []
+        self.at = self.depth = self.lets = self.braces = self.opened = 0
+        self.module = self.for_in = False
+        self.previous = ""
+
+    def may_end(self, word: str) -> bool:
+        """Whether a token of this kind at the left margin would begin a declaration of the file."""
+        if self.braces:
+            return False
+        if word == "LET":
+            return not self.depth and not self.lets and (self.previous in _ENDS_EXPRESSION or not self.starts)
+        return not _continues(self.previous, word)
+
+    def run(self, text: str, offset: int, tokens: Sequence[Token]) -> None:
+        """Go on to the end of the tokens; their offsets count from `offset` in the text."""
+        starts, previous = self.starts, self.previous
+        depth, lets, module, for_in, braces = self.depth, self.lets, self.module, self.for_in, self.braces
+        for at in range(self.at, len(tokens)):
+            token = tokens[at]
+            kind = token.kind
+            if braces:
+                if kind == "LBRACE":
+                    braces += 1
+                elif kind == "RBRACE":
+                    braces -= 1
+            elif module and kind == "LBRACE":
+                braces = 1
+                self.opened = at
+            elif kind in _OPENERS:
+                depth += 1
+            elif kind in _CLOSERS:
+                depth = max(0, depth - 1)
+            elif kind in DECLARATION_WORDS:
+                if not _continues(previous, kind):
+                    starts.append(_leading(tokens, at))
+                    words = tokens[at + (kind == "LOCAL"):at + 2]
+                    module = bool(words) and words[0].kind in ("MODULE", "OPEN")
+                    depth, lets, for_in = 0, 0, False
+            elif kind == "LET":
+                if not depth and not lets and (previous in _ENDS_EXPRESSION or not starts) \
+                        and _begins_line(text, offset + token.start, self.body):
+                    starts.append(_leading(tokens, at))
+                    module, for_in = False, False
+                elif not depth and previous not in _ENDS_EXPRESSION:
+                    lets += previous != "LOCAL"
+            elif depth:
+                pass
+            elif kind == "FOR":
+                for_in = at + 2 < len(tokens) and tokens[at + 2].kind != "LESSTHAN"
+            elif kind == "IN":
+                if for_in:
+                    for_in = False
+                elif lets:
+                    lets -= 1
+            if kind not in LEADING:
+                previous = kind
+        self.at, self.previous = len(tokens), previous
+        self.depth, self.lets, self.module, self.for_in, self.braces = depth, lets, module, for_in, braces
+
+    def finish(self, text: str, offset: int, tokens: Sequence[Token]) -> list[int]:
+        """All beginnings, when no more tokens come: a module's brace that nothing closes ends at the left margin."""
+        while self.braces:
+            self.braces = 0
+            self.at = _after_open(text, offset, tokens, self.opened)
+            self.previous = next((tokens[k].kind for k in range(self.at - 1, -1, -1)
+                                  if tokens[k].kind not in LEADING), "")
+            self.run(text, offset, tokens)
+        return self.starts
 
 
 def _begins_line(text: str, start: int, body: bool) -> bool:
@@ -83,14 +123,11 @@ def _leading(tokens: Sequence[Token], at: int) -> int:
     return at
 
 
-def _after_brace(text: str, tokens: Sequence[Token], at: int) -> int:
-    """After the brace that closes the one at `at`; where none does, before the next declaration on the left margin."""
-    end = closing_brace(tokens, at)
-    if end <= len(tokens):
-        return end
+def _after_open(text: str, offset: int, tokens: Sequence[Token], at: int) -> int:
+    """Where a body whose brace at `at` is never closed ends: before the next declaration on the left margin."""
     for here in range(at + 1, len(tokens)):
         token = tokens[here]
-        if token.kind in DECLARATION_WORDS and text[token.start - 1] == "\n" \
+        if token.kind in DECLARATION_WORDS and text[offset + token.start - 1] == "\n" \
                 and not _continues(tokens[here - 1].kind, token.kind):
             return _leading(tokens, here)
     return len(tokens)

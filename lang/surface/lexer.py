@@ -15,7 +15,7 @@ import re
 from typing import NamedTuple
 
 from ..diagnostics.report import Reporter
-from ..source import Source, Span
+from ..source import Piece, Source, Span
 
 MAX_CHARACTERS = 4_000_000
 MAX_TOKENS = 1_000_000
@@ -88,12 +88,11 @@ _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|u\{([0-9a-fA-F]+)\}|([0-9]+)|([\
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\", '"': '"', "'": "'"}
 
 
-def tokenize(source: Source, report: Reporter) -> list[Token]:
+def tokenize(source: Source | Piece, report: Reporter) -> list[Token]:
     """The tokens of a text, in order, without an end marker. Never raises; see the module's head for mistakes."""
     text = source.text
     if len(text) > MAX_CHARACTERS:
-        report.error("E006", f"the file has {len(text):,} characters; {MAX_CHARACTERS:,} are the limit",
-                     Span(source, 0, 0))
+        too_long(source, report)
         return []
     if _FORBIDDEN.search(text):
         text = _without_controls(source, report)
@@ -159,6 +158,11 @@ def tokenize(source: Source, report: Reporter) -> list[Token]:
     return tokens
 
 
+def too_long(source: Source | Piece, report: Reporter) -> None:
+    report.error("E006", f"the file has {len(source.text):,} characters; {MAX_CHARACTERS:,} are the limit",
+                 Span(source, 0, 0))
+
+
 def _mark_qualifiers(tokens: list[Token], candidates: list[int]) -> None:
     """`param` and `data` after a colon begin a type when one follows; inside brackets the colon belongs to a slice."""
     wanted = set(candidates)
@@ -177,7 +181,7 @@ def _mark_qualifiers(tokens: list[Token], candidates: list[int]) -> None:
             tokens[at] = token._replace(kind="QUALIFIER")
 
 
-def _without_controls(source: Source, report: Reporter) -> str:
+def _without_controls(source: Source | Piece, report: Reporter) -> str:
     """The text with forbidden characters reported and blanked; a byte order mark at the start is fine."""
     found = 0
     for match in _FORBIDDEN.finditer(source.text):
@@ -194,7 +198,7 @@ def _without_controls(source: Source, report: Reporter) -> str:
     return _FORBIDDEN.sub(" ", source.text)
 
 
-def _bad_literal(source: Source, report: Reporter, start: int, end: int, suffix: str) -> str:
+def _bad_literal(source: Source | Piece, report: Reporter, start: int, end: int, suffix: str) -> str:
     span = Span(source, start, end)
     if end - start > MAX_LITERAL:
         report.error("E008", f"this number has {end - start} characters; {MAX_LITERAL} are the limit",
@@ -205,7 +209,7 @@ def _bad_literal(source: Source, report: Reporter, start: int, end: int, suffix:
     return source.text[start:end - len(suffix)]
 
 
-def _check_escapes(source: Source, report: Reporter, word: str, start: int) -> int:
+def _check_escapes(source: Source | Piece, report: Reporter, word: str, start: int) -> int:
     bad = 0
     for match in _ESCAPE.finditer(word, 1, len(word) - 1):
         code = match[2] or match[3] or "0"
@@ -235,7 +239,7 @@ def unescape(word: str) -> str:
     return _ESCAPE.sub(value, body) if "\\" in body else body
 
 
-def _mistake(source: Source, report: Reporter, group: str, word: str, start: int) -> tuple[str, str]:
+def _mistake(source: Source | Piece, report: Reporter, group: str, word: str, start: int) -> tuple[str, str]:
     """Reports text that is no token; returns the kind and text of a token to go on with, or no kind to skip it."""
     span = Span(source, start, start + len(word))
     shown = Span(source, start, start + min(len(word), 60))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple
 
 from ..diagnostics.report import Reporter
-from ..source import Source, Span
+from ..source import Piece, Source, Span
 from . import ast
 from .lexer import Token
 from .machine import MAX_DEPTH, Action
@@ -62,7 +62,7 @@ def level_of(operator: str) -> int:
 class Chains:
     """Values of rules that only pass on or collect, and of chains. Builders of nodes extend it."""
 
-    def __init__(self, source: Source, report: Reporter) -> None:
+    def __init__(self, source: Source | Piece, report: Reporter) -> None:
         self.source = source
         self.report = report
         self.actions: list[Action | None] = []
@@ -162,7 +162,7 @@ class Chains:
         _, operator = pending.pop()
         right = operands.pop()
         left = operands.pop()
-        span = self.span(left.span.start, right.span.end)
+        span = self.span(left.span.first, right.span.last)
         if isinstance(operator, With):
             operands.append(ast.RecordUpdate(span, left, operator.path, right) if operator.path
                             else ast.Update(span, left, operator.indices, right))

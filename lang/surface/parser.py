@@ -1,7 +1,8 @@
 """Text to syntax tree: the public face of `lang/surface`.
 
 A file is cut into declarations before anything is parsed, and each is parsed on its own: a mistake in one is reported
-and the others are still read, so that one run shows the mistakes of the whole file. Nothing here raises on any text.
+and the others are still read, so that one run shows the mistakes of the whole file; and after an edit only what was
+touched is read again (`read`). Nothing here raises on any text.
 
     parse(source, report) -> Program            a file
     parse_declaration(source, tokens, report)   one declaration, from its tokens
@@ -14,17 +15,43 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import cast
 
-from ..diagnostics.report import Diagnostics, Reporter
-from ..source import Source, Span
+from ..diagnostics.report import Diagnostic, Diagnostics, Reporter
+from ..source import Piece, Source, Span
 from . import ast
 from .build import Builder, actions
-from .cutting import LEADING, cut, module_bodies
-from .lexer import MAX_REPORTS, Token, tokenize
+from .cutting import LEADING, Scan, cut, module_bodies
+from .lexer import KEYWORDS, MAX_CHARACTERS, MAX_REPORTS, MAX_TOKENS, Token, tokenize, too_long
 from .machine import Failure, load, run
 from .operators import TooDeep
+from .pieces import pieces
 
 MAX_MODULES = 64
 """How deeply modules may stand in each other."""
+
+
+class Chunk:
+    """A part of a file that is read on its own: almost always one declaration with the comments before it.
+
+    `read` makes them and takes those of the version before: one whose text is still there is moved, not read again.
+    """
+
+    __slots__ = ("declarations", "diagnostics", "doc", "failed", "parts", "pieces", "scan", "tokens")
+
+    def __init__(self, source: Source, begin: int, part: str) -> None:
+        self.parts = [part]
+        self.pieces = [Piece(source, part, begin)]
+        """The whole first; after it, parts that turned out not to begin with a declaration of the file."""
+        self.scan = Scan()
+        self.tokens = self.failed = 0
+        self.declarations: tuple[ast.Decl, ...] = ()
+        self.diagnostics: list[Diagnostic] = []
+        self.doc: str | None = None
+        """What is said about the file: only the first chunk may have it."""
+
+    def place(self, source: Source, begin: int) -> None:
+        move = begin - self.pieces[0].offset
+        for piece in self.pieces:
+            piece.place(source, piece.offset + move)
 
 
 def parse(source: Source, report: Reporter) -> ast.Program:
@@ -33,10 +60,99 @@ def parse(source: Source, report: Reporter) -> ast.Program:
     >>> [d.name for d in parse(Source("x.dad", "def f (x: f64) = x + 1"), Reporter()).declarations]
     ['f']
     """
-    tokens = tokenize(source, report)
-    doc = _file_doc(source, tokens)
-    declarations = _declarations(Builder(source, report), tokens, has_file_doc=doc is not None)
-    return ast.Program(Span(source, 0, len(source.text)), declarations, doc)
+    return read(source, report)[0]
+
+
+def read(source: Source, report: Reporter, before: Sequence[Chunk] = ()) -> tuple[ast.Program, list[Chunk]]:
+    """The same, and the chunks of the file; from those of an earlier version what is still there is taken over.
+
+    The earlier version's program is not to be used afterwards: the spans of its trees say where they stand now.
+    """
+    text = source.text
+    whole = Span(source, 0, len(text))
+    if len(text) > MAX_CHARACTERS:
+        too_long(source, report)
+        return ast.Program(whole, (), None), []
+    kept: dict[tuple[bool, str], list[Chunk]] = {}
+    for number in range(len(before) - 1, -1, -1):
+        kept.setdefault(_key(number, before[number].parts[0]), []).append(before[number])
+    cuts = [*pieces(text), (len(text), len(text))]
+    builder = Builder(source, report)
+    chunks: list[Chunk] = []
+    declarations: list[ast.Decl] = []
+    at = tokens = failed = 0
+    while at < len(cuts) - 1:
+        chunk = _kept(source, cuts, at, kept) or _read(source, cuts, at, builder)
+        at += len(chunk.parts)
+        chunks.append(chunk)
+        declarations += chunk.declarations
+        report.diagnostics += chunk.diagnostics
+        tokens += chunk.tokens
+        failed += chunk.failed
+        if tokens > MAX_TOKENS:
+            report.error("E006", f"the file has more than {MAX_TOKENS:,} tokens", Span(chunk.pieces[0], 0, 1))
+            return ast.Program(whole, (), None), chunks
+        if failed >= MAX_REPORTS and at < len(cuts) - 1:
+            begin = cuts[at][1]
+            report.error("E025", "too many mistakes: the rest of the file was not looked at",
+                         Span(source, begin, begin + 1), "stopped here", help="mend the first ones, and check again")
+            break
+    return ast.Program(whole, tuple(declarations), chunks[0].doc if chunks else None), chunks
+
+
+def _key(number: int, part: str) -> tuple[bool, str]:
+    """By this a chunk is found again; the first of a file may begin with a comment about the file."""
+    return number == 0 and "-- |" in part, part.rstrip()
+
+
+def _kept(source: Source, cuts: Sequence[tuple[int, int]], at: int, kept: dict[tuple[bool, str], list[Chunk]]
+          ) -> Chunk | None:
+    """A chunk of the version before that says the same as the text at this cut; it is moved here."""
+    text = source.text
+    begin = cuts[at][0]
+    known = kept.get(_key(at, text[begin:cuts[at + 1][0]]), ())
+    for k in range(len(known) - 1, -1, -1):
+        chunk = known[k]
+        count = len(chunk.parts)
+        end = at + count
+        if end < len(cuts) and (count == 1 or all(text[cuts[at + i][0]:cuts[at + i + 1][0]] == part
+                                                  for i, part in enumerate(chunk.parts))) \
+                and (end == len(cuts) - 1 or chunk.scan.may_end(_word(text, cuts[end][1]))):
+            assert isinstance(known, list)
+            del known[k]
+            chunk.place(source, begin)
+            return chunk
+    return None
+
+
+def _read(source: Source, cuts: Sequence[tuple[int, int]], at: int, builder: Builder) -> Chunk:
+    """The chunk that begins at a cut: the text up to the next, and further while a body of a module is open."""
+    text = source.text
+    begin, end = cuts[at][0], cuts[at + 1][0]
+    chunk = Chunk(source, begin, text[begin:end])
+    whole = chunk.pieces[0]
+    report = Reporter()
+    tokens = tokenize(whole, report)
+    chunk.scan.run(text, begin, tokens)
+    at += 1
+    while at < len(cuts) - 1 and not chunk.scan.may_end(_word(text, cuts[at][1])):
+        start, end = end, cuts[at + 1][0]
+        chunk.parts.append(text[start:end])
+        chunk.pieces.append(Piece(source, chunk.parts[-1], start))
+        tokens += [Token(kind, word, first + start - begin, last + start - begin)
+                   for kind, word, first, last in tokenize(chunk.pieces[-1], report)]
+        chunk.scan.run(text, begin, tokens)
+        at += 1
+    whole.text = text[begin:end]
+    chunk.tokens = len(tokens)
+    chunk.diagnostics = report.diagnostics
+    chunk.doc = _file_doc(whole.text, tokens) if begin == 0 else None
+    builder.source, builder.report = whole, report
+    builder.bodies.clear()
+    before = len(report.diagnostics)
+    chunk.declarations = _declarations(builder, tokens, has_file_doc=chunk.doc is not None)
+    chunk.failed = len(report.diagnostics) - before
+    return chunk
 
 
 def parse_declaration(source: Source, tokens: Sequence[Token], report: Reporter) -> ast.Decl | None:
@@ -108,7 +224,7 @@ def _run(builder: Builder, start: str, tokens: list[Token]) -> object | None:
 
 
 def _too_deep(report: Reporter, span: Span) -> None:
-    at = Span(span.source, span.start, min(span.end, span.start + 60))
+    at = Span(span.within, span.first, min(span.last, span.first + 60))
     report.error("E007", "this is nested more than 256 levels deep", at, "the part that is too deep begins here",
                  help="name inner parts with `let`")
 
@@ -140,12 +256,20 @@ def _declarations(builder: Builder, tokens: list[Token], *, has_file_doc: bool =
     return tuple(declarations)
 
 
-def _file_doc(source: Source, tokens: Sequence[Token]) -> str | None:
+def _word(text: str, at: int) -> str:
+    """The kind of the word that begins here."""
+    end = at
+    while text[end:end + 1].isalpha():
+        end += 1
+    return KEYWORDS.get(text[at:end], "")
+
+
+def _file_doc(text: str, tokens: Sequence[Token]) -> str | None:
     """A first documentation comment is about the file when another follows, or an empty line."""
     if not tokens or tokens[0].kind != "DOC":
         return None
     after = tokens[1] if len(tokens) > 1 else None
-    if after is None or after.kind == "DOC" or source.text[tokens[0].end:after.start].replace("\r", "").count("\n") > 1:
+    if after is None or after.kind == "DOC" or text[tokens[0].end:after.start].replace("\r", "").count("\n") > 1:
         return _doc_text(tokens[0].text)
     return None
 
@@ -167,7 +291,7 @@ def _declaration(builder: Builder, tokens: list[Token], has_file_doc: bool, dept
     first = tokens[at].kind
     if first == "LOCAL" and at + 1 < len(tokens):
         inner = _declaration(builder, [*leading, *tokens[at + 1:]], False, depth)
-        return None if inner is None else ast.Local(Span(builder.source, tokens[at].start, inner.span.end), inner)
+        return None if inner is None else ast.Local(Span(builder.source, tokens[at].start, inner.span.last), inner)
     docs = [_doc_text(token.text) for token in leading if token.kind == "DOC"]
     doc = docs[-1] if docs else None
     attributes = tuple(builder.attribute(token) for token in leading if token.kind == "ATTR")

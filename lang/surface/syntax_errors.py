@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from ..diagnostics.report import Reporter
 from ..record import dataclass, replace
-from ..source import Source, Span
+from ..source import Piece, Source, Span
 from .lexer import KEYWORDS, Token
 from .machine import Failure, Tables, expected
 from .slips import OPERATORS, WORDS
@@ -26,7 +26,7 @@ _SYMBOLS = {**_BRACKETS, "COMMA": ",", "COLON": ":", "EQUAL": "=", "ARROW": "->"
 class Place:
     """Where the machine stopped: `tokens[at]` fits nowhere, `kinds` would."""
 
-    source: Source
+    source: Source | Piece
     report: Reporter
     tokens: Sequence[Token]
     at: int
@@ -66,7 +66,7 @@ class Place:
         return "the declaration ends" if self.ended else f"found `{_short(self.token.text)}`"
 
 
-def report_failure(report: Reporter, source: Source, tables: Tables, start: str, tokens: Sequence[Token],
+def report_failure(report: Reporter, source: Source | Piece, tables: Tables, start: str, tokens: Sequence[Token],
                    failure: Failure) -> None:
     """One diagnostic for a declaration (or expression, type) that does not parse; `tokens` ends with `$END`."""
     kinds = expected(tables, start, tokens[:failure.at])
@@ -77,7 +77,7 @@ def report_failure(report: Reporter, source: Source, tables: Tables, start: str,
     _general(place)
 
 
-def report_stray(report: Reporter, source: Source, tokens: Sequence[Token]) -> None:
+def report_stray(report: Reporter, source: Source | Piece, tokens: Sequence[Token]) -> None:
     """Tokens before the first declaration of a file."""
     first = next((token for token in tokens if token.kind not in ("DOC", "ATTR")), None)
     if first is None:
@@ -114,7 +114,7 @@ def _open_brackets(tokens: Sequence[Token]) -> tuple[Token, ...]:
     return tuple(openers)
 
 
-def report_brackets(report: Reporter, source: Source, tokens: Sequence[Token]) -> bool:
+def report_brackets(report: Reporter, source: Source | Piece, tokens: Sequence[Token]) -> bool:
     """Whether brackets match in tokens that nothing else parses (bodies of modules); reports the first that doesn't."""
     ended = [*tokens, Token("$END", "", tokens[-1].end, tokens[-1].end)]
     openers: list[Token] = []
