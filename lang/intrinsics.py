@@ -36,6 +36,12 @@ SIGNATURES: dict[str, str] = {
     "unzip": "'a 'b [n] (xs: [n](a, b)) : ([n]a, [n]b)",
     "unzip3": "'a 'b 'c [n] (xs: [n](a, b, c)) : ([n]a, [n]b, [n]c)",
     "scatter": "'a [n] [m] (dest: [n]a) (is: [m]i64) (vs: [m]a) : [n]a",
+    "filter": "'a [n] (p: a -> bool) (xs: [n]a) : ?[k].[k]a",
+    "partition": "'a [n] (p: a -> bool) (xs: [n]a) : ?[k].([k]a, [n-k]a)",
+    "partition2": "'a [n] (p: a -> bool) (q: a -> bool) (xs: [n]a) : ?[k][l].([k]a, [l]a, [n-k-l]a)",
+    "reduce_by_index": "'a [n] [m] (dest: [m]a) (op: a -> a -> a) (ne: a) (is: [n]i64) (xs: [n]a) : [m]a",
+    "hist": "'a [n] (op: a -> a -> a) (ne: a) (m: i64) (is: [n]i64) (xs: [n]a) : [m]a",
+    "argsort": "'a: num [n] (xs: [n]a) : [n]i64",
     # reductions that have closed-form derivatives
     "sum": "'a: num [n] (xs: [n]a) : a",
     "product": "'a: num [n] (xs: [n]a) : a",

@@ -17,7 +17,7 @@ from ...lang.intrinsics import CONSTANTS, SIGNATURES, constant
 from ...lang.members import MEMBERS
 from ...lang.prims import PRIMITIVES
 from ...lang.sizes import Opaque, Size, SizeVar
-from . import members
+from . import members, soacs
 from .frame import Frame
 from .functions import apply, canonical
 from .values import FunV, TupV, Value, leaves, map_leaves, rebuild, tangent_leaves, tangent_value, the_atom
@@ -321,6 +321,9 @@ RULES: dict[str, tuple[int, Rule]] = {
     "unzip": (1, unzipped),
     "unzip3": (1, unzipped),
     "scatter": (3, scattered),
+    "filter": (2, soacs.filtered), "partition": (2, soacs.parted), "partition2": (3, soacs.parted),
+    "reduce_by_index": (5, soacs.by_index), "hist": (5, soacs.hist),
+    "argsort": (1, soacs.sorting),
     "sum": (1, along("sum")), "product": (1, along("prod")),
     "maximum": (1, along("maximum")), "minimum": (1, along("minimum")),
     "argmax": (1, along("argmax")), "argmin": (1, along("argmin")),

@@ -228,6 +228,13 @@ def _gather(b: Writer, ctx: Context, args: Sequence[Lanes], attrs: Attrs) -> Lan
     return _pick(b, ctx, x, indices, rank, "gather")
 
 
+def _positions(b: Writer, ctx: Context, args: Sequence[Lanes], attrs: Attrs) -> Lanes:
+    (flags,) = args
+    if flags.levels:
+        raise CannotVectorize("how many flags are true depends on the lane")
+    return Lanes(b.prim("positions", flags.atom))
+
+
 def _write(name: str, plain: str) -> Rule:
     """update and accumulate: x[i, j] = v (or +=) in each lane."""
 
@@ -355,6 +362,7 @@ RULES: dict[str, Rule] = {
     "slice": _slice,
     "index": _index,
     "gather": _gather,
+    "positions": _positions,
     "update": _write("put", "update"),
     "accumulate": _write("put_add", "accumulate"),
     "update_slice": _write_slice("update_slice", "put"),
@@ -372,6 +380,7 @@ RULES: dict[str, Rule] = {
             "any",
             "argmax",
             "argmin",
+            "argsort",
             "cumsum",
             "cumprod",
             "cummax",

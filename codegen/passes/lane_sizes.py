@@ -58,7 +58,9 @@ def axis_sources(name: str, args: Sequence[Atom], attrs: dict[str, ir.AttrValue]
             axis = attrs["axis"]
             assert isinstance(axis, int)
             return [[(args[0], k + (k >= axis))] for k in range(rank)]
-        case "cumsum" | "cumprod" | "cummax" | "cummin" | "flip" | "roll" | "reverse" | "rotate" | "zeros_like" | "put":
+        case "argsort" | "cumsum" | "cumprod" | "cummax" | "cummin" | "flip" | "roll" | "reverse" | "rotate":
+            return [[(args[0], k)] for k in range(rank)]
+        case "zeros_like" | "put":
             return [[(args[0], k)] for k in range(rank)]
         case "put_add" | "update" | "accumulate" | "accumulate_at" | "update_slice" | "accumulate_slice" | "scatter":
             return [[(args[0], k)] for k in range(rank)]

@@ -35,6 +35,7 @@ SAME_SHAPE = frozenset(
         "cumprod",
         "cummax",
         "cummin",
+        "argsort",
         "stop_grad",
     )
 )

@@ -394,6 +394,7 @@ RULES: dict[str, Rule] = {
     "any": _fold("any"),
     "argmax": _arg("np.argmax"),
     "argmin": _arg("np.argmin"),
+    "argsort": lambda op, args: call("np.argsort", args[0], axis=_axis(op), kind=const("stable")),
     "cumsum": _prefix("np.cumsum"),
     "cumprod": _prefix("np.cumprod"),
     "cummax": _prefix("np.maximum.accumulate"),
