@@ -80,6 +80,7 @@ class Checker:
         self.opened: dict[ast.Exp, tuple[SizeVar, ...]] = {}
         self.size_values: dict[SizeVar, ast.Exp] = {}
         self.binding_sizes: dict[int, SizeVar] = {}
+        self.loop_sizes: dict[ast.Loop, tuple[SizeVar, ...]] = {}
         self.indices: dict[SizeVar, Size] = {}
         """Size variables of loop and comprehension indices, with what they stay below."""
         self.index_params: dict[ast.Pattern, Size] = {}

@@ -444,6 +444,7 @@ def _freeze(c: Checker, session: Session) -> None:
     tables.opened.update(c.opened)
     tables.size_values.update(c.size_values)
     tables.binding_sizes.update(c.binding_sizes)
+    tables.loop_sizes.update(c.loop_sizes)
 
 
 __all__ = ["Sum", "Tangent", "check_definition", "check_file"]

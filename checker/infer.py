@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..lang.sizes import Size, SizeVar
+from ..lang.sizes import Size, SizeMeta, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import BOOL, I64, UNIT, Array, Error, Fun, Meta, Record, Scalar, Tangent, Tuple, Type
-from . import arrays, calls, messages, patterns
+from . import arrays, calls, loops, messages, patterns
 from .constraints import FieldAccess
 from .context import Because, Checker, RawUse, map_sizes
 from .functions import doubt, infer_lambda, infer_let_fun
@@ -208,7 +208,8 @@ def open_branches(c: Checker, node: ast.Exp, one: Type, other: Type) -> tuple[Ty
             case Array(n, x), Array(m, y):
                 x, y = walk(x, y)
                 n, m = c_size(n), c_size(m)
-                if (n != m and (c.is_inner(n) or c.is_inner(m))) or (n == m and c.is_inner(n)):
+                unlike = n != m and not any(isinstance(a, SizeMeta) for a in (n - m).atoms())
+                if unlike or c.is_inner(n) or c.is_inner(m):
                     var = c.solver.size_var("(if …)", node.span, "a size that depends on which branch is taken")
                     c.opened[node] = (*c.opened.get(node, ()), var)
                     n = m = Size.of(var)
@@ -258,15 +259,14 @@ def _loop(c: Checker, e: ast.Loop, want: Type | None) -> Type:
         elements = arrays.infer_elements(c, e.form)
     c.solver.level += 1
     env = bind_sizes(c, e.sizes, "the size `{}` of this loop's state")
-    inside: Type = start
+    inside: Type
+    starts: list[tuple[Size, Size]] = []
     if e.sizes:
         inside = patterns.declared(c, e.pattern, inferred=True)
         doubt(c, env, Fun(inside, UNIT))
-        # The state's type with its sizes unknown, once for the start and once for what an iteration leaves.
-        c.solver.level -= 1
-        first = c.solver.substitute(inside, {v: c.solver.size_meta(v.name) for v in env})
-        c.unify(start, first, start_span, Because("the loop's state is declared here", e.pattern.span))
-        c.solver.level += 1
+        _start(c, e, start, start_span, inside, env)
+    else:
+        inside, starts = loops.loosened(c, start)
     patterns.bind(c, e.pattern, inside, "loop", ascribed=bool(e.sizes))
     facts = c.facts
     if isinstance(e.form, ast.ForBelow):
@@ -278,9 +278,11 @@ def _loop(c: Checker, e: ast.Loop, want: Type | None) -> Type:
         check(c, e.form.condition, BOOL, Because("", None, code="E205", title="the condition of a `while` is a bool"))
     after = infer(c, e.body, inside)
     c.facts = facts
-    expected = inside
-    if e.sizes:
-        expected = c.solver.substitute(inside, {v: c.solver.size_meta(v.name) for v in env})
+    if not e.sizes:
+        env = loops.changing(c, e, inside, starts, after)
+        c.loop_sizes[e] = tuple(env)
+        _start(c, e, start, start_span, inside, env)
+    expected = c.solver.substitute(inside, {v: c.solver.size_meta(v.name) for v in env})
     title = "an iteration must leave a state of the type that it found"
     fits = c.unify(after, expected, blame(e.body).span, Because("the state before the loop", start_span, code="E219",
                                                                 title=title))
@@ -288,7 +290,16 @@ def _loop(c: Checker, e: ast.Loop, want: Type | None) -> Type:
     c.leave(mark)
     if not fits:
         return Error()
-    return c.open_inner(e, inside, "a size that a loop arrived at") if e.sizes else inside
+    return c.open_inner(e, inside, "a size that a loop arrived at") if env else inside
+
+
+def _start(c: Checker, e: ast.Loop, start: Type, span: Span, inside: Type, env: list[SizeVar]) -> bool:
+    """The state before the loop has the type of the state inside, where sizes that iterations change are any."""
+    c.solver.level -= 1
+    first = c.solver.substitute(inside, {v: c.solver.size_meta(v.name) for v in env})
+    fits = c.unify(start, first, span, Because("the loop's state is {expected}", e.pattern.span))
+    c.solver.level += 1
+    return fits
 
 
 def _pattern_value(c: Checker, p: ast.Pattern) -> Type:

@@ -100,6 +100,8 @@ class Checked:
     """A size variable that stands for the i64 value of an expression (an argument, as in `iota (f x)`)."""
     binding_sizes: dict[int, SizeVar]
     """By `LocalRef.key`: the size variable that stands for a bound i64 name (parameter, let, loop index)."""
+    loop_sizes: dict[ast.Loop, tuple[SizeVar, ...]]
+    """Sizes of a loop's state that change from iteration to iteration: read off the state's values."""
     flat: dict[tuple[str, str], str]
     """Parameters, by definition and name, on which an entry's result does not depend differentiably, and why."""
     proved: set[ast.Node]

@@ -135,6 +135,7 @@ class Tables:
     opened: dict[ast.Exp, tuple[SizeVar, ...]] = field(default_factory=dict)
     size_values: dict[SizeVar, ast.Exp] = field(default_factory=dict)
     binding_sizes: dict[int, SizeVar] = field(default_factory=dict)
+    loop_sizes: dict[ast.Loop, tuple[SizeVar, ...]] = field(default_factory=dict)
     flat: dict[tuple[str, str], str] = field(default_factory=dict)
     proved: set[ast.Node] = field(default_factory=set)
 

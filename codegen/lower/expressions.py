@@ -373,9 +373,10 @@ def loop(f: Frame, e: ast.Loop) -> Value:
     cond: Lambda | None = None
 
     def bind_state(h: Frame, value: Value) -> None:
-        if e.sizes:
-            wanted = [u.target.var for u in (h.checked.uses.get(s) for s in e.sizes)
-                      if u is not None and isinstance(u.target, SizeRef)]
+        wanted = [u.target.var for u in (h.checked.uses.get(s) for s in e.sizes)
+                  if u is not None and isinstance(u.target, SizeRef)]
+        wanted.extend(h.checked.loop_sizes.get(e, ()))
+        if wanted:
             open_sizes(h, [(h.concrete(h.checked.patterns[e.pattern]), value)], wanted)
         bind(h, e.pattern, value)
 
