@@ -260,13 +260,14 @@ def _loop(c: Checker, e: ast.Loop, want: Type | None) -> Type:
     c.solver.level += 1
     env = bind_sizes(c, e.sizes, "the size `{}` of this loop's state")
     inside: Type
-    starts: list[tuple[Size, Size]] = []
+    loose: loops.Loosened | None = None
     if e.sizes:
         inside = patterns.declared(c, e.pattern, inferred=True)
         doubt(c, env, Fun(inside, UNIT))
         _start(c, e, start, start_span, inside, env)
     else:
-        inside, starts = loops.loosened(c, start)
+        loose = loops.loosened(c, start)
+        inside = loose.type
     patterns.bind(c, e.pattern, inside, "loop", ascribed=bool(e.sizes))
     facts = c.facts
     if isinstance(e.form, ast.ForBelow):
@@ -278,8 +279,8 @@ def _loop(c: Checker, e: ast.Loop, want: Type | None) -> Type:
         check(c, e.form.condition, BOOL, Because("", None, code="E205", title="the condition of a `while` is a bool"))
     after = infer(c, e.body, inside)
     c.facts = facts
-    if not e.sizes:
-        env = loops.changing(c, e, inside, starts, after)
+    if loose is not None:
+        env = loops.changing(c, e, loose, after)
         c.loop_sizes[e] = tuple(env)
         _start(c, e, start, start_span, inside, env)
     expected = c.solver.substitute(inside, {v: c.solver.size_meta(v.name) for v in env})

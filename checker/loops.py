@@ -8,28 +8,56 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from ..lang.record import dataclass
 from ..lang.sizes import Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.surface import ast
-from ..lang.types import Type
+from ..lang.types import Fun, Meta, Tangent, Type, map_type
 from .context import Checker, map_sizes
 from .unify import Clash
 
 
-def loosened(c: Checker, start: Type) -> tuple[Type, list[tuple[Size, Size]]]:
-    """The state's type with unknown sizes, and what each of them is at the start."""
-    starts: list[tuple[Size, Size]] = []
+@dataclass(eq=False)
+class Loosened:
+    """The state's type inside the loop; its unknown sizes and types with what they are at the start."""
+
+    type: Type
+    sizes: list[tuple[Size, Size]]
+    types: list[tuple[Type, Type]]
+
+
+def loosened(c: Checker, start: Type) -> Loosened:
+    """The state's type with unknown sizes; in place of unknown types, which may turn out to be arrays, other ones."""
+    solver = c.solver
+    sizes: list[tuple[Size, Size]] = []
+    types: dict[Type, Type] = {}
 
     def loose(s: Size) -> Size:
         names = [a for a in s.atoms() if isinstance(a, SizeVar)]
-        starts.append((c.solver.size_meta(names[0].name if len(names) == 1 else ""), s))
-        return starts[-1][0]
+        sizes.append((solver.size_meta(names[0].name if len(names) == 1 else ""), s))
+        return sizes[-1][0]
 
-    return map_sizes(c.solver.zonk(start), loose), starts
+    def leaf(t: Type) -> Type | None:
+        if isinstance(t, Meta) and t.uid not in solver.kinds:
+            return types.setdefault(t, solver.meta())
+        return t if isinstance(t, (Fun, Tangent)) else None
+
+    made = map_type(solver.zonk(start), leaf, loose)
+    return Loosened(made, sizes, [(new, old) for old, new in types.items()])
 
 
-def changing(c: Checker, e: ast.Loop, inside: Type, starts: list[tuple[Size, Size]], after: Type) -> list[SizeVar]:
+def changing(c: Checker, e: ast.Loop, state: Loosened, after: Type) -> list[SizeVar]:
     """Sizes of the state that an iteration changes, as sizes of their own."""
-    solver = c.solver
+    solver, inside, starts = c.solver, state.type, list(state.sizes)
+
+    def first_size(s: Size) -> Size:
+        solver.level -= 1
+        starts.append((s, solver.size_meta()))
+        solver.level += 1
+        return starts[-1][1]
+
+    for new, old in state.types:
+        with suppress(Clash):
+            solver.unify(old, map_sizes(solver.zonk(new), first_size))
     left: list[tuple[Size, Size]] = []
 
     def loose(s: Size) -> Size:
@@ -52,7 +80,7 @@ def changing(c: Checker, e: ast.Loop, inside: Type, starts: list[tuple[Size, Siz
             atom = solver.size(before).atom
             if atom is not None and atom in same:
                 difference = solver.size(solver.size(then).substitute(same)) - same[atom]
-                if difference.terms and not _can_vanish(difference, found):
+                if difference.terms and not _can_vanish(c, difference, found):
                     found[atom] = None
                     progress = True
     made: list[SizeVar] = []
@@ -64,7 +92,13 @@ def changing(c: Checker, e: ast.Loop, inside: Type, starts: list[tuple[Size, Siz
     return made
 
 
-def _can_vanish(difference: Size, fixed: dict[SizeAtom, None]) -> bool:
+def _can_vanish(c: Checker, difference: Size, fixed: dict[SizeAtom, None]) -> bool:
     """Whether some unknown can be chosen so that the difference is zero."""
-    return any(isinstance(a, SizeMeta) and a not in fixed and difference.solve_for(a) is not None
-               for a in difference.atoms())
+    levels = c.solver.levels
+    for a in difference.atoms():
+        if isinstance(a, SizeMeta) and a not in fixed:
+            solution = difference.solve_for(a)
+            if solution is not None and not any(isinstance(x, SizeVar) and levels.get(x.uid, 0) > levels[a.uid]
+                                                for x in solution.atoms()):
+                return True
+    return False

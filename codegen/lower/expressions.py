@@ -94,7 +94,8 @@ def plain(f: Frame, e: ast.Exp) -> Value:
             return closure(f, e, params, body)
         case ast.If(condition=condition, then=then, orelse=orelse):
             cond = the_atom(expression(f, condition))
-            return branch(f, cond, lambda g: expression(g, then), lambda g: expression(g, orelse), e.span)
+            choose = ragged_branch if f.checked.opened.get(e) else branch
+            return choose(f, cond, lambda g: expression(g, then), lambda g: expression(g, orelse), e.span)
         case ast.Loop():
             return loop(f, e)
         case ast.Index(array=array, indices=indices):
@@ -361,6 +362,28 @@ def branch(f: Frame, cond: Atom, then: Callable[[Frame], Value], orelse: Callabl
     return rebuild(a, iter(results))
 
 
+def ragged_branch(
+    f: Frame, cond: Atom, then: Callable[[Frame], Value], orelse: Callable[[Frame], Value], span: Span
+) -> Value:
+    """A branch whose arms give arrays of different sizes: two loops of one iteration or none, so that no pass takes the
+    sizes of one arm for those of the other."""
+    form: Value | None = None
+    state: list[Atom] = []
+    for arm, taken in ((then, cond), (orelse, f.b.prim("not", cond))):
+        g = f.nested()
+        value = arm(g)
+        if form is None:
+            form = value
+            state = [f.b.full(f.b.const(0, a.type) if a.type.dtype != "bool" else ir.Const(False, "bool"),
+                              [i64(0)] * a.type.rank) for a in leaves(value)]
+        params = tuple(g.b.fresh("s", a.type) for a in leaves(form))
+        count = f.at(span).prim("cast", taken, to="i64")
+        body = g.b.block(leaves(value))
+        state = list(f.b.bind(ir.Loop(count, None, g.b.fresh("i", ir.I64), params, tuple(state), body, (), True), "r"))
+    assert form is not None
+    return rebuild(form, iter(state))
+
+
 def loop(f: Frame, e: ast.Loop) -> Value:
     init = expression(f, e.init) if e.init is not None else initial(f, e.pattern)
     start = leaves(init)
@@ -402,7 +425,8 @@ def loop(f: Frame, e: ast.Loop) -> Value:
     result = expression(g, e.body)
     if len(leaves(result)) != len(start):
         raise stuck(e.span, "E691", "a loop cannot carry functions", "here", "carry the data that the function needs")
-    node = ir.Loop(count, cond, index, params, tuple(start), b.block(leaves(result)))
+    ragged = bool(e.sizes or f.checked.loop_sizes.get(e))
+    node = ir.Loop(count, cond, index, params, tuple(start), b.block(leaves(result)), (), ragged)
     results = f.at(e.span).bind(node, [p.name for p in params] + (["n"] if count is None else [])) if start else ()
     return rebuild(init, iter(results[:len(start)])) if start else UNIT
 

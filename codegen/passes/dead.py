@@ -192,7 +192,7 @@ class _Sweep:
                 return Stmt(
                     _pick(vars, keep), type(op)(_pick(arrays, keep), _pick(neutral, keep), Lambda(params, block)), span
                 )
-            case ir.Loop(count, cond, index, params, init, body, shapes):
+            case ir.Loop(count, cond, index, params, init, body, shapes, ragged):
                 states = [k for k in range(len(params)) if ("part", id(stmt), k) in live]
                 stacks = [k for k in range(len(shapes)) if vars[len(params) + k] in live]
                 keep = states + [len(params) + k for k in stacks]
@@ -206,6 +206,7 @@ class _Sweep:
                     _pick(init, states),
                     _only(self.rebuild(body), keep),
                     _pick(shapes, stacks),
+                    ragged,
                 )
                 return Stmt(kept_vars, loop, span)
 

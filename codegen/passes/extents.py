@@ -65,6 +65,12 @@ class Extents:
         for p, value in zip(params, values, strict=True):
             self._bind(p, self.shape(value), None)
 
+    def states(self, op: ir.Loop) -> None:
+        """A loop's parameters, inside it."""
+        for p, first in zip(op.params, op.init, strict=True):
+            self._bind(p, (None,) * p.type.rank if op.ragged else self.shape(first), None)
+        self.unknown(op.index)
+
     def unknown(self, var: Var) -> None:
         self._bind(var, (None,) * var.type.rank, None)
 
@@ -133,8 +139,11 @@ class Extents:
             case ir.Scan(arrays, neutral, _):
                 for var, x in zip(vars, neutral, strict=True):
                     self._bind(var, (self.shape(arrays[0])[0], *self.shape(x)), None)
-            case ir.Loop(count=count, params=params, init=init, collect_shapes=shapes):
-                self.like(vars[:len(params)], init)
+            case ir.Loop(count=count, params=params, init=init, collect_shapes=shapes, ragged=ragged):
+                if not ragged:
+                    self.like(vars[:len(params)], init)
+                for var in vars[:len(params)] if ragged else ():
+                    self.unknown(var)
                 trips = None if count is None else self._arithmetic("max", self._value(count), i64(0))
                 stacks = vars[len(params):len(params) + len(shapes)]
                 for var, row in zip(stacks, shapes, strict=True):

@@ -149,9 +149,9 @@ class _Fusion(Facts):
                 return ir.If(cond, self.block(then), self.block(orelse))
             case ir.Reduce(arrays, neutral, body) | ir.Scan(arrays, neutral, body):
                 return type(op)(arrays, neutral, self.function(body))
-            case ir.Loop(count, cond, index, params, init, body, shapes):
+            case ir.Loop(count, cond, index, params, init, body, shapes, ragged):
                 test = None if cond is None else self.function(cond)
-                return ir.Loop(count, test, index, params, init, self.block(body), shapes)
+                return ir.Loop(count, test, index, params, init, self.block(body), shapes, ragged)
             case ir.Diff(mode, body, args, seeds):
                 return ir.Diff(mode, self.function(body), args, seeds)
             case _:

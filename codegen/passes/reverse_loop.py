@@ -59,7 +59,8 @@ class _ReverseLoop:
         for k in self.carried:
             seed = self.rev.supply.var(op.params[k].name + "_adj", op.params[k].type)
             ct = cts[k]
-            self.seeds[k] = (seed, self.scope.b.zeros_like(op.init[k]) if ct is None else ct)
+            last = self.stmt.vars[k] if op.ragged else op.init[k]
+            self.seeds[k] = (seed, self.scope.b.zeros_like(last) if ct is None else ct)
             if self.rev.varies(op.body.results[k]):
                 inner.add(op.body.results[k], seed)
         for k in range(count, len(op.body.results)):
@@ -128,9 +129,12 @@ class _ReverseLoop:
     def define_sizes(self) -> None:
         op = self.op
         self.extents = Extents(self.scope.b)
-        self.extents.like(op.params, op.init)
-        self.extents.unknown(op.index)
-        self.extents.like([p for p, _, _ in self.states], [x for _, x, _ in self.states])
+        self.extents.states(op)
+        for k, (p, first, _) in enumerate(self.states):
+            if op.ragged and k < len(self.carried):
+                self.extents.unknown(p)
+            else:
+                self.extents.like([p], [first])
         self.extents.define(self.statements)
         self.extents.define(self.inner.b.stmts)
 
@@ -143,10 +147,12 @@ class _ReverseLoop:
         if not self.states and not self.rows:
             return [stmt]
         back = prune(self.inner.b.block([*(x for _, _, x in self.states), *(x for x, _ in self.rows)]))
+        if op.ragged:
+            self.write(back, self.statements, [], True, actions)
+            return [stmt]
         outside = Builder(rev.supply, stmt.span)
         sizes = Extents(outside)
-        sizes.like(op.params, op.init)
-        sizes.unknown(op.index)
+        sizes.states(op)
         sizes.define(self.statements)
         own = frozenset(p for p in op.params if p.type.rank)
         chosen = plan(self.statements, back, Reads(self.extents), rev.roots, own, sizes.knows)
@@ -167,6 +173,16 @@ class _ReverseLoop:
         vars = (*stmt.vars[:len(results)], *made, *stmt.vars[len(results):])
         return [*outside.stmts, Stmt(vars, loop, stmt.span)]
 
+    def again(self) -> Stmt:
+        """The state of iteration `index`, run up to again: states of different sizes are no rows of an array."""
+        op = self.op
+        fresh = Rerun(self.rev.supply, {}, self.extents)
+        index = fresh.binder(op.index)
+        params = tuple(fresh.binder(p) for p in op.params)
+        block = fresh.block(Block(op.body.stmts, op.body.results[:len(op.params)]))
+        loop = ir.Loop(op.index, None, index, params, op.init, block, (), True)
+        return Stmt(op.params, loop, self.stmt.span)
+
     def write(self, back: Block, again: Sequence[Stmt], loads: Sequence[tuple[Var, Var]], indexed: bool,
               actions: Sequence[Action]) -> None:
         op, rev, scope = self.op, self.rev, self.scope
@@ -177,11 +193,13 @@ class _ReverseLoop:
             last = b.sub(self.trips, i64(1))
             head.append(Stmt((op.index,), ir.Prim("sub", (last, k)), self.stmt.span))
             head.extend(Stmt((v,), ir.Prim("index", (stack, op.index)), self.stmt.span) for v, stack in loads)
+        if op.ragged:
+            head.append(self.again())
         rerun = Rerun(rev.supply, {}, self.extents)
         params = tuple(rerun.binder(p) for p, _, _ in self.states)
         body = rerun.block(Block((*head, *again, *back.stmts), back.results))
         shapes = tuple(shape for _, shape in self.rows)
-        loop = ir.Loop(self.trips, None, k, params, tuple(x for _, x, _ in self.states), body, shapes)
+        loop = ir.Loop(self.trips, None, k, params, tuple(x for _, x, _ in self.states), body, shapes, op.ragged)
         values = iter(b.bind(loop, "adj"))
         entered = [(op.init[position], next(values)) for position in self.carried]
         # What was threaded holds all contributions so far; the first states may add to the same variables.

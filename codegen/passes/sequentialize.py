@@ -49,10 +49,10 @@ def _inside(op: Op, supply: Fresh, chosen: Callable[[Stmt], bool]) -> Op:
         case ir.Scan(arrays, neutral, lam):
             new = function(lam)
             return op if new is lam else ir.Scan(arrays, neutral, new)
-        case ir.Loop(count, cond, index, params, init, body, shapes):
+        case ir.Loop(count, cond, index, params, init, body, shapes, ragged):
             # The condition of a `while` gives a truth value, which nothing differentiates.
             new_body = block(body)
-            return op if new_body is body else ir.Loop(count, cond, index, params, init, new_body, shapes)
+            return op if new_body is body else ir.Loop(count, cond, index, params, init, new_body, shapes, ragged)
         case _:
             return op
 

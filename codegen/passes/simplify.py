@@ -335,7 +335,7 @@ class Simplifier(Facts):
         if isinstance(count, Const) and count.value <= 1:
             self.few(vars, op, init, stacked, int(count.value))
             return
-        op = ir.Loop(count, op.cond, op.index, op.params, init, op.body, stacked)
+        op = ir.Loop(count, op.cond, op.index, op.params, init, op.body, stacked, op.ragged)
         self.bind_params(op, len(self.frames))
         self.written.update((op.index, *op.params))
         self.states(vars, op)
@@ -357,7 +357,7 @@ class Simplifier(Facts):
                 del self.env[param]
         body = self.block(op.body, known=known)
         self.span = span
-        self.put(vars, ir.Loop(count, cond, op.index, op.params, init, body, stacked))
+        self.put(vars, ir.Loop(count, cond, op.index, op.params, init, body, stacked, op.ragged))
 
     def states(self, vars: tuple[Var, ...], op: ir.Loop) -> None:
         """States that keep their first value, and states that always equal another one."""

@@ -47,9 +47,10 @@ class Substitution:
                 return ir.Reduce(self.atoms(arrays), self.atoms(neutral), self.function(body))
             case ir.Scan(arrays, neutral, body):
                 return ir.Scan(self.atoms(arrays), self.atoms(neutral), self.function(body))
-            case ir.Loop(count, cond, index, params, init, body, shapes):
+            case ir.Loop(count, cond, index, params, init, body, shapes, ragged):
                 count = None if count is None else self.atom(count)
                 cond = None if cond is None else self.function(cond)
-                return ir.Loop(count, cond, index, params, self.atoms(init), self.block(body), self.shapes(shapes))
+                shapes = self.shapes(shapes)
+                return ir.Loop(count, cond, index, params, self.atoms(init), self.block(body), shapes, ragged)
             case ir.Diff(mode, body, args, seeds):
                 return ir.Diff(mode, self.function(body), self.atoms(args), self.atoms(seeds))

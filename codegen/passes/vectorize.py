@@ -235,6 +235,8 @@ class _Vectorizer:
     def attempt(self, op: ir.Loop, env: Env, ctx: Context, b: Writer, levels: list[Levels], lanes: Levels) -> _Attempt:
         """The body, given that state k has `levels[k]` and that iteration ends separately in `lanes`."""
         masked = bool(lanes)
+        if masked and op.ragged and any(p.type.rank for p in op.params):
+            raise CannotVectorize("arrays of the state have other sizes in other lanes")
         if masked:
             levels = [union([own, lanes]) for own in levels]
         params = [
@@ -311,7 +313,8 @@ class _Vectorizer:
             rename = dict(zip(params, fresh, strict=True))
             cond = _renamed_condition(made.tested, made.going.atom, fresh, rename)
         names = [p.name for p in params] + [_name(r) for r in rows] + ([] if count is not None else ["trips"])
-        loop = ir.Loop(trips, cond, made.index, tuple(params), tuple(starts), body.block([*ends, *rows]), tuple(shapes))
+        block = body.block([*ends, *rows])
+        loop = ir.Loop(trips, cond, made.index, tuple(params), tuple(starts), block, tuple(shapes), op.ragged)
         vars = b.bind(loop, names)
         final = [Lanes(v, own) for v, own in zip(vars, made.levels, strict=False)]
         stacks = [self.stacked(b, v, row) for v, row in zip(vars[len(params) :], made.rows, strict=False)]

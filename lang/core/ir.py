@@ -168,7 +168,8 @@ class Loop:
     `index` is the iteration number from 0 and `params` the state, first `init`. The body returns the next state and
     then any number of *collected* values, which are stacked along a new first axis, one row an iteration;
     `collect_shapes` gives the shape of a row of each. Results: the final state, the stacks, and for `while` the number
-    of iterations (i64). A negative count means none.
+    of iterations (i64). A negative count means none. `ragged`: arrays of the state may change their size from iteration
+    to iteration, so nothing may be concluded from their first sizes.
     """
 
     count: Atom | None
@@ -178,6 +179,7 @@ class Loop:
     init: tuple[Atom, ...]
     body: Block
     collect_shapes: tuple[tuple[Atom, ...], ...] = ()
+    ragged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

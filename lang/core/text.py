@@ -90,7 +90,7 @@ def _stmt_lines(stmt: Stmt, indent: str) -> Iterator[str]:
             yield from _with_lambda(f"{head} reduce ({_atoms(arrays)}) neutral ({_atoms(neutral)}) ", body, indent)
         case ir.Scan(arrays, neutral, body):
             yield from _with_lambda(f"{head} scan ({_atoms(arrays)}) neutral ({_atoms(neutral)}) ", body, indent)
-        case ir.Loop(count, cond, index, params, init, body, shapes):
+        case ir.Loop(count, cond, index, params, init, body, shapes, ragged):
             if count is not None:
                 start = f"{head} for {_atom(count)} "
             else:
@@ -99,8 +99,8 @@ def _stmt_lines(stmt: Stmt, indent: str) -> Iterator[str]:
                 *lines, last = _with_lambda(start, cond, indent)
                 yield from lines
                 start = last + " "
-            head_params = f"\\({_binders((index, *params))}) from ({_atoms(init)}) shapes {_shapes(shapes)} {{"
-            yield start + head_params
+            head_params = f"\\({_binders((index, *params))}) from ({_atoms(init)}) shapes {_shapes(shapes)} "
+            yield f"{start}{head_params}{'ragged ' if ragged else ''}{{"
             yield from _block_lines(body, indent + "  ")
             yield indent + "}"
         case ir.Diff(mode, body, args, seeds):
@@ -333,8 +333,11 @@ class _Parser:
         self.expect("from")
         init = self.atoms()
         shapes = self.shapes()
+        ragged = self.token == "ragged"
+        if ragged:
+            self.expect("ragged")
         index, *params = [self.bound(v) for v in declared]
-        return ir.Loop(count, cond, index, tuple(params), init, self.braced(), shapes)
+        return ir.Loop(count, cond, index, tuple(params), init, self.braced(), shapes, ragged)
 
     def shapes(self) -> tuple[tuple[Atom, ...], ...]:
         self.expect("shapes")
