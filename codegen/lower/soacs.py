@@ -58,7 +58,7 @@ def parted(f: Frame, inst: Inst, args: list[Value]) -> Value:
 
 
 def by_index(f: Frame, inst: Inst, args: list[Value]) -> Value:
-    """reduce_by_index dest op ne is xs: dest[i] = op dest[i] x for each i and x in turn, where i is an index of dest."""
+    """reduce_by_index dest op ne is xs: dest[i] = op dest[i] x for each i and x in turn, i being an index of dest."""
     dest, function, neutral, indices, rows = args
     start, elements = leaves(dest), leaves(rows)
     if not start:
