@@ -6,7 +6,7 @@ function needs no annotations for its callers to be checked. Loops run until not
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..lang.source import Span
 from ..lang.surface import ast
@@ -104,7 +104,16 @@ class Walk:
         self.c = c
         self.session: Session = c.session
         self.calls: list[Span] = []
-        self.memo: dict[tuple[Definition, tuple[Value, ...]], Value] = {}
+        self.memo: dict[tuple[int, Definition, tuple[Value, ...]], Value] = {}
+        self.assumed: dict[ast.Node, tuple[tuple[Value, ...], Value]] = {}
+        """Recursive functions under way: the join of their arguments, and what is known of the result."""
+        self.visited: dict[tuple[ast.Node, int], Function] = {}
+        """Those that this round has walked through; closures by identity."""
+        self.rounds = 0
+        self.round = 0
+        """Which round of the fixpoint this is, 0 outside of recursion: what one round finds, the next may not reuse."""
+        self.quiet = False
+        self.variables: dict[ast.Node, Root] = {}
         self.reported: set[tuple[str, int]] = set()
         self.fixed: dict[int, Root] = {}
         """By identity: parameters that are `data`, and their parts. Elements of them, and loops from them, are free."""
@@ -112,14 +121,64 @@ class Walk:
     # ------------------------------------------------------------ application
 
     def enter(self, definition: Definition, args: tuple[Value, ...]) -> Value:
-        key = (definition, args)
+        key = (self.round, definition, args)
         known = self.memo.get(key)
         if known is None:
-            env: dict[int, Value] = {}
-            for p, v in zip(definition.node.params, args, strict=True):
-                self.bind(env, p, v)
-            known = self.memo[key] = self.value(env, definition.node.body)
+            known = self.run_definition(definition, args)
+            self.memo[key] = known
         return known
+
+    def run_definition(self, definition: Definition, args: tuple[Value, ...]) -> Value:
+        def run(given: tuple[Value, ...]) -> Value:
+            env: dict[int, Value] = {}
+            for p, v in zip(definition.node.params, given, strict=True):
+                self.bind(env, p, v)
+            return self.value(env, definition.node.body)
+
+        return self.fixpoint(definition.node, Known(definition), 0, args, run) if definition.recursive else run(args)
+
+    def run_closure(self, f: Closure, args: tuple[Value, ...]) -> Value:
+        def run(given: tuple[Value, ...]) -> Value:
+            env = dict(f.env)
+            for p, v in zip(f.params, given, strict=True):
+                self.bind(env, p, v)
+            return self.value(env, f.body)
+
+        return run(args) if f.recursive is None else self.fixpoint(f.recursive, f, id(f), args, run)
+
+    def fixpoint(self, node: ast.Node, function: Function, identity: int, args: tuple[Value, ...],
+                 run: Callable[[tuple[Value, ...]], Value]) -> Value:
+        """A recursive function: its calls join their arguments and share a result, found in rounds.
+
+        A round walks through each function once. Only the last, which finds nothing new, reports.
+        """
+        outermost = not self.assumed
+        before, found = self.assumed.get(node, (args, NOTHING))
+        self.assumed[node] = (tuple(join(a, b) for a, b in zip(before, args, strict=True)), found)
+        if not outermost:
+            return self.walk(node, function, identity, run)
+        for last in (False, True):
+            for _ in range(1 if last else 64):
+                self.rounds += 1
+                self.round, self.quiet = self.rounds, not last
+                assumed = dict(self.assumed)
+                self.visited.clear()
+                found = self.walk(node, function, identity, run)
+                if self.assumed == assumed:
+                    break
+        self.assumed.clear()
+        self.variables.clear()
+        self.round = 0
+        return found
+
+    def walk(self, node: ast.Node, function: Function, identity: int,
+             run: Callable[[tuple[Value, ...]], Value]) -> Value:
+        if (node, identity) not in self.visited:
+            self.visited[node, identity] = function  # kept alive, so that its identity stays its own
+            result = run(self.assumed[node][0])
+            args, found = self.assumed[node]
+            self.assumed[node] = (args, join(found, result))
+        return self.assumed[node][1]
 
     def apply(self, f: Value, args: Sequence[Value], spans: Sequence[Span], span: Span) -> Value:
         """`f` applied to any number of arguments."""
@@ -151,12 +210,9 @@ class Walk:
     def call(self, f: Function, args: tuple[Value, ...], spans: Sequence[Span], span: Span) -> Value:
         match f:
             case Closure():
-                known = f.memo.get(args)
+                known = f.memo.get((self.round, args))
                 if known is None:
-                    env = dict(f.env)
-                    for p, v in zip(f.params, args, strict=True):
-                        self.bind(env, p, v)
-                    known = f.memo[args] = self.value(env, f.body)
+                    known = f.memo[self.round, args] = self.run_closure(f, args)
                 return known
             case Known(definition):
                 self.respect(definition, args, spans)
@@ -199,7 +255,7 @@ class Walk:
     def report(self, code: str, message: str, span: Span, label: str, others: list[tuple[Span, str]],
                help: str) -> None:
         key = (code, span.start)
-        if key in self.reported:
+        if self.quiet or key in self.reported:
             return
         self.reported.add(key)
         if self.calls:
@@ -233,7 +289,8 @@ class Walk:
                 case ast.LetPat(pattern=p, value=v, body=body):
                     self.bind(env, p, self.value(env, v))
                 case ast.LetFun(params=params, value=v, body=body):
-                    env[self.session.tables.bindings[e].key] = Closure(params, v, env)
+                    env[self.session.tables.bindings[e].key] = Closure(
+                        params, v, env, e if e in self.session.tables.recursive else None)
                 case ast.LetUpdate(name=name, value=v, body=body):
                     new = join(self.value(env, name), self.value(env, v))
                     env[self.session.tables.bindings[e].key] = join(new, self.indices(env, e.indices))
@@ -489,7 +546,11 @@ class Walk:
                         "data is held fixed", [(fixed.span, "declared `data` here")],
                         f"remove `data` from `{fixed.name}`")
             return NOTHING
-        variable = Root(next(self.session.uids), "variable", _variable_name(f), _variable_span(f, span))
+        variable = self.variables.get(node)
+        if variable is None:
+            variable = Root(next(self.session.uids), "variable", _variable_name(f), _variable_span(f, span))
+            if self.assumed:
+                self.variables[node] = variable
         seen = join(x, rooted(at, variable) if at is not None else Flow(frozenset({variable})))
         result = self.apply(f, (seen,), (span,), span)
         out = flat(result)

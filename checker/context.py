@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..lang.record import dataclass
+from ..lang.record import dataclass, field
 from ..lang.sizes import Size, SizeAtom, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
@@ -47,6 +47,32 @@ class RawUse:
     scheme: Scheme | None = None
     types: tuple[Type, ...] = ()
     sizes: tuple[Size, ...] = ()
+
+
+@dataclass(eq=False)
+class Mention:
+    """Where a function is mentioned while its body is checked, and what its declared variables are there."""
+
+    node: ast.Node
+    span: Span
+    types: tuple[Type, ...]
+    sizes: tuple[Size, ...]
+
+
+@dataclass(eq=False)
+class Pending:
+    """A function whose body is being checked (see `recursion`): its type as far as its header says."""
+
+    name: str
+    span: Span
+    ref: GlobalRef | LocalRef
+    scheme: Scheme
+    declared: tuple[bool, ...]
+    """Whether the type of each parameter, and last of the result, is written."""
+    params: bool
+    broken: bool
+    """The result's type has errors, reported already."""
+    mentions: list[Mention] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -100,7 +126,7 @@ class Checker:
         self.oversized = False
         self.expansions = 0
         self.current: str | None = None
-        """The definition's own name, while its body is checked: mentioning it is recursion."""
+        """The definition's own name, while its body is checked, if the prelude gives it another meaning there."""
 
     # ------------------------------------------------------------ reporting
 

@@ -4,8 +4,12 @@ A definition sees the declarations above it. One that has errors stays known, wi
 """
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+
 from ..lang.intrinsics import LIMITS
-from ..lang.sizes import Size, SizeAtom, SizeMeta
+from ..lang.record import dataclass
+from ..lang.sizes import Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import (
@@ -27,25 +31,30 @@ from ..lang.types import (
     map_type,
     sizes_of,
 )
-from . import arrays, functions, messages
+from . import arrays, functions, messages, recursion
 from .builtins import DERIVATIVES
 from .calls import size_of
-from .context import Checker
+from .context import Checker, Pending
 from .messages import show
 from .result import Activity, BuiltinRef, Definition, GlobalRef, Scheme, Use
-from .scope import FileScope, Global, Session, TypeEntry
+from .scope import FileScope, Global, Local, Session, SizeParam, TypeEntry
 
 LARGEST = {"f32": 3.4028235677973366e38, "f64": 1.7976931348623157e308}
 
 
 def check_file(session: Session, program: ast.Program, file: FileScope) -> None:
     """Every declaration of a file, in order; errors are reported and the rest is still checked."""
-    for declaration in program.declarations:
-        inner = declaration.declaration if isinstance(declaration, ast.Local) else declaration
+    for d in program.declarations:
+        inner = d.declaration if isinstance(d, ast.Local) else d
         if isinstance(inner, (ast.Def, ast.TypeDef)):
             file.later.setdefault(inner.name, inner.name_span)
     seen: dict[str, Span] = {}
-    for declaration in program.declarations:
+    local = frozenset(d.declaration for d in program.declarations if isinstance(d, ast.Local))
+    for declaration in ordered(program.declarations, file):
+        if isinstance(declaration, tuple):
+            seen.update((d.name, d.name_span) for d in declaration)
+            define(session, file, declaration, local)
+            continue
         exported = not isinstance(declaration, ast.Local)
         inner = declaration.declaration if isinstance(declaration, ast.Local) else declaration
         match inner:
@@ -54,10 +63,7 @@ def check_file(session: Session, program: ast.Program, file: FileScope) -> None:
                     _twice(session, inner.name, inner.name_span, seen[inner.name])
                     continue
                 seen[inner.name] = inner.name_span
-                entry = check_definition(session, file, inner)
-                entry.exported = exported
-                file.values[inner.name] = entry
-                file.later.pop(inner.name, None)
+                define(session, file, (inner,), local)
             case ast.TypeDef():
                 key = "type " + inner.name
                 if key in seen:
@@ -76,6 +82,28 @@ def check_file(session: Session, program: ast.Program, file: FileScope) -> None:
             case ast.Local():
                 session.report.error("E010", "`local` stands once", inner.span, "a second one")
     _trusted(session, file)
+
+
+def ordered(declarations: Sequence[ast.Decl], file: FileScope) -> Iterator[recursion.Step]:
+    """Declarations in the order of checking. What an import brings along is known when those after it are ordered."""
+    run: list[ast.Decl] = []
+    for declaration in (*declarations, None):
+        inner = declaration.declaration if isinstance(declaration, ast.Local) else declaration
+        if declaration is not None and isinstance(inner, (ast.Def, ast.TypeDef)):
+            run.append(declaration)
+            continue
+        yield from recursion.steps(run, lambda name: name in file.values or recursion.built_in(name))
+        run.clear()
+        if declaration is not None:
+            yield declaration
+
+
+def define(session: Session, file: FileScope, group: Sequence[ast.Def], local: AbstractSet[ast.Decl]) -> None:
+    """Check definitions and bring them into scope."""
+    for node, entry in zip(group, check_group(session, file, group), strict=True):
+        entry.exported = node not in local
+        file.values[node.name] = entry
+        file.later.pop(node.name, None)
 
 
 def _twice(session: Session, name: str, span: Span, first: Span) -> None:
@@ -124,58 +152,160 @@ def check_type(session: Session, file: FileScope, node: ast.TypeDef, exported: b
 # ---------------------------------------------------------------- one definition
 
 
+@dataclass(eq=False)
+class Member:
+    """A definition of a group while the group is checked."""
+
+    node: ast.Def
+    definition: Definition
+    size_vars: list[SizeVar]
+    type_vars: list[TypeVar]
+    declared: int
+    params: list[Type]
+    bound: dict[str, Local | SizeParam]
+    type_names: dict[str, Type]
+    recursion: Pending | None
+    type: Type = UNIT
+    scheme: Scheme | None = None
+
+
 def check_definition(session: Session, file: FileScope, node: ast.Def) -> Global:
-    c = Checker(session, file, node.name_span)
-    c.current = node.name if node.name not in file.values else None
+    return check_group(session, file, (node,))[0]
+
+
+def check_group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> list[Global]:
+    """Definitions that mention each other, mostly one alone. If one has errors, none is known."""
+    c = Checker(session, file, nodes[0].name_span)
     c.solver.level = 1
-    session.warned.clear()
-    size_vars, type_vars = functions.bind_header(c, node.sizes, node.type_params)
-    declared = len(size_vars)
-    params = functions.bind_params(c, node.params, size_vars)
-    activities = tuple(_activity(p) for p in node.params)
-    result = functions.infer_body(c, node.body, node.result)
-    t = functions.chain(c, node.params, params, result)
-    constant = size_of(c, node.body) if not node.params else None
+    members = [_header(c, node, len(nodes) > 1) for node in nodes]
+    failed = [Global(m.node.name, m.node.name_span, None) for m in members]
+    for m in members:
+        if m.recursion is not None:
+            file.values[m.node.name] = Global(m.node.name, m.node.name_span, m.definition, pending=m.recursion)
+    warned: list[Member] = []
+    for m in members:
+        session.warned.clear()
+        _body(c, m)
+        if session.warned:
+            warned.append(m)
+    for m in members:
+        if m.recursion is not None:
+            del file.values[m.node.name]
+    settled = all(m.recursion is None or recursion.settle(c, m.recursion, m.type) for m in members)
+    constant = size_of(c, nodes[0].body) if len(nodes) == 1 and not nodes[0].params else None
     c.solver.level = 0
-    if any(c.solver.too_large(x) for x in (t, *c.types.values())):
+    if any(c.solver.too_large(x) for x in (*(m.type for m in members), *c.types.values())):
         if not c.failed:
-            messages.too_large(c, node.name_span)
-        return Global(node.name, node.name_span, None)
-    scheme = functions.generalise(c, t, type_vars, size_vars, len(node.params))
+            messages.too_large(c, nodes[0].name_span)
+        return failed
+    if not settled:
+        return failed
+    for m in members:
+        m.scheme = functions.generalise(c, m.type, m.type_vars, m.size_vars, len(m.node.params))
+    if len(members) > 1:
+        _share(members)
     _finish(c)
     for job in c.bounds:
         if arrays.prove(c, job):
             session.tables.proved.add(job.node)
+    for m in members:
+        assert m.scheme is not None
+        c.span = m.node.name_span
+        if not c.failed:
+            _unused_sizes(c, m.node, m.scheme, m.declared)
+            _grades(c, file, m.node, m in warned)
+        m.definition.entry = (m.node.kind == "entry" or m.node.name == "main") and file.prefix == "" and not c.failed
+        if m.definition.entry:
+            allowed = _entry(c, m.node, m.scheme)
+            m.definition.entry = allowed is not None
+            m.scheme = allowed or m.scheme
     if not c.failed:
-        _unused_sizes(c, node, scheme, declared)
-        _grades(c, file, node)
-    as_entry = (node.kind == "entry" or node.name == "main") and file.prefix == "" and not c.failed
-    if as_entry:
-        allowed = _entry(c, node, scheme)
-        as_entry = allowed is not None
-        scheme = allowed or scheme
-    if not c.failed:
-        _values(c, node)
+        _values(c)
     if c.failed:
-        return Global(node.name, node.name_span, None)
-    params_out: list[Type] = []
-    out: Type = c.solver.zonk(scheme.type)
-    for _ in node.params:
-        assert isinstance(out, Fun)
-        params_out.append(out.param)
-        out = out.result
-    definition = Definition(node.name, session.unique(node.name, file.prefix), node, scheme, tuple(params_out), out,
-                            activities, tuple(functions.pattern_name(p) or "_" for p in node.params), as_entry)
-    session.definitions[definition.qualified] = definition
+        return failed
+    for m in members:
+        _complete(c, m)
     _freeze(c, session)
-    if _concerns_derivatives(session, c, definition):
-        from . import activity
+    for m in members:
+        if _concerns_derivatives(session, c, m.definition):
+            from . import activity
 
-        activity.check_definition(c, definition)
-        if c.failed:
-            return Global(node.name, node.name_span, None)
-    known = constant if constant is not None and constant.value is not None and out == I64 else None
-    return Global(node.name, node.name_span, definition, known)
+            c.span = m.node.name_span
+            activity.check_definition(c, m.definition)
+    if c.failed:
+        return failed
+    known = constant if constant is not None and constant.value is not None \
+        and members[0].definition.result_type == I64 else None
+    return [Global(m.node.name, m.node.name_span, m.definition, known) for m in members]
+
+
+def _header(c: Checker, node: ast.Def, grouped: bool) -> Member:
+    """Bind the parameters, keep the bindings for the body, and leave again."""
+    mark, types = len(c.undo), c.type_names
+    c.type_names = dict(types)
+    size_vars, type_vars = functions.bind_header(c, node.sizes, node.type_params)
+    declared = len(size_vars)
+    params = functions.bind_params(c, node.params, size_vars)
+    definition = Definition(node.name, "", node, Scheme((), (), UNIT), (), UNIT,
+                            tuple(_activity(p) for p in node.params),
+                            tuple(functions.pattern_name(p) or "_" for p in node.params))
+    older = recursion.built_in(node.name) or node.name in c.file.values
+    pending: Pending | None = None
+    if (grouped or node.name in node.body.span.text) and not older:
+        pending = recursion.pending(c, node, GlobalRef(definition), size_vars, type_vars, params)
+    member = Member(node, definition, size_vars, type_vars, declared, params,
+                    {name: c.names[name] for name, _ in c.undo[mark:]}, c.type_names, pending)
+    c.type_names = types
+    c.leave(mark)
+    return member
+
+
+def _body(c: Checker, m: Member) -> None:
+    node, mark, types = m.node, len(c.undo), c.type_names
+    for name, meaning in m.bound.items():
+        c.bind(name, meaning)
+    c.type_names = m.type_names
+    c.span = node.name_span
+    c.current = node.name if recursion.built_in(node.name) and node.name not in c.file.values else None
+    broken = m.recursion is not None and m.recursion.broken
+    result = functions.infer_body(c, node.body, None if broken else node.result)
+    m.type = functions.chain(c, node.params, m.params, result)
+    if m.recursion is not None and m.recursion.mentions and node.result is None and not c.failed:
+        recursion.same_result(c, m.recursion, node.body, len(node.params), result)
+    c.type_names = types
+    c.leave(mark)
+
+
+def _share(members: Sequence[Member]) -> None:
+    """What the headers of a group leave open is shared by its members: each quantifies over all of it."""
+    type_vars: dict[TypeVar, None] = {}
+    size_vars: dict[SizeVar, None] = {}
+    for m in members:
+        assert m.scheme is not None
+        type_vars.update((v, None) for v in m.scheme.type_vars if v not in m.type_vars)
+        size_vars.update((v, None) for v in m.scheme.size_vars if v not in m.size_vars)
+    for m in members:
+        assert m.scheme is not None
+        m.scheme = Scheme(tuple(dict.fromkeys((*m.scheme.type_vars, *type_vars))),
+                          tuple(dict.fromkeys((*m.scheme.size_vars, *size_vars))), m.scheme.type)
+
+
+def _complete(c: Checker, m: Member) -> None:
+    """The definition as lowering and later definitions see it."""
+    assert m.scheme is not None
+    definition, session = m.definition, c.session
+    params: list[Type] = []
+    out: Type = c.solver.zonk(m.scheme.type)
+    for _ in m.node.params:
+        assert isinstance(out, Fun)
+        params.append(out.param)
+        out = out.result
+    definition.qualified = session.unique(m.node.name, c.file.prefix)
+    definition.scheme, definition.param_types, definition.result_type = m.scheme, tuple(params), out
+    session.definitions[definition.qualified] = definition
+    if m.recursion is not None and m.recursion.mentions:
+        definition.recursive = True
+        recursion.finish(c, m.recursion, m.scheme)
 
 
 def _concerns_derivatives(session: Session, c: Checker, definition: Definition) -> bool:
@@ -251,7 +381,7 @@ def _unused_sizes(c: Checker, node: ast.Def, scheme: Scheme, declared: int) -> N
                     help=f"pass it as a value, `({binder.name}: i64)`, or use it in the type of a parameter")
 
 
-def _grades(c: Checker, file: FileScope, node: ast.Def) -> None:
+def _grades(c: Checker, file: FileScope, node: ast.Def, warned: bool) -> None:
     names = {n for p in node.params for n, _ in _names(p)}
     for grade in node.grades:
         for name in grade.params:
@@ -261,7 +391,7 @@ def _grades(c: Checker, file: FileScope, node: ast.Def) -> None:
                 meant = nearest(name, names)
                 c.error("E509", f"`{node.name}` has no parameter `{name}`", grade.span, f"promised for `{name}`",
                         help=f"did you mean `{meant}`?" if meant else f"its parameters are {', '.join(sorted(names))}")
-    if (node.grades or c.session.warned) and not c.failed and file.prefix != "prelude":
+    if (node.grades or warned) and not c.failed and file.prefix != "prelude":
         file.promises.append((node.name, node.grades[0].span if node.grades else node.name_span))
 
 
@@ -308,7 +438,7 @@ def _entry(c: Checker, node: ast.Def, scheme: Scheme) -> Scheme | None:
     def leaf(inner: Type) -> Type | None:
         return env.get(inner) if isinstance(inner, TypeVar) else None
 
-    c.entry_types = env
+    c.entry_types = {**c.entry_types, **env}
     return Scheme((), scheme.size_vars, map_type(scheme.type, leaf, lambda s: s))
 
 
@@ -367,7 +497,7 @@ def _has_function(t: Type) -> bool:
             return False
 
 
-def _values(c: Checker, node: ast.Def) -> None:
+def _values(c: Checker) -> None:
     """Functions exist while compiling only: none in an array, none chosen at run time."""
     for e, t in c.types.items():
         known = c.solver.prune(t)

@@ -55,7 +55,10 @@ class Closure:
     params: tuple[ast.Pattern, ...]
     body: ast.Exp
     env: dict[int, Value]
-    memo: dict[tuple[Value, ...], Value] = field(default_factory=dict)
+    recursive: ast.LetFun | None = None
+    """The local function that it is, if that mentions itself."""
+    memo: dict[tuple[int, tuple[Value, ...]], Value] = field(default_factory=dict)
+    """By round of a fixpoint around it (see `activity`)."""
 
 
 @dataclass(eq=False, slots=True)

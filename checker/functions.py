@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from ..lang.sizes import Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import BOOL, F64, Fun, Meta, Scalar, Tangent, Type, TypeVar, map_type, sizes_of
-from . import messages, patterns
+from ..lang.types import BOOL, F64, Error, Fun, Meta, Scalar, Tangent, Type, TypeVar, map_type, sizes_of
+from . import messages, patterns, recursion
 from .context import Because, Checker
-from .result import Scheme
+from .result import LocalRef, Scheme
 from .scope import Local, SizeParam
 from .typexp import TypeContext, elaborate, type_var
 
@@ -222,24 +222,39 @@ def infer_body(c: Checker, body: ast.Exp, result: ast.TypeExp | None) -> Type:
 
 
 def infer_let_fun(c: Checker, e: ast.LetFun) -> None:
+    from .names import find
+
     mark = len(c.undo)
     saved = dict(c.type_names)
     facts = c.facts
     c.solver.level += 1
     since = c.solver.added
     size_vars, type_vars = bind_header(c, e.sizes, e.type_params)
-    before, c.current = c.current, e.name if e.name not in c.names else c.current
     params = bind_params(c, e.params, size_vars)
-    result = infer_body(c, e.value, e.result)
-    c.current = before
+    itself = None
+    if e.name not in c.names and e.name in e.value.span.text and find(c, e.name) is None:
+        ref = LocalRef(e.name, next(c.session.uids))
+        itself = recursion.pending(c, e, ref, size_vars, type_vars, params)
+        c.bind(e.name, Local(e.name, e.name_span, ref, itself.scheme.type, c.solver.level, "this function",
+                             pending=itself))
+    result = infer_body(c, e.value, e.result if itself is None or not itself.broken else None)
     t = chain(c, e.params, params, result)
+    if itself is not None and itself.mentions and e.result is None and not c.failed:
+        recursion.same_result(c, itself, e.value, len(e.params), result)
     c.leave(mark)
     c.type_names = saved
     c.facts = facts
     c.solver.level -= 1
+    if itself is not None and not recursion.settle(c, itself, t):
+        t = Error()
     scheme = generalise(c, t, type_vars, size_vars, len(e.params), since)
     c.schemes[e] = scheme
     local = c.local(e, e.name, e.name_span, scheme.type, "a local function")
+    if itself is not None and itself.mentions:
+        assert isinstance(itself.ref, LocalRef)
+        local.ref = c.bindings[e] = itself.ref
+        c.session.tables.recursive.add(e)
+        recursion.finish(c, itself, scheme)
     if scheme.type_vars or scheme.size_vars:
         local.scheme = scheme
 

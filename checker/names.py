@@ -14,9 +14,9 @@ from ..lang.sizes import Opaque, Size, SizeAtom, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import FLOATS, I64, Error, Fun, Meta, Scalar, Type, TypeVar, map_type, sizes_of
-from . import builtins, scope
+from . import builtins, recursion, scope
 from .constraints import Arithmetic, Base, SameShape
-from .context import Checker, RawUse
+from .context import Checker, Pending, RawUse
 from .result import BuiltinRef, GlobalRef, Scheme, SizeRef
 from .scope import Builtin, FileScope, Global, Local, Session, SizeParam, nearest
 from .unify import Kind
@@ -31,7 +31,11 @@ def infer_name(c: Checker, e: ast.Name, want: Type | None = None) -> Type:
 def meaning_type(c: Checker, node: ast.Node, name: str, span: Span) -> Type:
     """The type of a name, or of an operator, at `node`; records the use."""
     meaning = find(c, name)
+    if name == c.current and (meaning is None or isinstance(meaning, (Global, Builtin))):
+        _older_meaning(c, name, span)
     match meaning:
+        case Local(pending=Pending() as function) | Global(pending=Pending() as function):
+            return recursion.mention(c, node, function, span)
         case Local(scheme=None):
             c.uses[node] = RawUse(meaning.ref)
             return meaning.type
@@ -53,6 +57,15 @@ def meaning_type(c: Checker, node: ast.Node, name: str, span: Span) -> Type:
         case Builtin():
             return builtin_type(c, node, meaning, name, span)
     return unknown(c, name, span)
+
+
+def _older_meaning(c: Checker, name: str, span: Span) -> None:
+    """Once to a definition: its own name means what it replaces."""
+    c.current = None
+    c.warning("W102", f"`{name}` means the function of the prelude here, not the definition that it stands in", span,
+              "not a recursive call",
+              notes=["a definition that takes a name of the prelude sees the older meaning in its own body"],
+              help="give the definition another name if it should call itself")
 
 
 def find(c: Checker, name: str) -> Local | SizeParam | Global | Builtin | None:
@@ -98,7 +111,7 @@ def _use(c: Checker, node: ast.Node, use: RawUse, name: str) -> Type:
 
 def instantiate(c: Checker, scheme: Scheme, name: str, span: Span) -> tuple[tuple[Type, ...], tuple[Size, ...], Type]:
     """Fresh unknowns for what the scheme quantifies; sizes that only its result mentions belong to an inner level."""
-    hidden = _hidden(scheme)
+    hidden = () if isinstance(scheme.type, Fun) else _hidden(scheme)
     if not scheme.type_vars and not scheme.size_vars and not hidden:
         return (), (), scheme.type
     types = tuple(c.solver.meta(None if v.constraint is None else Kind(v.constraint, because=span))
@@ -249,9 +262,6 @@ def foreign_member(c: Checker, node: ast.Exp, module: str, name: str) -> Error:
 def unknown(c: Checker, name: str, span: Span) -> Error:
     """Say that the name does not exist, and which one may have been meant."""
     c.failed = True
-    if name == c.current:
-        return c.error("E604", f"recursion is not supported yet: `{name}` calls itself", span, "the call",
-                       help="use `loop`, which also says what is carried from step to step")
     later = c.file.later.get(name)
     if later is not None:
         return c.error("E106", f"`{name}` is used before its definition", span, "not defined yet",

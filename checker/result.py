@@ -23,7 +23,7 @@ class Scheme:
 
 @dataclass(eq=False)
 class Definition:
-    """A checked top-level `def` or `entry` (prelude and imports included)."""
+    """A checked top-level `def` or `entry` (prelude and imports included). Its types are set when its group is done."""
 
     name: str
     qualified: str
@@ -36,6 +36,8 @@ class Definition:
     param_names: tuple[str, ...]
     entry: bool = False
     """Callable from outside: declared `entry`, or called `main` and of a type that an entry may have."""
+    recursive: bool = False
+    """It, or its group, mentions it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,3 +108,5 @@ class Checked:
     """Parameters, by definition and name, on which an entry's result does not depend differentiably, and why."""
     proved: set[ast.Node]
     """Index expressions and slices (Index, IndexArg nodes) whose bounds the checker has proved; no run-time check."""
+    recursive: set[ast.LetFun]
+    """Local functions that mention themselves."""

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import count
+from typing import TYPE_CHECKING
 
 from ..lang.diagnostics.report import Reporter
 from ..lang.record import dataclass, field
@@ -19,6 +20,9 @@ from ..lang.source import Source, Span
 from ..lang.surface import ast
 from ..lang.types import Type, TypeVar
 from .result import BuiltinRef, Definition, LocalRef, Scheme, Use
+
+if TYPE_CHECKING:
+    from .context import Pending
 
 
 @dataclass(eq=False)
@@ -36,6 +40,8 @@ class Local:
     var: SizeVar | None = None
     below: Size | None = None
     """The name is an index: it runs over 0 … below-1."""
+    pending: Pending | None = None
+    """A local function inside its own body."""
 
 
 @dataclass(eq=False)
@@ -56,6 +62,8 @@ class Global:
     definition: Definition | None
     constant: Size | None = None
     exported: bool = True
+    pending: Pending | None = None
+    """Inside the group of definitions that is being checked."""
 
 
 @dataclass(eq=False)
@@ -138,6 +146,8 @@ class Tables:
     loop_sizes: dict[ast.Loop, tuple[SizeVar, ...]] = field(default_factory=dict)
     flat: dict[tuple[str, str], str] = field(default_factory=dict)
     proved: set[ast.Node] = field(default_factory=set)
+    recursive: set[ast.LetFun] = field(default_factory=set)
+    """Local functions that mention themselves."""
 
 
 # ---------------------------------------------------------------- the prelude's text

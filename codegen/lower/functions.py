@@ -20,12 +20,14 @@ from ...lang.surface import ast
 from ...lang.surface.walk import descendants
 from .frame import Frame, UnknownSize
 from .patterns import axes, bind, data, derivable, open_sizes
-from .values import FunV, TupV, Value, form, leaves, rebuild, the_atom
+from .values import FunV, TupV, Value, form, from_type, leaves, rebuild, the_atom
 
 Types = Mapping[ty.TypeVar, ty.Type]
 
 
 MAX_FUNCTIONS = 10_000
+MAX_DEPTH = 64
+"""Versions of one function that may be written inside each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,9 @@ class Specialiser:
         self.expression = expression
         self.functions: dict[str, ir.Function] = {}
         self.made: dict[Hashable, Special] = {}
+        self.unfinished: dict[Hashable, str] = {}
+        """Functions that are being written, by the same keys: their bodies may call them."""
+        self.depth: dict[str, int] = {}
         self.names: dict[str, int] = {}
         self.free: dict[ast.Node, tuple[tuple[int, ...], tuple[SizeVar, ...]]] = {}
 
@@ -64,27 +69,54 @@ class Specialiser:
         self.names[base] = count + 1
         return base if count == 0 else self.unique(f"{base}_{count + 1}")
 
-    def call(self, f: Frame, hint: str, key: Hashable, inputs: Value, body: Callable[[Frame, Value], Value]) -> Value:
-        """Call the IR function that computes `body` of values of this form; it is written at the first call."""
+    def call(self, f: Frame, hint: str, key: Hashable, inputs: Value, body: Callable[[Frame, Value], Value],
+             result: ty.Type | None = None) -> Value:
+        """Call the IR function that computes `body` of values of this form; it is written at the first call.
+
+        `result` is the type of what it gives, for calls that stand in its own body.
+        """
         full_key = (key, form(inputs))
         special = self.made.get(full_key)
+        if special is None and full_key in self.unfinished:
+            special = self.ahead(f, self.unfinished[full_key], hint, result)
         if special is None:
-            if len(self.made) >= MAX_FUNCTIONS:
-                span = f.b.span
-                raise Diagnostics([Diagnostic(
-                    "E693", f"this program needs more than {MAX_FUNCTIONS:,} versions of its functions",
-                    () if span is None else (Label(span, "while writing this one", primary=True),), (),
-                    "pass data instead of functions where a function is passed to itself again and again")])
-            special = self.write(hint, inputs, body)
+            self.limit(f, hint)
+            name = self.unfinished[full_key] = self.unique(hint)
+            self.depth[hint] = self.depth.get(hint, 0) + 1
+            special = self.write(name, hint, inputs, body)
+            self.depth[hint] -= 1
+            del self.unfinished[full_key]
             self.made[full_key] = special
         results = f.b.bind(ir.Call(special.name, tuple(leaves(inputs)), special.types), "r") if special.types else ()
         return rebuild(special.result, iter(results))
 
-    def write(self, hint: str, inputs: Value, body: Callable[[Frame, Value], Value]) -> Special:
+    def ahead(self, f: Frame, name: str, hint: str, result: ty.Type | None) -> Special:
+        """A function that is still being written, by the type of its result."""
+        assert f.b.span is not None
+        if result is None or holds_functions(result):
+            raise stuck(f.b.span, "E695", "a recursive function cannot give a function",
+                        f"which function `{hint}` gives here would be known only when it runs",
+                        "give all arguments at once, so that the recursive call gives a value")
+        form = from_type(result, lambda t, _: ir.Var(0, "r", t))
+        return Special(name, tuple(a.type for a in leaves(form)), form)
+
+    def limit(self, f: Frame, hint: str) -> None:
+        if self.depth.get(hint, 0) >= MAX_DEPTH:
+            assert f.b.span is not None
+            raise stuck(f.b.span, "E693", f"`{hint}` calls itself with another function or type again and again",
+                        f"more than {MAX_DEPTH} versions of it, one for each call",
+                        "pass the same functions and types in a recursive call, or data instead of them")
+        if len(self.made) >= MAX_FUNCTIONS:
+            span = f.b.span
+            raise Diagnostics([Diagnostic(
+                "E693", f"this program needs more than {MAX_FUNCTIONS:,} versions of its functions",
+                () if span is None else (Label(span, "while writing this one", primary=True),), (),
+                "pass data instead of functions where a function is passed to itself again and again")])
+
+    def write(self, name: str, hint: str, inputs: Value, body: Callable[[Frame, Value], Value]) -> Special:
         supply = Fresh()
         params = tuple(supply.var("x", atom.type) for atom in leaves(inputs))
         frame = Frame(self.checked, self, Builder(supply), {}, {}, {})
-        name = self.unique(hint)
         result = body(frame, rebuild(inputs, iter(params)))
         dims = frame.param_dims
         function = ir.Function(name, frame.named(params), frame.b.block(leaves(result)), hint)
@@ -92,6 +124,18 @@ class Specialiser:
             function = replace(function, dims=tuple(dims.get(p.id, (None,) * p.type.rank) for p in params))
         self.functions[name] = function
         return Special(name, tuple(a.type for a in function.body.results), result)
+
+
+def holds_functions(t: ty.Type) -> bool:
+    found = False
+
+    def leaf(inner: ty.Type) -> ty.Type | None:
+        nonlocal found
+        found = found or isinstance(inner, ty.Fun)
+        return None
+
+    ty.map_type(t, leaf, lambda s: s)
+    return found
 
 
 def apply(f: Frame, function: Value, args: Sequence[Value]) -> Value:
@@ -136,6 +180,10 @@ def canonical(f: Frame, types: Types) -> tuple[dict[ty.TypeVar, ty.Type], tuple[
     return made, tuple(names.values()), tuple(atoms)
 
 
+def substituted(t: ty.Type, types: Types) -> ty.Type:
+    return ty.map_type(t, lambda x: types[x] if isinstance(x, ty.TypeVar) and x in types else None, lambda s: s)
+
+
 def explicit_sizes(scheme: Scheme, param_types: Sequence[ty.Type]) -> tuple[SizeVar, ...]:
     """Size parameters that the arguments' shapes do not give; callers pass them."""
     found = derivable(scheme.size_vars, param_types)
@@ -161,9 +209,10 @@ def definition_value(f: Frame, definition: Definition, use: Use, span: Span) -> 
     extra = explicit_sizes(definition.scheme, definition.param_types)
     captured: tuple[Value, ...] = (*sizes, *size_arguments(f, extra, use.sizes, span))
     key = ("def", definition.qualified, tuple((v.uid, t) for v, t in types.items()))
+    result = substituted(definition.result_type, types) if definition.recursive else None
 
     def invoke(g: Frame, captured: tuple[Value, ...], args: list[Value]) -> Value:
-        return g.specialiser.call(g, definition.qualified, key, TupV((*captured, *args)), body)
+        return g.specialiser.call(g, definition.qualified, key, TupV((*captured, *args)), body, result)
 
     def body(g: Frame, inputs: Value) -> Value:
         assert isinstance(inputs, TupV)
@@ -239,6 +288,7 @@ def closure(f: Frame, node: ast.Lambda | ast.LetFun, params: Sequence[ast.Patter
     captured: tuple[Value, ...] = (*(f.env[k] for k in here), *(f.sizes[s] for s in here_sizes), *outer_sizes)
     scheme = f.checked.schemes.get(node) if isinstance(node, ast.LetFun) else None
     hint = node.name if isinstance(node, ast.LetFun) else "lambda"
+    itself = f.checked.bindings[node] if node in f.checked.recursive else None
 
     def instance(
         self_captured: tuple[Value, ...], types: Types, extra_names: tuple[SizeVar, ...], extra: tuple[Value, ...]
@@ -246,9 +296,19 @@ def closure(f: Frame, node: ast.Lambda | ast.LetFun, params: Sequence[ast.Patter
         all_types = {**outer_types, **types}
         key = ("fn", id(node), tuple((v.uid, t) for v, t in all_types.items()))
         everything: tuple[Value, ...] = (*self_captured, *extra)
+        result = None
+        if itself is not None:
+            assert scheme is not None
+            body_type = scheme.type
+            for _ in params:
+                assert isinstance(body_type, ty.Fun)
+                body_type = body_type.result
+            result = substituted(body_type, all_types)
 
         def write(g: Frame, captured: Sequence[Value], args: Sequence[Value]) -> Value:
             env = dict(zip(here, captured, strict=False))
+            if itself is not None:
+                env[itself.key] = replace(value, captured=tuple(captured[:len(self_captured)]))
             rest = captured[len(here):]
             known = {s: the_atom(a) for s, a in zip((*here_sizes, *names, *extra_names), rest, strict=True)}
             h = g.inside(env, known, all_types)
@@ -268,18 +328,18 @@ def closure(f: Frame, node: ast.Lambda | ast.LetFun, params: Sequence[ast.Patter
                 assert isinstance(inputs, TupV)
                 return write(h, inputs.items[:count], inputs.items[count:])
 
-            return g.specialiser.call(g, hint, key, TupV((*captured, *args)), whole)
+            return g.specialiser.call(g, hint, key, TupV((*captured, *args)), whole, result)
 
         return FunV(len(params), key, everything, invoke)
 
-    made = instance(captured, {}, (), ())
-    if scheme is None or not (scheme.type_vars or scheme.size_vars):
-        return made
-    extra_vars = explicit_sizes(scheme, [f.checked.patterns[p] for p in params])
+    value = instance(captured, {}, (), ())
+    if scheme is not None and (scheme.type_vars or scheme.size_vars):
+        extra_vars = explicit_sizes(scheme, [f.checked.patterns[p] for p in params])
 
-    def generic(self: FunV, g: Frame, use: Use, span: Span) -> FunV:
-        types, type_sizes, atoms = canonical(g, use.types)
-        return instance(self.captured, types, (*type_sizes, *extra_vars),
-                        (*atoms, *size_arguments(g, extra_vars, use.sizes, span)))
+        def generic(self: FunV, g: Frame, use: Use, span: Span) -> FunV:
+            types, type_sizes, atoms = canonical(g, use.types)
+            return instance(self.captured, types, (*type_sizes, *extra_vars),
+                            (*atoms, *size_arguments(g, extra_vars, use.sizes, span)))
 
-    return replace(made, generic=generic)
+        value = replace(value, generic=generic)
+    return value

@@ -95,12 +95,15 @@ def write_entry(checked: Checked, specialiser: Specialiser, definition: Definiti
     frame = new_frame(checked, specialiser)
     params: list[ir.Var] = []
     args = parameters(frame, definition.param_types, definition.param_names, params)
-    result = definition_body(frame, definition, args)
-    dims = tuple(frame.param_dims.get(p.id, (None,) * p.type.rank) for p in params)
     name = definition.qualified
+    key = (("def", name, ()), form(TupV(tuple(args))))
+    specialiser.unfinished[key] = name
+    result = definition_body(frame, definition, args)
+    del specialiser.unfinished[key]
+    dims = tuple(frame.param_dims.get(p.id, (None,) * p.type.rank) for p in params)
     specialiser.functions[name] = ir.Function(name, tuple(params), frame.b.block(leaves(result)), definition.name, dims)
     special = Special(name, tuple(a.type for a in leaves(result)), result)
-    specialiser.made[(("def", name, ()), form(TupV(tuple(args))))] = special  # definitions below call this one
+    specialiser.made[key] = special  # definitions below call this one
     return name
 
 

@@ -254,6 +254,15 @@ code("E223", "type that a caller chooses",
 
 # ---------------------------------------------------------------- E3xx: sizes
 
+code("E231", "recursive function whose type must be written",
+     "What the header of a recursive function leaves open has one type for all of its calls. Where a call inside its body may need "
+     "another size or type, the header must say how it depends on the arguments.",
+     "def total [n] (xs: [n]f64) = if n == 0 then xs else total (tail xs)",
+     "write the type: `def total [n] (xs: [n]f64) : []f64 = …`.")
+code("E232", "value that is defined by itself",
+     "Only functions can mention themselves: a call happens when the function is applied, with other arguments. A value would be "
+     "needed before it is there.",
+     "def x : f64 = x + 1", "name the parameters: `def f (n: i64) : f64 = …`.")
 code("E224", "type too large",
      "A type may have at most 20,000 parts. Pairs of pairs of pairs double at every step, and no memory would hold them.",
      "def p0 x = (x, x)\ndef p1 x = p0 (x, x)   -- and so on, twenty times",
@@ -356,7 +365,13 @@ code("E693", "too many versions of functions",
      "A function that is given other functions is written out once for each of them; a program whose functions are passed to "
      "themselves again and again needs too many.",
      "def t1 f x = t0 (t0 f) x   -- and so on, with t0, t1, … passed to each other",
-     "pass data instead of functions, or call in a loop.")
+     "pass data instead of functions, or call in a loop; let a recursive call pass on the functions and types that it was given.")
+
+code("E695", "recursive function that gives a function",
+     "Functions exist at compile time only, and how often a recursive function calls itself is known only when it runs. So what a "
+     "recursive call gives must be data.",
+     "def compose (n: i64) : f64 -> f64 = if n == 0 then \\x -> x else \\x -> sin (compose (n - 1) x)",
+     "take all arguments at once: `def compose (n: i64) (x: f64) : f64 = …`.")
 
 code("E601", "sum types are not supported yet",
      "Constructors and `match` parse, but have no meaning in this version.", "type shape = #circle f64 | #square f64",
@@ -366,9 +381,6 @@ code("E602", "modules are not supported yet",
      "module M = { def x = 1 }", "put definitions into a file and `import` it.")
 code("E603", "text is not supported yet",
      "Strings and characters parse, but there is no type for them in this version.", 'def name = "x"', "pass numbers.")
-code("E604", "recursion is not supported yet",
-     "A definition does not see itself.", "def fact (n: i64) : i64 = if n == 0 then 1 else n * fact (n - 1)",
-     "use `loop`: `loop r = 1 for i < n do r * (i + 1)`.")
 code("E605", "function that is not supported yet",
      "The name belongs to the language, but not to this version.", "def f [n] (xs: [n]f64) = filter (> 0) xs",
      "see the message for what to use meanwhile.")
@@ -378,6 +390,11 @@ code("E606", "comparison of whole values is not supported yet",
 
 # ---------------------------------------------------------------- Wxxx: warnings
 
+code("W102", "name that means the prelude's function in its own definition",
+     "A definition that takes the name of a function of the prelude sees the older meaning in its own body, as in Futhark: it can "
+     "wrap what it replaces. It does not call itself.",
+     "def sum [n] (xs: [n]f64) : f64 = if n == 0 then 0 else sum xs",
+     "choose another name if the definition should call itself; otherwise nothing.")
 code("W101", "promise that is not verified yet",
      "Smoothness grades after `@` and bounds such as `f64{>0}` are read and kept. This version does not prove them.",
      "def f (x: f64) : f64 @ smooth = x * x", "nothing; the promise is yours until a version verifies it.")
