@@ -6,7 +6,7 @@ function needs no annotations for its callers to be checked. Loops run until not
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ..lang.source import Span
 from ..lang.surface import ast
@@ -15,6 +15,7 @@ from .builtins import DERIVATIVES
 from .context import Checker
 from .flow import (
     NOTHING,
+    TAG,
     Closure,
     Flow,
     Function,
@@ -29,6 +30,7 @@ from .flow import (
     copied,
     flat,
     has_floats,
+    held,
     join,
     lose,
     project,
@@ -278,6 +280,9 @@ class Walk:
             case ast.PRecord(fields=fields):
                 for name, inner in fields:
                     self.bind(env, inner, project(v, name))
+            case ast.PConstr(name=name, arguments=arguments):
+                for k, inner in enumerate(arguments):
+                    self.bind(env, inner, project(v, held(name, k)))
             case _:
                 return
 
@@ -340,6 +345,19 @@ class Walk:
             case ast.If(condition=condition, then=then, orelse=orelse):
                 chosen = lose(self.value(env, condition), condition.span, "it only chooses a branch")
                 return join(join(self.value(env, then), self.value(env, orelse)), chosen)
+            case ast.Match(scrutinee=scrutinee, cases=cases):
+                matched = self.value(env, scrutinee)
+                out = NOTHING
+                for case in cases:
+                    inside = dict(env)
+                    self.bind(inside, case.pattern, matched)
+                    out = join(join(out, self.value(inside, case.body)), union(looked_at(case.pattern, matched)))
+                return out
+            case ast.Constr(name=name, arguments=arguments):
+                payload = {held(name, k): self.value(env, a) for k, a in enumerate(arguments)}
+                known = rooted(self.session.types[e], None)
+                names = [n for n, _ in known.items] if isinstance(known, Parts) else list(payload)
+                return Parts(tuple((n, payload.get(n, NOTHING)) for n in names))
             case ast.Comprehension(body=body, clauses=clauses):
                 inner = dict(env)
                 for clause in clauses:
@@ -571,6 +589,27 @@ class Walk:
         if name in ("value_and_grad", "jvp2", "vjp2"):
             return Parts((("0", clean), ("1", spread)))
         return spread
+
+
+def looked_at(p: ast.Pattern, v: Value) -> Iterator[Flow]:
+    """What a pattern compares: numbers of constructors, and literals."""
+    match p:
+        case ast.PAscribe(pattern=inner):
+            yield from looked_at(inner, v)
+        case ast.PTuple(items=items):
+            for k, inner in enumerate(items):
+                yield from looked_at(inner, project(v, str(k)))
+        case ast.PRecord(fields=fields):
+            for name, inner in fields:
+                yield from looked_at(inner, project(v, name))
+        case ast.PConstr(name=name, arguments=arguments):
+            yield lose(project(v, TAG), p.span, "it only chooses a case")
+            for k, inner in enumerate(arguments):
+                yield from looked_at(inner, project(v, held(name, k)))
+        case ast.PLit():
+            yield lose(v, p.span, "it is only compared")
+        case _:
+            return
 
 
 _ARITY = {"cast": 1}

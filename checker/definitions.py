@@ -31,7 +31,7 @@ from ..lang.types import (
     map_type,
     sizes_of,
 )
-from . import arrays, functions, messages, recursion
+from . import arrays, functions, messages, recursion, variants
 from .builtins import DERIVATIVES
 from .calls import size_of
 from .context import Checker, Pending
@@ -337,6 +337,9 @@ def _finish(c: Checker) -> None:
     for uid in list(c.solver.levels):
         if uid not in c.solver.types and uid in c.solver.kinds:
             functions.default(c, Meta(uid))
+    for uid in list(c.solver.variants):
+        if uid not in c.solver.types:
+            variants.undetermined(c, Meta(uid))
     for late in c.at_end:
         late()
     for lit in c.literals:
@@ -355,7 +358,7 @@ def _literal(c: Checker, e: ast.Lit) -> None:
         return
     if t.name in LIMITS and isinstance(e.value, int):
         low, high = LIMITS[t.name]
-        if e.value > high + (1 if low < 0 and e in c.negated else 0):
+        if not low <= e.value <= high + (1 if low < 0 and e in c.negated else 0):
             c.error("E204", f"{e.span.text} does not fit into {t.name}", e.span, f"{t.name} goes from {low} to {high}",
                     help="use f64 for large numbers" if t.name == "i64" else "use a larger type, such as i64")
     elif t.name in INTEGERS:
@@ -493,6 +496,8 @@ def _has_function(t: Type) -> bool:
             return any(_has_function(i) for i in items)
         case Record(fields, _):
             return any(_has_function(i) for _, i in fields)
+        case Sum(constructors):
+            return any(_has_function(i) for _, items in constructors for i in items)
         case _:
             return False
 
@@ -510,8 +515,8 @@ def _values(c: Checker) -> None:
             c.error("E216", "an array cannot hold functions", e.span, f"this is {show(c, known)}",
                     help="choose by index with `if`, and apply the function in each branch")
             return
-        if isinstance(e, (ast.If, ast.Loop)) and _has_function(c.solver.zonk(known)):
-            what = "an `if`" if isinstance(e, ast.If) else "a `loop`"
+        if isinstance(e, (ast.If, ast.Loop, ast.Match)) and _has_function(c.solver.zonk(known)):
+            what = "an `if`" if isinstance(e, ast.If) else "a `loop`" if isinstance(e, ast.Loop) else "a `match`"
             c.error("E216", f"{what} cannot give a function", e.span, f"this is {show(c, known)}",
                     notes=["which function is meant must be known while compiling"],
                     help="apply the function inside: `if c then f x else g x`")

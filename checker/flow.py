@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from ..lang.record import dataclass, field
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import FLOATS, Array, Fun, Record, Scalar, Tuple, Type
+from ..lang.types import FLOATS, Array, Fun, Record, Scalar, Sum, Tuple, Type
 from .result import Definition
 
 
@@ -176,11 +176,23 @@ def project(v: Value, name: str) -> Value:
             return v
 
 
-def rooted(t: Type, root: Root) -> Value:
+TAG = "#"
+"""The part of a sum that says which constructor it is."""
+
+
+def held(constructor: str, k: int) -> str:
+    """The name of the part of a sum that is the value number `k` of a constructor."""
+    return f"{constructor}.{k}"
+
+
+def rooted(t: Type, root: Root | None) -> Value:
     """A value of type `t` whose floats are `root`; its integers and bools depend on it without derivative by nature."""
     match t:
         case Scalar(name):
-            return Flow(frozenset({root})) if name in FLOATS else NOTHING
+            return Flow(frozenset({root})) if name in FLOATS and root is not None else NOTHING
+        case Sum(constructors):
+            payload = [(held(n, k), rooted(i, root)) for n, items in constructors for k, i in enumerate(items)]
+            return Parts(((TAG, NOTHING), *payload))
         case Array(_, element):
             return rooted(element, root)
         case Tuple(items):
@@ -188,9 +200,9 @@ def rooted(t: Type, root: Root) -> Value:
         case Record(fields, _):
             return Parts(tuple((n, rooted(i, root)) for n, i in fields))
         case Fun():
-            return Unknown(Flow(frozenset({root})))
+            return Unknown(NOTHING if root is None else Flow(frozenset({root})))
         case _:
-            return Flow(frozenset({root}))
+            return NOTHING if root is None else Flow(frozenset({root}))
 
 
 def has_floats(t: Type) -> bool:
@@ -203,6 +215,8 @@ def has_floats(t: Type) -> bool:
             return any(has_floats(i) for i in items)
         case Record(fields, _):
             return any(has_floats(i) for _, i in fields)
+        case Sum(constructors):
+            return any(has_floats(i) for _, items in constructors for i in items)
         case Fun():
             return False
         case _:

@@ -10,7 +10,7 @@ from ..lang.sizes import Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import BOOL, F64, Error, Fun, Meta, Scalar, Tangent, Type, TypeVar, map_type, sizes_of
-from . import messages, patterns, recursion
+from . import messages, patterns, recursion, variants
 from .context import Because, Checker
 from .result import LocalRef, Scheme
 from .scope import Local, SizeParam
@@ -106,6 +106,10 @@ def lower(c: Checker, t: Type) -> None:
             known = c.solver.prune(inner)
             if isinstance(known, Meta):
                 levels[known.uid] = min(levels[known.uid], level)
+                if known.uid in c.solver.variants:
+                    for payload in c.solver.variants[known.uid].constructors.values():
+                        for i in payload:
+                            map_type(i, leaf, size)
             else:
                 map_type(known, leaf, size)
         return None
@@ -276,6 +280,14 @@ def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Seq
     new_sizes: list[SizeVar] = []
     names = iter(n for n in "abcdefghijklmnopqrstuvwxyz" if n not in {v.name for v in type_vars})
 
+    def open_variants(unknown: Meta) -> None:
+        """Which sum is meant must be said; a local function's uses may say it."""
+        if solver.levels[unknown.uid] > level:
+            if since is None:
+                variants.undetermined(c, unknown)
+            else:
+                lower(c, unknown)
+
     def types_in(inner: Type) -> Type | None:
         known = solver.prune(inner)
         if isinstance(known, Tangent):
@@ -286,6 +298,9 @@ def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Seq
                 map_type(known, types_in, sizes_in)
                 return known
             return None
+        if known.uid in solver.variants:
+            open_variants(known)
+            return known
         if solver.levels[known.uid] > level:
             kind = solver.kinds.get(known.uid)
             constraint = None if kind is None else kind.cls if kind.cls in ("num", "float") else "num"
@@ -313,7 +328,9 @@ def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Seq
     def in_result(inner: Type) -> Type | None:
         known = solver.prune(inner)
         if isinstance(known, Meta) and solver.levels[known.uid] > level:
-            if since is not None:
+            if known.uid in solver.variants:
+                open_variants(known)
+            elif since is not None:
                 solver.levels[known.uid] = level
             elif known.uid in solver.kinds:
                 default(c, known)

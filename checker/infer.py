@@ -11,8 +11,8 @@ from typing import Any
 from ..lang.sizes import Size, SizeMeta, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import BOOL, I64, UNIT, Array, Error, Fun, Meta, Record, Scalar, Tangent, Tuple, Type
-from . import arrays, calls, loops, messages, patterns
+from ..lang.types import BOOL, I64, UNIT, Array, Error, Fun, Meta, Record, Scalar, Sum, Tangent, Tuple, Type
+from . import arrays, calls, loops, messages, patterns, sums
 from .constraints import FieldAccess
 from .context import Because, Checker, RawUse, map_sizes
 from .functions import doubt, infer_lambda, infer_let_fun
@@ -222,21 +222,14 @@ def open_branches(c: Checker, node: ast.Exp, one: Type, other: Type) -> tuple[Ty
                 names = [f for f, _ in fs]
                 return (Record(tuple(zip(names, (p for p, _ in pairs), strict=True)), a.name, a.order),
                         Record(tuple(zip(names, (q for _, q in pairs), strict=True)), b.name, b.order))
+            case (Sum(), Sum() | Meta()) | (Meta(), Sum()):
+                return sums.open_payloads(c, a, b, walk)
+            case Meta(), Meta():
+                return sums.open_variants(c, a, b, walk)
             case _:
                 return a, b
 
     return walk(one, other)
-
-
-def _match(c: Checker, e: ast.Match, want: Type | None) -> Type:
-    infer(c, e.scrutinee)
-    return c.error("E601", "`match` is not supported yet", e.span, "this expression",
-                   help="take values apart with `let (a, b) = …`, and choose with `if`")
-
-
-def _constr(c: Checker, e: ast.Constr, want: Type | None) -> Type:
-    return c.error("E601", "sum types are not supported yet", e.span, f"the constructor `#{e.name}`",
-                   help="use a record with a number that says which case holds")
 
 
 # ---------------------------------------------------------------- loops
@@ -422,9 +415,9 @@ _RULES: dict[type, Callable[[Checker, Any, Type | None], Type]] = {
     ast.ArrayLit: _array, ast.Comprehension: arrays.infer_comprehension, ast.Apply: calls.infer_apply,
     ast.BinOp: calls.infer_binop, ast.UnOp: calls.infer_unop, ast.OpSection: calls.infer_op_section,
     ast.FieldSection: _field_section, ast.IndexSection: arrays.infer_index_section, ast.Lambda: infer_lambda,
-    ast.LetPat: _let, ast.LetFun: _let, ast.LetUpdate: _let, ast.If: _if, ast.Match: _match, ast.Loop: _loop,
+    ast.LetPat: _let, ast.LetFun: _let, ast.LetUpdate: _let, ast.If: _if, ast.Match: sums.infer_match, ast.Loop: _loop,
     ast.Index: arrays.infer_index, ast.Field: _field, ast.Update: arrays.infer_update_exp,
     ast.RecordUpdate: _record_update, ast.Ascribe: _ascribe, ast.Coerce: _coerce, ast.GradeAscribe: _grade,
-    ast.Range: arrays.infer_range, ast.Constr: _constr, ast.Assert: _assert, ast.Attributed: _attributed,
+    ast.Range: arrays.infer_range, ast.Constr: sums.infer_constr, ast.Assert: _assert, ast.Attributed: _attributed,
     ast.LocalOpen: _local_open,
 }

@@ -16,6 +16,7 @@ from ..lang.types import (
     Meta,
     Record,
     Scalar,
+    Sum,
     Tuple,
     Type,
     TypeVar,
@@ -24,7 +25,7 @@ from ..lang.types import (
 from ..lang.types import (
     show as show_type,
 )
-from . import unify
+from . import unify, variants
 from .scope import nearest
 from .unify import Clash, Kind
 
@@ -43,6 +44,8 @@ def show(c: Checker, t: Type) -> str:
 
     def leaf(inner: Type) -> Type | None:
         if isinstance(inner, Meta):
+            if inner.uid in c.solver.variants:
+                return open_sum(inner.uid)
             kind = c.solver.kinds.get(inner.uid)
             words = {"num": "number", "int": "integer", "float": "float"}
             return TypeVar(words.get(kind.cls, "_") if kind is not None else "_", -1)
@@ -50,6 +53,12 @@ def show(c: Checker, t: Type) -> str:
             return Fun(map_type(inner.param, leaf, size), map_type(inner.result, leaf, size),
                        inner.name if inner.size_var is not None else None, exists=inner.exists)
         return None
+
+    def open_sum(uid: int) -> Type:
+        """The constructors met so far; there may be more."""
+        cases = [(name, tuple(map_type(c.solver.zonk(i), leaf, size) for i in payload))
+                 for name, payload in sorted(c.solver.variants[uid].constructors.items())]
+        return TypeVar(show_type(Sum(tuple(cases))) + " | …", -1)
 
     def size(s: Size) -> Size:
         for atom in s.atoms():
@@ -146,6 +155,10 @@ def report(c: Checker, problem: Clash, context: Context, others: list[tuple[Span
             c.error("E213", "this type would contain itself", span, f"this is {found}",
                     others=others, notes=all_notes,
                     help="is a function applied to itself, or an array put into itself?")
+        case variants.NoConstructor(name, whole):
+            no_constructor(c, name, whole, span, others, all_notes)
+        case variants.Payload(name, given, wanted, whole):
+            wrong_payload(c, name, given, wanted, whole, span, others, all_notes)
         case unify.KindClash(t, kind):
             kind_clash(c, problem, t, kind, context, others, all_notes, code, help)
         case unify.TypeClash(a, b):
@@ -348,3 +361,28 @@ def no_field(c: Checker, t: Type, name: str, span: Span, record_span: Span) -> E
         help = f"write `{full} {record_span.text}`"
     return c.error("E208", f"only records have fields, and this is {shown}", record_span, f"this is {shown}",
                    others=[(span, "the field")] if span is not record_span else [], help=help)
+
+
+# ---------------------------------------------------------------- sums
+
+
+def no_constructor(c: Checker, name: str, sum: Type, span: Span, others: Sequence[tuple[Span, str]] = (),
+                   notes: Sequence[str] = ()) -> Error:
+    """`#name` where the sum has other constructors."""
+    known = c.solver.prune(sum)
+    names = [n for n, _ in known.constructors] if isinstance(known, Sum) else []
+    meant = nearest(name, names)
+    listed = [f"its constructors are {', '.join(f'`#{n}`' for n in names)}"] if not (isinstance(known, Sum)
+                                                                                     and known.name is None) else []
+    return c.error("E232", f"{show(c, sum)} has no constructor `#{name}`", span, "no such constructor",
+                   others=list(others), notes=[*notes, *listed], help=f"did you mean `#{meant}`?" if meant else None)
+
+
+def wrong_payload(c: Checker, name: str, given: int, wanted: int, sum: Type, span: Span,
+                  others: Sequence[tuple[Span, str]] = (), notes: Sequence[str] = ()) -> Error:
+    """`#name` with more or fewer values than it holds."""
+    holds = plural(wanted, "value") if wanted else "no value"
+    few = given < wanted
+    return c.error("E233", f"`#{name}` holds {holds}, not {given}", span, f"{'too few' if few else 'too many'} here",
+                   others=list(others), notes=[*notes, f"the type is {show(c, sum)}"],
+                   help=f"one value may be a tuple: `#{name} (a, b)` holds one" if given and wanted == 1 else None)

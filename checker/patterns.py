@@ -5,11 +5,14 @@ from collections.abc import Iterator, Sequence
 
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import Error, Meta, Record, Scalar, Tuple, Type
+from ..lang.types import Error, Meta, Record, Scalar, Sum, Tuple, Type
+from . import coverage, messages, variants
 from .context import Because, Checker
 from .typexp import TypeContext, elaborate
 
-WHAT = {"let": "the value of `{}`", "parameter": "the parameter `{}`", "loop": "the loop's `{}`"}
+WHAT = {"let": "the value of `{}`", "parameter": "the parameter `{}`", "loop": "the loop's `{}`",
+        "match": "the matched `{}`"}
+COVERED = {"let": "the value", "parameter": "the argument", "loop": "the loop's state"}
 
 
 def declared(c: Checker, p: ast.Pattern, inferred: bool = False) -> Type:
@@ -31,6 +34,8 @@ def bind(c: Checker, p: ast.Pattern, t: Type, what: str, ascribed: bool = False,
     """Bind the pattern's names to parts of a value of type `t`. `ascribed`: its outer annotation is in `t` already."""
     if not isinstance(p, (ast.PName, ast.PWild, ast.PLit)):
         distinct(c, (p,))
+    if what != "match" and coverage.refutable(p):
+        c.at_end.append(lambda: coverage.check_binding(c, p, t, COVERED[what]))
     _bind(c, p, t, what, ascribed, value)
 
 
@@ -61,13 +66,41 @@ def _bind(c: Checker, p: ast.Pattern, t: Type, what: str, ascribed: bool, value:
             _tuple(c, p, items, t, what, value)
         case ast.PRecord(fields=fields):
             _record(c, p, fields, t, what)
-        case ast.PLit():
-            c.error("E406", "this pattern does not fit every value", p.span, "a number here would be compared",
-                    help="bind a name and compare it with `if`")
+        case ast.PLit(value=literal):
+            _literal(c, p, literal, t)
         case ast.PConstr():
-            c.error("E601", "sum types are not supported yet", p.span, "a constructor pattern")
-            for argument in p.arguments:
-                _bind(c, argument, Error(), what, False, None)
+            _constructor(c, p, t, what)
+
+
+def _literal(c: Checker, p: ast.PLit, literal: ast.Lit, t: Type) -> None:
+    from .infer import infer
+
+    found = infer(c, literal)
+    c.unify(found, t, p.span, Because(title="a pattern has the type of the value that it is matched with", code="E405"))
+
+
+def _constructor(c: Checker, p: ast.PConstr, t: Type, what: str) -> None:
+    known = c.solver.prune(t)
+    parts: Sequence[Type] = [Error()] * len(p.arguments)
+    match known:
+        case Sum(constructors):
+            payload = dict(constructors).get(p.name)
+            if payload is None:
+                messages.no_constructor(c, p.name, known, p.span)
+            elif len(payload) != len(p.arguments):
+                messages.wrong_payload(c, p.name, len(p.arguments), len(payload), known, p.span)
+            else:
+                parts = payload
+        case Meta():
+            parts = [c.solver.meta() for _ in p.arguments]
+            c.unify(variants.open_sum(c.solver, p.name, tuple(parts), p.span), known, p.span, Because())
+        case Error():
+            pass
+        case _:
+            c.error("E405", f"a value of type {c.show(known)} has no constructors", p.span,
+                    "this takes a value of a sum type apart")
+    for argument, part in zip(p.arguments, parts, strict=True):
+        _bind(c, argument, part, what, False, None)
 
 
 def _tuple(c: Checker, p: ast.PTuple, items: tuple[ast.Pattern, ...], t: Type, what: str,
@@ -110,8 +143,6 @@ def _record(c: Checker, p: ast.PRecord, fields: tuple[tuple[str, ast.Pattern], .
         if part is None:
             part = Error()
             if isinstance(known, Record):
-                from . import messages
-
                 messages.no_field(c, known, name, inner.span, p.span)
         _bind(c, inner, part, what, False, None)
 

@@ -11,7 +11,7 @@ from ..lang.record import dataclass, field
 from ..lang.sizes import Opaque, Size, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import SCALARS, UNIT, Array, Error, Fun, Record, Scalar, Tangent, Tuple, Type, TypeVar, tangent
+from ..lang.types import SCALARS, UNIT, Array, Error, Fun, Record, Scalar, Sum, Tangent, Tuple, Type, TypeVar, tangent
 from .context import Checker
 from .messages import plural, too_large
 from .scope import FileScope, Global, Local, SizeParam, TypeEntry, nearest
@@ -65,10 +65,8 @@ def elaborate(x: TypeContext, t: ast.TypeExp) -> Type:
             opened = elaborate(x, body)
             x.sizes = saved
             return opened
-        case ast.TSum():
-            x.c.error("E601", "sum types are not supported yet", t.span, "this is a sum type",
-                      help="use a record with a number that says which case holds")
-            return Error()
+        case ast.TSum(constructors=constructors):
+            return _sum(x, t, constructors)
 
 
 def _name(x: TypeContext, t: ast.TName) -> Type:
@@ -141,6 +139,17 @@ def _record(x: TypeContext, t: ast.TRecord, fields: tuple[tuple[str, ast.TypeExp
     return Record.of(seen.items())
 
 
+def _sum(x: TypeContext, t: ast.TSum, constructors: tuple[tuple[str, tuple[ast.TypeExp, ...]], ...]) -> Type:
+    seen: dict[str, tuple[Type, ...]] = {}
+    for name, payload in constructors:
+        if name in seen:
+            x.c.error("E209", f"constructor `#{name}` occurs twice", t.span, "in this sum type",
+                      help="rename or remove one")
+            continue
+        seen[name] = tuple(elaborate(x, inner) for inner in payload)
+    return Sum.of(seen.items())
+
+
 def _function(x: TypeContext, name: str | None, param: ast.TypeExp, result: ast.TypeExp) -> Type:
     """A function's type. Sizes that its result leaves open are found out by each call."""
     param_type = elaborate(x, param)
@@ -193,8 +202,10 @@ def _expand(x: TypeContext, t: ast.TName, entry: TypeEntry) -> Type:
     for parameter, argument in zip(node.type_params, types, strict=True):
         inner.types[parameter.name] = elaborate(x, argument)
     result = elaborate(inner, node.body)
-    if isinstance(result, Record) and result.name is None:
+    if isinstance(result, (Record, Sum)) and result.name is None:
         given = (*(inner.sizes[b.name] for b in node.sizes), *(inner.types[p.name] for p in node.type_params))
+        if isinstance(result, Sum):
+            return Sum(result.constructors, t.name, result.order, given)
         return Record(result.fields, t.name, result.order, given)
     return result
 

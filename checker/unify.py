@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from math import gcd
+from typing import TYPE_CHECKING
 
 from ..lang.record import dataclass
 from ..lang.sizes import Opaque, Size, SizeAtom, SizeMeta, SizeVar
@@ -28,6 +29,7 @@ from ..lang.types import (
     Meta,
     Record,
     Scalar,
+    Sum,
     Tangent,
     Tuple,
     Type,
@@ -35,6 +37,9 @@ from ..lang.types import (
     map_type,
     tangent,
 )
+
+if TYPE_CHECKING:
+    from .variants import Variants
 
 
 @dataclass(eq=False)
@@ -133,6 +138,8 @@ class Solver:
         self.sizes: dict[SizeAtom, Size] = {}
         self.levels: dict[int, int] = {}
         self.kinds: dict[int, Kind] = {}
+        self.variants: dict[int, Variants] = {}
+        """Unknowns that are sums of which only some constructors are known."""
         self.waiting: dict[int, list[Constraint]] = {}
         self.open: dict[Constraint, int] = {}
         """What waits, with its number, in order."""
@@ -219,6 +226,14 @@ class Solver:
         match t:
             case Meta(uid):
                 yield uid
+                if uid in self.variants:
+                    for payload in self.variants[uid].constructors.values():
+                        for i in payload:
+                            yield from self.unknowns(i)
+            case Sum(constructors):
+                for _, payload in constructors:
+                    for i in payload:
+                        yield from self.unknowns(i)
             case Array(_, element):
                 yield from self.unknowns(element)
             case Tuple(items):
@@ -246,7 +261,7 @@ class Solver:
         pairs: list[tuple[Size, Size]] = []
         self.context, self.unifying = context, True
         try:
-            self._unify(found, expected, pairs)
+            self.unify_parts(found, expected, pairs)
             for one, other in pairs:
                 if not self._unify_sizes(one, other):
                     self.add(SizeEquation(self, one, other))
@@ -288,20 +303,21 @@ class Solver:
     def fits(self, found: Type, expected: Type) -> bool:
         """Whether the two could be made equal; changes nothing."""
         start = len(self.trail)
-        levels, kinds = dict(self.levels), dict(self.kinds)
+        levels, kinds, variants = dict(self.levels), dict(self.kinds), dict(self.variants)
         pairs: list[tuple[Size, Size]] = []
         try:
-            self._unify(found, expected, pairs)
+            self.unify_parts(found, expected, pairs)
             for one, other in pairs:
                 self._unify_sizes(one, other)
         except Clash:
             return False
         finally:
             self._undo(start)
-            self.levels, self.kinds = levels, kinds
+            self.levels, self.kinds, self.variants = levels, kinds, variants
         return True
 
-    def _unify(self, a: Type, b: Type, pairs: list[tuple[Size, Size]]) -> None:
+    def unify_parts(self, a: Type, b: Type, pairs: list[tuple[Size, Size]]) -> None:
+        """Unify types inside a unification; pairs of sizes are collected and come last."""
         a, b = self.prune(a), self.prune(b)
         if a is b:
             return
@@ -313,10 +329,10 @@ class Solver:
         if isinstance(a, Meta):
             if isinstance(b, Meta) and a.uid == b.uid:
                 return
-            self._bind(a, b, flipped=True)
+            self._bind(a, b, True, pairs)
             return
         if isinstance(b, Meta):
-            self._bind(b, a, flipped=False)
+            self._bind(b, a, False, pairs)
             return
         if isinstance(a, Error) or isinstance(b, Error):
             return
@@ -324,28 +340,32 @@ class Solver:
             case Scalar(x), Scalar(y) if x == y:
                 return
             case Array(n, x), Array(m, y):
-                self._unify(x, y, pairs)
+                self.unify_parts(x, y, pairs)
                 if n != m:
                     pairs.append((n, m))
             case Tuple(xs), Tuple(ys) if len(xs) == len(ys):
                 for x, y in zip(xs, ys, strict=True):
-                    self._unify(x, y, pairs)
+                    self.unify_parts(x, y, pairs)
             case Record(fs, _), Record(gs, _) if [f for f, _ in fs] == [g for g, _ in gs]:
                 for (_, x), (_, y) in zip(fs, gs, strict=True):
-                    self._unify(x, y, pairs)
+                    self.unify_parts(x, y, pairs)
+            case Sum(xs, _), Sum(ys, _) if [(x, len(p)) for x, p in xs] == [(y, len(q)) for y, q in ys]:
+                for (_, p), (_, q) in zip(xs, ys, strict=True):
+                    for x, y in zip(p, q, strict=True):
+                        self.unify_parts(x, y, pairs)
             case Fun(), Fun():
                 self._unify_functions(a, b, pairs)
             case TypeVar(), TypeVar() if a.uid == b.uid:
                 return
             case Tangent(x), Tangent(y):
-                self._unify(x, y, pairs)
+                self.unify_parts(x, y, pairs)
             case (Tangent(), _) | (_, Tangent()):
                 self.add(TangentEquation(self, a, b))
             case _:
                 raise TypeClash(a, b)
 
     def _unify_functions(self, a: Fun, b: Fun, pairs: list[tuple[Size, Size]]) -> None:
-        self._unify(a.param, b.param, pairs)
+        self.unify_parts(a.param, b.param, pairs)
         result_a, result_b = a.result, b.result
         if a.exists:
             # What is found only says that there is some size: a value that nothing else may be.
@@ -373,28 +393,48 @@ class Solver:
                 result_a = self.substitute(result_a, {a.size_var: Size.of(shared)})
             if b.size_var is not None:
                 result_b = self.substitute(result_b, {b.size_var: Size.of(shared)})
-        self._unify(result_a, result_b, pairs)
+        self.unify_parts(result_a, result_b, pairs)
 
     def substitute(self, t: Type, env: dict[SizeAtom, Size]) -> Type:
         """Replace size variables in the type, looking through what is inferred already."""
         return map_type(self.zonk(t), lambda _: None, lambda s: s.substitute(env))
 
-    def _bind(self, meta: Meta, t: Type, flipped: bool) -> None:
+    def _bind(self, meta: Meta, t: Type, flipped: bool, pairs: list[tuple[Size, Size]]) -> None:
+        mine, variants = self.kinds.get(meta.uid), self.variants.get(meta.uid)
+        level = self.levels[meta.uid]
         if isinstance(t, Meta):
-            mine, theirs = self.kinds.get(meta.uid), self.kinds.get(t.uid)
+            theirs = self.kinds.get(t.uid)
+            if (variants is not None and theirs is not None) or (mine is not None and t.uid in self.variants):
+                raise TypeClash(meta, t) if flipped else TypeClash(t, meta)
             if mine is not None and theirs is not None:
                 self.kinds[t.uid] = _meet(mine, theirs)
             elif mine is not None:
                 self.kinds[t.uid] = mine
-            self.levels[t.uid] = min(self.levels[t.uid], self.levels[meta.uid])
-        else:
-            kind = self.kinds.get(meta.uid)
-            if kind is not None and not self.allows(kind, t):
-                raise KindClash(t, kind, flipped)
-            self.parts = 0
-            self._admit(meta, t, self.levels[meta.uid], frozenset())
+            level = self.levels[t.uid] = min(self.levels[t.uid], level)
+        elif mine is not None and not self.allows(mine, t):
+            raise KindClash(t, mine, flipped)
+        elif variants is not None and not isinstance(t, (Sum, Error)):
+            raise TypeClash(meta, t) if flipped else TypeClash(t, meta)
+        self.parts = 0
+        if not isinstance(t, Meta) or t.uid in self.variants:
+            self._admit(meta, t, level, frozenset())
         self.types[meta.uid] = t
         self.trail.append(meta.uid)
+        if variants is not None:
+            self._bind_variants(variants, t, level, flipped, pairs)
+
+    def _bind_variants(self, variants: Variants, t: Type, level: int, flipped: bool, pairs: list[tuple[Size, Size]]
+                       ) -> None:
+        """An unknown sum has become `t`: another unknown, or a sum."""
+        from .variants import join, meet
+
+        if isinstance(t, Meta):
+            for payload in variants.constructors.values():
+                for i in payload:
+                    self._admit(t, i, level, frozenset())
+            join(self, variants, t, flipped, pairs)
+        elif isinstance(t, Sum):
+            meet(self, variants, t, flipped, pairs)
 
     @staticmethod
     def allows(kind: Kind, t: Type) -> bool:
@@ -420,6 +460,14 @@ class Solver:
                     raise Occurs(meta, t)
                 if self.levels[uid] > level:
                     self.levels[uid] = level
+                if uid in self.variants:
+                    for payload in self.variants[uid].constructors.values():
+                        for i in payload:
+                            self._admit(meta, i, level, bound)
+            case Sum(constructors):
+                for _, payload in constructors:
+                    for i in payload:
+                        self._admit(meta, i, level, bound)
             case Array(s, element):
                 self._admit_size(s, level, bound)
                 self._admit(meta, element, level, bound)
@@ -450,6 +498,8 @@ class Solver:
                     pending.extend(items)
                 case Record(fields, _):
                     pending.extend(i for _, i in fields)
+                case Sum(constructors):
+                    pending.extend(i for _, payload in constructors for i in payload)
                 case Fun(param, result):
                     pending += [param, result]
                 case Tangent(of):
@@ -564,6 +614,8 @@ class Solver:
         """Ask that `t` be a scalar of `kind`; the offending type when it is not."""
         t = self.prune(t)
         if isinstance(t, Meta):
+            if t.uid in self.variants:
+                return t
             known = self.kinds.get(t.uid)
             try:
                 self.kinds[t.uid] = kind if known is None else _meet(known, kind)

@@ -62,10 +62,26 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """Constructors sorted by name."""
+    """Constructors with what they hold, sorted by name. `name`, `order`, `arguments` are as in `Record`."""
 
     constructors: tuple[tuple[str, tuple[Type, ...]], ...]
     name: str | None = field(default=None, compare=False)
+    order: tuple[str, ...] = field(default=(), compare=False)
+    arguments: tuple[Size | Type, ...] = field(default=(), compare=False)
+
+    @staticmethod
+    def of(constructors: Iterable[tuple[str, tuple[Type, ...]]], name: str | None = None) -> Sum:
+        """The sum with these constructors, in the order in which they are written."""
+        given = tuple(constructors)
+        return Sum(tuple(sorted(given, key=lambda c: c[0])), name, tuple(c for c, _ in given))
+
+    @property
+    def written(self) -> tuple[tuple[str, tuple[Type, ...]], ...]:
+        """The constructors in the order in which they were written."""
+        if len(self.order) != len(self.constructors):
+            return self.constructors
+        payloads = dict(self.constructors)
+        return tuple((c, payloads[c]) for c in self.order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +148,10 @@ def map_type(t: Type, leaf: Callable[[Type], Type | None], size: Callable[[Size]
         case Record(fields, name, order, arguments):
             given = arguments and tuple(size(a) if isinstance(a, Size) else map_type(a, leaf, size) for a in arguments)
             return Record(tuple((f, map_type(i, leaf, size)) for f, i in fields), name, order, given)
-        case Sum(constructors, name):
-            return Sum(tuple((c, tuple(map_type(i, leaf, size) for i in items)) for c, items in constructors), name)
+        case Sum(constructors, name, order, arguments):
+            given = arguments and tuple(size(a) if isinstance(a, Size) else map_type(a, leaf, size) for a in arguments)
+            mapped = tuple((c, tuple(map_type(i, leaf, size) for i in items)) for c, items in constructors)
+            return Sum(mapped, name, order, given)
         case Fun(param, result, name, size_var, exists):
             return Fun(map_type(param, leaf, size), map_type(result, leaf, size), name, size_var, exists)
         case Tangent(of):
@@ -155,12 +173,30 @@ def tangent(t: Type) -> Type:
         case Record(fields):
             inner_fields = tuple((f, tangent(i)) for f, i in fields)
             return t if inner_fields == fields else Record(inner_fields, None, t.order)
+        case Sum():
+            return _sum_tangent(t)
         case TypeVar(constraint="float"):
             return t
         case Meta() | TypeVar() | Tangent():
             return Tangent(t)
-        case Fun() | Sum() | Error():
+        case Fun() | Error():
             return UNIT if not isinstance(t, Error) else t
+
+
+def tag_type(t: Sum) -> str:
+    """The integer type that numbers the constructors."""
+    return "i8" if len(t.constructors) <= 127 else "i32"
+
+
+def _sum_tangent(t: Sum) -> Type:
+    """The tangent of a sum has a part to each constructor that holds something, zero where it is another one."""
+    parts: list[tuple[str, Type]] = []
+    for name, items in t.written:
+        if items:
+            inner = tuple(tangent(i) for i in items)
+            parts.append((name, inner[0] if len(inner) == 1 else Tuple(inner)))
+    flat = all(p == UNIT or (isinstance(p, Tuple) and all(i == UNIT for i in p.items)) for _, p in parts)
+    return UNIT if flat else Record.of(parts)
 
 
 def sizes_of(t: Type) -> Iterator[Size]:
@@ -196,14 +232,14 @@ def show(t: Type) -> str:
             return f"[{size}]{show_atom(element)}"
         case Tuple(items):
             return "(" + ", ".join(show(i) for i in items) + ")"
-        case Record(_, name, _, arguments):
-            if name:
-                given = (f"[{a}]" if isinstance(a, Size) else show_atom(a) for a in arguments)
-                return " ".join([name, *given]).replace("] [", "][")
+        case Record(_, name, _, arguments) if name:
+            return _applied(name, arguments)
+        case Record():
             return "{" + ", ".join(f"{f}: {show(i)}" for f, i in t.written) + "}"
-        case Sum(constructors, name):
-            cases = (" ".join([f"#{c}", *(show_atom(i) for i in items)]) for c, items in constructors)
-            return name if name else " | ".join(cases)
+        case Sum(_, name, _, arguments) if name:
+            return _applied(name, arguments)
+        case Sum():
+            return " | ".join(" ".join([f"#{c}", *(show_atom(i) for i in items)]) for c, items in t.written)
         case Fun(param, result, name):
             left = f"({name}: {show(param)})" if name else f"({show(param)})" if isinstance(param, Fun) else show(param)
             opened = "".join(f"[{v.name}]" for v in t.exists if v.name.isidentifier() and v.name != "_")
@@ -216,6 +252,11 @@ def show(t: Type) -> str:
             return f"tangent ({show(of)})"
         case Error():
             return "?"
+
+
+def _applied(name: str, arguments: tuple[Size | Type, ...]) -> str:
+    given = (f"[{a}]" if isinstance(a, Size) else show_atom(a) for a in arguments)
+    return " ".join([name, *given]).replace("] [", "][")
 
 
 def show_atom(t: Type) -> str:

@@ -4,7 +4,7 @@ Chains that programs write long (lets, operators) are walked in loops; only nest
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ...checker.result import BuiltinRef, GlobalRef, LocalRef, SizeRef, Use
 from ...lang import types as ty
@@ -14,8 +14,9 @@ from ...lang.core.ir import Atom, Lambda
 from ...lang.sizes import Size, SizeVar
 from ...lang.source import Span
 from ...lang.surface import ast
-from . import access
+from . import access, sums
 from .builtins import BINARY, arithmetic, builtin_value, loop_over, unary
+from .choice import branch, ragged_branch
 from .frame import Frame
 from .functions import apply, closure, definition_value, stuck
 from .patterns import as_i64, axes, bind, bind_key, open_sizes
@@ -98,6 +99,11 @@ def plain(f: Frame, e: ast.Exp) -> Value:
             return choose(f, cond, lambda g: expression(g, then), lambda g: expression(g, orelse), e.span)
         case ast.Loop():
             return loop(f, e)
+        case ast.Constr(name=name, arguments=arguments):
+            return sums.construct(f, f.type_of(e), name, [expression(f, a) for a in arguments])
+        case ast.Match(scrutinee=scrutinee, cases=cases):
+            return sums.match(f, e, expression(f, scrutinee), [c.pattern for c in cases],
+                              [lambda g, body=c.body: expression(g, body) for c in cases])
         case ast.Index(array=array, indices=indices):
             return access.index(f, e, array.span.text, expression(f, array), index_args(f, indices))
         case ast.Field(record=record, name=name):
@@ -349,39 +355,6 @@ def section(f: Frame, e: ast.OpSection) -> Value:
 
 
 # ---------------------------------------------------------------- control flow
-
-
-def branch(f: Frame, cond: Atom, then: Callable[[Frame], Value], orelse: Callable[[Frame], Value], span: Span) -> Value:
-    yes, no = f.nested(), f.nested()
-    a = then(yes)
-    b = orelse(no)
-    if len(leaves(a)) != len(leaves(b)):
-        raise stuck(span, "E691", "an `if` cannot choose between functions", "here",
-                    "apply the functions inside the branches")
-    results = f.at(span).bind(ir.If(cond, yes.b.block(leaves(a)), no.b.block(leaves(b))), "r") if leaves(a) else ()
-    return rebuild(a, iter(results))
-
-
-def ragged_branch(
-    f: Frame, cond: Atom, then: Callable[[Frame], Value], orelse: Callable[[Frame], Value], span: Span
-) -> Value:
-    """A branch whose arms give arrays of different sizes: two loops of one iteration or none, so that no pass takes the
-    sizes of one arm for those of the other."""
-    form: Value | None = None
-    state: list[Atom] = []
-    for arm, taken in ((then, cond), (orelse, f.b.prim("not", cond))):
-        g = f.nested()
-        value = arm(g)
-        if form is None:
-            form = value
-            state = [f.b.full(f.b.const(0, a.type) if a.type.dtype != "bool" else ir.Const(False, "bool"),
-                              [i64(0)] * a.type.rank) for a in leaves(value)]
-        params = tuple(g.b.fresh("s", a.type) for a in leaves(form))
-        count = f.at(span).prim("cast", taken, to="i64")
-        body = g.b.block(leaves(value))
-        state = list(f.b.bind(ir.Loop(count, None, g.b.fresh("i", ir.I64), params, tuple(state), body, (), True), "r"))
-    assert form is not None
-    return rebuild(form, iter(state))
 
 
 def loop(f: Frame, e: ast.Loop) -> Value:

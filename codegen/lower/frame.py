@@ -12,7 +12,7 @@ from ...lang.core.ir import Atom
 from ...lang.sizes import Opaque, Size, SizeMeta, SizeVar
 from ...lang.source import Span
 from ...lang.surface import ast
-from .values import RecV, TupV, Value, from_type
+from .values import RecV, SumV, TupV, Value, from_type
 
 if TYPE_CHECKING:
     from .functions import Specialiser
@@ -60,6 +60,11 @@ class Frame:
             case TupV(items):
                 for k, v in enumerate(items):
                     self.name_params(f"{name}_{k}", v)
+            case SumV(tag, cases):
+                if tag is not None:
+                    self.name_params(f"{name}_case" if any(payload for _, payload in cases) else name, tag)
+                for case, payload in cases:
+                    self.name_params(f"{name}_{case}", payload[0] if len(payload) == 1 else TupV(payload))
             case _:
                 pass
 

@@ -10,7 +10,7 @@ from ...lang.core.ir import Atom
 from ...lang.sizes import Size, SizeVar
 from ...lang.surface import ast
 from .frame import Frame
-from .values import FunV, RecV, TupV, Value, from_type, leaves, map_leaves
+from .values import FunV, RecV, SumV, TupV, Value, from_type, leaves, map_leaves
 
 
 def bind(f: Frame, pattern: ast.Pattern, value: Value) -> None:
@@ -26,6 +26,9 @@ def bind(f: Frame, pattern: ast.Pattern, value: Value) -> None:
         case ast.PRecord(fields=fields) if isinstance(value, RecV):
             for name, item in fields:
                 bind(f, item, value.get(name))
+        case ast.PConstr(name=name, arguments=arguments) if isinstance(value, SumV):
+            for item, part in zip(arguments, value.get(name), strict=True):
+                bind(f, item, part)
         case _:
             pass
 
@@ -117,6 +120,8 @@ def data(t: ty.Type) -> bool:
             return all(data(i) for i in items)
         case ty.Record(fields):
             return all(data(i) for _, i in fields)
+        case ty.Sum(constructors):
+            return all(data(i) for _, items in constructors for i in items)
         case ty.Array(_, element):
             return data(element)
         case _:
@@ -155,13 +160,15 @@ def leaf_sizes(t: ty.Type) -> list[Size]:
             return [s for i in items for s in leaf_sizes(i)]
         case ty.Record(fields):
             return [s for _, i in fields for s in leaf_sizes(i)]
+        case ty.Sum(constructors):
+            return [s for _, items in constructors for i in items for s in leaf_sizes(i)]
         case _:
             return []
 
 
 def has_leaf(t: ty.Type) -> bool:
     match t:
-        case ty.Scalar():
+        case ty.Scalar() | ty.Sum():
             return True
         case ty.Array(_, element):
             return has_leaf(element)

@@ -1,9 +1,10 @@
 """What an expression is while it is lowered.
 
 A value follows its source type, arrays aside: an array of records is a record of arrays. Scalars and arrays are IR
-atoms. A function is known at compile time (`FunV`): its code is identified by `key`, its data are `captured`, so that
-it can be taken apart into atoms and put together again inside another IR function, which is how functions are passed
-to functions (defunctionalisation by specialisation; Hovgaard, Henriksen & Elsman, *High-Performance
+atoms. A value of a sum type is the number of its constructor and what each constructor would hold, zeros where it is
+another one. A function is known at compile time (`FunV`): its code is identified by `key`, its data are `captured`, so
+that it can be taken apart into atoms and put together again inside another IR function, which is how functions are
+passed to functions (defunctionalisation by specialisation; Hovgaard, Henriksen & Elsman, *High-Performance
 Defunctionalisation in Futhark*, TFP 2018, §3).
 """
 from __future__ import annotations
@@ -42,6 +43,27 @@ class RecV:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class SumV:
+    """Constructors sorted by name, as in the type, with what they hold; `tag` is the number of the one that it is.
+
+    A sum that may hold functions is known while compiling: it has no tag, only the constructor `known`.
+    """
+
+    tag: Atom | None
+    cases: tuple[tuple[str, tuple[Value, ...]], ...]
+    known: str | None = None
+
+    def get(self, name: str) -> tuple[Value, ...]:
+        for case, payload in self.cases:
+            if case == name:
+                return payload
+        raise KeyError(name)
+
+    def number(self, name: str) -> int:
+        return [case for case, _ in self.cases].index(name)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class FunV:
     """A function of `arity` arguments, some of which (`args`) are given already.
 
@@ -57,7 +79,7 @@ class FunV:
     """For a polymorphic local function: itself at the instance that a use says."""
 
 
-Value = Atom | TupV | RecV | FunV
+Value = Atom | TupV | RecV | SumV | FunV
 UNIT = TupV(())
 
 
@@ -78,6 +100,10 @@ def leaves(value: Value) -> list[Atom]:
                 pending.extend(reversed(items))
             case RecV(fields):
                 pending.extend(v for _, v in reversed(fields))
+            case SumV(tag, cases):
+                pending.extend(v for _, payload in reversed(cases) for v in reversed(payload))
+                if tag is not None:
+                    pending.append(tag)
             case FunV(captured=captured, args=args):
                 pending.extend(reversed(captured + args))
             case _:
@@ -92,6 +118,9 @@ def rebuild(value: Value, atoms: Iterator[Atom]) -> Value:
             return TupV(tuple([rebuild(i, atoms) for i in items]))
         case RecV(fields):
             return RecV(tuple([(f, rebuild(v, atoms)) for f, v in fields]))
+        case SumV(tag, cases, known):
+            new_tag = None if tag is None else next(atoms)
+            return SumV(new_tag, tuple([(c, tuple([rebuild(v, atoms) for v in p])) for c, p in cases]), known)
         case FunV(captured=captured, args=args):
             new_captured = tuple([rebuild(v, atoms) for v in captured])
             return replace(value, captured=new_captured, args=tuple([rebuild(v, atoms) for v in args]))
@@ -110,6 +139,8 @@ def form(value: Value) -> Hashable:
             return ("tuple", *(form(i) for i in items))
         case RecV(fields):
             return ("record", *((f, form(v)) for f, v in fields))
+        case SumV(tag, cases, known):
+            return ("sum", known, tag and tag.type, *((c, *(form(v) for v in payload)) for c, payload in cases))
         case FunV(key=key, captured=captured, args=args):
             return ("fun", key, *(form(v) for v in captured), *(form(v) for v in args))
         case _:
@@ -127,6 +158,10 @@ def from_type(t: ty.Type, leaf: Callable[[ir.Type, tuple[Size, ...]], Atom], siz
             return TupV(tuple([from_type(i, leaf, sizes) for i in items]))
         case ty.Record(fields):
             return RecV(tuple([(f, from_type(i, leaf, sizes)) for f, i in fields]))
+        case ty.Sum(constructors):
+            tag = leaf(ir.Type(ty.tag_type(t), len(sizes)), sizes)
+            payloads = [(c, tuple([from_type(i, leaf, sizes) for i in items])) for c, items in constructors]
+            return SumV(tag, tuple(payloads))
         case _:
             raise TypeError(f"no run-time form for values of type {ty.show(t)}")
 
@@ -143,11 +178,19 @@ def tangent_leaves(primal: Value, tangent: Value) -> list[Atom]:
             case RecV(fields), RecV(tangents):
                 pairs = [(v, dv) for (_, v), (_, dv) in zip(fields, tangents, strict=True)]
                 pending.extend(reversed(pairs))
+            case SumV(cases=cases), RecV():
+                pending.extend(reversed([(TupV(payload), payload_tangent(payload, t.get(c)))
+                                         for c, payload in cases if payload]))
             case ir.Var() | ir.Const(), ir.Var() | ir.Const():
                 found.append(t)
             case _:
                 pass
     return found
+
+
+def payload_tangent(payload: tuple[Value, ...], tangent: Value) -> Value:
+    """The tangents of what a constructor holds, as a tuple; one value has its tangent without one."""
+    return tangent if len(payload) > 1 else TupV((tangent,))
 
 
 def tangent_value(primal: Value, atoms: Iterator[Atom]) -> Value:
@@ -157,6 +200,14 @@ def tangent_value(primal: Value, atoms: Iterator[Atom]) -> Value:
             return TupV(tuple([tangent_value(i, atoms) for i in items]))
         case RecV(fields):
             return RecV(tuple([(f, tangent_value(v, atoms)) for f, v in fields]))
+        case SumV(cases=cases):
+            parts = []
+            for c, payload in cases:
+                if payload:
+                    made = [tangent_value(v, atoms) for v in payload]
+                    parts.append((c, made[0] if len(made) == 1 else TupV(tuple(made))))
+            flat = not any(a.type.is_float for a in leaves(primal))
+            return UNIT if flat else RecV(tuple(parts))
         case FunV():
             return UNIT
         case _:

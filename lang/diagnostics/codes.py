@@ -252,6 +252,17 @@ code("E223", "type that a caller chooses",
      "A type parameter may become any type, so it is equal to no other type.", "def f 'a (x: a) : f64 = x",
      "write the type that is meant, or return the parameter's type.")
 
+code("E231", "sum type that nothing determines",
+     "A constructor may belong to many sum types. Which one is meant is said by an annotation: of a parameter, of a result, or of "
+     "the expression.",
+     "def f x = match x case #some y -> y + 1 case #none -> 0", "write `def f (x: #some i64 | #none) = …`.")
+code("E232", "no such constructor",
+     "The sum type has no constructor of this name.", "type shape = #circle f64 | #square f64\ndef s : shape = #cirle 1.0",
+     "use one of the constructors that the message lists.")
+code("E233", "constructor with too many or too few values",
+     "A constructor holds as many values as its sum type says, in a value as in a pattern.",
+     "type shape = #circle f64 | #square f64\ndef s : shape = #circle 1.0 2.0", "give as many values as the type says.")
+
 # ---------------------------------------------------------------- E3xx: sizes
 
 code("E231", "recursive function whose type must be written",
@@ -309,11 +320,18 @@ code("E405", "pattern of another shape",
      "A pattern takes a value apart the way it was put together.", "def f (p: (f64, f64)) = let (a, b, c) = p in a",
      "give every part a name, or `_`.")
 code("E406", "pattern that does not fit every value",
-     "Patterns of `let`, parameters and loops fit all values of their type; numbers do not.", "def f (1: i64) = 2",
-     "bind a name and compare it.")
+     "Patterns of `let`, parameters and loops fit all values of their type. Numbers do not, nor does one constructor of several.",
+     "def f (1: i64) = 2", "take the value apart with `match`, which has a case for each.")
 code("E407", "arguments written as a tuple",
      "Arguments stand one after the other, separated by spaces. Parentheses and commas make one value, a tuple.",
      "def f (x: f64) = max(x, 2.0)", "write `max x 2.0`.")
+code("E408", "`match` with a case missing",
+     "The cases of a `match` fit every value of the type that is matched. The message shows a value that none of them fits.",
+     "type shape = #circle f64 | #square f64\ndef area (s: shape) = match s case #circle r -> 3.14 * r * r",
+     "add the case, or `case _ -> …` for all that is left.")
+code("E409", "`match` too large to check",
+     "Whether the cases of a `match` fit every value takes exponential time in the worst case, and the search is bounded.",
+     "", "match in steps: the outer constructors first, what they hold in a `match` of its own.")
 
 # ---------------------------------------------------------------- E5xx: differentiation and activity
 
@@ -373,9 +391,6 @@ code("E695", "recursive function that gives a function",
      "def compose (n: i64) : f64 -> f64 = if n == 0 then \\x -> x else \\x -> sin (compose (n - 1) x)",
      "take all arguments at once: `def compose (n: i64) (x: f64) : f64 = …`.")
 
-code("E601", "sum types are not supported yet",
-     "Constructors and `match` parse, but have no meaning in this version.", "type shape = #circle f64 | #square f64",
-     "use a record with a number for the case, and `if`.")
 code("E602", "modules are not supported yet",
      "`module`, `open M` and members of modules other than the numeric ones have no meaning in this version.",
      "module M = { def x = 1 }", "put definitions into a file and `import` it.")
@@ -398,6 +413,10 @@ code("W102", "name that means the prelude's function in its own definition",
 code("W101", "promise that is not verified yet",
      "Smoothness grades after `@` and bounds such as `f64{>0}` are read and kept. This version does not prove them.",
      "def f (x: f64) : f64 @ smooth = x * x", "nothing; the promise is yours until a version verifies it.")
+
+code("W110", "case that is never reached",
+     "The cases of a `match` are tried from top to bottom, and those above fit every value that this one fits.",
+     "def f (n: i64) : i64 = match n case _ -> 0 case 1 -> 2", "remove the case, or move it up.")
 
 # ---------------------------------------------------------------- Rxxx: run-time checks that failed
 

@@ -78,6 +78,10 @@ class TypeBuilder(Chains):
     def pat_constr(self, v: list[Any], start: int, end: int) -> ast.Pattern:
         return ast.PConstr(self.span(start, end), v[0].text[1:], tuple(v[1]))
 
+    def pat_constr_ascribe(self, v: list[Any], start: int, end: int) -> ast.Pattern:
+        inner = ast.PConstr(self.at(v[0]).to(v[1][-1].span), v[0].text[1:], tuple(v[1]))
+        return ast.PAscribe(self.span(start, end), inner, v[3])
+
     def pat_constr0(self, v: list[Any], start: int, end: int) -> ast.Pattern:
         return ast.PConstr(self.span(start, end), v[0].text[1:], ())
 
