@@ -374,7 +374,7 @@ def no_constructor(c: Checker, name: str, sum: Type, span: Span, others: Sequenc
     meant = nearest(name, names)
     listed = [f"its constructors are {', '.join(f'`#{n}`' for n in names)}"] if not (isinstance(known, Sum)
                                                                                      and known.name is None) else []
-    return c.error("E232", f"{show(c, sum)} has no constructor `#{name}`", span, "no such constructor",
+    return c.error("E242", f"{show(c, sum)} has no constructor `#{name}`", span, "no such constructor",
                    others=list(others), notes=[*notes, *listed], help=f"did you mean `#{meant}`?" if meant else None)
 
 
@@ -383,6 +383,6 @@ def wrong_payload(c: Checker, name: str, given: int, wanted: int, sum: Type, spa
     """`#name` with more or fewer values than it holds."""
     holds = plural(wanted, "value") if wanted else "no value"
     few = given < wanted
-    return c.error("E233", f"`#{name}` holds {holds}, not {given}", span, f"{'too few' if few else 'too many'} here",
+    return c.error("E243", f"`#{name}` holds {holds}, not {given}", span, f"{'too few' if few else 'too many'} here",
                    others=list(others), notes=[*notes, f"the type is {show(c, sum)}"],
                    help=f"one value may be a tuple: `#{name} (a, b)` holds one" if given and wanted == 1 else None)

@@ -96,6 +96,6 @@ def undetermined(c: Checker, unknown: Meta) -> None:
         return
     names = ", ".join(f"`#{name}`" for name in sorted(variants.constructors))
     plural = "s" if len(variants.constructors) > 1 else ""
-    c.error("E231", "nothing says which sum type this is", variants.because,
+    c.error("E241", "nothing says which sum type this is", variants.because,
             f"a sum type with the constructor{plural} {names}",
             help="write its type, such as `(x: #some i64 | #none)`, or give the sum a name with `type`")

@@ -252,14 +252,14 @@ code("E223", "type that a caller chooses",
      "A type parameter may become any type, so it is equal to no other type.", "def f 'a (x: a) : f64 = x",
      "write the type that is meant, or return the parameter's type.")
 
-code("E231", "sum type that nothing determines",
+code("E241", "sum type that nothing determines",
      "A constructor may belong to many sum types. Which one is meant is said by an annotation: of a parameter, of a result, or of "
      "the expression.",
      "def f x = match x case #some y -> y + 1 case #none -> 0", "write `def f (x: #some i64 | #none) = …`.")
-code("E232", "no such constructor",
+code("E242", "no such constructor",
      "The sum type has no constructor of this name.", "type shape = #circle f64 | #square f64\ndef s : shape = #cirle 1.0",
      "use one of the constructors that the message lists.")
-code("E233", "constructor with too many or too few values",
+code("E243", "constructor with too many or too few values",
      "A constructor holds as many values as its sum type says, in a value as in a pattern.",
      "type shape = #circle f64 | #square f64\ndef s : shape = #circle 1.0 2.0", "give as many values as the type says.")
 
