@@ -251,7 +251,8 @@ def _operand_clash(c: Checker, problem: Clash, op: str, whole_left: Type, whole_
     context = Context(right_span, Because(), whole_right, whole_left)
     if isinstance(problem, unify.SizeClash):
         size_clash(c, problem.found, problem.expected, context, others,
-                   [f"`{op}` goes element by element, so both sides have one shape"], None)
+                   [f"`{op}` compares values of one shape" if op in ("==", "!=") else
+                    f"`{op}` goes element by element, so both sides have one shape"], None)
         return
     if isinstance(problem, (unify.Escape, unify.Occurs)):
         report(c, problem, context, others)
@@ -301,7 +302,7 @@ only scalars spread by themselves")
         return
     if op in ("==", "!=", "<", "<=", ">", ">="):
         c.error("E220", f"`{op}` compares two values of one type, not {one} and {other}", right_span,
-                f"this is {other}", others=others, help=_operator_help(right) if not isinstance(right, Fun) else None)
+                f"this is {other}", others=others, help=None if op in ("==", "!=") or isinstance(right, Fun) else _operator_help(right))
         return
     bad_left = isinstance(left, (Tuple, Record, Fun)) or left == BOOL
     place, text = (left_span, one) if bad_left else (right_span, other)
@@ -391,13 +392,22 @@ def not_comparable(c: Checker, op: str, t: Type, other: Type, place: Span, op_sp
         others = [(t.origin, "declared here")] if t.origin is not None else []
         c.error("E215", f"`{t.name}` need not be a number", place, f"`{op}` compares numbers", others=others,
                 help=f"declare it as `'{t.name}: num`")
-    elif op in ("==", "!=") and isinstance(t, (Array, Tuple, Record)):
-        elements = "compare elements: `and (map2 (==) xs ys)`"
-        help = elements if isinstance(t, Array) else "compare the parts, joined by `&&`"
-        c.error("E606", f"`{op}` on {shown} is not supported yet", place, f"this is {shown}", help=help)
     elif isinstance(t, Array):
         c.error("E220", f"`{op}` compares numbers, not arrays", place, f"this is {shown}",
                 help=f"compare elements: `map2 ({op}) xs ys`")
     else:
-        c.error("E220", f"`{op}` compares {'numbers' if op not in ('==', '!=') else 'scalars'}, not {shown}", place,
-                f"this is {shown}")
+        c.error("E220", f"`{op}` compares numbers, not {shown}", place, f"this is {shown}")
+
+
+def not_equal(c: Checker, op: str, part: Type, whole: Type, place: Span) -> None:
+    """`==` on values that hold functions, or values of any type."""
+    shown = show(c, whole)
+    if isinstance(part, TypeVar):
+        others = [(part.origin, "declared here")] if part.origin is not None else []
+        c.error("E215", f"`{part.name}` may be a type of functions, which `{op}` cannot compare", place,
+                f"this is {shown}", others=others,
+                help=f"declare it as `'{part.name}: num`, or take the comparison as an argument")
+        return
+    inside = "functions" if part is whole else f"{shown}, which holds functions"
+    c.error("E220", f"`{op}` cannot compare {inside}", place, f"this is {shown}",
+            help="compare what the functions give")

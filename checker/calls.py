@@ -8,7 +8,7 @@ from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import BOOL, I64, Array, Error, Fun, Meta, Scalar, Tangent, Tuple, Type, TypeVar
 from . import arrays, call_messages, messages
-from .constraints import Arithmetic, Base
+from .constraints import Arithmetic, Base, Equality
 from .context import Because, Checker, Context, name_of
 from .names import meaning_type
 from .scope import Local, SizeParam
@@ -238,6 +238,10 @@ def arithmetic(c: Checker, op: str, left: Type, right: Type, span: Span, left_sp
 
 def compare(c: Checker, op: str, left: Type, right: Type, span: Span, left_span: Span, right_span: Span) -> None:
     left, right = c.solver.prune(left), c.solver.prune(right)
+    if op in EQUALITY:
+        if call_messages.same_operands(c, op, left, right, span, left_span, right_span):
+            c.solver.add(Equality(c, left, op, left_span, span))
+        return
     for t, other, place in ((left, right, left_span), (right, left, right_span)):
         if isinstance(t, (Array, Tuple, Fun)) or not isinstance(t, (Scalar, TypeVar, Meta, Error, Tangent)):
             call_messages.not_comparable(c, op, t, other, place, span)
@@ -248,7 +252,7 @@ def compare(c: Checker, op: str, left: Type, right: Type, span: Span, left_span:
     if isinstance(left, Tangent):
         c.solver.add(Base(c, left, "num", op, span))
         return
-    bad = c.solver.require(left, Kind("scalar" if op in EQUALITY else "num", because=span))
+    bad = c.solver.require(left, Kind("ordered", because=span))
     if bad is not None:
         call_messages.not_comparable(c, op, bad, right, left_span, span)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..lang.source import Span
-from ..lang.types import Array, Error, Meta, Record, Scalar, Tangent, Tuple, Type, TypeVar
+from ..lang.types import Array, Error, Fun, Meta, Record, Scalar, Sum, Tangent, Tuple, Type, TypeVar
 from . import call_messages, messages
 from .unify import Clash, Constraint, Kind
 
@@ -160,6 +160,49 @@ class Base(Constraint):
         if bad is not None and not isinstance(bad, Tangent):
             call_messages.wrong_base(self.c, self, bad)
         return True
+
+
+class Equality(Constraint):
+    """Values of type `t` are compared: whatever they hold, none of it is a function."""
+
+    def __init__(self, c: Checker, t: Type, op: str, span: Span, op_span: Span) -> None:
+        self.c, self.type, self.op, self.span, self.op_span = c, t, op, span, op_span
+
+    def _parts(self) -> Iterator[Type]:
+        """What the type is made of, as far as it is known."""
+        pending: list[Type] = [self.type]
+        while pending:
+            t = self.c.solver.prune(pending.pop())
+            match t:
+                case Array(_, element):
+                    pending.append(element)
+                case Tuple(items):
+                    pending.extend(items)
+                case Record(fields):
+                    pending.extend(i for _, i in fields)
+                case Sum(constructors):
+                    pending.extend(i for _, items in constructors for i in items)
+                case _:
+                    yield t
+
+    def attempt(self) -> bool:
+        parts = list(self._parts())
+        for t in parts:
+            if isinstance(t, Fun) or (isinstance(t, TypeVar) and t.constraint is None):
+                call_messages.not_equal(self.c, self.op, t, self.c.solver.prune(self.type), self.span)
+                return True
+        return not any(isinstance(t, (Meta, Tangent)) and not _scalar(self.c, t) for t in parts)
+
+    def blockers(self) -> Iterator[int]:
+        for t in self._parts():
+            yield from self.c.solver.unknowns(t)
+
+    def default(self) -> bool:
+        """What nothing else says is a scalar."""
+        for t in self._parts():
+            if isinstance(t, Meta) and t.uid not in self.c.solver.variants:
+                self.c.solver.require(t, Kind("scalar", because=self.op_span))
+        return self.attempt()
 
 
 class SameShape(Constraint):

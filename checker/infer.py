@@ -55,8 +55,8 @@ def _lit(c: Checker, e: ast.Lit, want: Type | None) -> Type:
 
 
 def _text(c: Checker, e: ast.Text, want: Type | None) -> Type:
-    return c.error("E603", "strings and characters are not supported yet", e.span, "a literal of text",
-                   help="pass numbers instead")
+    """A string is the array of its bytes in UTF-8."""
+    return Array(Size.constant(len(e.value.encode())), Scalar("u8"))
 
 
 def _hole(c: Checker, e: ast.Hole, want: Type | None) -> Type:

@@ -47,7 +47,7 @@ def show(c: Checker, t: Type) -> str:
             if inner.uid in c.solver.variants:
                 return open_sum(inner.uid)
             kind = c.solver.kinds.get(inner.uid)
-            words = {"num": "number", "int": "integer", "float": "float"}
+            words = {"num": "number", "ordered": "number", "int": "integer", "float": "float"}
             return TypeVar(words.get(kind.cls, "_") if kind is not None else "_", -1)
         if isinstance(inner, Fun):
             return Fun(map_type(inner.param, leaf, size), map_type(inner.result, leaf, size),
@@ -192,7 +192,7 @@ def kind_clash(c: Checker, problem: Clash, t: Type, kind: Kind, context: Context
                notes: list[str], code: str, help: str | None) -> None:
     assert isinstance(problem, unify.KindClash)
     found, expected = show(c, context.found), show(c, context.expected)
-    wanted = {"num": "a number", "float": "a float", "int": "an integer", "scalar": "a scalar"}[kind.cls]
+    wanted = {"num": "a number", "float": "a float", "int": "an integer"}.get(kind.cls, "a scalar")
     shown = show(c, t)
     if kind.because is not None and kind.literal and isinstance(t, Scalar) and t.name in INTEGERS:
         c.error("E204", f"a fraction does not fit into {t.name}", kind.because, "this number has a fractional part",

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Kind:
-    """What is known of an unknown scalar: `scalar` (any, bool included), `num`, `int` or `float`.
+    """What is known of an unknown scalar: `scalar` (any, bool included), `ordered` (the same, but rather a number),
+    `num`, `int` or `float`.
 
     `literal` is set when it stands for a literal, so that it becomes i64 (f64 when `float`) if nothing else is known.
     """
@@ -54,7 +55,8 @@ class Kind:
     because: Span | None = None
 
 
-MEMBERS: dict[str, frozenset[str]] = {"scalar": SCALARS, "num": FLOATS | INTEGERS, "int": INTEGERS, "float": FLOATS}
+MEMBERS: dict[str, frozenset[str]] = {"scalar": SCALARS, "ordered": SCALARS,
+                                        "num": FLOATS | INTEGERS, "int": INTEGERS, "float": FLOATS}
 
 
 class Clash(Exception):
@@ -442,7 +444,7 @@ class Solver:
             case Scalar(name):
                 return name in MEMBERS[kind.cls]
             case TypeVar(constraint=constraint):
-                return (kind.cls in ("num", "scalar") and constraint is not None) or kind.cls == constraint
+                return (kind.cls in ("num", "scalar", "ordered") and constraint is not None) or kind.cls == constraint
             case Error():
                 return True
             case _:
@@ -630,6 +632,8 @@ def _meet(a: Kind, b: Kind) -> Kind:
         cls = a.cls
     elif "scalar" in (a.cls, b.cls):
         cls = b.cls if a.cls == "scalar" else a.cls
+    elif "ordered" in (a.cls, b.cls):
+        cls = b.cls if a.cls == "ordered" else a.cls
     elif "num" in (a.cls, b.cls):
         cls = b.cls if a.cls == "num" else a.cls
     else:

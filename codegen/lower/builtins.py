@@ -32,15 +32,27 @@ BINARY = members.OPERATORS
 def arithmetic(b: Builder, op: str, left: Value, right: Value) -> Value:
     """`left op right`: element by element for arrays, a scalar meeting each element.
 
-    `==` and `!=` of tuples compare all parts.
+    `==` and `!=` compare whole values.
     """
-    name = BINARY[op]
-    if name in ("eq", "ne") and len(leaves(left)) != 1:
-        same: Atom = ir.Const(True, "bool")
-        for x, y in zip(leaves(left), leaves(right), strict=True):
-            same = b.prim("and", same, b.prim("eq", x, y))
-        return b.prim("not", same) if name == "ne" else same
+    if op in ("==", "!="):
+        return equal(b, BINARY[op], left, right)
     return members.operator(b, op, the_atom(left), the_atom(right))
+
+
+def equal(b: Builder, name: str, left: Value, right: Value) -> Atom:
+    """Whether all parts of two values of one type are equal; arrays have one shape, as their types say."""
+    pairs = list(zip(leaves(left), leaves(right), strict=True))
+    if len(pairs) == 1 and pairs[0][0].type.rank == 0:
+        return b.prim(name, *pairs[0])
+    same: Atom | None = None
+    for x, y in pairs:
+        part = b.prim("eq", x, y)
+        for _ in range(x.type.rank):
+            part = b.prim("all", part, axis=0)
+        same = part if same is None else b.prim("and", same, part)
+    if same is None:
+        return ir.Const(name == "eq", "bool")
+    return b.prim("not", same) if name == "ne" else same
 
 
 def unary(b: Builder, op: str, x: Atom) -> Atom:

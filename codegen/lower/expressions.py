@@ -64,6 +64,8 @@ def plain(f: Frame, e: ast.Exp) -> Value:
             t = f.type_of(e)
             dtype = t.name if isinstance(t, ty.Scalar) else "f64"
             return ir.Const(float(value) if dtype in ir.FLOATS else value, dtype)
+        case ast.Text(value=text):
+            return string(f, text)
         case ast.Name():
             return use_value(f, f.checked.uses[e], e.span)
         case ast.TupleExp(items=items):
@@ -181,6 +183,14 @@ def array_literal(f: Frame, e: ast.ArrayLit, items: Sequence[ast.Exp]) -> Value:
     columns = zip(*(leaves(r) for r in rows), strict=True)
     f.at(e.span)
     return rebuild(rows[0], iter([f.b.prim("stack", *column, as_="xs") for column in columns]))
+
+
+def string(f: Frame, text: str) -> Atom:
+    """The bytes of a string in UTF-8."""
+    content = text.encode()
+    if not content:
+        return f.b.full(ir.Const(0, "u8"), [i64(0)])
+    return f.b.prim("stack", *(ir.Const(byte, "u8") for byte in content), as_="text")
 
 
 def on_one_line(text: str) -> str:

@@ -238,8 +238,8 @@ code("E219", "loop that changes the type of its state",
      "What an iteration leaves is what the next one finds, so it has the same type, sizes included. A size that changes is "
      "declared: `loop [k] (xs: [k]f64) = …`.",
      "def f [n] (xs: [n]f64) = loop ys = xs for i < 3 do concat ys [0.0]", "name the size of the state.")
-code("E220", "comparison of values that have no order",
-     "`<` and its like compare numbers.", "def f [n] (xs: [n]f64) (ys: [n]f64) = xs < ys",
+code("E220", "values that cannot be compared",
+     "`<` and its like compare numbers. `==` and `!=` compare any two values of one type, but not functions.", "def f [n] (xs: [n]f64) (ys: [n]f64) = xs < ys",
      "compare elements: `map2 (<) xs ys`.")
 code("E221", "entry that cannot be called from outside",
      "An entry takes and gives values: numbers, bools, arrays, tuples and records of them. Functions and values of any type stay "
@@ -394,14 +394,9 @@ code("E695", "recursive function that gives a function",
 code("E602", "modules are not supported yet",
      "`module`, `open M` and members of modules other than the numeric ones have no meaning in this version.",
      "module M = { def x = 1 }", "put definitions into a file and `import` it.")
-code("E603", "text is not supported yet",
-     "Strings and characters parse, but there is no type for them in this version.", 'def name = "x"', "pass numbers.")
 code("E605", "function that is not supported yet",
      "The name belongs to the language, but not to this version.", "def f [n] (xs: [n]f64) = filter (> 0) xs",
      "see the message for what to use meanwhile.")
-code("E606", "comparison of whole values is not supported yet",
-     "`==` and `!=` compare scalars.", "def f [n] (xs: [n]f64) (ys: [n]f64) = xs == ys",
-     "write `and (map2 (==) xs ys)`, or compare the parts.")
 
 # ---------------------------------------------------------------- Wxxx: warnings
 

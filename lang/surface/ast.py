@@ -69,10 +69,9 @@ class Lit(Node):
 
 
 class Text(Node):
-    """A string or character literal."""
+    """A string; a character is the number of its code point, a `Lit`."""
 
     value: str
-    char: bool
 
 
 class Name(Node):

@@ -198,10 +198,11 @@ class Builder(ModuleBuilder):
         return ast.Name(Span(self.source, start, end), v[0].text, ())
 
     def string(self, v: list[Any], start: int, end: int) -> ast.Exp:
-        return ast.Text(self.span(start, end), unescape(v[0].text), False)
+        return ast.Text(self.span(start, end), unescape(v[0].text))
 
     def char(self, v: list[Any], start: int, end: int) -> ast.Exp:
-        return ast.Text(self.span(start, end), unescape(v[0].text), True)
+        """The number of the code point."""
+        return ast.Lit(self.span(start, end), ord(unescape(v[0].text)[:1] or "\0"), None)
 
     def hole(self, v: list[Any], start: int, end: int) -> ast.Exp:
         return ast.Hole(self.span(start, end))

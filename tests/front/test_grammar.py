@@ -92,8 +92,8 @@ def brief(node: ast.Exp) -> str:
     match node:
         case ast.Lit(_, value, suffix):
             return (str(value).lower() if isinstance(value, bool) else repr(value)) + (suffix or "")
-        case ast.Text(_, text, char):
-            return repr(text) if not char else f"'{text}'"
+        case ast.Text(_, text):
+            return repr(text)
         case ast.Name(_, name, qualifier):
             return "::".join((*qualifier, name))
         case ast.Hole():
@@ -218,8 +218,8 @@ def grade(node: ast.Grade) -> str:
     ("m.weight", "m.weight"), ("f x.y", "(f x.y)"),
     # literals
     ("1_000i32", "1000i32"), ("0xff", "255"), ("0b1010u8", "10u8"), ("1e-3", "0.001"), ("2.5f32", "2.5f32"),
-    ("1f32", "1.0f32"), ("0x1.8p1", "3.0"), ("0x1.8p1f64", "3.0f64"), ("true", "true"), ("'a'", "'a'"),
-    ('"a\\tb\\u{e9}"', "'a\\tbé'"), ("'\\''", "'''"), ("'\\n'", "'\n'"), ("()", "()"), ("???", "???"),
+    ("1f32", "1.0f32"), ("0x1.8p1", "3.0"), ("0x1.8p1f64", "3.0f64"), ("true", "true"), ("'a'", "97"),
+    ('"a\\tb\\u{e9}"', "'a\\tbé'"), ("'\\''", "39"), ("'\\n'", "10"), ("()", "()"), ("???", "???"),
     # tuples, arrays, records, trailing commas
     ("(a, b, c)", "(a, b, c)"), ("(a, b,)", "(a, b)"), ("[a, b,]", "[a, b]"), ("[]", "[]"), ("{}", "{}"),
     ("{x = 1, y}", "{x = 1, y = y}"), ("{x = 1,}", "{x = 1}"), ("[[1, 2], [3, 4]]", "[[1, 2], [3, 4]]"),
