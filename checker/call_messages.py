@@ -302,7 +302,8 @@ only scalars spread by themselves")
         return
     if op in ("==", "!=", "<", "<=", ">", ">="):
         c.error("E220", f"`{op}` compares two values of one type, not {one} and {other}", right_span,
-                f"this is {other}", others=others, help=None if op in ("==", "!=") or isinstance(right, Fun) else _operator_help(right))
+                f"this is {other}", others=others,
+                help=None if op in ("==", "!=") or isinstance(right, Fun) else _operator_help(right))
         return
     bad_left = isinstance(left, (Tuple, Record, Fun)) or left == BOOL
     place, text = (left_span, one) if bad_left else (right_span, other)
