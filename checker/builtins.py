@@ -12,18 +12,6 @@ from .elementwise import ELEMENTWISE
 from .result import BuiltinRef
 from .scope import Builtin
 
-PLANNED: dict[str, str] = {
-    "jmp": "`vmap (jvp f x) seeds`", "mjp": "`vmap (vjp f x) seeds`",
-                           "jacobian": "`vmap` over `vjp` or `jvp` with unit seeds",
-    "jacfwd": "`vmap` over `jvp` with unit seeds", "jacrev": "`vmap` over `vjp` with unit seeds",
-    "hessian": "`jvp (grad f) x` for each direction", "hvp": "`jvp (grad f) x v`", "laplacian": "", "divergence": "",
-    "checkpoint": "the call without it: only memory differs", "with_vjp": "", "with_jvp": "",
-    "fixpoint": "`loop … while`", "solve": "", "lbfgs": "", "newton": "", "hmc": "", "scan_exclusive": "", "sort": "",
-                           "cholesky": "",
-}
-"""Names of the language that this version does not have, each with what to write meanwhile."""
-
-
 DERIVATIVES = frozenset({"grad", "value_and_grad", "jvp", "jvp2", "vjp", "vjp2"})
 
 

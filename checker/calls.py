@@ -360,8 +360,12 @@ def infer_op_section(c: Checker, e: ast.OpSection, want: Type | None = None) -> 
         c.unify(right, BOOL, right_span, Because(title=f"`{op}` takes two bools", code="E202"))
         result = BOOL
     elif op in PIPES:
-        return c.error("E605", f"sections of `{op}` are not supported yet", e.span, "an operator as a value",
-                       help="write a lambda")
+        a, b, z = c.solver.meta(), c.solver.meta(), c.solver.meta()
+        first, second, result = {"|>": (a, Fun(a, b), b), "<|": (Fun(a, b), a, b),
+                                 ">->": (Fun(a, b), Fun(b, z), Fun(a, z)), "<-<": (Fun(b, z), Fun(a, b), Fun(a, z))}[op]
+        title = Because(title=f"`{op}` applies or composes functions", code="E403")
+        if not (c.unify(left, first, left_span, title) and c.unify(right, second, right_span, title)):
+            return Error()
     else:
         function = meaning_type(c, e, op, e.span)
         result = c.solver.meta()

@@ -213,6 +213,7 @@ def check_group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> 
         c.span = m.node.name_span
         if not c.failed:
             _unused_sizes(c, m.node, m.scheme, m.declared)
+            _undetermined(c)
             _grades(c, file, m.node, m in warned)
         m.definition.entry = (m.node.kind == "entry" or m.node.name == "main") and file.prefix == "" and not c.failed
         if m.definition.entry:
@@ -370,18 +371,42 @@ def _literal(c: Checker, e: ast.Lit) -> None:
 
 
 def _unused_sizes(c: Checker, node: ast.Def, scheme: Scheme, declared: int) -> None:
-    """A size parameter must be visible in the parameters' types: callers do not pass it."""
+    """A size parameter must be visible in the type: callers do not pass it, they have it or ask for it."""
     visible: set[SizeAtom] = set()
     t: Type = scheme.type
     while isinstance(t, Fun):
         for s in sizes_of(t.param):
             visible.update(s.atoms())
         t = t.result
+    for s in sizes_of(t):
+        visible.update(s.atoms())
     for binder, var in zip(node.sizes, scheme.size_vars[:declared], strict=False):
         if var not in visible:
-            c.error("E306", f"the size `{binder.name}` occurs in no parameter of `{node.name}`", binder.span,
+            c.error("E306", f"the size `{binder.name}` occurs neither in a parameter of `{node.name}` nor in its result", binder.span,
                     "callers have no way to say what it is",
                     help=f"pass it as a value, `({binder.name}: i64)`, or use it in the type of a parameter")
+
+
+def _undetermined(c: Checker) -> None:
+    """A size that only the result of a function mentions comes from what is asked of the result."""
+    for node, raw in c.uses.items():
+        if raw.scheme is None or not isinstance(node, ast.Exp):
+            continue
+        unknown = [v for v, s in zip(raw.scheme.size_vars, raw.sizes, strict=True)
+                   if any(isinstance(a, SizeMeta) for a in c.solver.size(s).atoms())]
+        if not unknown:
+            continue
+        t, given = raw.scheme.type, set[SizeAtom]()
+        while isinstance(t, Fun):
+            given.update(a for s in sizes_of(t.param) for a in s.atoms())
+            t = t.result
+        for var in unknown:
+            if var not in given:
+                c.error("E303", f"the size `{var.name}` of this result is not known", node.span,
+                        "nothing says how long it is to be",
+                        others=[(var.origin, "only the result has this size")] if var.origin is not None else None,
+                        help=f"write its type, such as `({node.span.text} … : [3]t)`")
+                break
 
 
 def _grades(c: Checker, file: FileScope, node: ast.Def, warned: bool) -> None:

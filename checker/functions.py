@@ -28,11 +28,15 @@ def infer_lambda(c: Checker, e: ast.Lambda, want: Type | None = None) -> Type:
     params: list[Type] = []
     for p in e.params:
         t: Type = c.solver.meta()
+        named: SizeVar | None = None
         if isinstance(hint, Fun):
             c.solver.unify(t, hint.param)
-            hint = c.solver.prune(hint.result)
+            named, hint = hint.size_var, c.solver.prune(hint.result)
         params.append(t)
         patterns.bind(c, p, t, "parameter")
+        if named is not None and hint is not None:
+            # What is expected of the result mentions the argument's value: here it has this parameter's name.
+            hint = c.solver.substitute(hint, {named: _own_value(c, p)})
     result: Type
     if e.result is not None:
         result = elaborate(types_inside(c), e.result)
@@ -45,6 +49,20 @@ def infer_lambda(c: Checker, e: ast.Lambda, want: Type | None = None) -> Type:
     c.solver.level -= 1
     lower(c, t)
     return hide(c, t, len(e.params))
+
+
+def _own_value(c: Checker, p: ast.Pattern) -> Size:
+    """The value of an i64 parameter as a size; one that has no name keeps it under the pattern."""
+    local = bound_local(c, p)
+    if local is not None:
+        return c.value_size(local)
+    while isinstance(p, ast.PAscribe):
+        p = p.pattern
+    var = c.solver.size_var("_", p.span, "the argument of a function")
+    c.bindings[p] = LocalRef("_", next(c.session.uids))
+    c.binding_sizes[c.bindings[p].key] = var
+    c.values.add(var)
+    return Size.of(var)
 
 
 def hide(c: Checker, t: Type, count: int, known: Iterable[SizeVar] = ()) -> Type:
@@ -82,8 +100,14 @@ def chain(c: Checker, patterns_: Sequence[ast.Pattern], params: Sequence[Type], 
     t = result
     for p, param in zip(reversed(patterns_), reversed(params), strict=True):
         local = bound_local(c, p)
-        t = Fun(param, t, local.name if local else None, local.var if local else None)
+        t = Fun(param, t, local.name if local else None, local.var if local else _unnamed_value(c, p))
     return t
+
+
+def _unnamed_value(c: Checker, p: ast.Pattern) -> SizeVar | None:
+    while isinstance(p, ast.PAscribe):
+        p = p.pattern
+    return c.binding_sizes.get(c.bindings[p].key) if isinstance(p, ast.PWild) and p in c.bindings else None
 
 
 def bound_local(c: Checker, p: ast.Pattern) -> Local | None:

@@ -267,10 +267,6 @@ def unknown(c: Checker, name: str, span: Span) -> Error:
         return c.error("E106", f"`{name}` is used before its definition", span, "not defined yet",
                        others=[(later, "defined here")], notes=["a definition sees those above it"],
                        help=f"move `{name}` above this definition")
-    if name in builtins.PLANNED:
-        instead = builtins.PLANNED[name]
-        return c.error("E605", f"`{name}` is not supported yet", span, "a function of the language that is to come",
-                       help=f"use {instead}" if instead else None)
     here = [n for n in c.names if n.isidentifier() or not name.isidentifier()]
     close = nearest(name, [*here, *c.file.values]) or None
     if name in FOREIGN_MODULES:

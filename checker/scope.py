@@ -160,7 +160,7 @@ def prelude_index() -> tuple[str, str, dict[str, tuple[int, int]]]:
     """Name and text of the prelude and where in it each definition stands; its documentation comments are left out."""
     with open(os.path.join(os.path.dirname(__file__), "..", "stdlib", "prelude.dad"), encoding="utf-8") as file:
         text = file.read()
-    starts = [(m.start(), m.group(1)) for m in _DECLARATION.finditer(text)]
+    starts = [(m.start(), m.group(1).strip("()")) for m in _DECLARATION.finditer(text)]
     ends = [start for start, _ in starts[1:]] + [len(text)]
     return "prelude.dad", text, {name: (start, end) for (start, name), end in zip(starts, ends, strict=True)}
 

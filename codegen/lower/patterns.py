@@ -20,6 +20,8 @@ def bind(f: Frame, pattern: ast.Pattern, value: Value) -> None:
             bind_key(f, f.checked.bindings[pattern].key, named(f, value, name))
         case ast.PAscribe(pattern=inner):
             bind(f, inner, value)
+        case ast.PWild() if pattern in f.checked.bindings:
+            bind_key(f, f.checked.bindings[pattern].key, value)
         case ast.PTuple(items=items) if isinstance(value, TupV):
             for item, part in zip(items, value.items, strict=True):
                 bind(f, item, part)

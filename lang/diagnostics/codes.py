@@ -297,8 +297,9 @@ code("E305", "outside the array",
      "The index, slice or range is outside for every input, so the program would always fail here.",
      "def f (xs: [3]f64) = xs[3]", "indices go from 0 to the size less 1.")
 code("E306", "size that no argument shows",
-     "Callers do not pass sizes; they are read off the arguments, so each must occur in the type of a parameter.",
-     "def zeros [n] : [n]f64 = replicate n 0", "take it as a value: `def zeros (n: i64) : [n]f64`.")
+     "Callers do not pass sizes; they are read off the arguments, or off what is asked of the result, so each must occur in "
+     "the type of a parameter or of the result. An entry is called from outside and reads them off its arguments alone.",
+     "def count [n] (x: f64) : i64 = n", "take it as a value: `def count (n: i64) (x: f64) : i64`.")
 code("E308", "negative size",
      "No array has fewer than 0 elements.", "def f (xs: [-1]f64) = xs", "correct the size.")
 code("E309", "slice with step zero",
@@ -394,9 +395,6 @@ code("E695", "recursive function that gives a function",
 code("E602", "modules are not supported yet",
      "`module`, `open M` and members of modules other than the numeric ones have no meaning in this version.",
      "module M = { def x = 1 }", "put definitions into a file and `import` it.")
-code("E605", "function that is not supported yet",
-     "The name belongs to the language, but not to this version.", "def f [n] (xs: [n]f64) = filter (> 0) xs",
-     "see the message for what to use meanwhile.")
 
 # ---------------------------------------------------------------- Wxxx: warnings
 
