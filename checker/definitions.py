@@ -382,7 +382,7 @@ def _unused_sizes(c: Checker, node: ast.Def, scheme: Scheme, declared: int) -> N
         visible.update(s.atoms())
     for binder, var in zip(node.sizes, scheme.size_vars[:declared], strict=False):
         if var not in visible:
-            c.error("E306", f"the size `{binder.name}` occurs neither in a parameter of `{node.name}` nor in its result",
+            c.error("E306", f"the size `{binder.name}` occurs in no parameter or result of `{node.name}`",
                     binder.span, "callers have no way to say what it is",
                     help=f"pass it as a value, `({binder.name}: i64)`, or use it in the type of a parameter")
 
