@@ -173,16 +173,16 @@ def bind_header(c: Checker, sizes: Sequence[ast.SizeBinder], type_params: Sequen
     return size_vars, type_vars
 
 
-def param_context(c: Checker, made: list[SizeVar], name: str) -> TypeContext:
-    """Types of parameters of definitions: each `[]` is a size of its own."""
-    before = len(made)
+def param_context(c: Checker, name: str) -> TypeContext:
+    """Types of parameters of definitions: each `[]` is a size of its own, unless the body needs two to be equal."""
+    depth = 0
 
     def fresh(span: Span) -> Size:
-        axis = f"{name}{'[0]' * (len(made) - before)}" if name else "_"
-        var = c.solver.size_var(f"(length {axis})" if name else "_", span,
-                                f"the length of `{axis}`" if name else "a size")
-        made.append(var)
-        return Size.of(var)
+        nonlocal depth
+        axis = f"{name}{'[0]' * depth}" if name else "_"
+        depth += 1
+        return c.solver.size_meta(f"(length {axis})" if name else "_", span,
+                                  f"the length of `{axis}`" if name else "a size")
 
     return TypeContext(c, c.file, fresh)
 
@@ -199,7 +199,7 @@ def bind_params(c: Checker, params: Sequence[ast.Pattern], size_vars: list[SizeV
         inner, t = p, None
         if isinstance(p, ast.PAscribe):
             declared = p.type.type if isinstance(p.type, ast.TQualified) else p.type
-            t = elaborate(param_context(c, size_vars, pattern_name(p)), declared)
+            t = elaborate(param_context(c, pattern_name(p)), declared)
             c.patterns[p] = t
             inner = p.pattern
         if t is None:

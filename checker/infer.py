@@ -198,6 +198,10 @@ def _if(c: Checker, e: ast.If, want: Type | None) -> Type:
     return one if c.unify(other, one, blame(e.orelse).span, because) else Error()
 
 
+def _shown(c: Checker, s: Size) -> str:
+    return f"[{messages.show_size(c, s)}]"
+
+
 def open_branches(c: Checker, node: ast.Exp, one: Type, other: Type) -> tuple[Type, Type]:
     """Where a size of one branch is known only inside it, or sizes must differ, the result opens a size."""
     c_size = c.solver.size
@@ -210,7 +214,8 @@ def open_branches(c: Checker, node: ast.Exp, one: Type, other: Type) -> tuple[Ty
                 n, m = c_size(n), c_size(m)
                 unlike = n != m and not any(isinstance(a, SizeMeta) for a in (n - m).atoms())
                 if unlike or c.is_inner(n) or c.is_inner(m):
-                    var = c.solver.size_var("(if …)", node.span, "a size that depends on which branch is taken")
+                    why = f"a size that depends on which branch is taken: {_shown(c, n)} or {_shown(c, m)}"
+                    var = c.solver.size_var("(if …)", node.span, why)
                     c.opened[node] = (*c.opened.get(node, ()), var)
                     n = m = Size.of(var)
                 return Array(n, x), Array(m, y)

@@ -71,6 +71,7 @@ def changing(c: Checker, e: ast.Loop, state: Loosened, after: Type) -> list[Size
         atom = solver.size(unknown).atom
         if isinstance(atom, SizeMeta) and solver.levels[atom.uid] >= solver.level:
             first.setdefault(atom, solver.size(start))
+    state = {a for pair in starts for s in pair for a in solver.size(s).atoms()}
     found: dict[SizeAtom, None] = {}
     progress = True
     while progress:
@@ -80,7 +81,7 @@ def changing(c: Checker, e: ast.Loop, state: Loosened, after: Type) -> list[Size
             atom = solver.size(before).atom
             if atom is not None and atom in same:
                 difference = solver.size(solver.size(then).substitute(same)) - same[atom]
-                if difference.terms and not _can_vanish(c, difference, found):
+                if difference.terms and not _can_vanish(c, difference, state):
                     found[atom] = None
                     progress = True
     made: list[SizeVar] = []
@@ -92,8 +93,8 @@ def changing(c: Checker, e: ast.Loop, state: Loosened, after: Type) -> list[Size
     return made
 
 
-def _can_vanish(c: Checker, difference: Size, fixed: dict[SizeAtom, None]) -> bool:
-    """Whether some unknown can be chosen so that the difference is zero."""
+def _can_vanish(c: Checker, difference: Size, fixed: set[SizeAtom]) -> bool:
+    """Whether some unknown, none of the state before, can be chosen so that the difference is zero."""
     levels = c.solver.levels
     for a in difference.atoms():
         if isinstance(a, SizeMeta) and a not in fixed:

@@ -295,6 +295,11 @@ def size_clash(c: Checker, one: Size, other: Size, context: Context, others: lis
             help = help or "give the value a name with `let`, and use the name twice"
         else:
             shown = difference if difference.terms[0][1] > 0 else -difference
+            opened = {v for found_here in c.opened.values() for v in found_here}
+            values = [a for s in (one, other) for a in s.atoms() if isinstance(a, SizeVar) and a in opened]
+            if values:
+                notes = [*notes, *(f"`{v.name}` is {v.why}" for v in dict.fromkeys(values) if v.why)]
+                help = help or opened_help(c, context)
             notes = [*notes, f"their difference, {show_size(c, shown)}, is not known to be 0"]
     label = f"this is {found}" if not isinstance(context.found, Error) and "?" not in found else ""
     spans = [context.span, *(s for s, _ in others)]
@@ -302,6 +307,15 @@ def size_clash(c: Checker, one: Size, other: Size, context: Context, others: lis
         notes = [f"expected {expected}, found {found}", *notes]
     c.error("E301", how, context.span, label, others=[*others, *origins(c, [one, other], spans)], notes=notes,
             help=help or _size_help(c, one, other, context))
+
+
+def opened_help(c: Checker, context: Context) -> str:
+    """For a size that only the run knows: it cannot be declared, only asserted."""
+    shown = show(c, context.expected)
+    simple = context.span.text if context.span.text.isidentifier() else "(…)"
+    if "?" in shown:
+        return "only the run knows this size: if it is right, say so with `:>`, which is checked at run time"
+    return f"only the run knows this size: if it is right, write `{simple} :> {shown}`, which is checked at run time"
 
 
 def _size_help(c: Checker, found: Size, expected: Size, context: Context) -> str | None:

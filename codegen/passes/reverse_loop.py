@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...lang.core import ir
-from ...lang.core.build import Builder, i64
+from ...lang.core.build import Builder, Fresh, i64, zero
 from ...lang.core.ir import Atom, Block, Const, Stmt, Var
 from ...lang.core.walk import free_in_op
 from .adjoint import Irregular, Read, Scope, SliceRead, accumulate, as_read, bound_in, fixed, value_shape
@@ -147,9 +147,6 @@ class _ReverseLoop:
         if not self.states and not self.rows:
             return [stmt]
         back = prune(self.inner.b.block([*(x for _, _, x in self.states), *(x for x, _ in self.rows)]))
-        if op.ragged:
-            self.write(back, self.statements, [], True, actions)
-            return [stmt]
         outside = Builder(rev.supply, stmt.span)
         sizes = Extents(outside)
         sizes.states(op)
@@ -162,39 +159,42 @@ class _ReverseLoop:
         stacks = {x: v for x, v in zip(results[count:], stmt.vars[count:], strict=False) if isinstance(x, Var)}
         saved = [*(p for p in op.params if p in chosen.needed), *chosen.saved]
         new = [v for v in saved if v not in stacks]
-        made = [rev.supply.var(v.name + "s", ir.Type(v.type.dtype, v.type.rank + 1)) for v in new]
-        stacks.update(zip(new, made, strict=True))
-        self.write(back, chosen.again, [(v, stacks[v]) for v in saved], op.index in chosen.needed, actions)
+        even = [v for v in new if sizes.knows(v)]
+        ragged = [Ragged(rev.supply, v) for v in new if v not in even]
+        made = [rev.supply.var(v.name + "s", ir.Type(v.type.dtype, v.type.rank + 1)) for v in even]
+        stacks.update(zip(even, made, strict=True))
+        loads = [(v, stacks[v]) for v in saved if v in stacks]
+        self.write(back, chosen.again, loads, ragged, op.index in chosen.needed, actions)
         if not new:
             return [stmt]
-        rows = tuple(sizes.dims(v) or () for v in new)
-        body = Block(tuple(self.statements), (*results, *new))
-        loop = ir.Loop(op.count, op.cond, op.index, op.params, op.init, body, op.collect_shapes + rows)
-        vars = (*stmt.vars[:len(results)], *made, *stmt.vars[len(results):])
+        rows = tuple(sizes.dims(v) or () for v in even)
+        inside = Builder(rev.supply, stmt.span)
+        grown = [r.append(inside) for r in ragged]
+        noted = [x for r in ragged for x in r.noted]
+        body = Block((*self.statements, *inside.stmts), (*results[:count], *grown, *results[count:], *even, *noted))
+        cond = op.cond and ir.Lambda((*op.cond.params, *(rev.supply.var("kept", r.part.type) for r in ragged)),
+                                     op.cond.body)
+        loop = ir.Loop(op.count, cond, op.index, (*op.params, *(r.part for r in ragged)),
+                       (*op.init, *(r.empty(outside) for r in ragged)), body,
+                       op.collect_shapes + rows + ((),) * len(noted), op.ragged or bool(ragged))
+        vars = (*stmt.vars[:count], *(r.whole for r in ragged), *stmt.vars[count:len(results)], *made,
+                *(v for r in ragged for v in r.notes), *stmt.vars[len(results):])
         return [*outside.stmts, Stmt(vars, loop, stmt.span)]
 
-    def again(self) -> Stmt:
-        """The state of iteration `index`, run up to again: states of different sizes are no rows of an array."""
-        op = self.op
-        fresh = Rerun(self.rev.supply, {}, self.extents)
-        index = fresh.binder(op.index)
-        params = tuple(fresh.binder(p) for p in op.params)
-        block = fresh.block(Block(op.body.stmts, op.body.results[:len(op.params)]))
-        loop = ir.Loop(op.index, None, index, params, op.init, block, (), True)
-        return Stmt(op.params, loop, self.stmt.span)
-
-    def write(self, back: Block, again: Sequence[Stmt], loads: Sequence[tuple[Var, Var]], indexed: bool,
-              actions: Sequence[Action]) -> None:
+    def write(self, back: Block, again: Sequence[Stmt], loads: Sequence[tuple[Var, Var]], ragged: Sequence[Ragged],
+              indexed: bool, actions: Sequence[Action]) -> None:
         op, rev, scope = self.op, self.rev, self.scope
         b = scope.b
         k = rev.supply.var(op.index.name, ir.I64)
         head: list[Stmt] = []
-        if indexed or loads:
+        if indexed or loads or ragged:
             last = b.sub(self.trips, i64(1))
             head.append(Stmt((op.index,), ir.Prim("sub", (last, k)), self.stmt.span))
             head.extend(Stmt((v,), ir.Prim("index", (stack, op.index)), self.stmt.span) for v, stack in loads)
-        if op.ragged:
-            head.append(self.again())
+        loading = Builder(rev.supply, self.stmt.span)
+        for r in ragged:
+            r.load(loading, op.index)
+        head.extend(loading.stmts)
         rerun = Rerun(rev.supply, {}, self.extents)
         params = tuple(rerun.binder(p) for p, _, _ in self.states)
         body = rerun.block(Block((*head, *again, *back.stmts), back.results))
@@ -217,6 +217,43 @@ class _ReverseLoop:
                 scope.add_read(x, SliceRead(read.start, read.count, read.step, read.axis, value))
             else:
                 scope.add_read(x, Read(places or read.indices, value, read.holes))
+
+
+class Ragged:
+    """Saved rows of different shapes: their elements one after another in one array that grows, and for each row where
+    it begins there and how long its axes are.
+    """
+
+    def __init__(self, supply: Fresh, row: Var) -> None:
+        kept = ir.Type(row.type.dtype, 1)
+        self.row = row
+        self.part = supply.var(row.name + "_kept", kept)
+        self.whole = supply.var(row.name + "_kept", kept)
+        self.notes = [supply.var("n", ir.Type("i64", 1)) for _ in range(row.type.rank + 1)]
+        self.noted: list[Atom] = []
+
+    def empty(self, b: Builder) -> Atom:
+        dtype = self.row.type.dtype
+        return b.full(Const(zero(dtype), dtype), [i64(0)])
+
+    def append(self, b: Builder) -> Atom:
+        """In the forward loop: the array with this iteration's row; what is noted of the row is collected."""
+        sizes = b.shape(self.row)
+        self.noted = [b.dim(self.part), *sizes]
+        return b.prim("concat", self.part, b.prim("reshape", self.row, product(b, sizes)))
+
+    def load(self, b: Builder, index: Var) -> None:
+        """In the reverse loop: the row of iteration `index`."""
+        start, *sizes = (b.prim("index", note, index) for note in self.notes)
+        elements = b.prim("slice", self.whole, start, product(b, sizes), i64(1), axis=0)
+        b.stmts.append(Stmt((self.row,), ir.Prim("reshape", (elements, *sizes)), b.span))
+
+
+def product(b: Builder, sizes: Sequence[Atom]) -> Atom:
+    total: Atom = i64(1)
+    for size in sizes:
+        total = b.mul(total, size)
+    return total
 
 
 def useful_states(op: ir.Loop, varied: set[Var], wanted: set[int]) -> list[int]:

@@ -187,7 +187,7 @@ class Counting(interp.Run):
         if isinstance(op, ir.Call):
             function = self.program.functions[op.function]
             env = dict(zip(function.params, self.values(op.args), strict=True))
-            return Counting(self.program, env).block(function.body)
+            return Counting(self.program, env, self.steps).block(function.body)
         results = super().op(op)
         writes = isinstance(op, ir.Prim) and op.name in self.IN_PLACE
         if not writes and not isinstance(op, ir.If):
@@ -203,5 +203,5 @@ def elements_made(program: ir.Program, name: str, args: Values) -> int:
     f = program.functions[name]
     values = [interp.argument(p, a) for p, a in zip(f.params, args, strict=True)]
     with np.errstate(all="ignore"):
-        Counting(program, dict(zip(f.params, values, strict=True))).block(f.body)
+        Counting(program, dict(zip(f.params, values, strict=True)), interp.Steps()).block(f.body)
     return Counting.made
