@@ -359,7 +359,8 @@ def _literal(c: Checker, e: ast.Lit) -> None:
         return
     if t.name in LIMITS and isinstance(e.value, int):
         low, high = LIMITS[t.name]
-        if not low <= e.value <= high + (1 if low < 0 and e in c.negated else 0):
+        negated = e.value < 0 or e in c.negated  # -128i8 fits, and so does the unsigned -1u8, which is 255
+        if abs(e.value) > high + (1 if low < 0 and negated else 0):
             c.error("E204", f"{e.span.text} does not fit into {t.name}", e.span, f"{t.name} goes from {low} to {high}",
                     help="use f64 for large numbers" if t.name == "i64" else "use a larger type, such as i64")
     elif t.name in INTEGERS:

@@ -13,7 +13,7 @@ from ...lang import types as ty
 from ...lang.core import ir
 from ...lang.core.build import Builder
 from ...lang.core.ir import Atom, Lambda
-from ...lang.intrinsics import CONSTANTS, SIGNATURES, constant
+from ...lang.intrinsics import CONSTANTS, LIMITS, SIGNATURES, constant
 from ...lang.members import MEMBERS
 from ...lang.prims import PRIMITIVES
 from ...lang.sizes import Opaque, Size, SizeVar
@@ -57,8 +57,16 @@ def equal(b: Builder, name: str, left: Value, right: Value) -> Atom:
 
 def unary(b: Builder, op: str, x: Atom) -> Atom:
     if op == "-":
-        return ir.Const(-x.value, x.dtype) if isinstance(x, ir.Const) else b.neg(x)
+        return ir.Const(wrapped(-x.value, x.dtype), x.dtype) if isinstance(x, ir.Const) else b.neg(x)
     return b.prim("not" if x.type.dtype == "bool" else "bnot", x)
+
+
+def wrapped(value: float, dtype: str) -> float:
+    """The number modulo the size of its type, when that is a type of integers."""
+    if dtype not in LIMITS:
+        return value
+    low, high = LIMITS[dtype]
+    return (int(value) - low) % (high - low + 1) + low
 
 
 # ---------------------------------------------------------------- names

@@ -15,7 +15,7 @@ from ...lang.sizes import Size, SizeVar
 from ...lang.source import Span
 from ...lang.surface import ast
 from . import access, sums
-from .builtins import BINARY, arithmetic, builtin_value, loop_over, unary
+from .builtins import BINARY, arithmetic, builtin_value, loop_over, unary, wrapped
 from .choice import branch, ragged_branch
 from .frame import Frame
 from .functions import apply, closure, definition_value, stuck
@@ -63,7 +63,7 @@ def plain(f: Frame, e: ast.Exp) -> Value:
         case ast.Lit(value=value):
             t = f.type_of(e)
             dtype = t.name if isinstance(t, ty.Scalar) else "f64"
-            return ir.Const(float(value) if dtype in ir.FLOATS else value, dtype)
+            return ir.Const(float(value) if dtype in ir.FLOATS else wrapped(value, dtype), dtype)
         case ast.Text(value=text):
             return string(f, text)
         case ast.Name():
