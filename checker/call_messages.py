@@ -8,7 +8,9 @@ from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import (
     BOOL,
+    F64,
     FLOATS,
+    I64,
     INTEGERS,
     Array,
     Error,
@@ -22,7 +24,7 @@ from ..lang.types import (
     sizes_of,
 )
 from . import unify
-from .messages import plural, report, short, show, size_clash
+from .messages import REQUIREMENTS, declaration, plural, report, short, show, size_clash
 from .result import BuiltinRef
 from .unify import Clash
 
@@ -286,12 +288,13 @@ def _operand_clash(c: Checker, problem: Clash, op: str, whole_left: Type, whole_
         more = [(var.origin,
                  f"`{var.name}` is any {var.constraint or 'type'} that a caller chooses")] if var.origin else []
         if isinstance(problem, unify.KindClash):
-            need = "float" if problem.kind.cls == "float" else "num"
-            c.error("E215", f"`{var.name}` need not be {'a float' if need == 'float' else 'a number'}", right_span,
-                    f"this is {other}", others=[*others, *more], help=f"declare it as `'{var.name}: {need}`")
+            cls = problem.kind.cls
+            c.error("E215", f"`{var.name}` need not be {REQUIREMENTS[cls]}", right_span,
+                    f"this is {other}", others=[*others, *more], help=declaration(var.name, cls))
             return
         c.error("E223", f"`{op}` on {one} and {other}", right_span, f"this is {other}", others=[*others, *more],
-                help="give both one type in the signature")
+                help=_into(var, left, left_span) or _into(var, right, right_span)
+                or "give both one type in the signature")
         return
     if isinstance(left, Array) != isinstance(right, Array) and not isinstance(left, (Tuple, Record, Fun)) \
             and not isinstance(right, (Tuple, Record, Fun)):
@@ -310,6 +313,15 @@ only scalars spread by themselves")
     c.error("E202", f"`{op}` takes numbers or arrays of numbers, not {text}", place, f"this is {text}",
             others=[(right_span, f"this is {other}")] if bad_left else others,
             help=_operator_help(left if bad_left else right))
+
+
+def _into(var: TypeVar, t: Type, span: Span) -> str | None:
+    """How a number becomes one of a generic type."""
+    if t == I64 and var.constraint is not None:
+        return f"convert the integer: `from_i64 {short(span.text)}`"
+    if t == F64 and var.constraint == "float":
+        return f"convert the number: `from_f64 {short(span.text)}`"
+    return None
 
 
 def _operator_help(t: Type) -> str | None:
@@ -331,13 +343,11 @@ def not_arithmetic(c: Checker, a: Arithmetic, bad: Type) -> None:
         return
     shown = show(c, bad)
     if isinstance(bad, TypeVar):
-        need = "num" if a.cls != "float" else "float"
         others = [(bad.origin, "declared here")] if bad.origin is not None else []
-        c.error("E215", f"`{bad.name}` need not be {'a float' if need == 'float' else 'a number'}", a.span,
-                f"`{a.op}` needs one",
-                others=others, help=f"declare it as `'{bad.name}: {need}`")
-    elif a.cls in ("int", "float") and isinstance(bad, (Scalar, Meta)) and bad != BOOL:
-        kind = "integers" if a.cls == "int" else "floats"
+        c.error("E215", f"`{bad.name}` need not be {REQUIREMENTS[a.cls]}", a.span, f"`{a.op}` needs one",
+                others=others, help=declaration(bad.name, a.cls))
+    elif a.cls in ("int", "bits", "float") and isinstance(bad, (Scalar, Meta)) and bad != BOOL:
+        kind = {"int": "integers", "bits": "integers or bools", "float": "floats"}[a.cls]
         help = None
         if a.op in ("//", "%%"):
             help = f"use `{'/' if a.op == '//' else '%'}`, or `floor (x / y)`"
@@ -366,12 +376,11 @@ def wrong_base(c: Checker, b: Base, bad: Type) -> None:
     if isinstance(bad, Error):
         return
     shown, name = show(c, b.type), b.name
-    wanted = {"num": "numbers", "float": "floats", "int": "integers"}[b.cls]
+    wanted = {"num": "numbers", "float": "floats", "int": "integers", "scalar": "scalars"}[b.cls]
     if isinstance(bad, TypeVar):
         others = [(bad.origin, "declared here")] if bad.origin is not None else []
-        c.error("E215", f"`{bad.name}` need not be {'a float' if b.cls == 'float' else 'a number'}", b.span,
-                f"`{name}` needs one",
-                others=others, help=f"declare it as `'{bad.name}: {b.cls}`")
+        c.error("E215", f"`{bad.name}` need not be {REQUIREMENTS[b.cls]}", b.span, f"`{name}` needs one",
+                others=others, help=declaration(bad.name, b.cls))
         return
     if b.cls == "float" and isinstance(bad, Scalar) and bad.name in INTEGERS:
         c.error("E203", f"`{name}` takes floats, not {shown}", b.span, f"applied to {shown}",

@@ -16,7 +16,7 @@ from .typexp import SIZE_OPERATORS, combine
 from .unify import Clash, Kind
 
 ARITHMETIC = {"+": "num", "-": "num", "*": "num", "/": "num", "%": "num", "**": "num", "//": "int", "%%": "int",
-              "&": "int", "|": "int", "^": "int", "<<": "int", ">>": "int", ">>>": "int"}
+              "&": "bits", "|": "bits", "^": "bits", "<<": "int", ">>": "int", ">>>": "int"}
 COMPARISONS = frozenset({"<", "<=", ">", ">="})
 EQUALITY = frozenset({"==", "!="})
 LOGIC = frozenset({"&&", "||"})
@@ -250,7 +250,7 @@ def compare(c: Checker, op: str, left: Type, right: Type, span: Span, left_span:
         return
     left = c.solver.prune(left)
     if isinstance(left, Tangent):
-        c.solver.add(Base(c, left, "num", op, span))
+        c.solver.add(Base(c, left, "scalar", op, span))
         return
     bad = c.solver.require(left, Kind("ordered", because=span))
     if bad is not None:

@@ -442,7 +442,7 @@ def _names(p: ast.Pattern) -> list[tuple[str, Span]]:
 
 
 def _entry(c: Checker, node: ast.Def, scheme: Scheme) -> Scheme | None:
-    """Entries are called from outside: concrete types, no functions; a generic number is f64.
+    """Entries are called from outside: concrete types, no functions; a generic number is f64, a generic integer i64.
 
     None when the definition cannot be one: an error, unless it is one only because it is called `main`.
     """
@@ -454,7 +454,7 @@ def _entry(c: Checker, node: ast.Def, scheme: Scheme) -> Scheme | None:
             c.error("E221", f"the entry `{node.name}` has a parameter of any type, `{var.name}`",
                     var.origin or node.name_span, "callers from outside pass concrete types",
                     help=f"write a type such as f64, or declare `{node.name}` with `def`")
-        env[var] = F64
+        env[var] = I64 if var.constraint == "int" else F64
     _entry_values(c, node, scheme)
     if c.failed:
         if node.kind != "entry":

@@ -327,13 +327,10 @@ def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Seq
             return known
         if solver.levels[known.uid] > level:
             kind = solver.kinds.get(known.uid)
-            constraint = None if kind is None else kind.cls if kind.cls in ("num", "float") else "num"
-            if kind is not None and kind.cls == "int":
-                solver.types[known.uid] = Scalar("i64")
-            else:
-                var = TypeVar(next(names, "t"), next(solver.uids), constraint)
-                new_types.append(var)
-                solver.types[known.uid] = var
+            constraint = None if kind is None else {"scalar": "num", "ordered": "num", "bits": "int"}.get(kind.cls, kind.cls)
+            var = TypeVar(next(names, "t"), next(solver.uids), constraint)
+            new_types.append(var)
+            solver.types[known.uid] = var
         return known
 
     def sizes_in(s: Size) -> Size:

@@ -47,7 +47,7 @@ def show(c: Checker, t: Type) -> str:
             if inner.uid in c.solver.variants:
                 return open_sum(inner.uid)
             kind = c.solver.kinds.get(inner.uid)
-            words = {"num": "number", "ordered": "number", "int": "integer", "float": "float"}
+            words = {"num": "number", "ordered": "number", "int": "integer", "float": "float", "bits": "integer"}
             return TypeVar(words.get(kind.cls, "_") if kind is not None else "_", -1)
         if isinstance(inner, Fun):
             return Fun(map_type(inner.param, leaf, size), map_type(inner.result, leaf, size),
@@ -188,11 +188,22 @@ def report(c: Checker, problem: Clash, context: Context, others: list[tuple[Span
                     help=help or mixed or advice(c, a, b, context))
 
 
+REQUIREMENTS = {"num": "a number", "float": "a float", "int": "an integer", "bits": "an integer", "scalar": "a number",
+                "ordered": "a number"}
+"""What a value need not be when its type is a parameter that is not declared so."""
+
+
+def declaration(name: str, cls: str) -> str:
+    """How to declare a type parameter that must be of a kind."""
+    return f"declare it as `'{name}: { {'bits': 'int', 'scalar': 'num', 'ordered': 'num'}.get(cls, cls)}`"
+
+
 def kind_clash(c: Checker, problem: Clash, t: Type, kind: Kind, context: Context, others: list[tuple[Span, str]],
                notes: list[str], code: str, help: str | None) -> None:
     assert isinstance(problem, unify.KindClash)
     found, expected = show(c, context.found), show(c, context.expected)
-    wanted = {"num": "a number", "float": "a float", "int": "an integer"}.get(kind.cls, "a scalar")
+    wider = {"bits": "an integer or a bool", "scalar": "a scalar", "ordered": "a scalar"}
+    wanted = wider.get(kind.cls) or REQUIREMENTS[kind.cls]
     shown = show(c, t)
     if kind.because is not None and kind.literal and isinstance(t, Scalar) and t.name in INTEGERS:
         c.error("E204", f"a fraction does not fit into {t.name}", kind.because, "this number has a fractional part",
@@ -203,9 +214,8 @@ def kind_clash(c: Checker, problem: Clash, t: Type, kind: Kind, context: Context
     if isinstance(t, TypeVar):
         if t.origin is not None:
             others = [*others, (t.origin, "declared here")]
-        c.error("E215", f"`{t.name}` need not be {wanted}", context.span, f"this is {found}", others=others,
-                notes=notes,
-                help=help or f"declare it as `'{t.name}: {'float' if kind.cls == 'float' else 'num'}`")
+        c.error("E215", f"`{t.name}` need not be {REQUIREMENTS[kind.cls]}", context.span, f"this is {found}",
+                others=others, notes=notes, help=help or declaration(t.name, kind.cls))
         return
     if kind.literal:
         c.error(code or "E201", f"expected {expected if problem.flipped else wanted}, found "
@@ -214,8 +224,17 @@ def kind_clash(c: Checker, problem: Clash, t: Type, kind: Kind, context: Context
         return
     c.error(code or "E215", f"expected {wanted}, found {shown}", context.span, f"this is {found}", others=others,
             notes=notes,
-            help=help or (f"convert it: `f64 {context.span.text}`" if kind.cls == "float" and isinstance(t, Scalar)
-                          else None))
+            help=help or (f"convert it: `{_over(c, context.found)}f64 {context.span.text}`"
+                          if kind.cls == "float" and isinstance(t, Scalar) else None))
+
+
+def _over(c: Checker, t: Type) -> str:
+    """What makes a function of scalars one of values of this type."""
+    t = c.solver.prune(t)
+    if not isinstance(t, Array):
+        return ""
+    inner = _over(c, t.element)
+    return f"map ({inner.strip()}) " if inner else "map "
 
 
 def _conversion(found: Type, expected: Type, text: str | None) -> str | None:

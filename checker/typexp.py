@@ -15,7 +15,7 @@ from ..lang.types import SCALARS, UNIT, Array, Error, Fun, Record, Scalar, Sum, 
 from .context import Checker
 from .messages import plural, too_large
 from .scope import FileScope, Global, Local, SizeParam, TypeEntry, nearest
-from .unify import MAX_TYPE
+from .unify import CONSTRAINTS, MAX_TYPE
 
 Anonymous = Callable[[Span], Size]
 
@@ -302,10 +302,10 @@ def local_size(c: Checker, local: Local, span: Span) -> Size | None:
 
 def type_var(c: Checker, p: ast.TypeParam) -> TypeVar:
     constraint = p.constraint
-    if constraint is not None and constraint not in ("num", "float"):
+    if constraint is not None and constraint not in CONSTRAINTS:
         span = p.constraint_span or p.span
-        c.error("E215", f"unknown constraint `{constraint}`", span, "a type parameter can be `num` or `float`",
-                help="write `num` for any number, `float` for f64 and f32")
+        c.error("E215", f"unknown constraint `{constraint}`", span, "a type parameter can be `num`, `int` or `float`",
+                help="write `num` for any number, `int` for integers, `float` for f64 and f32")
         constraint = None
     return TypeVar(p.name, next(c.session.uids), constraint, p.span)
 

@@ -23,6 +23,7 @@ from ..lang.types import (
     FLOATS,
     INTEGERS,
     SCALARS,
+    UNIT,
     Array,
     Error,
     Fun,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 @dataclass(eq=False)
 class Kind:
     """What is known of an unknown scalar: `scalar` (any, bool included), `ordered` (the same, but rather a number),
-    `num`, `int` or `float`.
+    `num`, `bits` (integer or bool), `int` or `float`.
 
     `literal` is set when it stands for a literal, so that it becomes i64 (f64 when `float`) if nothing else is known.
     """
@@ -55,8 +56,13 @@ class Kind:
     because: Span | None = None
 
 
-MEMBERS: dict[str, frozenset[str]] = {"scalar": SCALARS, "ordered": SCALARS,
-                                        "num": FLOATS | INTEGERS, "int": INTEGERS, "float": FLOATS}
+MEMBERS: dict[str, frozenset[str]] = {
+    "scalar": SCALARS, "ordered": SCALARS, "num": FLOATS | INTEGERS, "bits": INTEGERS | {"bool"}, "int": INTEGERS,
+    "float": FLOATS,
+}
+
+CONSTRAINTS: dict[str, frozenset[str]] = {name: MEMBERS[name] for name in ("num", "int", "float")}
+"""What a type parameter may be constrained to, and which types that lets callers choose."""
 
 
 class Clash(Exception):
@@ -184,6 +190,8 @@ class Solver:
             kind = self.kinds.get(of.uid) if isinstance(of, Meta) else None
             if kind is not None and kind.cls == "float":
                 return of  # some float scalar: its tangents are of the same type
+            if kind is not None and kind.cls in ("int", "bits"):
+                return UNIT
             result = tangent(of)
             return result if not isinstance(result, Meta) else self.prune(result)
         return t
@@ -444,7 +452,7 @@ class Solver:
             case Scalar(name):
                 return name in MEMBERS[kind.cls]
             case TypeVar(constraint=constraint):
-                return (kind.cls in ("num", "scalar", "ordered") and constraint is not None) or kind.cls == constraint
+                return constraint is not None and CONSTRAINTS[constraint] <= MEMBERS[kind.cls]
             case Error():
                 return True
             case _:
@@ -628,17 +636,11 @@ class Solver:
 
 
 def _meet(a: Kind, b: Kind) -> Kind:
-    if a.cls == b.cls:
-        cls = a.cls
-    elif "scalar" in (a.cls, b.cls):
-        cls = b.cls if a.cls == "scalar" else a.cls
-    elif "ordered" in (a.cls, b.cls):
-        cls = b.cls if a.cls == "ordered" else a.cls
-    elif "num" in (a.cls, b.cls):
-        cls = b.cls if a.cls == "num" else a.cls
-    else:
-        raise KindClash(Scalar("i64" if a.cls == "int" else "f64"), b, flipped=False)
-    return Kind(cls, a.literal or b.literal, a.because or b.because)
+    both = MEMBERS[a.cls] & MEMBERS[b.cls]
+    for cls in ("scalar" if a.cls == b.cls == "scalar" else "ordered", "num", "bits", "int", "float"):
+        if MEMBERS[cls] == both:
+            return Kind(cls, a.literal or b.literal, a.because or b.because)
+    raise KindClash(Scalar("i64" if a.cls in ("int", "bits") else "f64"), b, flipped=False)
 
 
 class TangentEquation(Constraint):

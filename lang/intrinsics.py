@@ -53,6 +53,9 @@ SIGNATURES: dict[str, str] = {
     "or": "[n] (xs: [n]bool) : bool",
     "argmax": "'a: num [n] (xs: [n]a) : i64",
     "argmin": "'a: num [n] (xs: [n]a) : i64",
+    # numbers of the type that is wanted, in generic definitions
+    "from_i64": "'a: num (n: i64) : a",
+    "from_f64": "'a: float (x: f64) : a",
     # differential operators
     "jvp": "'a 'b (f: a -> b) (x: a) (dx: tangent a) : tangent b",
     "jvp2": "'a 'b (f: a -> b) (x: a) (dx: tangent a) : (b, tangent b)",

@@ -100,7 +100,7 @@ class Fun:
 
 @dataclass(frozen=True, slots=True)
 class TypeVar:
-    """A rigid type parameter, equal by `uid`; `constraint` is `num`, `float`, or None."""
+    """A rigid type parameter, equal by `uid`; `constraint` is `num`, `int`, `float`, or None."""
 
     name: str = field(compare=False)
     uid: int
@@ -177,6 +177,8 @@ def tangent(t: Type) -> Type:
             return _sum_tangent(t)
         case TypeVar(constraint="float"):
             return t
+        case TypeVar(constraint="int"):
+            return UNIT
         case Meta() | TypeVar() | Tangent():
             return Tangent(t)
         case Fun() | Error():

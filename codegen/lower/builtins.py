@@ -322,6 +322,12 @@ def iota(f: Frame, inst: Inst, args: list[Value]) -> Value:
     return f.b.prim("iota", count, as_="is")
 
 
+def as_wanted(f: Frame, inst: Inst, args: list[Value]) -> Value:
+    wanted = inst.types["a"]
+    assert isinstance(wanted, ty.Scalar)
+    return convert(f.b, the_atom(args[0]), wanted.name)
+
+
 RULES: dict[str, tuple[int, Rule]] = {
     "map": (2, mapped), "map2": (3, mapped), "map3": (4, mapped), "map4": (5, mapped), "map5": (6, mapped),
     "vmap": (2, mapped),
@@ -349,6 +355,7 @@ RULES: dict[str, tuple[int, Rule]] = {
     "argmax": (1, along("argmax")), "argmin": (1, along("argmin")),
     "all": (2, quantified("all")), "any": (2, quantified("any")),
     "and": (1, along("all")), "or": (1, along("any")),
+    "from_i64": (1, as_wanted), "from_f64": (1, as_wanted),
     "jvp": (3, second(jvp)), "jvp2": (3, both(jvp)),
     "vjp": (3, second(vjp)), "vjp2": (3, both(vjp)),
     "grad": (2, second(value_and_grad)), "value_and_grad": (2, both(value_and_grad)),

@@ -18,12 +18,16 @@ OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "quot", "%": 
              "==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge",
              "&": "band", "|": "bor", "^": "bxor", "<<": "shl", ">>": "shr", ">>>": "ushr"}
 """The primitive of each infix operator. Shifts to the right of unsigned numbers fill with zeros, all by themselves."""
+LOGIC = {"&": "and", "|": "or", "^": "xor"}
+"""The same of bools; both operands are evaluated."""
 DIVISIONS = ("div", "quot", "mod", "rem")
 
 
 def operator(b: Builder, op: str, x: Atom, y: Atom) -> Atom:
     """`x op y` of numbers; the divisor of integers is checked."""
     name = OPERATORS[op]
+    if x.type.dtype == "bool" and op in LOGIC:
+        name = LOGIC[op]
     if name in DIVISIONS and not y.type.is_float:
         y = b.prim("check_divisor", y)
     return b.prim(name, x, y)

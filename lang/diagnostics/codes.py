@@ -122,8 +122,8 @@ code("E021", "unknown smoothness grade",
      "After `@` stands a grade: none, affine, smooth, C2, C1, lip, cont, flat, jump, opaque.",
      "def f (x: f64) : f64 @ C3 = x", "use one of the grades.")
 code("E022", "ambiguous type parameter constraint",
-     "A type parameter in a header may be constrained to `num` or `float`.",
-     "def f 'a: real (x: a) = x", "write `'a: num` or `'a: float`.")
+     "A type parameter in a header may be constrained to `num`, `int` or `float`.",
+     "def f 'a: real (x: a) = x", "write `'a: num`, `'a: int` or `'a: float`.")
 code("E023", "declaration expected",
      "A file is a sequence of declarations: `def`, `entry`, `type`, `import`, `open`, `local`, `module`.",
      "1 + 2", "begin with `def name = …`.")
@@ -222,8 +222,8 @@ code("E213", "type that would contain itself",
 code("E214", "type that nothing determines",
      "Nothing says what the elements of an empty array are.", "def f = length []", "write the type: `([] : [0]f64)`.")
 code("E215", "requirement that a type does not meet",
-     "A type parameter stands for any type, unless it is declared `'a: num` (all numbers) or `'a: float` (f64, f32). What is "
-     "done with a value needs such a declaration.",
+     "A type parameter stands for any type, unless it is declared `'a: num` (all numbers), `'a: int` (integers) or "
+     "`'a: float` (f64, f32). What is done with a value needs such a declaration.",
      "def twice 'a (x: a) = x + x", "write `'a: num`.")
 code("E216", "function where a value is needed",
      "Functions exist while compiling: they are passed as arguments and named, but they cannot lie in arrays or be chosen by "

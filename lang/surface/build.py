@@ -72,9 +72,9 @@ class Builder(ModuleBuilder):
     def type_param_constrained(self, v: list[Any], start: int, end: int) -> ast.TypeParam:
         lifted, name = _quoted(v[0].text)
         constraint: str | None = v[2].text
-        if constraint not in ("num", "float"):
+        if constraint not in ("num", "int", "float"):
             self.report.error("E022", f"there is no constraint `{constraint}`", self.at(v[2]), "on this type parameter",
-                              help="a type parameter may be constrained to `num` or to `float`")
+                              help="a type parameter may be constrained to `num`, to `int` or to `float`")
             constraint = None
         return ast.TypeParam(self.span(start, end), name, constraint, self.at(v[2]), lifted)
 
