@@ -327,7 +327,8 @@ def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Seq
             return known
         if solver.levels[known.uid] > level:
             kind = solver.kinds.get(known.uid)
-            constraint = None if kind is None else {"scalar": "num", "ordered": "num", "bits": "int"}.get(kind.cls, kind.cls)
+            numbers = {"scalar": "num", "ordered": "num", "bits": "int"}
+            constraint = None if kind is None else numbers.get(kind.cls, kind.cls)
             var = TypeVar(next(names, "t"), next(solver.uids), constraint)
             new_types.append(var)
             solver.types[known.uid] = var
