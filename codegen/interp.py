@@ -19,10 +19,15 @@ from ..lang.core.primitive import PRIMITIVES
 from ..lang.prims.checks import CheckFailed
 from ..lang.prims.common import NUMPY_NAMES
 from ..lang.source import Span
+from .runtime.depth import LEVELS, Room, too_deep
 from .runtime.errors import RunError
 
 Value = Any  # np.ndarray, or a NumPy scalar where the rank is 0
 Env = dict[ir.Var, Value]
+
+
+FRAMES = 60
+"""Calls of Python functions that one call of a function of the program takes at most, whatever it is nested in."""
 
 
 class InterpreterError(Exception):
@@ -38,6 +43,8 @@ class Steps:
 
     def __init__(self, limit: int | None = None) -> None:
         self.left = -1 if limit is None else limit
+        self.depth = 0
+        """How many calls are inside each other."""
 
 
 def run(program: ir.Program, function: str, args: Sequence[Value], limit: int | None = None) -> tuple[Value, ...]:
@@ -50,7 +57,7 @@ def run(program: ir.Program, function: str, args: Sequence[Value], limit: int | 
     if len(args) != len(params):
         raise TypeError(f"{function} takes {len(params)} arguments, got {len(args)}")
     values = [argument(p, a) for p, a in zip(params, args, strict=True)]
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), Room(FRAMES * LEVELS):
         return call(program, function, values, Steps(limit))
 
 
@@ -71,7 +78,10 @@ def dtype_of(type: ir.Type) -> np.dtype[Any]:
 
 def call(program: ir.Program, name: str, args: Sequence[Value], steps: Steps) -> tuple[Value, ...]:
     function = program.functions[name]
-    return Run(program, dict(zip(function.params, args, strict=True)), steps).block(function.body)
+    steps.depth += 1
+    results = Run(program, dict(zip(function.params, args, strict=True)), steps).block(function.body)
+    steps.depth -= 1
+    return results
 
 
 class Run:
@@ -107,6 +117,9 @@ class Run:
 
     def block(self, block: ir.Block) -> tuple[Value, ...]:
         for stmt in block.stmts:
+            if self.steps.depth > LEVELS and isinstance(stmt.op, ir.Call):
+                name = self.program.functions[stmt.op.function].source_name or stmt.op.function
+                raise too_deep(name, where(stmt.span), self.steps.depth)
             if self.steps.left == 0:
                 raise OutOfSteps
             self.steps.left -= 1

@@ -18,7 +18,7 @@ from typing import Literal
 
 from ...lang.core.build import Builder, i64
 from ...lang.core.ir import Atom, Block, Const, Var
-from .extents import Extents
+from .extents import Extents, lengths
 
 
 @dataclass(frozen=True)
@@ -199,6 +199,7 @@ def grid(b: Builder, places: Sequence[Atom], sizes: Sequence[Atom]) -> list[Atom
 
 def no_places(b: Builder, read: Read, x: Var, sizes: Sequence[Atom]) -> list[Atom]:
     """Indices and value of a read of this form that says nothing; `sizes` is the shape of its index arrays."""
+    sizes = lengths(b, sizes)
     hole = b.full(i64(-1), sizes)
     row = [b.dim(x, axis) for axis in range(len(read.indices), x.type.rank)]
     return [*[hole] * len(read.indices), b.full(Const(0.0, x.type.dtype), [*sizes, *row])]

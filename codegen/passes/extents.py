@@ -234,3 +234,8 @@ def _either(x: Shape, y: Shape) -> Shape:
     if len(x) != len(y):
         return x if len(x) > len(y) else y
     return tuple(b if a is None else a for a, b in zip(x, y, strict=True))
+
+
+def lengths(b: Builder, sizes: Sequence[Atom]) -> list[Atom]:
+    """Sizes worked out where nothing says that the array exists: the arm that makes it may not be taken."""
+    return [n if isinstance(n, Const) and n.value >= 0 else b.prim("max", n, i64(0)) for n in sizes]

@@ -23,7 +23,7 @@ from ...lang.core.build import Builder, Fresh, zero
 from ...lang.core.ir import Atom, Block, Const, Op, Prim, Stmt, Var
 from ...lang.core.walk import Renamer, atoms, scopes
 from ...lang.prims import PRIMITIVES
-from .extents import Extents
+from .extents import Extents, lengths
 from .prune import narrow
 
 # Array primitives whose result is their first operand with places changed.
@@ -211,4 +211,4 @@ def plan(forward: Sequence[Stmt], reverse: Block, reads: Reads, roots: Roots, ow
 
 def padding(b: Builder, var: Var, sizes: Sequence[Atom]) -> Atom:
     """Zeros in place of a saved value, for the arm that has none."""
-    return b.full(Const(zero(var.type.dtype), var.type.dtype), sizes)
+    return b.full(Const(zero(var.type.dtype), var.type.dtype), lengths(b, sizes))

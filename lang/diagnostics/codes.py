@@ -436,6 +436,13 @@ code("R106", "assertion that failed",
      "def f (x: f64) = assert (x > 0) (log x)   -- called with x = 0.0",
      "look at what the assertion asks of the arguments.")
 
+code("R110", "recursion too deep",
+     "A function called itself more levels deep than there is room for: 20,000 calls may be inside each other. Often the condition that "
+     "ends it never holds. A call whose result is the function's own result is no level deeper: such a function runs as a loop.",
+     "def f (n: i64) : i64 = if n == 0 then 0 else 1 + f (n - 1)   -- called with n = -1",
+     "look at what ends the recursion; give the result so far as an argument, so that the call comes last: "
+     "`def f (n: i64) (sum: i64) : i64 = if n == 0 then sum else f (n - 1) (sum + 1)`; or write a `loop`.")
+
 # ---------------------------------------------------------------- Axxx: arguments given from Python
 
 code("A101", "argument of the wrong rank or kind",

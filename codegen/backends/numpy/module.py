@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from ....lang.core import ir
-from ....lang.core.walk import callees
+from ....lang.core.walk import callees, scopes
+from ...passes.effects import reachable
 from ...passes.vectorize import vectorize
 from ..entry import ArrayOf, ArraySpec, DimSpec, EntrySpec, Module, RecordSpec, ScalarSpec, TupleSpec, ValueSpec
 from .functions import Callee, emit_function
@@ -21,6 +22,8 @@ from __future__ import annotations
 import keyword
 import math
 import re
+import sys
+import threading
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -37,7 +40,7 @@ def emit_module(program: ir.Program, entries: Sequence[EntrySpec], version: str)
     taken = frozenset(
         RESERVED
         | set(helpers())
-        | {"keyword", "re", "namedtuple", "Callable", "Iterator", "Mapping", "Sequence", "Any"}
+        | {"keyword", "re", "sys", "threading", "namedtuple", "Callable", "Iterator", "Mapping", "Sequence", "Any"}
     )
     module_names = Names(taken)
     published = {
@@ -61,8 +64,11 @@ def emit_module(program: ir.Program, entries: Sequence[EntrySpec], version: str)
         made, callee = emit_function(program.functions[f], known[f].name, known, local)
         known[f] = callee
         written.append(made)
-    wrappers = [_entry(entry, published[entry.name], known) for entry in entries]
-    used = {n.id for tree in written for n in ast.walk(tree) if isinstance(n, ast.Name)} & set(helpers())
+    circles = _recursive(program, order)
+    wrappers = [_entry(entry, published[entry.name], {
+        f: _callable(f, program, circles, known) for f in (entry.function, *entry.transforms.values())
+    }) for entry in entries]
+    used = {n.id for tree in (*written, *wrappers) for n in ast.walk(tree) if isinstance(n, ast.Name)} & set(helpers())
     used |= {"RunError", "DadArgumentError", "Entry"}
     functions = "\n\n\n".join(ast.unparse(ast.fix_missing_locations(tree)) for tree in written)
     instances = "\n".join(ast.unparse(ast.fix_missing_locations(tree)) for tree in wrappers)
@@ -92,10 +98,44 @@ def _reachable(program: ir.Program, entries: Sequence[EntrySpec]) -> list[str]:
 # ------------------------------------------------------------------ entries
 
 
-def _entry(entry: EntrySpec, published: str, known: dict[str, Callee]) -> ast.stmt:
+def _recursive(program: ir.Program, order: Sequence[str]) -> dict[str, str]:
+    """Functions that can call themselves, and where in the source a call of the circle stands."""
+    calls = {f: callees(program.functions[f].body) for f in order}
+    found: dict[str, str] = {}
+    for f in order:
+        circle = reachable(calls, calls[f])
+        if f in circle:
+            found[f] = _place_of_call(program.functions[f].body, circle)
+    return found
+
+
+def _place_of_call(body: ir.Block, circle: Container[str]) -> str:
+    pending = [body]
+    while pending:
+        for stmt in pending.pop().stmts:
+            if isinstance(stmt.op, ir.Call) and stmt.op.function in circle and stmt.span is not None:
+                return f"{stmt.span.source.name}:{stmt.span.line}"
+            pending.extend(block for _, block in scopes(stmt.op))
+    return ""
+
+
+def _callable(function: str, program: ir.Program, circles: dict[str, str], known: dict[str, Callee]) -> ast.expr:
+    """The Python function; with room for recursion if it needs any."""
+    plain_name = name(known[function].name)
+    if not circles:
+        return plain_name
+    calls = {f: callees(program.functions[f].body) for f in known}
+    deep = [f for f in reachable(calls, [function]) if f in circles]
+    if not deep:
+        return plain_name
+    told = tuple((known[f].name, program.functions[f].source_name or f, circles[f]) for f in deep)
+    return ast.Call(name("deep"), [plain_name, _literal(told)], [])
+
+
+def _entry(entry: EntrySpec, published: str, functions: dict[str, ast.expr]) -> ast.stmt:
     params = tuple((p.name, p.activity, plain(p.value)) for p in entry.params)
     transforms = ast.Dict(
-        [const(kind) for kind in entry.transforms], [name(known[f].name) for f in entry.transforms.values()]
+        [const(kind) for kind in entry.transforms], [functions[f] for f in entry.transforms.values()]
     )
     keywords = [
         ("params", _literal(params)),
@@ -105,7 +145,7 @@ def _entry(entry: EntrySpec, published: str, known: dict[str, Callee]) -> ast.st
         ("transforms", transforms),
     ]
     call = ast.Call(
-        name("Entry"), [const(entry.name), name(known[entry.function].name)], [ast.keyword(k, v) for k, v in keywords]
+        name("Entry"), [const(entry.name), functions[entry.function]], [ast.keyword(k, v) for k, v in keywords]
     )
     return assign(published, call)
 
