@@ -87,10 +87,10 @@ def call(program: ir.Program, name: str, args: Sequence[Value], steps: Steps) ->
 class Run:
     """One activation of one function. Variables are unique in it, so one environment serves all its blocks."""
 
-    def __init__(self, program: ir.Program, env: Env, steps: Steps) -> None:
+    def __init__(self, program: ir.Program, env: Env, steps: Steps | None = None) -> None:
         self.program = program
         self.env = env
-        self.steps = steps
+        self.steps = Steps() if steps is None else steps
 
     def value(self, atom: ir.Atom) -> Value:
         if isinstance(atom, ir.Const):

@@ -1,6 +1,8 @@
 """Recursive programs: the NumPy back end against the interpreter, derivatives against differences, deep recursion."""
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import dad
@@ -10,7 +12,7 @@ import pytest
 from .recursion import PROGRAMS, Program
 
 
-def arguments(point: tuple[Any, ...]) -> list[Any]:
+def converted(point: tuple[Any, ...]) -> list[Any]:
     return [np.array(a) if isinstance(a, list) else a for a in point]
 
 
@@ -19,7 +21,7 @@ def test_back_ends_agree_and_derivatives_fit_differences(program: Program) -> No
     fast, slow = dad.compile(program.text), dad.compile(program.text, target="interp")
     first = slow.f.names[0]
     for point in program.points:
-        x, *rest = arguments(point)
+        x, *rest = converted(point)
         np.testing.assert_allclose(fast.f(x, *rest), slow.f(x, *rest), rtol=1e-12)
         value, gradient = fast.f.value_and_grad(x, *rest, wrt=(first,))
         np.testing.assert_allclose(value, slow.f(x, *rest), rtol=1e-12)
@@ -40,7 +42,39 @@ def test_back_ends_agree_and_derivatives_fit_differences(program: Program) -> No
 def test_many_at_once(program: Program) -> None:
     m = dad.compile(program.text)
     for point in program.points:
-        x, *rest = arguments(point)
+        x, *rest = converted(point)
         xs = np.stack([np.asarray(x) * s for s in (1.0, 0.9, 1.1)])
         others = [np.stack([r] * 3) for r in rest]
-        np.testing.assert_allclose(m.f.vmap(xs, *others), [m.f(y if y.ndim else float(y), *rest) for y in xs], rtol=1e-12)
+        one_by_one = [m.f(y if y.ndim else float(y), *rest) for y in xs]
+        np.testing.assert_allclose(m.f.vmap(xs, *others), one_by_one, rtol=1e-12)
+
+
+DEEP = """
+def ones (n: i64) : f64 = if n == 0 then 0 else 1 + ones (n - 1)
+entry f (x: f64) (n: i64) : f64 = let go (k: i64) : f64 = if k == 0 then x else sin (go (k - 1)) + 1 in go n
+entry g (x: f64) (n: i64) : f64 = grad (\\x -> let go (k: i64) : f64 = if k == 0 then x else x * go (k - 1) in go n) x
+entry h (n: i64) : f64 = ones n
+"""
+
+
+@pytest.mark.parametrize("target", ["numpy", "interp"])
+def test_recursion_is_deep_and_its_end_is_an_error_with_a_place(target: str) -> None:
+    m = dad.compile(DEEP, target=target)
+    limit = sys.getrecursionlimit()
+    assert abs(m.f(0.5, 10_000) - 1.9345632107520243) < 1e-12
+    assert m.h(15_000) == 15_000
+    for entry, arguments in ((m.h, (-1,)), (m.f, (0.5, 30_000))):
+        with pytest.raises(dad.RunError, match=r"R110: `(go|ones)` called itself (19|20),\d{3} levels deep") as caught:
+            entry(*arguments)
+        assert caught.value.where.endswith((":2", ":3"))
+    assert m.h(100) == 100
+    assert sys.getrecursionlimit() == limit
+
+
+def test_threads_share_the_room_for_recursion() -> None:
+    m = dad.compile(DEEP)
+    m.h(1)
+    limit = sys.getrecursionlimit()
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(m.h, [5000, 100, 12_000, 15_000] * 3)) == [5000, 100, 12_000, 15_000] * 3
+    assert sys.getrecursionlimit() == limit
