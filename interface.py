@@ -12,6 +12,7 @@ from .codegen.backends.entry import (
     ParamSpec,
     RecordSpec,
     ScalarSpec,
+    SumSpec,
     TupleSpec,
     ValueSpec,
 )
@@ -77,6 +78,10 @@ def value_spec(t: ty.Type, dims: tuple[DimSpec, ...] = ()) -> ValueSpec:
         case ty.Record(_, name):
             record = RecordSpec(name, tuple((f, value_spec(i)) for f, i in t.written))
             return ArrayOf(dims, record) if dims else record
+        case ty.Sum(_, name):
+            cases = tuple((c, tuple(value_spec(i) for i in items)) for c, items in t.written)
+            variant = SumSpec(name, ty.tag_type(t), cases)
+            return ArrayOf(dims, variant) if dims else variant
         case _:
             raise TypeError(f"no Python form for values of type {ty.show(t)}")
 

@@ -60,14 +60,27 @@ class RecordSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class SumSpec:
+    """`constructors` are names, in the order of the source, and what each holds.
+
+    The leaves are the number of the constructor, of dtype `tag`, counted in the order of the names, then what each
+    constructor holds, in that order too.
+    """
+
+    name: str | None
+    tag: str
+    constructors: tuple[tuple[str, tuple[ValueSpec, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ArrayOf:
-    """An array of records or tuples, held as one array to each leaf of the element."""
+    """An array of records, tuples or sums, held as one array to each leaf of the element."""
 
     dims: tuple[DimSpec, ...]
-    element: TupleSpec | RecordSpec
+    element: TupleSpec | RecordSpec | SumSpec
 
 
-ValueSpec = ScalarSpec | ArraySpec | TupleSpec | RecordSpec | ArrayOf
+ValueSpec = ScalarSpec | ArraySpec | TupleSpec | RecordSpec | SumSpec | ArrayOf
 Activity = Literal["param", "data", "plain"]
 
 
@@ -136,6 +149,11 @@ def leaves(value: ValueSpec, outer: tuple[DimSpec, ...] = ()) -> Iterator[tuple[
         case RecordSpec(_, fields):
             for _, item in sorted(fields, key=by_name):
                 yield from leaves(item, outer)
+        case SumSpec(_, tag, constructors):
+            yield tag, outer
+            for _, items in sorted(constructors, key=lambda c: c[0]):
+                for item in items:
+                    yield from leaves(item, outer)
         case ArrayOf(dims, element):
             yield from leaves(element, outer + dims)
 

@@ -44,6 +44,11 @@ def leaves_of(spec: Any, label: str, outer: Any = ()) -> Iterator[tuple[str, str
         case ("record", _, fields):
             for name, item in sorted(fields):
                 yield from leaves_of(item, f"{label}.{name}", outer)
+        case ("sum", _, tag, constructors):
+            yield label, tag, outer
+            for name, items in sorted(constructors):
+                for item in items:
+                    yield from leaves_of(item, f"{label}.{name}", outer)
         case ("rows", dims, element):
             yield from leaves_of(element, label, outer + dims)
 
@@ -57,6 +62,12 @@ def floats_of(spec: Any) -> Any:
             return "tuple", tuple(floats_of(item) for item in items)
         case ("record", name, fields):
             return "record", name, tuple((field, floats_of(item)) for field, item in fields)
+        case ("sum", _, _, constructors):
+            parts = [
+                (c, floats_of(("tuple", items) if len(items) > 1 else items[0])) for c, items in constructors if items
+            ]
+            flat = all(dtype not in ("f64", "f32") for _, dtype, _ in leaves_of(spec, ""))
+            return ("tuple", ()) if flat else ("record", None, tuple(parts))
         case ("rows", dims, element):
             return "rows", dims, floats_of(element)
     raise AssertionError(spec)
@@ -95,6 +106,86 @@ def taken_apart(spec: Any, value: Any, label: str, outer: int = 0) -> Iterator[A
             parts = columns(value, [name for name, _ in fields], label, outer, record_parts)
             for (name, item), part in sorted(zip(fields, parts, strict=True), key=lambda pair: pair[0][0]):
                 yield from taken_apart(item, part, f"{label}.{name}", outer)
+        case ("sum", name, tag, constructors):
+            yield from variants_apart(name or "a sum type", tag, sorted(constructors), value, label, outer)
+
+
+def variants_apart(
+    title: str, tag: str, constructors: Any, value: Any, label: str, outer: int
+) -> Iterator[Any]:
+    """The number of the constructor, then what each constructor holds, of one value or of rows of them."""
+    shape: tuple[int, ...] = ()
+    rows = [((), value)]
+    for _ in range(outer):
+        lengths = {len(row) if isinstance(row, list | tuple | np.ndarray) else -1 for _, row in rows}
+        if -1 in lengths or len(lengths) > 1:
+            raise DadArgumentError("A101", f"argument `{label}`: expected rows of {title}")
+        shape += (lengths.pop() if lengths else 0,)
+        rows = [((*at, k), item) for at, row in rows for k, item in enumerate(row)]
+    names = [name for name, _ in constructors]
+    tags = np.zeros(shape, DTYPES[tag])
+    payloads: dict[str, list[Any]] = {name: [] for name in names}
+    for at, row in rows:
+        where = label + "".join(f"[{k}]" for k in at)
+        name, held = variant(row, dict(constructors), where)
+        tags[at] = names.index(name)
+        payloads[name].append((at, held))
+    yield tags if shape else int(tags)
+    for name, items in constructors:
+        for k, item in enumerate(items):
+            parts = [(at, list(taken_apart(item, held[k], f"{label}.{name}"))) for at, held in payloads[name]]
+            for leaf_number in range(len(list(leaves_of(item, "")))):
+                yield Held(shape, [(at, found[leaf_number]) for at, found in parts])
+
+
+def variant(value: Any, constructors: Mapping[str, Any], label: str) -> tuple[str, tuple[Any, ...]]:
+    """`"name"` or `("name", value, …)` as the name of the constructor and what it holds."""
+    parts = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, tuple | list) else ()
+    if not parts or not isinstance(parts[0], str):
+        raise DadArgumentError(
+            "A102",
+            f"argument `{label}`: expected a constructor such as {example(constructors)}, found {described(value)}",
+        )
+    name = str(parts[0])
+    if name not in constructors:
+        raise DadArgumentError(
+            "A104", f"argument `{label}`: there is no constructor `{name}`; there are {listed(list(constructors))}"
+        )
+    if len(parts) - 1 != len(constructors[name]):
+        raise DadArgumentError(
+            "A104", f"argument `{label}`: `{name}` holds {len(constructors[name])} values, found {len(parts) - 1}"
+        )
+    return name, parts[1:]
+
+
+def example(constructors: Mapping[str, Any]) -> str:
+    name, items = next(iter(constructors.items()))
+    return f'("{name}", {", ".join("…" for _ in items)})' if items else f'"{name}"'
+
+
+class Held:
+    """A leaf of what one constructor holds: given at some places of rows of `shape`, zeros elsewhere."""
+
+    def __init__(self, shape: tuple[int, ...], parts: list[Any]) -> None:
+        self.shape, self.parts = shape, parts
+
+    def array(self, label: str, dtype: str, dims: Any, default: tuple[int, ...] | None = None) -> Any:
+        """The whole leaf; None when it is given nowhere, so that its sizes are not known, without `default`."""
+        inner = dims[len(self.shape) :]
+        found = [
+            (at, part.array(label, dtype, inner) if isinstance(part, Held) else leaf(part, label, dtype, inner))
+            for at, part in self.parts
+        ]
+        shapes = {np.shape(part) for _, part in found if part is not None}
+        if len(shapes) > 1:
+            raise DadArgumentError("A103", f"argument `{label}`: values of shapes {listed([*map(str, shapes)])}")
+        if not shapes and inner and default is None:
+            return None
+        whole = np.zeros(self.shape + (shapes.pop() if shapes else (default or ())), DTYPES[dtype])
+        for at, part in found:
+            if part is not None:
+                whole[at] = part
+        return whole if whole.ndim else whole[()]
 
 
 def columns(value: Any, keys: Sequence[Any], label: str, outer: int, parts: Callable[..., list[Any]]) -> list[Any]:
@@ -228,6 +319,16 @@ def found_dtype(value: Any, array: Any) -> str:
     return f"{array.dtype} values" if array.ndim else described(value)
 
 
+def evaluated(terms: Any, sizes: Mapping[str, int]) -> int:
+    """A size, where those that nothing shows are 0."""
+    total = 0
+    for coefficient, factors in terms:
+        for name in factors:
+            coefficient *= sizes.get(name, 0)
+        total += coefficient
+    return int(total)
+
+
 class Leaves:
     """The leaves that a function takes: converts them, binds size variables, compares sizes."""
 
@@ -251,19 +352,36 @@ class Leaves:
         self.checks = [c for c in self.checks if all(n in bound for _, factors in c[2][1] for n in factors)]
 
     def converted(self, values: Sequence[Any]) -> list[Any]:
-        made = [leaf(value, *info) for value, info in zip(values, self.leaves, strict=True)]
+        made = [
+            value.array(*info) if isinstance(value, Held) else leaf(value, *info)
+            for value, info in zip(values, self.leaves, strict=True)
+        ]
+        if any(part is None for part in made):
+            self.fill(made, values)
         if self.checks:
             self.check(made)
         return made
 
+    def fill(self, made: list[Any], values: Sequence[Any]) -> None:
+        """Leaves that no constructor gives are zeros of the sizes that the others show."""
+        sizes: dict[str, int] = {}
+        for name, k, axis, _ in self.binders:
+            if made[k] is not None:
+                sizes[name] = int(made[k]) if axis < 0 else made[k].shape[axis]
+        for part, (_, _, dims) in zip(made, self.leaves, strict=True):
+            for axis, (_, terms) in enumerate(dims if part is not None else ()):
+                if len(terms) == 1 and terms[0][0] == 1 and len(terms[0][1]) == 1:
+                    sizes.setdefault(terms[0][1][0], part.shape[axis])
+        for k, (label, dtype, dims) in enumerate(self.leaves):
+            if made[k] is None:
+                outer = len(values[k].shape)
+                wanted = tuple(evaluated(terms, sizes) for _, terms in dims[outer:])
+                made[k] = values[k].array(label, dtype, dims, wanted)
+
     def check(self, made: Sequence[Any]) -> None:
         sizes = {name: int(made[k]) if axis < 0 else made[k].shape[axis] for name, k, axis, _ in self.binders}
         for k, axis, (text, terms) in self.checks:
-            want = 0
-            for coefficient, factors in terms:
-                for name in factors:
-                    coefficient *= sizes[name]
-                want += coefficient
+            want = evaluated(terms, sizes)
             if made[k].shape[axis] != want:
                 names = {name for _, factors in terms for name in factors}
                 origin = ", ".join(

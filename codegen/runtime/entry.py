@@ -22,6 +22,7 @@ import numpy as np
 
 from .arguments import (
     DTYPES,
+    Held,
     Leaves,
     described,
     field_name,
@@ -78,7 +79,28 @@ class Builder:
                 make = record_class("gradient", [f for f, _ in items])
                 builders = [self.builder(item, outer) for _, item in items]
                 return lambda parts: make(*[b(parts) for b in builders])
+            case ("sum", _, _, constructors) if outer:
+                count = len(list(leaves_of(spec, "")))
+                one = self.builder(spec, 0)
+                return lambda parts: rows_of(one, [next(parts) for _ in range(count)], outer)
+            case ("sum", _, _, constructors):
+                variants = [(name, [self.builder(item, 0) for item in items]) for name, items in sorted(constructors)]
+                return lambda parts: variant_of(int(next(parts)), variants, parts)
         raise AssertionError(spec)
+
+
+def variant_of(number: int, variants: Sequence[Any], parts: Iterator[Any]) -> Any:
+    """The constructor with this number: its name alone, or a tuple of the name and what it holds."""
+    payloads = [(name, [build(parts) for build in builders]) for name, builders in variants]
+    name, held = payloads[number]
+    return (name, *held) if held else name
+
+
+def rows_of(build: Callable[[Iterator[Any]], Any], leaves: Sequence[Any], outer: int) -> Any:
+    """Nested lists of values, from arrays with `outer` axes around each leaf."""
+    if not outer:
+        return build(iter(leaves))
+    return [rows_of(build, [x[k] for x in leaves], outer - 1) for k in range(len(leaves[0]))]
 
 
 def record_class(name: str, fields: Sequence[str]) -> Any:
@@ -114,6 +136,8 @@ def shared_sizes(params: Sequence[Any], result: Any) -> tuple[str, ...]:
                 pending += items
             case ("record", _, fields):
                 pending += [item for _, item in fields]
+            case ("sum", _, _, constructors):
+                pending += [item for _, items in constructors for item in items]
     used = {name for _, terms in dims for _, factors in terms for name in factors}
     return tuple(name for name, _, spec in params if spec == ("scalar", "i64") and name in used)
 
@@ -242,6 +266,8 @@ class Entry:
             parts = list(taken_apart(spec, value, name, int(axis is not None)))
             leaves += found_leaves
             mapped += [(axis is not None, batched)] * len(found_leaves)
+            if axis and any(isinstance(p, Held) for p in parts):
+                raise DadArgumentError("A104", f"argument `{name}`: values of sum types are mapped over axis 0")
             values += [np.moveaxis(np.asarray(p), axis, 0) if axis else p for p in parts]
         plan = Leaves(leaves, scalars)
         made = plan.converted(values)

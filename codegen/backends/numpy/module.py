@@ -9,7 +9,18 @@ from ....lang.core import ir
 from ....lang.core.walk import callees, scopes
 from ...passes.effects import reachable
 from ...passes.vectorize import vectorize
-from ..entry import ArrayOf, ArraySpec, DimSpec, EntrySpec, Module, RecordSpec, ScalarSpec, TupleSpec, ValueSpec
+from ..entry import (
+    ArrayOf,
+    ArraySpec,
+    DimSpec,
+    EntrySpec,
+    Module,
+    RecordSpec,
+    ScalarSpec,
+    SumSpec,
+    TupleSpec,
+    ValueSpec,
+)
 from .functions import Callee, emit_function
 from .helpers import helpers, linked, standalone
 from .names import RESERVED, Names
@@ -161,6 +172,8 @@ def plain(value: ValueSpec) -> tuple[object, ...]:
             return "tuple", tuple(map(plain, items))
         case RecordSpec(record, fields):
             return "record", record, tuple((field, plain(item)) for field, item in fields)
+        case SumSpec(title, tag, cases):
+            return "sum", title, tag, tuple((case, tuple(map(plain, items))) for case, items in cases)
         case ArrayOf(dims, element):
             return "rows", tuple(map(_dim, dims)), plain(element)
 

@@ -10,12 +10,24 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ....lang.prims.common import NUMPY_NAMES
-from ..entry import ArrayOf, ArraySpec, DimSpec, EntrySpec, RecordSpec, ScalarSpec, TupleSpec, ValueSpec, is_float
+from ..entry import (
+    ArrayOf,
+    ArraySpec,
+    DimSpec,
+    EntrySpec,
+    RecordSpec,
+    ScalarSpec,
+    SumSpec,
+    TupleSpec,
+    ValueSpec,
+    is_float,
+    leaves,
+)
 from .names import mangled
 
 HEAD = """\
 from collections.abc import Mapping
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -55,6 +67,14 @@ class _Stub:
                 return self.record(
                     name or title, [(f, self.result(i, f"{title}_{mangled(f)}", outer)) for f, i in fields]
                 )
+            case SumSpec(_, _, constructors):
+                cases = " | ".join(
+                    f"tuple[{', '.join([f'Literal[{quoted(c)}]', *(self.result(i, f'{title}_{c}') for i in items)])}]"
+                    if items
+                    else f"Literal[{quoted(c)}]"
+                    for c, items in constructors
+                )
+                return "list[" * len(outer) + cases + "]" * len(outer)
             case ArrayOf(dims, element):
                 return self.result(element, title, outer + dims)
 
@@ -100,6 +120,13 @@ def argument(value: ValueSpec) -> str:
             return f"Annotated[ArrayLike, {quoted(shape + dtype)}]"
         case TupleSpec(items):
             return f"tuple[{', '.join(argument(i) for i in items) or '()'}]"
+        case SumSpec(_, _, constructors):
+            return " | ".join(
+                f"tuple[{', '.join([f'Literal[{quoted(c)}]', *map(argument, items)])}]"
+                if items
+                else f"Literal[{quoted(c)}]"
+                for c, items in constructors
+            )
         case RecordSpec() | ArrayOf():
             return "Any"
 
@@ -113,10 +140,18 @@ def floats(value: ValueSpec) -> ValueSpec:
             return TupleSpec(tuple(map(floats, items)))
         case RecordSpec(name, fields):
             return RecordSpec(name, tuple((f, floats(i)) for f, i in fields))
+        case SumSpec(_, _, constructors):
+            parts = tuple((c, floats(TupleSpec(items) if len(items) > 1 else items[0])) for c, items in constructors
+                          if items)
+            return RecordSpec(None, parts) if any(has_floats(part) for _, part in parts) else TupleSpec(())
         case ArrayOf(dims, element):
             inner = floats(element)
             assert isinstance(inner, TupleSpec | RecordSpec)
             return ArrayOf(dims, inner)
+
+
+def has_floats(value: ValueSpec) -> bool:
+    return any(is_float(dtype) for dtype, _ in leaves(value))
 
 
 def stub(entries: Sequence[EntrySpec], published: Mapping[str, str], version: str) -> str:
