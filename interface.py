@@ -1,7 +1,7 @@
 """From the checker's types to what a back end is told about entries (`codegen/backends/entry.py`)."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from .checker.result import Checked, Definition
 from .codegen.backends.entry import (
@@ -20,7 +20,7 @@ from .codegen.backends.numpy.module import plain
 from .codegen.lower import Kind, Lowered, Transform
 from .codegen.runtime.entry import shared_sizes
 from .lang import types as ty
-from .lang.sizes import Size
+from .lang.sizes import Opaque, Size, SizeAtom, SizeVar
 
 
 def entry_specs(checked: Checked, lowered: Lowered) -> tuple[EntrySpec, ...]:
@@ -35,10 +35,65 @@ def entry_specs(checked: Checked, lowered: Lowered) -> tuple[EntrySpec, ...]:
 
 def entry_spec(definition: Definition, function: str, transforms: dict[str, str], active: tuple[str, ...] | None = None
                ) -> EntrySpec:
+    *types, result = told_apart(definition)
     params = tuple(ParamSpec(name, value_spec(t), activity) for name, t, activity in
-                   zip(definition.param_names, definition.param_types, definition.activities, strict=True))
-    return EntrySpec(definition.name, function, params, value_spec(definition.result_type), definition.node.doc or "",
+                   zip(definition.param_names, types, definition.activities, strict=True))
+    return EntrySpec(definition.name, function, params, value_spec(result), definition.node.doc or "",
                      transforms, active)
+
+
+def told_apart(definition: Definition) -> list[ty.Type]:
+    """The types of the parameters and of the result, each size with a name of its own.
+
+    Back ends know sizes by name, but inference may have left two sizes that are both called `n`, or one that is called
+    like a parameter which it is not.
+    """
+    types = [*definition.param_types, definition.result_type]
+    found = dict.fromkeys(a for t in types for size in ty.sizes_of(t) for a in variables(size))
+    own: set[SizeVar] = set()
+    t: ty.Type = definition.scheme.type
+    for _ in definition.param_types:
+        assert isinstance(t, ty.Fun)
+        if t.size_var is not None:
+            own.add(t.size_var)
+        t = t.result
+    taken = set(definition.param_names)
+    renamed: dict[SizeAtom, Size] = {}
+    for var in sorted(found, key=lambda v: v not in own):
+        name, number = var.name, 2
+        while name in taken and var not in own:
+            name, number = f"{var.name}_{number}", number + 1
+        taken.add(name)
+        if name != var.name:
+            renamed[var] = Size.of(SizeVar(name, var.uid, var.origin, var.why))
+    if not renamed:
+        return types
+    return [ty.map_type(t, lambda _: None, lambda size: renaming(size, renamed)) for t in types]
+
+
+def variables(size: Size) -> Iterator[SizeVar]:
+    for atom in size.atoms():
+        if isinstance(atom, SizeVar):
+            yield atom
+        elif isinstance(atom, Opaque):
+            for operand in atom.operands:
+                yield from variables(operand)
+
+
+def renaming(size: Size, renamed: Mapping[SizeAtom, Size]) -> Size:
+    """The size with other names for its variables; these are equal to the old ones, so terms are put together anew."""
+    terms = []
+    for monomial, coefficient in size.terms:
+        atoms: list[SizeAtom] = []
+        for atom in monomial:
+            if isinstance(atom, Opaque):
+                atoms.append(Opaque(atom.op, tuple(renaming(o, renamed) for o in atom.operands)))
+            else:
+                new = renamed.get(atom)
+                only = new.atom if new is not None else None
+                atoms.append(only if only is not None else atom)
+        terms.append((tuple(atoms), coefficient))
+    return Size(tuple(terms))
 
 
 def usual_transforms(checked: Checked) -> Sequence[Transform]:

@@ -90,9 +90,12 @@ def _not_indexable(c: Checker, e: ast.Exp, whole: Type, t: Type, axis: int, indi
 
 def _index(c: Checker, index: ast.Exp, array: ast.Exp, axis: int, size: Size) -> None:
     from .calls import size_of
-    from .infer import check
+    from .infer import blame, infer
+    from .unify import Kind
 
-    check(c, index, I64, Because("", None, title="an index is an i64", code="E212"))
+    t = c.solver.prune(infer(c, index, I64))
+    if not isinstance(t, Scalar) or c.solver.require(t, Kind("int")) is not None:
+        c.unify(t, I64, blame(index).span, Because("", None, title="an index is an integer", code="E212"))
     value = size_of(c, index)
     c.bounds.append(BoundsJob(index, index, array, axis, size, value, c.facts))
 

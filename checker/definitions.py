@@ -35,6 +35,7 @@ from . import arrays, functions, messages, recursion, variants
 from .builtins import DERIVATIVES
 from .calls import size_of
 from .context import Checker, Pending
+from .eta import wants_parameters, with_parameters
 from .messages import show
 from .result import Activity, BuiltinRef, Definition, GlobalRef, Scheme, Use
 from .scope import FileScope, Global, Local, Session, SizeParam, TypeEntry
@@ -100,7 +101,12 @@ def ordered(declarations: Sequence[ast.Decl], file: FileScope) -> Iterator[recur
 
 def define(session: Session, file: FileScope, group: Sequence[ast.Def], local: AbstractSet[ast.Decl]) -> None:
     """Check definitions and bring them into scope."""
-    for node, entry in zip(group, check_group(session, file, group), strict=True):
+    made = check_group(session, file, group)
+    first = made[0].definition
+    if len(group) == 1 and first is not None and not file.prefix and wants_parameters(first):
+        del session.definitions[first.qualified]
+        made = check_group(session, file, (with_parameters(first),))
+    for node, entry in zip(group, made, strict=True):
         entry.exported = node not in local
         file.values[node.name] = entry
         file.later.pop(node.name, None)
@@ -446,6 +452,12 @@ def _entry(c: Checker, node: ast.Def, scheme: Scheme) -> Scheme | None:
 
     None when the definition cannot be one: an error, unless it is one only because it is called `main`.
     """
+    rest: Type = scheme.type
+    for _ in node.params:
+        assert isinstance(rest, Fun)
+        rest = rest.result
+    if isinstance(rest, Fun):
+        return None  # it will be checked again with all its parameters (`eta`)
     before = len(c.session.report.diagnostics)
     env: dict[TypeVar, Type] = {}
     _entry_sizes(c, node, scheme)
@@ -474,19 +486,14 @@ def _entry(c: Checker, node: ast.Def, scheme: Scheme) -> Scheme | None:
 def _entry_values(c: Checker, node: ast.Def, scheme: Scheme) -> None:
     """No function goes into an entry, and none comes out."""
     t: Type = scheme.type
-    k = 0
-    while isinstance(t, Fun):
+    for p in node.params:
+        assert isinstance(t, Fun)
         if _has_function(t.param):
-            span = node.params[k].span if k < len(node.params) else node.name_span
-            c.error("E221", f"a parameter of the entry `{node.name}` is a function", span,
+            c.error("E221", f"a parameter of the entry `{node.name}` is a function", p.span,
                     f"this is {show(c, t.param)}",
                     help=f"functions cannot come from outside: declare `{node.name}` with `def`")
-        t, k = t.result, k + 1
-    if k > len(node.params) and not c.failed:
-        c.error("E221", f"the entry `{node.name}` gives a function", node.name_span,
-                f"after its parameters comes {show(c, _after(scheme.type, len(node.params)))}",
-                help="name all parameters, or apply the function")
-    elif _has_function(t):
+        t = t.result
+    if _has_function(t):
         c.error("E221", f"the entry `{node.name}` gives a function", node.name_span, f"its result is {show(c, t)}",
                 help="return values only")
 
@@ -503,13 +510,6 @@ def _entry_sizes(c: Checker, node: ast.Def, scheme: Scheme) -> None:
             c.error("E306", f"the size `{var.name}` is the length of no axis of `{node.name}`'s parameters",
                     var.origin or node.name_span, "an entry reads its sizes off its arguments",
                     help=f"let some parameter have an axis `[{var.name}]`, or pass it as a value, `({var.name}: i64)`")
-
-
-def _after(t: Type, count: int) -> Type:
-    for _ in range(count):
-        assert isinstance(t, Fun)
-        t = t.result
-    return t
 
 
 def _has_function(t: Type) -> bool:

@@ -164,6 +164,7 @@ class BlockReader(ScriptReader):
         properties: tuple[tuple[str, Span], ...] = ()
         cases: list[Case] = []
         tags: frozenset[str] = frozenset()
+        structured = False
         while self.peek():
             at = self.at
             word = self.word()
@@ -172,6 +173,7 @@ class BlockReader(ScriptReader):
                 self.braces("tags")
                 tags |= frozenset(WORDS.findall(self.text[first:self.at]))
             elif word == "structure":
+                structured = True
                 self.skip_space()
                 if (kind := WORDS.match(self.text, self.at)) is not None:
                     self.at = kind.end()
@@ -192,7 +194,7 @@ class BlockReader(ScriptReader):
             first = cases[0].span
             raise self.wrong("cases in a block that expects a compile-time error", first.start, first.end,
                              help="write `error:` behind the input for an error at run time")
-        if error is None and not warnings and not cases and not properties and not tags:
+        if not (error or warnings or cases or properties or tags or structured):
             raise self.wrong("a test block without a case", max(start - 1, 0), start)
         return Block(error, tuple(warnings), properties, tuple(cases), tags, Span(self.source, start, self.at))
 
