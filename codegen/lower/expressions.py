@@ -78,10 +78,14 @@ def plain(f: Frame, e: ast.Exp) -> Value:
         case ast.Comprehension(body=body, clauses=clauses):
             return comprehension(f, f.type_of(e), clauses, body)
         case ast.Apply(function=function, arguments=arguments):
-            fun = expression(f, function)
+            # Arguments first: the function's instance may need sizes that they open.
             args = [argument(f, a) for a in arguments]
+            fun = expression(f, function)
             f.at(e.span)
             return apply(f, fun, args)
+        case ast.BinOp(op="<|", left=function, right=given) if e not in f.checked.uses:
+            x = argument(f, given)
+            return apply(f, expression(f, function), [x])
         case ast.BinOp():
             return operators(f, e)
         case ast.UnOp(op=op, operand=operand):
@@ -126,9 +130,13 @@ def plain(f: Frame, e: ast.Exp) -> Value:
 def argument(f: Frame, e: ast.Exp) -> Value:
     """An argument; when its value serves as a size, the size is known from here on."""
     value = expression(f, e)
+    note_size(f, e, value)
+    return value
+
+
+def note_size(f: Frame, e: ast.Exp, value: Value) -> None:
     for var in f.specialiser.sizes_of_expression(e):
         f.sizes[var] = as_i64(f, the_atom(value))
-    return value
 
 
 def use_value(f: Frame, use: Use, span: Span) -> Value:
@@ -309,8 +317,12 @@ def operators(f: Frame, e: ast.BinOp) -> Value:
 def infix(f: Frame, e: ast.BinOp, left: Value) -> Value:
     use = f.checked.uses.get(e)
     if use is not None:
-        return apply(f, use_value(f, use, e.op_span), [left, expression(f, e.right)])
+        note_size(f, e.left, left)
+        right = argument(f, e.right)
+        return apply(f, use_value(f, use, e.op_span), [left, right])
     match e.op:
+        case "|>":
+            note_size(f, e.left, left)
         case "&&":
             no = ir.Const(False, "bool")
             return branch(f, the_atom(left), lambda g: expression(g, e.right), lambda g: no, e.span)

@@ -206,7 +206,7 @@ def size_arguments(f: Frame, wanted: Iterable[SizeVar], sizes: Mapping[SizeVar, 
 def definition_value(f: Frame, definition: Definition, use: Use, span: Span) -> Value:
     """A top-level definition, at the instance that `use` says."""
     types, names, sizes = canonical(f, use.types)
-    extra = explicit_sizes(definition.scheme, definition.param_types)
+    extra = explicit_sizes(definition.scheme, [substituted(t, types) for t in definition.param_types])
     captured: tuple[Value, ...] = (*sizes, *size_arguments(f, extra, use.sizes, span))
     key = ("def", definition.qualified, tuple((v.uid, t) for v, t in types.items()))
     result = substituted(definition.result_type, types) if definition.recursive else None
@@ -334,10 +334,11 @@ def closure(f: Frame, node: ast.Lambda | ast.LetFun, params: Sequence[ast.Patter
 
     value = instance(captured, {}, (), ())
     if scheme is not None and (scheme.type_vars or scheme.size_vars):
-        extra_vars = explicit_sizes(scheme, [f.checked.patterns[p] for p in params])
+        declared = [f.checked.patterns[p] for p in params]
 
         def generic(self: FunV, g: Frame, use: Use, span: Span) -> FunV:
             types, type_sizes, atoms = canonical(g, use.types)
+            extra_vars = explicit_sizes(scheme, [substituted(t, {**outer_types, **types}) for t in declared])
             return instance(self.captured, types, (*type_sizes, *extra_vars),
                             (*atoms, *size_arguments(g, extra_vars, use.sizes, span)))
 
