@@ -116,6 +116,8 @@ class Checker:
         self.facts: tuple[Size, ...] = ()
         self.bounds: list[BoundsJob] = []
         self.literals: list[ast.Lit] = []
+        self.starts: dict[SizeAtom, Size] = {}
+        """Unknown sizes of the states of the loops that are being checked, with what they are at the start."""
         self.negated: set[ast.Lit] = set()
         self.holes: list[tuple[ast.Hole, Type, list[tuple[str, Type]]]] = []
         self.at_end: list[Callable[[], None]] = []

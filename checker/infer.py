@@ -212,7 +212,8 @@ def open_branches(c: Checker, node: ast.Exp, one: Type, other: Type) -> tuple[Ty
             case Array(n, x), Array(m, y):
                 x, y = walk(x, y)
                 n, m = c_size(n), c_size(m)
-                unlike = n != m and not any(isinstance(a, SizeMeta) for a in (n - m).atoms())
+                difference = c_size(n - m).substitute(c.starts)
+                unlike = bool(difference.terms) and not any(isinstance(a, SizeMeta) for a in difference.atoms())
                 if unlike or c.is_inner(n) or c.is_inner(m):
                     why = f"a size that depends on which branch is taken: {_shown(c, n)} or {_shown(c, m)}"
                     var = c.solver.size_var("(if …)", node.span, why)
@@ -266,6 +267,7 @@ def _loop(c: Checker, e: ast.Loop, want: Type | None) -> Type:
     else:
         loose = loops.loosened(c, start)
         inside = loose.type
+        c.starts.update((atom, s) for unknown, s in loose.sizes if (atom := unknown.atom) is not None)
     patterns.bind(c, e.pattern, inside, "loop", ascribed=bool(e.sizes))
     facts = c.facts
     if isinstance(e.form, ast.ForBelow):
