@@ -10,7 +10,7 @@ from ..lang.record import dataclass, field
 from ..lang.sizes import Size, SizeAtom, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import Array, Error, Fun, Record, Sum, Tangent, Tuple, Type, TypeVar, map_type
+from ..lang.types import Abstract, Array, Error, Fun, Record, Sum, Tangent, Tuple, Type, TypeVar, map_type
 from . import messages
 from .result import BuiltinRef, GlobalRef, LocalRef, Scheme, SizeRef
 from .scope import FileScope, Local, Session, SizeParam
@@ -249,7 +249,7 @@ def map_sizes(t: Type, size: Callable[[Size], Size]) -> Type:
 
 
 def _has_sizes(t: Type) -> bool:
-    return isinstance(t, (Array, Tuple, Record, Sum, Tangent))
+    return isinstance(t, (Array, Tuple, Record, Sum, Abstract, Tangent))
 
 
 def name_of(text: str) -> str:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from ..lang.diagnostics.report import Reporter
 from ..lang.record import dataclass, field
-from ..lang.sizes import Size, SizeVar
+from ..lang.sizes import Size, SizeAtom, SizeVar
 from ..lang.source import Source, Span
 from ..lang.surface import ast
-from ..lang.types import Type, TypeVar
-from .result import BuiltinRef, Definition, LocalRef, Scheme, Use
+from ..lang.types import Family, Type, TypeVar
+from .result import BuiltinRef, Definition, GlobalRef, LocalRef, Scheme, Use
 
 if TYPE_CHECKING:
     from .context import Pending
@@ -55,39 +55,173 @@ class SizeParam:
 
 @dataclass(eq=False)
 class Global:
-    """A top-level definition; `definition` is None when it had errors, reported already."""
+    """A definition of a file or module; `definition` is None when it had errors, reported already."""
 
     name: str
     span: Span
     definition: Definition | None
     constant: Size | None = None
-    exported: bool = True
     pending: Pending | None = None
     """Inside the group of definitions that is being checked."""
 
 
 @dataclass(eq=False)
-class TypeEntry:
+class Sealed:
+    """A value as a module type shows it.
+
+    `scheme` is the type that is seen; `target` the value that it is, whose own scheme's variables `types` and `sizes`
+    say in terms of the seen one's. `target` is None for a member of a parameter while a parametric module is checked by
+    itself.
+    """
+
     name: str
     span: Span
-    node: ast.TypeDef
-    file: FileScope
-    exported: bool = True
+    scheme: Scheme
+    target: GlobalRef | BuiltinRef | None = None
+    inner: Scheme | None = None
+    types: tuple[Type, ...] = ()
+    sizes: tuple[Size, ...] = ()
+    constant: Size | None = None
+
+
+@dataclass(eq=False)
+class TypeEntry:
+    """`type name [n] 'a = body`, over its parameters. `open` are sizes that the body leaves open: each use has its own.
+
+    For a type that a module type keeps closed, `closed` says which one, and the body is the closed type itself.
+    """
+
+    name: str
+    span: Span
+    sizes: tuple[SizeVar, ...]
+    types: tuple[TypeVar, ...]
+    open: tuple[SizeVar, ...]
+    body: Type
+    lifted: str = ""
+    closed: Family | None = None
+
+
+@dataclass(eq=False)
+class SigEntry:
+    """A module type: its syntax, made into types anew at each use, and where its names are looked up."""
+
+    name: str
+    span: Span
+    node: ast.ModuleType
+    scope: FileScope
+    substitutions: tuple[Substitution, ...] = ()
+    """What stands for closed types that were in scope there, since an application has put types in their place."""
+
+
+@dataclass(eq=False)
+class ModuleEntry:
+    name: str
+    span: Span
+    module: FileScope | Functor
+
+
+@dataclass(eq=False)
+class Functor:
+    """A parametric module: its parameter and body, checked afresh for each application.
+
+    With `inner` it is another parametric module, seen through a module type with an arrow, to which `view` says what
+    closed types are. Without `inner` and `body` only its type is known: it is a parameter of a parametric module.
+    """
+
+    span: Span
+    scope: FileScope
+    param: str | None
+    param_type: ast.ModuleType
+    ascription: ast.ModuleType | None
+    body: ast.ModuleExp | None
+    prefix: str = ""
+    inner: Functor | None = None
+    view: Substitution | None = None
+    substitutions: tuple[Substitution, ...] = ()
+    """As in `SigEntry`."""
+    broken: bool = False
+    """Its body had errors, which are reported: an application fits everything."""
+
+
+@dataclass(eq=False)
+class Substitution:
+    """What stands for closed types, and for the sizes that values are; `signatures` puts it into types."""
+
+    types: dict[Family, TypeEntry] = field(default_factory=dict)
+    sizes: dict[SizeAtom, Size] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
 class FileScope:
-    """The declarations of one file that are visible so far; `later` those that are still to come."""
+    """The names of a file or module that are visible so far; `later` are those that are still to come.
 
-    values: dict[str, Global] = field(default_factory=dict)
+    A module sees the names around it (`parent`); what it exports are its own, except those that are `private`.
+    """
+
+    values: dict[str, Global | Sealed | Builtin] = field(default_factory=dict)
     types: dict[str, TypeEntry] = field(default_factory=dict)
+    modules: dict[str, ModuleEntry] = field(default_factory=dict)
+    module_types: dict[str, SigEntry] = field(default_factory=dict)
     later: dict[str, Span] = field(default_factory=dict)
-    modules: dict[str, FileScope] = field(default_factory=dict)
     prefix: str = ""
-    broken: set[str] = field(default_factory=set)
-    """Type abbreviations that had errors: they fit everything."""
+    parent: FileScope | None = None
+    private: set[tuple[str, str]] = field(default_factory=set)
+    """Kind ("values", "types", "modules", "module_types") and name of what is not exported."""
+    abstract: bool = False
+    """Types are checked, and nothing is kept: a parametric module by itself."""
+    broken: bool = False
+    """The module has errors, reported already: names that it lacks fit everything."""
     promises: list[tuple[str, Span]] = field(default_factory=list)
     """Definitions with grades or refinements, which nobody verifies yet."""
+
+    def value(self, name: str) -> Global | Sealed | Builtin | None:
+        found = self.own_value(name)
+        return found if found is not None or self.parent is None else self.parent.value(name)
+
+    def type(self, name: str) -> TypeEntry | None:
+        found = self.own_type(name)
+        return found if found is not None or self.parent is None else self.parent.type(name)
+
+    def module(self, name: str) -> ModuleEntry | None:
+        found = self.own_module(name)
+        return found if found is not None or self.parent is None else self.parent.module(name)
+
+    def module_type(self, name: str) -> SigEntry | None:
+        found = self.own_module_type(name)
+        return found if found is not None or self.parent is None else self.parent.module_type(name)
+
+    def declared_later(self, name: str) -> Span | None:
+        found = self.later.get(name)
+        return found if found is not None or self.parent is None else self.parent.declared_later(name)
+
+    def own_value(self, name: str) -> Global | Sealed | Builtin | None:
+        return self.values.get(name)
+
+    def own_type(self, name: str) -> TypeEntry | None:
+        return self.types.get(name)
+
+    def own_module(self, name: str) -> ModuleEntry | None:
+        return self.modules.get(name)
+
+    def own_module_type(self, name: str) -> SigEntry | None:
+        return self.module_types.get(name)
+
+    def exports(self, kind: str, name: str) -> bool:
+        return (kind, name) not in self.private
+
+    def names(self, kind: str) -> list[str]:
+        """Exported names of one kind."""
+        return [n for n in getattr(self, kind) if (kind, n) not in self.private]
+
+    def value_names(self) -> list[str]:
+        """Values in scope here, for suggestions."""
+        return [*self.values, *(self.parent.value_names() if self.parent is not None else ())]
+
+    def type_names(self) -> list[str]:
+        return [*self.types, *(self.parent.type_names() if self.parent is not None else ())]
+
+    def module_names(self) -> list[str]:
+        return [*self.modules, *(self.parent.module_names() if self.parent is not None else ())]
 
 
 @dataclass(eq=False)
@@ -101,7 +235,9 @@ class Builtin:
     constraints: tuple[TypeVar, ...] = ()
 
 
-Meaning = Local | SizeParam | Global | Builtin
+Member = Global | Sealed | Builtin
+Meaning = Local | SizeParam | Member
+Module = FileScope | Functor
 
 
 class Session:
@@ -116,11 +252,22 @@ class Session:
         self.tables = Tables()
         self.imported: dict[int, FileScope] = {}
         self.kept: list[ast.Program] = []
+        self.text = Source("<built in>", "")
+        self.numbers: dict[str, ModuleEntry] = {}
+        """The modules `f64`, `i32` … as far as they were used as modules."""
+        self.instances = 0
+        """Applications of parametric modules so far."""
         self.prelude = FileScope(prefix="prelude")
         self.checking: list[str] = []
         self.warned: set[str] = set()
+        self.constants: dict[SizeAtom, Size] = {}
+        """Sizes that are values of parameters of parametric modules, with what they are in each application."""
         self.differential: set[Definition] = set()
         """Definitions that differentiate, or whose parameters are `param` or `data`, and those that call them."""
+
+    def failures(self, start: int) -> bool:
+        """Whether there are errors among the findings from number `start` on."""
+        return any(d.severity == "error" for d in self.report.diagnostics[start:])
 
     def unique(self, name: str, prefix: str) -> str:
         """A name for a definition that no other has and that is an identifier."""

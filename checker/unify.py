@@ -24,6 +24,7 @@ from ..lang.types import (
     INTEGERS,
     SCALARS,
     UNIT,
+    Abstract,
     Array,
     Error,
     Fun,
@@ -255,6 +256,9 @@ class Solver:
             case Fun(param, result):
                 yield from self.unknowns(param)
                 yield from self.unknowns(result)
+            case Abstract(_, _, types):
+                for i in types:
+                    yield from self.unknowns(i)
             case Tangent(of):
                 yield from self.unknowns(of)
             case _:
@@ -367,6 +371,10 @@ class Solver:
                 self._unify_functions(a, b, pairs)
             case TypeVar(), TypeVar() if a.uid == b.uid:
                 return
+            case Abstract(f, ns, xs), Abstract(g, ms, ys) if f is g:
+                pairs.extend((n, m) for n, m in zip(ns, ms, strict=True) if n != m)
+                for x, y in zip(xs, ys, strict=True):
+                    self.unify_parts(x, y, pairs)
             case Tangent(x), Tangent(y):
                 self.unify_parts(x, y, pairs)
             case (Tangent(), _) | (_, Tangent()):
@@ -491,6 +499,11 @@ class Solver:
                 self._admit(meta, param, level, bound)
                 inner = bound | set(exists) if size_var is None else bound | {size_var, *exists}
                 self._admit(meta, result, level, inner)
+            case Abstract(_, sizes, types):
+                for s in sizes:
+                    self._admit_size(s, level, bound)
+                for i in types:
+                    self._admit(meta, i, level, bound)
             case Tangent(of):
                 self._admit(meta, of, level, bound)
             case _:
@@ -512,6 +525,8 @@ class Solver:
                     pending.extend(i for _, payload in constructors for i in payload)
                 case Fun(param, result):
                     pending += [param, result]
+                case Abstract(_, _, types):
+                    pending.extend(types)
                 case Tangent(of):
                     pending.append(of)
                 case _:

@@ -5,10 +5,10 @@ Tuples and records are structural. A function type names its parameter when late
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from .record import dataclass, field
-from .sizes import Size, SizeVar
+from .sizes import Size, SizeAtom, SizeVar
 from .source import Span
 
 FLOATS = frozenset({"f64", "f32"})
@@ -122,12 +122,37 @@ class Tangent:
     of: Type
 
 
+@dataclass(eq=False)
+class Family:
+    """A type that a module keeps closed, `type t [n] 'a` in its module type: equal to itself alone.
+
+    `body`, over `sizes` and `types`, is what it stands for. Only lowering looks at it; it is None for a type of a
+    parameter while a parametric module is checked by itself.
+    """
+
+    name: str
+    span: Span
+    sizes: tuple[SizeVar, ...] = ()
+    types: tuple[TypeVar, ...] = ()
+    lifted: str = ""
+    body: Type | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Abstract:
+    """A closed type with its arguments: `M.t`, `M.t [n] f64`."""
+
+    family: Family
+    sizes: tuple[Size, ...] = ()
+    types: tuple[Type, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Error:
     """The type of what has been reported already; fits everything, so that one mistake gives one message."""
 
 
-Type = Scalar | Array | Tuple | Record | Sum | Fun | TypeVar | Meta | Tangent | Error
+Type = Scalar | Array | Tuple | Record | Sum | Fun | TypeVar | Abstract | Meta | Tangent | Error
 
 UNIT = Tuple(())
 BOOL = Scalar("bool")
@@ -154,10 +179,38 @@ def map_type(t: Type, leaf: Callable[[Type], Type | None], size: Callable[[Size]
             return Sum(mapped, name, order, given)
         case Fun(param, result, name, size_var, exists):
             return Fun(map_type(param, leaf, size), map_type(result, leaf, size), name, size_var, exists)
+        case Abstract(family, sizes, types):
+            if not sizes and not types:
+                return t
+            return Abstract(family, tuple(size(s) for s in sizes), tuple(map_type(i, leaf, size) for i in types))
         case Tangent(of):
             return tangent(map_type(of, leaf, size))
         case _:
             return t
+
+
+def substituted(t: Type, types: Mapping[TypeVar, Type], sizes: Mapping[SizeAtom, Size]) -> Type:
+    """The type with these in place of type parameters and size variables."""
+    if not types and not sizes:
+        return t
+    return map_type(t, lambda x: types.get(x) if isinstance(x, TypeVar) else None,
+                    (lambda s: s.substitute(sizes)) if sizes else (lambda s: s))
+
+
+def revealed(t: Type) -> Type:
+    """The type with what closed types stand for in their place."""
+
+    def leaf(inner: Type) -> Type | None:
+        if not isinstance(inner, Abstract):
+            return inner if isinstance(inner, Scalar) else None
+        family = inner.family
+        if family.body is None:
+            return UNIT
+        opened = substituted(family.body, dict(zip(family.types, inner.types, strict=True)),
+                             dict(zip(family.sizes, inner.sizes, strict=True)))
+        return map_type(opened, leaf, lambda s: s)
+
+    return map_type(t, leaf, lambda s: s)
 
 
 def tangent(t: Type) -> Type:
@@ -179,7 +232,7 @@ def tangent(t: Type) -> Type:
             return t
         case TypeVar(constraint="int"):
             return UNIT
-        case Meta() | TypeVar() | Tangent():
+        case Meta() | TypeVar() | Tangent() | Abstract():
             return Tangent(t)
         case Fun() | Error():
             return UNIT if not isinstance(t, Error) else t
@@ -219,6 +272,10 @@ def sizes_of(t: Type) -> Iterator[Size]:
         case Fun(param, result):
             yield from sizes_of(param)
             yield from sizes_of(result)
+        case Abstract(_, sizes, types):
+            yield from sizes
+            for i in types:
+                yield from sizes_of(i)
         case Tangent(of):
             yield from sizes_of(of)
         case _:
@@ -246,6 +303,9 @@ def show(t: Type) -> str:
             left = f"({name}: {show(param)})" if name else f"({show(param)})" if isinstance(param, Fun) else show(param)
             opened = "".join(f"[{v.name}]" for v in t.exists if v.name.isidentifier() and v.name != "_")
             return f"{left} -> {f'?{opened}.' if opened else ''}{show(result)}"
+        case Abstract(family, sizes, types):
+            given = [*(f"[{s}]" for s in sizes), *(show_atom(i) for i in types)]
+            return " ".join([family.name, *given]).replace("] [", "][")
         case TypeVar(name):
             return name
         case Meta(uid):

@@ -2,9 +2,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from . import ast
+
+_N = TypeVar("_N", bound=ast.Node)
 
 
 def children(node: ast.Node) -> Iterator[ast.Node]:
@@ -28,3 +30,17 @@ def descendants(node: ast.Node) -> Iterator[ast.Node]:
         here = pending.pop()
         yield here
         pending.extend(reversed(list(children(here))))
+
+
+def copied(node: _N) -> _N:
+    """A copy of the tree: new nodes, with nothing in common but spans."""
+    made: dict[int, ast.Node] = {}
+
+    def value(old: Any) -> Any:
+        if isinstance(old, ast.Node):
+            return made[id(old)]
+        return tuple([value(item) for item in old]) if isinstance(old, tuple) else old
+
+    for here in reversed(list(descendants(node))):
+        made[id(here)] = type(here)(*(value(getattr(here, name)) for name in here.FIELDS))
+    return made[id(node)]  # type: ignore[return-value]  # a copy is of the type of what is copied

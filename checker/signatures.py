@@ -1,0 +1,330 @@
+"""Module types: from syntax to what a module of the type has.
+
+`elaborate` makes a *structure*: a scope whose types are closed where the module type does not say what they are
+(`types.Family`, new ones each time), and whose values are known by their types alone. It serves as the parameter of a
+parametric module while that is checked by itself, and as what a module is compared with.
+
+A `Substitution` puts types in place of closed ones: for `with`, and for what an application gives to the outside.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..lang.record import replace as changed
+from ..lang.sizes import Size, SizeAtom, SizeVar
+from ..lang.source import Span
+from ..lang.surface import ast
+from ..lang.types import I64, Abstract, Error, Family, Fun, Record, Scalar, Type, map_type, substituted
+from . import functions
+from .context import Checker
+from .messages import too_large
+from .paths import module_at, structure_at
+from .result import GlobalRef, Scheme
+from .scope import (
+    Builtin,
+    FileScope,
+    Functor,
+    Global,
+    Member,
+    Module,
+    ModuleEntry,
+    Sealed,
+    Session,
+    SigEntry,
+    Substitution,
+    TypeEntry,
+    nearest,
+)
+from .typexp import TypeContext
+from .typexp import elaborate as elaborate_type
+
+
+# ---------------------------------------------------------------- substitutions
+
+
+def put_type(by: Substitution, session: Session, t: Type, made: list[SizeVar]) -> Type:
+    """The type under a substitution; sizes that a new type leaves open go to `made`, or to the function that finds
+    them out."""
+
+    def leaf(inner: Type) -> Type | None:
+        if isinstance(inner, Abstract) and inner.family in by.types:
+            entry = by.types[inner.family]
+            env: dict[SizeAtom, Size] = {v: size(s) for v, s in zip(entry.sizes, inner.sizes, strict=True)}
+            for v in entry.open:
+                made.append(SizeVar(v.name, next(session.uids), v.origin, v.why))
+                env[v] = Size.of(made[-1])
+            arguments = [map_type(i, leaf, size) for i in inner.types]
+            return substituted(entry.body, dict(zip(entry.types, arguments, strict=True)), env)
+        if isinstance(inner, Fun):
+            param = map_type(inner.param, leaf, size)
+            before = len(made)
+            result = map_type(inner.result, leaf, size)
+            found = made[before:]
+            del made[before:]
+            return Fun(param, result, inner.name, inner.size_var, (*inner.exists, *found))
+        return inner if isinstance(inner, Scalar) else None
+
+    def size(s: Size) -> Size:
+        return s.substitute(by.sizes) if by.sizes else s
+
+    return map_type(t, leaf, size)
+
+
+def put_scheme(by: Substitution, session: Session, s: Scheme) -> Scheme:
+    made: list[SizeVar] = []
+    t = put_type(by, session, s.type, made)
+    return Scheme(s.type_vars, (*s.size_vars, *made), t)
+
+
+def put_entry(by: Substitution, session: Session, e: TypeEntry) -> TypeEntry:
+    made: list[SizeVar] = []
+    body = put_type(by, session, e.body, made)
+    closed = e.closed if e.closed not in by.types else None
+    return changed(e, body=body, open=(*e.open, *made), closed=closed)
+
+
+def put_value(by: Substitution, session: Session, v: Member) -> Member:
+    constant = v.constant.substitute(by.sizes) if not isinstance(v, Builtin) and v.constant is not None else None
+    match v:
+        case Global(definition=definition) if definition is not None:
+            own = definition.scheme
+            sizes = tuple(Size.of(s) for s in own.size_vars)
+            return Sealed(v.name, v.span, put_scheme(by, session, own), GlobalRef(definition), own, own.type_vars, sizes,
+                          constant)
+        case Sealed():
+            made: list[SizeVar] = []
+            return changed(v, scheme=put_scheme(by, session, v.scheme), constant=constant,
+                           types=tuple(put_type(by, session, t, made) for t in v.types),
+                           sizes=tuple(s.substitute(by.sizes) for s in v.sizes))
+        case _:
+            return v
+
+
+def put_module(by: Substitution, session: Session, m: Module) -> Module:
+    """What the module exports, with the substitution in all its types."""
+    if isinstance(m, Functor):
+        return changed(m, substitutions=(*m.substitutions, by))
+    made = FileScope(prefix=m.prefix, abstract=m.abstract, broken=m.broken)
+    for name in m.names("types"):
+        made.types[name] = put_entry(by, session, m.types[name])
+    for name in m.names("values"):
+        made.values[name] = put_value(by, session, m.values[name])
+    for name in m.names("modules"):
+        inner = m.modules[name]
+        made.modules[name] = changed(inner, module=put_module(by, session, inner.module))
+    for name in m.names("module_types"):
+        sig = m.module_types[name]
+        made.module_types[name] = changed(sig, substitutions=(*sig.substitutions, by))
+    return made
+
+
+def put_all(by: Sequence[Substitution], session: Session, m: Module) -> Module:
+    for one in by:
+        m = put_module(one, session, m)
+    return m
+
+
+# ---------------------------------------------------------------- module types
+
+
+def elaborate(session: Session, scope: FileScope, sig: ast.ModuleType, label: str = "") -> Module:
+    """A module of this type, of which nothing more is known. `label` is what its closed types are called after."""
+    match sig:
+        case ast.SigName():
+            return _named(session, scope, sig, label)
+        case ast.SigBody(specs=specs):
+            made = FileScope(parent=scope, prefix=scope.prefix, abstract=True)
+            for spec in specs:
+                _spec(session, made, spec, label)
+            return made
+        case ast.SigWith():
+            return _with(session, scope, sig, label)
+        case ast.SigArrow(name=name, param=param, result=result):
+            return Functor(sig.span, scope, name, param, result, None)
+
+
+def _named(session: Session, scope: FileScope, sig: ast.SigName, label: str) -> Module:
+    complain = session.report.error
+    shown = ".".join((*sig.qualifier, sig.name))
+    if sig.qualifier:
+        module = structure_at(session, scope, sig.qualifier, sig.span, complain)
+        if module is None:
+            return FileScope(abstract=True, broken=True)
+        entry = module.own_module_type(sig.name) if module.exports("module_types", sig.name) else None
+        known = module.names("module_types")
+        if entry is None and module.broken:
+            return FileScope(abstract=True, broken=True)
+    else:
+        from .library import library_module_type
+
+        entry = scope.module_type(sig.name) or library_module_type(session, sig.name)
+        known = _type_names(scope)
+    if entry is None:
+        later = scope.declared_later(sig.name) if not sig.qualifier else None
+        if later is not None:
+            complain("E106", f"`{shown}` is used before its declaration", sig.span, "not declared yet",
+                     others=[(later, "declared here")], help="move the declaration above this use")
+        else:
+            meant = nearest(sig.name, known)
+            prefix = ".".join((*sig.qualifier, ""))
+            complain("E112", f"unknown module type `{shown}`", sig.span, "no module type of this name is in scope",
+                     help=f"did you mean `{prefix}{meant}`?" if meant else "declare it: `module type S = { … }`")
+        return FileScope(abstract=True, broken=True)
+    return put_all(entry.substitutions, session, elaborate(session, entry.scope, entry.node, label))
+
+
+def _type_names(scope: FileScope | None) -> list[str]:
+    found: list[str] = []
+    while scope is not None:
+        found += scope.module_types
+        scope = scope.parent
+    return found
+
+
+def _spec(session: Session, made: FileScope, spec: ast.Spec, label: str) -> None:
+    match spec:
+        case ast.TypeSpec():
+            if _new(session, made, "types", spec.name, spec.name_span):
+                made.types[spec.name] = _closed(session, made, spec, label)
+        case ast.TypeDef():
+            if _new(session, made, "types", spec.name, spec.name_span):
+                made.types[spec.name] = type_entry(session, made, spec)
+        case ast.ValSpec():
+            if _new(session, made, "values", spec.name, spec.name_span):
+                made.values[spec.name] = _value(session, made, spec)
+        case ast.ModuleSpec(name=name):
+            if _new(session, made, "modules", name, spec.name_span):
+                inner = elaborate(session, made, spec.type, f"{label}.{name}" if label else name)
+                made.modules[name] = ModuleEntry(name, spec.name_span, inner)
+        case ast.ModuleTypeDef(name=name):
+            if _new(session, made, "module_types", name, spec.name_span):
+                made.module_types[name] = SigEntry(name, spec.name_span, spec.body, made)
+        case ast.Include(type=included):
+            _include(session, made, included, label)
+
+
+def _new(session: Session, made: FileScope, kind: str, name: str, span: Span) -> bool:
+    first = getattr(made, kind).get(name)
+    if first is not None:
+        session.report.error("E104", f"`{name}` is declared twice", span, "again here",
+                             others=[(first.span, "first here")], help="rename one of them")
+    return first is None
+
+
+def _include(session: Session, made: FileScope, included: ast.ModuleType, label: str) -> None:
+    inner = elaborate(session, made, included, label)
+    if isinstance(inner, Functor):
+        session.report.error("E113", "only the type of a plain module can be included", included.span,
+                             "this is the type of a parametric module")
+        return
+    made.broken = made.broken or inner.broken
+    for kind in ("types", "values", "modules", "module_types"):
+        mine, theirs = getattr(made, kind), getattr(inner, kind)
+        for name in inner.names(kind):
+            if _new(session, made, kind, name, included.span):
+                mine[name] = theirs[name]
+
+
+def _closed(session: Session, made: FileScope, spec: ast.TypeSpec, label: str) -> TypeEntry:
+    c = Checker(session, made, spec.name_span)
+    sizes, types = functions.bind_header(c, spec.sizes, spec.type_params)
+    shown = f"{label}.{spec.name}" if label else spec.name
+    family = Family(shown, spec.name_span, tuple(sizes), tuple(types), spec.lifted)
+    body = Abstract(family, tuple(Size.of(s) for s in sizes), tuple(types))
+    return TypeEntry(spec.name, spec.name_span, tuple(sizes), tuple(types), (), body, spec.lifted, family)
+
+
+def _value(session: Session, made: FileScope, spec: ast.ValSpec) -> Sealed:
+    c = Checker(session, made, spec.name_span)
+    c.solver.level = 1
+    sizes, types = functions.bind_header(c, spec.sizes, spec.type_params)
+
+    def fresh(span: Span) -> Size:
+        var = c.solver.size_var("_", span, "a size left open")
+        if isinstance(spec.type, ast.TFun):
+            sizes.append(var)
+        return Size.of(var)
+
+    t = elaborate_type(TypeContext(c, made, fresh), spec.type)
+    if c.failed:
+        t = Error()
+    constant = None
+    if t == I64 and not c.failed:
+        constant = Size.of(c.solver.size_var(spec.name, spec.name_span, f"the value of `{spec.name}`"))
+    return Sealed(spec.name, spec.name_span, Scheme(tuple(types), tuple(sizes), t), constant=constant)
+
+
+def type_entry(session: Session, scope: FileScope, node: ast.TypeDef) -> TypeEntry:
+    """An abbreviation, made into a type over its parameters once; its mistakes show here."""
+    c = Checker(session, scope, node.name_span)
+    sizes, types = functions.bind_header(c, node.sizes, node.type_params)
+    left_open: list[SizeVar] = []
+
+    def fresh(span: Span) -> Size:
+        left_open.append(c.solver.size_var("_", span, "a size left open"))
+        return Size.of(left_open[-1])
+
+    inside = () if scope.type(node.name) is not None else (node.name,)
+    body = elaborate_type(TypeContext(c, scope, fresh, expanding=inside), node.body)
+    if not c.failed and c.solver.too_large(body):
+        too_large(c, node.name_span)
+    if c.failed:
+        return TypeEntry(node.name, node.name_span, tuple(sizes), tuple(types), (), Error(), node.lifted)
+    given = (*(Size.of(s) for s in sizes), *types)
+    return TypeEntry(node.name, node.name_span, tuple(sizes), tuple(types), tuple(left_open),
+                     named(body, node.name, given), node.lifted)
+
+
+def named(t: Type, name: str, given: Sequence[Size | Type]) -> Type:
+    """The record or sum type with the name it is declared by."""
+    return Record(t.fields, name, t.order, tuple(given)) if isinstance(t, Record) and t.name is None else t
+
+
+# ---------------------------------------------------------------- with
+
+
+def _with(session: Session, scope: FileScope, sig: ast.SigWith, label: str) -> Module:
+    made = elaborate(session, scope, sig.type, label)
+    shown = ".".join(sig.path)
+    complain = session.report.error
+    inside: Module = made
+    for name in sig.path[:-1]:
+        entry = inside.own_module(name) if isinstance(inside, FileScope) else None
+        if entry is None:
+            break
+        inside = entry.module
+    else:
+        name = sig.path[-1]
+        found = inside.own_type(name) if isinstance(inside, FileScope) else None
+        if found is not None:
+            return _refined(session, scope, sig, made, found, shown)
+    if isinstance(made, Functor) or not made.broken:
+        names = inside.names("types") if isinstance(inside, FileScope) else []
+        meant = nearest(sig.path[-1], names)
+        complain("E113", f"this module type has no type `{shown}`", sig.path_span, "named by `with`",
+                 help=f"did you mean `{meant}`?" if meant else None)
+    return made
+
+
+def _refined(session: Session, scope: FileScope, sig: ast.SigWith, made: Module, found: TypeEntry, shown: str
+             ) -> Module:
+    complain = session.report.error
+    node = ast.TypeDef(sig.span, found.name, sig.path_span, found.lifted, sig.sizes, sig.type_params, sig.body, None)
+    given = type_entry(session, scope, node)
+    if isinstance(given.body, Error):
+        return made
+    if found.closed is None:
+        if not isinstance(found.body, Error):
+            complain("E113", f"the module type says already what `{shown}` is", sig.path_span, "said again here",
+                     others=[(found.span, "declared here")], help="remove this `with`")
+        return made
+    if (len(given.sizes), len(given.types)) != (len(found.sizes), len(found.types)):
+        parameters = [f"[{s.name}]" for s in found.sizes] + [f"'{v.name}" for v in found.types]
+        complain("E113", f"`{shown}` has other parameters in the module type", sig.path_span, "with these here",
+                 others=[(found.span, "declared here")], help=f"write `with {' '.join([shown, *parameters])} = …`")
+        return made
+    return put_module(Substitution({found.closed: given}), session, made)
+
+
+__all__ = ["elaborate", "module_at", "named", "put_all", "put_entry", "put_module", "put_scheme", "put_type",
+           "type_entry"]
