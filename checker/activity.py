@@ -95,7 +95,8 @@ def losses_of(flow: Flow, root: Root) -> list[Loss]:
     return sorted((loss for r, loss in flow.lost if r == root), key=lambda loss: loss.start)
 
 
-STEPS = (ast.LetPat, ast.LetFun, ast.LetUpdate, ast.Assert, ast.Ascribe, ast.Coerce, ast.GradeAscribe, ast.Attributed)
+STEPS = (ast.LetPat, ast.LetFun, ast.LetUpdate, ast.Assert, ast.Ascribe, ast.Coerce, ast.GradeAscribe, ast.Attributed,
+         ast.LocalOpen)
 """What is walked in a loop: each has a body that is its value."""
 
 
@@ -302,7 +303,7 @@ class Walk:
                 case ast.Assert(body=body):
                     self.value(env, e.condition)
                 case ast.Ascribe(operand=body) | ast.Coerce(operand=body) | ast.GradeAscribe(operand=body) \
-                        | ast.Attributed(operand=body):
+                        | ast.Attributed(operand=body) | ast.LocalOpen(body=body):
                     pass
             e = body
         return self.plain(env, e)
@@ -310,6 +311,8 @@ class Walk:
     def plain(self, env: dict[int, Value], e: ast.Exp) -> Value:
         match e:
             case ast.Name():
+                return self.name(env, e)
+            case ast.Field() if e in self.session.tables.uses:
                 return self.name(env, e)
             case ast.Lit():
                 return NOTHING
@@ -491,8 +494,8 @@ class Walk:
     # ------------------------------------------------------------ built-in functions
 
     def builtin(self, name: str, node: ast.Node) -> Value:
-        t = self.session.types.get(node) if isinstance(node, (ast.Name, ast.BinOp, ast.OpSection)) else None
-        arity = _arity(t)
+        t = self.session.types.get(node) if isinstance(node, (ast.Name, ast.Field)) else None
+        arity = _arity(t) if t is not None else 2
         if arity == 0:
             return NOTHING
         if name in DERIVATIVES:

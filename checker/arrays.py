@@ -294,9 +294,9 @@ def _irregular(c: Checker, e: ast.Comprehension, size: Size, depth: int) -> None
 
 def index_facts(c: Checker, f: ast.Exp, arguments: Sequence[ast.Exp]) -> ast.Exp | None:
     """For `tabulate n (\\i -> …)` and `map (\\i -> …) (iota n)`: what the lambda's parameter stays below."""
-    if not isinstance(f, ast.Name) or f.qualifier or f.name in c.names or f.name in c.file.values:
+    if not isinstance(f, ast.Name) or f.qualifier or f.name in c.names or c.file.value(f.name) is not None:
         return None
-    if any(name in c.names or name in c.file.values for name in ("iota", "indices")):
+    if any(name in c.names or c.file.value(name) is not None for name in ("iota", "indices")):
         return None
     match f.name, tuple(arguments):
         case "tabulate", (bound, ast.Lambda()):

@@ -168,7 +168,7 @@ def _definition(c: Checker, f: ast.Exp) -> object:
     from .result import GlobalRef
 
     use = c.uses.get(f)
-    if use is not None and isinstance(use.target, GlobalRef):
+    if use is not None and isinstance(use.target, GlobalRef) and use.seen is None:
         return use.target.definition
     return None
 
@@ -176,7 +176,8 @@ def _definition(c: Checker, f: ast.Exp) -> object:
 def _declared(c: Checker, f: ast.Exp, function: Type) -> Type:
     """The type of a function as it was declared, before this call fixed anything."""
     use = c.uses.get(f)
-    return use.scheme.type if use is not None and use.scheme is not None else function
+    scheme = (use.seen or use.scheme) if use is not None else None
+    return scheme.type if scheme is not None else function
 
 
 def _parameter(c: Checker, f: ast.Exp, function: Type, k: int) -> Type:

@@ -10,8 +10,8 @@ from ..lang.types import BOOL, I64, Array, Error, Fun, Meta, Scalar, Tangent, Tu
 from . import arrays, call_messages, messages
 from .constraints import Arithmetic, Base, Equality
 from .context import Because, Checker, Context, name_of
-from .names import meaning_type
-from .scope import Local, SizeParam
+from .names import meaning_type, member_size
+from .scope import Global, Local, Sealed, SizeParam
 from .typexp import SIZE_OPERATORS, combine
 from .unify import Clash, Kind
 
@@ -130,20 +130,22 @@ def size_of(c: Checker, e: ast.Exp) -> Size | None:
                     return c.value_size(meaning)
                 return None
             if meaning is None:
-                found = c.file.values.get(name)
-                return found.constant if found is not None else None
+                found = c.file.value(name)
+                return found.constant if isinstance(found, (Global, Sealed)) else None
             return None
+        case ast.Name() | ast.Field():
+            return member_size(c, e)
         case ast.UnOp(op="-", operand=operand):
             inner = size_of(c, operand)
             return None if inner is None else -inner
-        case ast.BinOp(op=op, left=left, right=right) if op in SIZE_OPERATORS and op not in c.file.values:
+        case ast.BinOp(op=op, left=left, right=right) if op in SIZE_OPERATORS and c.file.value(op) is None:
             one = size_of(c, left)
             other = size_of(c, right) if one is not None else None
             return None if one is None or other is None else combine(op, one, other)
         case ast.Ascribe(operand=operand):
             return size_of(c, operand)
         case ast.Apply(function=ast.Name(name="length", qualifier=()) as f, arguments=(array,)):
-            if "length" in c.names or "length" in c.file.values:
+            if "length" in c.names or c.file.value("length") is not None:
                 return None
             del f
             t = c.solver.prune(c.types.get(array, Error()))
@@ -176,7 +178,7 @@ def _binop(c: Checker, e: ast.BinOp, left: Type) -> Type:
     from .infer import check, infer
 
     op = e.op.strip("`")
-    if op in c.names or op in c.file.values or e.op.startswith("`"):
+    if op in c.names or c.file.value(op) is not None or e.op.startswith("`"):
         function = meaning_type(c, e, op, e.op_span)
         return _apply_operator(c, e, function, left)
     if op in PIPES:
@@ -345,7 +347,7 @@ def infer_op_section(c: Checker, e: ast.OpSection, want: Type | None = None) -> 
         if missing is not None:
             c.solver.unify(missing, hint)
     result: Type
-    if op in c.names or op in c.file.values or e.op.startswith("`"):
+    if op in c.names or c.file.value(op) is not None or e.op.startswith("`"):
         result = c.solver.meta()
         function = meaning_type(c, e, op, e.span)
         if not c.unify(function, Fun(left, Fun(right, result)), e.span, Because()):

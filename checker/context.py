@@ -47,6 +47,8 @@ class RawUse:
     scheme: Scheme | None = None
     types: tuple[Type, ...] = ()
     sizes: tuple[Size, ...] = ()
+    seen: Scheme | None = None
+    """What a module type says of it, for messages."""
 
 
 @dataclass(eq=False)
@@ -169,12 +171,16 @@ class Checker:
         self.undo.append((name, self.names.get(name)))
         self.names[name] = meaning
 
+    def hide(self, name: str) -> None:
+        """Let a bound name mean, until `leave`, what it means outside."""
+        self.undo.append((name, self.names.pop(name)))
+
     def leave(self, mark: int) -> None:
         """Forget what was bound since `mark = len(undo)`."""
         while len(self.undo) > mark:
             name, before = self.undo.pop()
             if before is None:
-                del self.names[name]
+                self.names.pop(name, None)
             else:
                 self.names[name] = before
 

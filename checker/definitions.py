@@ -17,6 +17,7 @@ from ..lang.types import (
     I64,
     INTEGERS,
     UNIT,
+    Abstract,
     Array,
     Error,
     Fun,
@@ -29,60 +30,77 @@ from ..lang.types import (
     Type,
     TypeVar,
     map_type,
+    revealed,
     sizes_of,
 )
-from . import arrays, functions, messages, recursion, variants
+from . import arrays, functions, messages, modules, paths, recursion, signatures, variants
 from .builtins import DERIVATIVES
 from .calls import size_of
 from .context import Checker, Pending
 from .eta import wants_parameters, with_parameters
 from .messages import show
 from .result import Activity, BuiltinRef, Definition, GlobalRef, Scheme, Use
-from .scope import FileScope, Global, Local, Session, SizeParam, TypeEntry
+from .scope import FileScope, Functor, Global, Local, ModuleEntry, Session, SigEntry, SizeParam
 
 LARGEST = {"f32": 3.4028235677973366e38, "f64": 1.7976931348623157e308}
 
 
 def check_file(session: Session, program: ast.Program, file: FileScope) -> None:
     """Every declaration of a file, in order; errors are reported and the rest is still checked."""
-    for d in program.declarations:
+    check_declarations(session, file, program.declarations)
+    _trusted(session, file)
+
+
+def check_declarations(session: Session, file: FileScope, declarations: Sequence[ast.Decl]) -> None:
+    """The declarations of a file or module."""
+    for d in declarations:
         inner = d.declaration if isinstance(d, ast.Local) else d
-        if isinstance(inner, (ast.Def, ast.TypeDef)):
+        if isinstance(inner, (ast.Def, ast.TypeDef, ast.ModuleDef, ast.ModuleTypeDef)):
             file.later.setdefault(inner.name, inner.name_span)
-    seen: dict[str, Span] = {}
-    local = frozenset(d.declaration for d in program.declarations if isinstance(d, ast.Local))
-    for declaration in ordered(program.declarations, file):
+    seen: dict[tuple[str, str], Span] = {}
+    local = frozenset(d.declaration for d in declarations if isinstance(d, ast.Local))
+    for declaration in ordered(declarations, file):
         if isinstance(declaration, tuple):
-            seen.update((d.name, d.name_span) for d in declaration)
+            seen.update((("values", d.name), d.name_span) for d in declaration)
             define(session, file, declaration, local)
             continue
         exported = not isinstance(declaration, ast.Local)
         inner = declaration.declaration if isinstance(declaration, ast.Local) else declaration
+        if isinstance(inner, (ast.Def, ast.TypeDef, ast.ModuleDef, ast.ModuleTypeDef)):
+            key = (KINDS[type(inner)], inner.name)
+            if key in seen:
+                session.report.error("E104", f"`{inner.name}` is defined twice", inner.name_span, "again here",
+                                     others=[(seen[key], "first here")], help="rename one of them")
+                continue
+            seen[key] = inner.name_span
         match inner:
             case ast.Def():
-                if inner.name in seen:
-                    _twice(session, inner.name, inner.name_span, seen[inner.name])
-                    continue
-                seen[inner.name] = inner.name_span
                 define(session, file, (inner,), local)
-            case ast.TypeDef():
-                key = "type " + inner.name
-                if key in seen:
-                    _twice(session, inner.name, inner.name_span, seen[key])
-                    continue
-                seen[key] = inner.name_span
-                check_type(session, file, inner, exported)
-                file.later.pop(inner.name, None)
-            case ast.Import():
-                import_file(session, file, inner, exported)
-            case ast.Open(module=ast.ModImport() as named):
-                import_file(session, file, named, exported)
-            case ast.Open() | ast.ModuleDef() | ast.ModuleTypeDef():
-                session.report.error("E602", "modules are not supported yet", inner.span, "this declaration",
-                                     help="put the definitions into a file of their own and `import` it")
+            case ast.TypeDef(name=name):
+                file.later.pop(name, None)
+                file.declare("types", name, signatures.type_entry(session, file, inner), exported)
+            case ast.ModuleDef(name=name, name_span=span):
+                file.declare("modules", name, ModuleEntry(name, span, modules.declared(session, file, inner)), exported)
+                file.later.pop(name, None)
+            case ast.ModuleTypeDef(name=name, name_span=span):
+                signatures.elaborate(session, file, inner.body)
+                file.declare("module_types", name, SigEntry(name, span, inner.body, file), exported)
+                file.later.pop(name, None)
+            case ast.Import(path=path, path_span=span):
+                opened(file, imported(session, path, span), False)
+            case ast.Open(module=module):
+                prefix = f"{file.prefix}__open" if file.prefix else "open"
+                made = modules.module_of(session, file, module, prefix)
+                if isinstance(made, Functor):
+                    paths.parametric(made, " ".join(module.span.text.split()), module.span, session.report.error)
+                else:
+                    opened(file, made, exported)
             case ast.Local():
                 session.report.error("E010", "`local` stands once", inner.span, "a second one")
-    _trusted(session, file)
+
+
+KINDS: dict[type[ast.Node], str] = {ast.Def: "values", ast.TypeDef: "types", ast.ModuleDef: "modules",
+                                    ast.ModuleTypeDef: "module_types"}
 
 
 def ordered(declarations: Sequence[ast.Decl], file: FileScope) -> Iterator[recursion.Step]:
@@ -93,7 +111,7 @@ def ordered(declarations: Sequence[ast.Decl], file: FileScope) -> Iterator[recur
         if declaration is not None and isinstance(inner, (ast.Def, ast.TypeDef)):
             run.append(declaration)
             continue
-        yield from recursion.steps(run, lambda name: name in file.values or recursion.built_in(name))
+        yield from recursion.steps(run, lambda name: file.value(name) is not None or recursion.built_in(name))
         run.clear()
         if declaration is not None:
             yield declaration
@@ -107,52 +125,38 @@ def define(session: Session, file: FileScope, group: Sequence[ast.Def], local: A
         del session.definitions[first.qualified]
         made = check_group(session, file, (with_parameters(first),))
     for node, entry in zip(group, made, strict=True):
-        entry.exported = node not in local
-        file.values[node.name] = entry
+        file.declare("values", node.name, entry, node not in local)
         file.later.pop(node.name, None)
 
 
-def _twice(session: Session, name: str, span: Span, first: Span) -> None:
-    session.report.error("E104", f"`{name}` is defined twice", span, "again here", others=[(first, "first here")],
-                         help="rename one of them")
+def opened(file: FileScope, module: FileScope | None, exported: bool) -> None:
+    """Bring what a module exports into scope."""
+    if module is None:
+        return
+    for kind in KINDS.values():
+        entries = getattr(module, kind)
+        for name in module.names(kind):
+            file.declare(kind, name, entries[name], exported)
+    file.broken = file.broken or module.broken
 
 
-def import_file(session: Session, file: FileScope, node: ast.Import | ast.ModImport, exported: bool) -> None:
-    program = session.resolve_import(node.path, node.path_span) if session.resolve_import is not None else None
+def imported(session: Session, path: str, span: Span) -> FileScope | None:
+    """The scope of an imported file; None after a report."""
+    program = session.resolve_import(path, span) if session.resolve_import is not None else None
     if program is None:
         if session.resolve_import is None:
-            session.report.error("E108", f"cannot import \"{node.path}\" here", node.path_span,
-                                 "there is no file to start from",
+            session.report.error("E108", f"cannot import \"{path}\" here", span, "there is no file to start from",
                                  help="load the program from a file")
-        return
+        return None
     scope = session.imported.get(id(program))
     if scope is None:
-        name = node.path.rsplit("/", 1)[-1].removesuffix(".dad")
-        prefix = "".join(ch if ch.isalnum() else "_" for ch in name) or "import"
+        name = path.rsplit("/", 1)[-1].removesuffix(".dad")
+        prefix = "".join(ch if ch.isascii() and ch.isalnum() else "_" for ch in name) or "import"
         scope = FileScope(prefix=prefix)
         session.imported[id(program)] = scope
         session.kept.append(program)
         check_file(session, program, scope)
-    for name, entry in scope.values.items():
-        if entry.exported:
-            file.values[name] = entry if exported else Global(name, entry.span, entry.definition, entry.constant, False)
-    for name, declared in scope.types.items():
-        if declared.exported:
-            file.types[name] = declared
-
-
-def check_type(session: Session, file: FileScope, node: ast.TypeDef, exported: bool) -> None:
-    """The abbreviation is elaborated once with its parameters as they stand, so that its mistakes show here."""
-    from .typexp import TypeContext, elaborate
-
-    c = Checker(session, file, node.name_span)
-    functions.bind_header(c, node.sizes, node.type_params)
-    file.later.pop(node.name, None)
-    elaborate(TypeContext(c, file, lambda span: c.solver.size_meta(), expanding=(node.name,)), node.body)
-    if c.failed:
-        node = ast.TypeDef(node.span, node.name, node.name_span, node.lifted, (), (), ast.TTuple(node.span, ()), None)
-        file.broken.add(node.name)
-    file.types[node.name] = TypeEntry(node.name, node.name_span, node, file, exported)
+    return scope
 
 
 # ---------------------------------------------------------------- one definition
@@ -232,9 +236,10 @@ def check_group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> 
         return failed
     for m in members:
         _complete(c, m)
-    _freeze(c, session)
+    if not file.abstract:
+        _freeze(c, session)
     for m in members:
-        if _concerns_derivatives(session, c, m.definition):
+        if not file.abstract and _concerns_derivatives(session, c, m.definition):
             from . import activity
 
             c.span = m.node.name_span
@@ -256,7 +261,7 @@ def _header(c: Checker, node: ast.Def, grouped: bool) -> Member:
     definition = Definition(node.name, "", node, Scheme((), (), UNIT), (), UNIT,
                             tuple(_activity(p) for p in node.params),
                             tuple(functions.pattern_name(p) or "_" for p in node.params))
-    older = recursion.built_in(node.name) or node.name in c.file.values
+    older = recursion.built_in(node.name) or c.file.value(node.name) is not None
     pending: Pending | None = None
     if (grouped or node.name in node.body.span.text) and not older:
         pending = recursion.pending(c, node, GlobalRef(definition), size_vars, type_vars, params)
@@ -273,7 +278,7 @@ def _body(c: Checker, m: Member) -> None:
         c.bind(name, meaning)
     c.type_names = m.type_names
     c.span = node.name_span
-    c.current = node.name if recursion.built_in(node.name) and node.name not in c.file.values else None
+    c.current = node.name if recursion.built_in(node.name) and c.file.value(node.name) is None else None
     broken = m.recursion is not None and m.recursion.broken
     result = functions.infer_body(c, node.body, None if broken else node.result)
     m.type = functions.chain(c, node.params, m.params, result)
@@ -307,12 +312,22 @@ def _complete(c: Checker, m: Member) -> None:
         assert isinstance(out, Fun)
         params.append(out.param)
         out = out.result
-    definition.qualified = session.unique(m.node.name, c.file.prefix)
-    definition.scheme, definition.param_types, definition.result_type = m.scheme, tuple(params), out
-    session.definitions[definition.qualified] = definition
+    definition.scheme = m.scheme
+    definition.param_types, definition.result_type = tuple(_frozen(c, t) for t in params), _frozen(c, out)
+    if not c.file.abstract:
+        definition.qualified = session.unique(m.node.name, c.file.prefix)
+        session.definitions[definition.qualified] = definition
     if m.recursion is not None and m.recursion.mentions:
         definition.recursive = True
         recursion.finish(c, m.recursion, m.scheme)
+
+
+def _frozen(c: Checker, t: Type) -> Type:
+    """The type as lowering sees it: nothing is closed, and values of modules that serve as sizes are known."""
+    t = revealed(t)
+    constants = c.session.constants
+    return map_type(t, lambda x: x if isinstance(x, Scalar) else None, lambda s: s.substitute(constants)) \
+        if constants else t
 
 
 def _concerns_derivatives(session: Session, c: Checker, definition: Definition) -> bool:
@@ -571,10 +586,16 @@ def _freeze(c: Checker, session: Session) -> None:
             return result
         if isinstance(t, TypeVar) and t in entry_types:
             return entry_types[t]
+        if isinstance(t, Abstract):
+            return map_type(revealed(solver.zonk(t)), leaf, size)
         return None
+
+    constants = session.constants
 
     def size(s: Size) -> Size:
         s = solver.size(s)
+        if constants:
+            s = s.substitute(constants)
         unknown: dict[SizeAtom, Size] = {a: Size.constant(0) for a in s.atoms() if isinstance(a, SizeMeta)}
         return s.substitute(unknown) if unknown else s
 

@@ -16,9 +16,10 @@ from . import arrays, calls, loops, messages, patterns, sums
 from .constraints import FieldAccess
 from .context import Because, Checker, RawUse, map_sizes
 from .functions import doubt, infer_lambda, infer_let_fun
-from .names import FOREIGN_MODULES, foreign_member, infer_name, known
+from .names import FOREIGN_MODULES, find, foreign_member, infer_name, known, member_of, module_named
+from .paths import parametric, path_of, structure_at
 from .result import SizeRef
-from .scope import Local, SizeParam
+from .scope import FileScope, Local, SizeParam
 from .typexp import TypeContext, elaborate
 from .unify import SizeClaim
 
@@ -328,8 +329,21 @@ def _pattern_value(c: Checker, p: ast.Pattern) -> Type:
 
 
 def _field(c: Checker, e: ast.Field, want: Type | None) -> Type:
-    if isinstance(e.record, ast.Name) and e.record.name in FOREIGN_MODULES and not known(c, e.record.name):
-        return foreign_member(c, e, e.record.name, e.name)
+    module = module_named(c, e.record)
+    if module is not None:
+        path = path_of(e.record)
+        assert path is not None
+        if isinstance(module, FileScope):
+            return member_of(c, e, module, path, e.name, e.span)
+        parametric(module, ".".join(path), e.record.span, c.error)
+        return Error()
+    if isinstance(e.record, ast.Name) and not e.record.qualifier and not known(c, e.record.name):
+        name = e.record.name
+        if name in FOREIGN_MODULES:
+            return foreign_member(c, e.span, name, e.name)
+        if name[0].isupper() and find(c, name) is None:
+            structure_at(c.session, c.file, (name,), e.record.span, c.error)
+            return Error()
     record = infer(c, e.record)
     return field_type(c, record, e.name, e.name_span, e.record.span)
 
@@ -412,9 +426,23 @@ def _attributed(c: Checker, e: ast.Attributed, want: Type | None) -> Type:
 
 
 def _local_open(c: Checker, e: ast.LocalOpen, want: Type | None) -> Type:
-    infer(c, e.body, want)
-    return c.error("E602", "opening a module for one expression is not supported yet", e.span, "`M.(…)`",
-                   help="write the module's name before each of its members: `M.x`")
+    """`M.(e)`: what M exports hides other names in `e`, those of locals too."""
+    module = structure_at(c.session, c.file, (*e.module.qualifier, e.module.name), e.module.span, c.error)
+    if module is None:
+        c.failed = True
+        return Error()
+    outside, types, mark = c.file, c.type_names, len(c.undo)
+    c.file = FileScope({n: module.values[n] for n in module.names("values")},
+                       {n: module.types[n] for n in module.names("types")},
+                       {n: module.modules[n] for n in module.names("modules")}, prefix=outside.prefix, parent=outside,
+                       abstract=outside.abstract)
+    for name in [n for n in c.names if n in c.file.values]:
+        c.hide(name)
+    c.type_names = {n: t for n, t in types.items() if n not in c.file.types}
+    t = infer(c, e.body, want)
+    c.leave(mark)
+    c.file, c.type_names = outside, types
+    return t
 
 
 _RULES: dict[type, Callable[[Checker, Any, Type | None], Type]] = {

@@ -29,7 +29,7 @@ def module_of(session: Session, scope: FileScope, exp: ast.ModuleExp, prefix: st
         case ast.ModBody(declarations=declarations):
             from .definitions import check_declarations
 
-            inner = FileScope(prefix=prefix, parent=scope, abstract=scope.abstract)
+            inner = FileScope(prefix=prefix, parent=scope, abstract=scope.abstract, promises=scope.promises)
             start = len(session.report.diagnostics)
             check_declarations(session, inner, declarations)
             inner.broken = session.failures(start)
@@ -37,7 +37,7 @@ def module_of(session: Session, scope: FileScope, exp: ast.ModuleExp, prefix: st
         case ast.ModImport():
             from .definitions import imported
 
-            return imported(session, exp) or broken()
+            return imported(session, exp.path, exp.path_span) or broken()
         case ast.ModAscribe(module=inner_exp, type=sig):
             return ascribed(session, scope, module_of(session, scope, inner_exp, prefix), sig, inner_exp.span, prefix)
         case ast.ModApply(function=function_exp, argument=argument_exp):
@@ -69,10 +69,10 @@ def declared(session: Session, scope: FileScope, node: ast.ModuleDef) -> Module:
     prefix = f"{scope.prefix}__{node.name}" if scope.prefix else node.name
     body: ast.ModuleExp = node.body
     if not node.params:
+        made = module_of(session, scope, body, prefix)
         if node.ascription is None:
-            return module_of(session, scope, body, prefix)
-        return ascribed(session, scope, module_of(session, scope, body, prefix), node.ascription, node.name_span, prefix,
-                        node.name)
+            return made
+        return ascribed(session, scope, made, node.ascription, node.name_span, prefix, node.name)
     for k, param in reversed(list(enumerate(node.params))):
         body = ast.ModLambda(node.name_span, param, node.ascription if k == len(node.params) - 1 else None, body)
     return module_of(session, scope, body, prefix)
@@ -122,7 +122,7 @@ def apply(session: Session, f: Functor, argument: Module, span: Span, where: Spa
     if f.body is not None:
         result = module_of(session, inner, copied(f.body), prefix)
         if f.ascription is not None:
-            result = ascribed(session, inner, result, f.ascription, span, prefix)
+            result = ascribed(session, inner, result, f.ascription, span, prefix, prefix.replace("__", "."))
     else:
         assert f.ascription is not None
         result = put_all(f.substitutions, session, elaborate(session, inner, f.ascription, prefix.replace("__", ".")))

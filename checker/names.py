@@ -13,26 +13,47 @@ from ..lang.intrinsics import CONVERTIBLE, SIGNATURES
 from ..lang.sizes import Opaque, Size, SizeAtom, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import FLOATS, I64, Error, Fun, Meta, Scalar, Type, TypeVar, map_type, sizes_of
+from ..lang.types import FLOATS, I64, Error, Fun, Meta, Scalar, Type, TypeVar, map_type, sizes_of, substituted
 from . import builtins, recursion, scope
 from .constraints import Arithmetic, Base, SameShape
 from .context import Checker, Pending, RawUse
+from .paths import exported_value, find_module, module_at, no_member, structure_at
 from .result import BuiltinRef, GlobalRef, Scheme, SizeRef
-from .scope import Builtin, FileScope, Global, Local, Session, SizeParam, nearest
+from .scope import Builtin, FileScope, Global, Local, Meaning, Module, Sealed, Session, SizeParam, nearest
 from .unify import Kind
 
 
 def infer_name(c: Checker, e: ast.Name, want: Type | None = None) -> Type:
     if e.qualifier:
-        return _member(c, e, e.qualifier, e.name)
+        return _member(c, e, e.qualifier, e.name, e.span)
     return meaning_type(c, e, e.name, e.span)
 
 
 def meaning_type(c: Checker, node: ast.Node, name: str, span: Span) -> Type:
-    """The type of a name, or of an operator, at `node`; records the use."""
+    """The type of a name, or of an operator, at `node`; records the use. `name` may have modules in front: `M.+`."""
+    path, plain = split(name)
+    if path:
+        return _member(c, node, path, plain, span)
     meaning = find(c, name)
     if name == c.current and (meaning is None or isinstance(meaning, (Global, Builtin))):
         _older_meaning(c, name, span)
+    return unknown(c, name, span) if meaning is None else meaning_of(c, node, meaning, name, span)
+
+
+def split(name: str) -> tuple[tuple[str, ...], str]:
+    """The modules in front of a name or operator, and what remains: `M.N.+.` gives M and N, and `+.`."""
+    path: list[str] = []
+    while name[:1].isalpha() or name[:1] == "_":
+        head, dot, rest = name.partition(".")
+        if not dot or not rest:
+            break
+        path.append(head)
+        name = rest
+    return tuple(path), name
+
+
+def meaning_of(c: Checker, node: ast.Node, meaning: Meaning, name: str, span: Span) -> Type:
+    """The type of what a name means; records the use."""
     match meaning:
         case Local(pending=Pending() as function) | Global(pending=Pending() as function):
             return recursion.mention(c, node, function, span)
@@ -51,12 +72,28 @@ def meaning_type(c: Checker, node: ast.Node, name: str, span: Span) -> Type:
         case Global(definition=definition):
             assert definition is not None
             t = _use(c, node, RawUse(GlobalRef(definition), definition.scheme), name)
-            if not isinstance(t, Fun) and isinstance(node, ast.Name):
+            if not isinstance(t, Fun) and isinstance(node, (ast.Name, ast.Field)):
                 return c.open_inner(node, t, f"a size that `{name}` has")
             return t
+        case Sealed():
+            return _sealed(c, node, meaning, name)
         case Builtin():
             return builtin_type(c, node, meaning, name, span)
-    return unknown(c, name, span)
+    raise TypeError(f"not a meaning: {meaning}")
+
+
+def _sealed(c: Checker, node: ast.Node, meaning: Sealed, name: str) -> Type:
+    """The type that the module type says; the use is of what the value is, at the same instance."""
+    types, sizes, t = instantiate(c, meaning.scheme, name, node.span)
+    if meaning.target is not None:
+        type_env = dict(zip(meaning.scheme.type_vars, types, strict=True))
+        size_env: dict[SizeAtom, Size] = dict(zip(meaning.scheme.size_vars, sizes, strict=True))
+        c.uses[node] = RawUse(meaning.target, meaning.inner,
+                              tuple(substituted(x, type_env, size_env) for x in meaning.types),
+                              tuple(s.substitute(size_env) for s in meaning.sizes), meaning.scheme)
+    if not isinstance(t, Fun) and isinstance(node, (ast.Name, ast.Field)):
+        return c.open_inner(node, t, f"a size that `{name}` has")
+    return t
 
 
 def _older_meaning(c: Checker, name: str, span: Span) -> None:
@@ -68,23 +105,20 @@ def _older_meaning(c: Checker, name: str, span: Span) -> None:
               help="give the definition another name if it should call itself")
 
 
-def find(c: Checker, name: str) -> Local | SizeParam | Global | Builtin | None:
+def find(c: Checker, name: str) -> Meaning | None:
     local = c.names.get(name)
     if local is not None:
         return local
-    found = c.file.values.get(name)
+    found = c.file.value(name)
     if found is not None:
         return found
     builtin = builtins.find(name)
     if builtin is not None:
         return builtin
-    module, dot, operator = name.partition(".")
-    if dot and module in CONVERTIBLE:  # `i32.+`
-        return builtins.member(module, operator)
     return prelude_global(c.session, name)
 
 
-def prelude_global(session: Session, name: str) -> Global | None:
+def prelude_global(session: Session, name: str) -> Global | Sealed | Builtin | None:
     """A definition of the prelude, checked when it is first used."""
     known = session.prelude.values.get(name)
     if known is not None:
@@ -111,7 +145,7 @@ def _use(c: Checker, node: ast.Node, use: RawUse, name: str) -> Type:
 
 def instantiate(c: Checker, scheme: Scheme, name: str, span: Span) -> tuple[tuple[Type, ...], tuple[Size, ...], Type]:
     """Fresh unknowns for what the scheme quantifies; sizes that only its result mentions belong to an inner level."""
-    hidden = () if isinstance(scheme.type, Fun) else _hidden(scheme)
+    hidden = () if isinstance(scheme.type, Fun) else hidden_sizes(scheme)
     if not scheme.type_vars and not scheme.size_vars and not hidden:
         return (), (), scheme.type
     types = tuple(c.solver.meta(None if v.constraint is None else Kind(v.constraint, because=span))
@@ -131,7 +165,7 @@ def instantiate(c: Checker, scheme: Scheme, name: str, span: Span) -> tuple[tupl
 _HIDDEN: dict[int, tuple[Scheme, tuple[SizeVar, ...]]] = {}
 
 
-def _hidden(scheme: Scheme) -> tuple[SizeVar, ...]:
+def hidden_sizes(scheme: Scheme) -> tuple[SizeVar, ...]:
     """Size variables that neither the scheme nor a parameter of the type binds: the result opens them."""
     known = _HIDDEN.get(id(scheme))
     if known is not None and known[0] is scheme:
@@ -224,35 +258,88 @@ def builtin_type(c: Checker, node: ast.Node, builtin: Builtin, name: str, span: 
 
 def known(c: Checker, name: str) -> bool:
     """Whether the program itself binds the name."""
-    return name in c.names or name in c.file.values
+    return name in c.names or c.file.value(name) is not None
 
 
-def _member(c: Checker, node: ast.Exp, path: tuple[str, ...], name: str) -> Type:
-    module = ".".join(path)
-    if len(path) == 1 and path[0] in CONVERTIBLE:
-        builtin = builtins.member(path[0], name)
-        if builtin is not None:
-            return builtin_type(c, node, builtin, name, node.span)
-        meant = nearest(name, builtins.member_names(path[0]))
-        if name in builtins.primitives() and module not in FLOATS:
-            return c.error("E107", f"`{name}` is for floats, so `{module}` has no `{name}`", node.span, "not a member",
-                           help=f"convert first: `{name} (f64 x)`")
-        return c.error("E107", f"module `{module}` has no member `{name}`", node.span, "not a member",
-                       help=f"did you mean `{module}.{meant}`?" if meant else None)
-    if module in FOREIGN_MODULES:
-        return foreign_member(c, node, module, name)
-    return c.error("E602", f"modules are not supported yet: `{module}.{name}`", node.span, "a member of a module",
-                   help="import the file; its definitions are then in scope by their own names")
+def _member(c: Checker, node: ast.Node, path: tuple[str, ...], name: str, span: Span) -> Type:
+    """`M.N.x`, whose modules are `path`."""
+    first = path[0]
+    if len(path) == 1 and c.file.module(first) is None:
+        if first in CONVERTIBLE:
+            return _number_member(c, node, first, name, span)
+        if first in FOREIGN_MODULES:
+            return foreign_member(c, span, first, name)
+    module = structure_at(c.session, c.file, path, span, c.error)
+    if module is None:
+        c.failed = True
+        return Error()
+    return member_of(c, node, module, path, name, span)
+
+
+def member_of(c: Checker, node: ast.Node, module: FileScope, path: tuple[str, ...], name: str, span: Span) -> Type:
+    """The type of a member of a module."""
+    meaning = exported_value(module, name)
+    if meaning is None:
+        no_member(module, path, name, "values", span, c.error)
+        c.failed = True
+        return Error()
+    return meaning_of(c, node, meaning, ".".join((*path, name)), span)
+
+
+def _number_member(c: Checker, node: ast.Node, module: str, name: str, span: Span) -> Type:
+    builtin = builtins.member(module, name)
+    if builtin is not None:
+        return builtin_type(c, node, builtin, name, span)
+    meant = nearest(name, builtins.member_names(module))
+    if name in builtins.primitives() and module not in FLOATS:
+        return c.error("E107", f"`{name}` is for floats, so `{module}` has no `{name}`", span, "not a member",
+                       help=f"convert first: `{name} (f64 x)`")
+    return c.error("E107", f"module `{module}` has no member `{name}`", span, "not a member",
+                   help=f"did you mean `{module}.{meant}`?" if meant else None)
+
+
+def module_named(c: Checker, e: ast.Exp) -> Module | None:
+    """The module that an expression in front of a dot is, unless a value of that name hides it. Reports nothing."""
+    match e:
+        case ast.Name(name=name, qualifier=()):
+            if known(c, name):
+                return None
+            entry = find_module(c.session, c.file, name)
+            return entry.module if entry is not None else None
+        case ast.Name(name=name, qualifier=path):
+            return module_at(c.session, c.file, (*path, name), e.span, _silent)
+        case ast.Field(record=record, name=name):
+            module = module_named(c, record)
+            if not isinstance(module, FileScope) or exported_value(module, name) is not None:
+                return None
+            entry = module.own_module(name) if module.exports("modules", name) else None
+            return entry.module if entry is not None else None
+        case _:
+            return None
+
+
+def member_size(c: Checker, e: ast.Name | ast.Field) -> Size | None:
+    """The value of `M.n` as a size, where it is known."""
+    if isinstance(e, ast.Name):
+        module = module_at(c.session, c.file, e.qualifier, e.span, _silent) if e.qualifier else None
+    else:
+        module = module_named(c, e.record)
+    found = exported_value(module, e.name) if isinstance(module, FileScope) else None
+    return found.constant if isinstance(found, (Global, Sealed)) else None
+
+
+def _silent(*_: object, **__: object) -> None:
+    return None
 
 
 FOREIGN_MODULES = frozenset({"math", "np", "numpy", "jnp", "torch", "scipy", "jax"})
 
 
-def foreign_member(c: Checker, node: ast.Exp, module: str, name: str) -> Error:
+def foreign_member(c: Checker, span: Span, module: str, name: str) -> Error:
     """`np.dot` and its like."""
     here = builtins.find(name) is not None or name in scope.prelude_index()[2]
     hint = f"`{name}`" if here else scope.ELSEWHERE.get(name)
-    return c.error("E101", f"there is no module `{module}`", node.span, "not a name of Dad",
+    return c.error("E101", f"there is no module `{module}`", span, "not a name of Dad",
                    notes=["functions are in scope without a module"], help=f"write {hint}" if hint else None)
 
 
@@ -262,13 +349,13 @@ def foreign_member(c: Checker, node: ast.Exp, module: str, name: str) -> Error:
 def unknown(c: Checker, name: str, span: Span) -> Error:
     """Say that the name does not exist, and which one may have been meant."""
     c.failed = True
-    later = c.file.later.get(name)
+    later = c.file.declared_later(name)
     if later is not None:
         return c.error("E106", f"`{name}` is used before its definition", span, "not defined yet",
                        others=[(later, "defined here")], notes=["a definition sees those above it"],
                        help=f"move `{name}` above this definition")
     here = [n for n in c.names if n.isidentifier() or not name.isidentifier()]
-    close = nearest(name, [*here, *c.file.values]) or None
+    close = nearest(name, [*here, *c.file.value_names()]) or None
     if name in FOREIGN_MODULES:
         return c.error("E101", f"unknown name `{name}`", span, "not a name of Dad",
                        help="functions are in scope without a module: write `sin x`, `sum xs`, `dot x y`")
@@ -276,12 +363,15 @@ def unknown(c: Checker, name: str, span: Span) -> Error:
         return c.error("E101", f"unknown name `{name}`", span, "a name of another language",
                        help=f"write {scope.ELSEWHERE[name]}")
     close = close or nearest(name, [*builtins.names(), *scope.prelude_index()[2]])
-    if name in c.type_names or name in c.file.types:
+    if name in c.type_names or c.file.type(name) is not None:
         return c.error("E101", f"`{name}` is a type, not a value", span, "used as a value")
+    if c.file.module(name) is not None:
+        return c.error("E101", f"`{name}` is a module, not a value", span, "used as a value",
+                       help=f"name one of its members: `{name}.x`")
     others: list[tuple[Span, str]] = []
     if close is not None:
-        meaning = c.names.get(close) or c.file.values.get(close)
-        if meaning is not None:
+        meaning = c.names.get(close) or c.file.value(close)
+        if meaning is not None and not isinstance(meaning, Builtin):
             others.append((meaning.span, f"`{close}` is bound here"))
     return c.error("E101", f"unknown name `{name}`", span, "not in scope", others=others,
                    help=f"did you mean `{close}`?" if close else None)

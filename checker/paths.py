@@ -9,9 +9,22 @@ from typing import Protocol
 
 from ..lang.intrinsics import CONVERTIBLE
 from ..lang.source import Span
+from ..lang.surface import ast
 from ..lang.types import FLOATS, Scalar
 from . import builtins
-from .scope import FileScope, Functor, Member, Module, ModuleEntry, Session, TypeEntry, nearest
+from .scope import (
+    FileScope,
+    Functor,
+    Member,
+    Module,
+    ModuleEntry,
+    Session,
+    SigEntry,
+    TypeEntry,
+    nearest,
+    prelude_index,
+    prelude_program,
+)
 
 
 class Complain(Protocol):
@@ -94,6 +107,17 @@ def structure_at(session: Session, scope: FileScope, path: Sequence[str], span: 
     return module
 
 
+def path_of(e: ast.Exp) -> tuple[str, ...] | None:
+    """`M.N.x` as names, when the expression is nothing but names and dots."""
+    names: list[str] = []
+    while isinstance(e, ast.Field):
+        names.append(e.name)
+        e = e.record
+    if not isinstance(e, ast.Name):
+        return None
+    return (*e.qualifier, e.name, *reversed(names))
+
+
 def exported_value(module: FileScope, name: str) -> Member | None:
     return module.own_value(name) if module.exports("values", name) else None
 
@@ -109,7 +133,7 @@ def no_member(module: FileScope, path: Sequence[str], name: str, kind: str, span
     shown = ".".join(path)
     others: list[tuple[Span, str]] = []
     help = None
-    meant = nearest(name, module.names(kind))
+    meant = nearest(name, [*module.names(kind), *(module.names("modules") if kind == "values" else ())])
     hidden = module.own_value(name) if kind == "values" else module.own_type(name)
     if hidden is not None:
         where = getattr(hidden, "span", None)
@@ -124,3 +148,17 @@ def no_member(module: FileScope, path: Sequence[str], name: str, kind: str, span
         help = f"`{shown}.{name}` is a value"
     what = "member" if kind == "values" else "type"
     complain("E107", f"module `{shown}` has no {what} `{name}`", span, "not a member", others=others, help=help)
+
+
+def prelude_module_type(session: Session, name: str) -> SigEntry | None:
+    """A module type of the prelude, such as `numeric` or `real`."""
+    known = session.prelude.module_types.get(name)
+    key = f"module type {name}"
+    if known is None and key in prelude_index()[2]:
+        program = prelude_program(key)
+        assert program is not None
+        for declaration in program.declarations:
+            if isinstance(declaration, ast.ModuleTypeDef):
+                known = SigEntry(name, declaration.name_span, declaration.body, session.prelude)
+                session.prelude.module_types[name] = known
+    return known

@@ -209,6 +209,14 @@ class FileScope:
     def exports(self, kind: str, name: str) -> bool:
         return (kind, name) not in self.private
 
+    def declare(self, kind: str, name: str, entry: object, exported: bool) -> None:
+        """Bring a name into scope."""
+        getattr(self, kind)[name] = entry
+        if exported:
+            self.private.discard((kind, name))
+        else:
+            self.private.add((kind, name))
+
     def names(self, kind: str) -> list[str]:
         """Exported names of one kind."""
         return [n for n in getattr(self, kind) if (kind, n) not in self.private]
@@ -299,7 +307,9 @@ class Tables:
 
 # ---------------------------------------------------------------- the prelude's text
 
-_DECLARATION = re.compile(r"^(?:def|type|local def)\s+(\([^)\s]+\)|[A-Za-z_][A-Za-z0-9_']*)", re.MULTILINE)
+_NAME = "[A-Za-z_][A-Za-z0-9_']*"
+_DECLARATION = re.compile(rf"^(?:(?:local )?def|type[\^~]?|module(?! type))\s+(\([^)\s]+\)|{_NAME})"
+                          rf"|^(module type {_NAME})", re.MULTILINE)
 
 
 @lru_cache(maxsize=1)
@@ -307,7 +317,7 @@ def prelude_index() -> tuple[str, str, dict[str, tuple[int, int]]]:
     """Name and text of the prelude and where in it each definition stands; its documentation comments are left out."""
     with open(os.path.join(os.path.dirname(__file__), "..", "stdlib", "prelude.dad"), encoding="utf-8") as file:
         text = file.read()
-    starts = [(m.start(), m.group(1).strip("()")) for m in _DECLARATION.finditer(text)]
+    starts = [(m.start(), (m.group(1) or m.group(2)).strip("()")) for m in _DECLARATION.finditer(text)]
     ends = [start for start, _ in starts[1:]] + [len(text)]
     return "prelude.dad", text, {name: (start, end) for (start, name), end in zip(starts, ends, strict=True)}
 

@@ -6,13 +6,12 @@ for. A value that fits is seen with the type that the module type says; what it 
 from __future__ import annotations
 
 from ..lang.record import replace as changed
-from ..lang.sizes import Size, SizeAtom, SizeVar
+from ..lang.sizes import Size, SizeAtom, SizeMeta
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import Error, Fun, Type, TypeVar, revealed, show, substituted
 from . import names
-from .context import Checker, Context
-from .context import Because
+from .context import Because, Checker, Context
 from .paths import exported_type, exported_value
 from .result import BuiltinRef, GlobalRef, Scheme
 from .scope import FileScope, Functor, Global, Sealed, Session, Substitution, TypeEntry, nearest
@@ -202,15 +201,14 @@ def _settle(c: Checker) -> None:
 
 def _open_sizes(c: Checker, seen: Scheme) -> Type:
     """The wanted type; sizes that it leaves open in a value that is no function may be any."""
-    hidden = names.hidden(seen)
+    hidden = () if isinstance(seen.type, Fun) else names.hidden_sizes(seen)
     if not hidden:
         return seen.type
     env: dict[SizeAtom, Size] = {}
     for v in hidden:
-        env[v] = c.solver.size_meta(v.name)
-        atom = env[v].atom
-        assert atom is not None and not isinstance(atom, SizeVar) and hasattr(atom, "uid")
-        c.solver.levels[atom.uid] = 1 << 30
+        meta = SizeMeta(next(c.session.uids), v.origin, v.why, v.name)
+        c.solver.levels[meta.uid] = 1 << 30
+        env[v] = Size.of(meta)
     return substituted(seen.type, {}, env)
 
 

@@ -14,11 +14,11 @@ from ..lang.record import replace as changed
 from ..lang.sizes import Size, SizeAtom, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import I64, Abstract, Error, Family, Fun, Record, Scalar, Type, map_type, substituted
+from ..lang.types import I64, Abstract, Error, Family, Fun, Record, Scalar, Sum, Type, map_type, substituted
 from . import functions
 from .context import Checker
 from .messages import too_large
-from .paths import module_at, structure_at
+from .paths import prelude_module_type, structure_at
 from .result import GlobalRef, Scheme
 from .scope import (
     Builtin,
@@ -37,7 +37,6 @@ from .scope import (
 )
 from .typexp import TypeContext
 from .typexp import elaborate as elaborate_type
-
 
 # ---------------------------------------------------------------- substitutions
 
@@ -89,8 +88,8 @@ def put_value(by: Substitution, session: Session, v: Member) -> Member:
         case Global(definition=definition) if definition is not None:
             own = definition.scheme
             sizes = tuple(Size.of(s) for s in own.size_vars)
-            return Sealed(v.name, v.span, put_scheme(by, session, own), GlobalRef(definition), own, own.type_vars, sizes,
-                          constant)
+            seen = put_scheme(by, session, own)
+            return Sealed(v.name, v.span, seen, GlobalRef(definition), own, own.type_vars, sizes, constant)
         case Sealed():
             made: list[SizeVar] = []
             return changed(v, scheme=put_scheme(by, session, v.scheme), constant=constant,
@@ -155,9 +154,7 @@ def _named(session: Session, scope: FileScope, sig: ast.SigName, label: str) -> 
         if entry is None and module.broken:
             return FileScope(abstract=True, broken=True)
     else:
-        from .library import library_module_type
-
-        entry = scope.module_type(sig.name) or library_module_type(session, sig.name)
+        entry = scope.module_type(sig.name) or prelude_module_type(session, sig.name)
         known = _type_names(scope)
     if entry is None:
         later = scope.declared_later(sig.name) if not sig.qualifier else None
@@ -270,14 +267,18 @@ def type_entry(session: Session, scope: FileScope, node: ast.TypeDef) -> TypeEnt
         too_large(c, node.name_span)
     if c.failed:
         return TypeEntry(node.name, node.name_span, tuple(sizes), tuple(types), (), Error(), node.lifted)
-    given = (*(Size.of(s) for s in sizes), *types)
+    given: list[Size | Type] = [*(Size.of(s) for s in sizes), *types]
     return TypeEntry(node.name, node.name_span, tuple(sizes), tuple(types), tuple(left_open),
                      named(body, node.name, given), node.lifted)
 
 
 def named(t: Type, name: str, given: Sequence[Size | Type]) -> Type:
     """The record or sum type with the name it is declared by."""
-    return Record(t.fields, name, t.order, tuple(given)) if isinstance(t, Record) and t.name is None else t
+    if isinstance(t, Record) and t.name is None:
+        return Record(t.fields, name, t.order, tuple(given))
+    if isinstance(t, Sum) and t.name is None:
+        return Sum(t.constructors, name, t.order, tuple(given))
+    return t
 
 
 # ---------------------------------------------------------------- with
@@ -326,5 +327,5 @@ def _refined(session: Session, scope: FileScope, sig: ast.SigWith, made: Module,
     return put_module(Substitution({found.closed: given}), session, made)
 
 
-__all__ = ["elaborate", "module_at", "named", "put_all", "put_entry", "put_module", "put_scheme", "put_type",
+__all__ = ["elaborate", "named", "put_all", "put_entry", "put_module", "put_scheme", "put_type",
            "type_entry"]

@@ -8,14 +8,30 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..lang.record import dataclass, field
-from ..lang.sizes import Opaque, Size, SizeVar
+from ..lang.sizes import Opaque, Size, SizeAtom, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import SCALARS, UNIT, Array, Error, Fun, Record, Scalar, Sum, Tangent, Tuple, Type, TypeVar, tangent
+from ..lang.types import (
+    SCALARS,
+    UNIT,
+    Array,
+    Error,
+    Fun,
+    Record,
+    Scalar,
+    Sum,
+    Tangent,
+    Tuple,
+    Type,
+    TypeVar,
+    substituted,
+    tangent,
+)
 from .context import Checker
 from .messages import plural, too_large
-from .scope import FileScope, Global, Local, SizeParam, TypeEntry, nearest
-from .unify import CONSTRAINTS, MAX_TYPE
+from .paths import exported_type, exported_value, no_member, path_of, structure_at
+from .scope import FileScope, Global, Local, Sealed, SizeParam, TypeEntry, nearest
+from .unify import CONSTRAINTS
 
 Anonymous = Callable[[Span], Size]
 
@@ -79,24 +95,21 @@ def _name(x: TypeContext, t: ast.TName) -> Type:
             return _no_arguments(x, t, x.types[t.name])
         if not x.closed and t.name in x.c.type_names:
             return _no_arguments(x, t, x.c.type_names[t.name])
-        entry = x.file.types.get(t.name)
-        if entry is not None and t.name in entry.file.broken:
-            return Error()
+        entry = x.file.type(t.name)
         if entry is not None:
             return _expand(x, t, entry)
         if t.name in SCALARS:
             return _no_arguments(x, t, Scalar(t.name))
         if t.name == "tangent" and len(t.arguments) == 1 and not isinstance(t.arguments[0], ast.TSizeArg):
             return tangent(elaborate(x, t.arguments[0]))
-    shown = ".".join((*t.qualifier, t.name))
-    if t.qualifier:
-        x.c.error("E602", f"modules are not supported yet: `{shown}`", t.span, "a type of a module")
-        return Error()
-    if t.name in x.file.later:
+    else:
+        return _member(x, t)
+    later = x.file.declared_later(t.name)
+    if later is not None:
         x.c.error("E106", f"type `{t.name}` is used before its declaration", t.span, "not declared yet",
-                  others=[(x.file.later[t.name], "declared here")], help="move the declaration above this use")
+                  others=[(later, "declared here")], help="move the declaration above this use")
         return Error()
-    candidates = [*x.types, *x.c.type_names, *x.file.types, *SCALARS]
+    candidates = [*x.types, *x.c.type_names, *x.file.type_names(), *SCALARS]
     meant = FOREIGN.get(t.name) or nearest(t.name, candidates)
     help = f"did you mean `{meant}`?" if meant else None
     if t.name in ("f16", "bf16", "half"):
@@ -105,6 +118,20 @@ def _name(x: TypeContext, t: ast.TName) -> Type:
         help = f"to make it a type parameter, write `'{t.name}` after the definition's name"
     x.c.error("E102", f"unknown type `{t.name}`", t.span, "not a type in scope", help=help)
     return Error()
+
+
+def _member(x: TypeContext, t: ast.TName) -> Type:
+    """`M.t`"""
+    module = structure_at(x.c.session, x.file, t.qualifier, t.span, x.c.error)
+    if module is None:
+        x.c.failed = True
+        return Error()
+    entry = exported_type(module, t.name)
+    if entry is None:
+        no_member(module, t.qualifier, t.name, "types", t.span, x.c.error)
+        x.c.failed = True
+        return Error()
+    return _expand(x, t, entry)
 
 
 FOREIGN = {"float": "f64", "double": "f64", "real": "f64", "float64": "f64", "float32": "f32", "int": "i64",
@@ -180,34 +207,32 @@ def _refined(x: TypeContext, t: ast.TRefined, base: Type) -> Type:
 
 
 def _expand(x: TypeContext, t: ast.TName, entry: TypeEntry) -> Type:
-    x.c.expansions += 1
-    if x.c.expansions > MAX_TYPE:
-        too_large(x.c, t.span)
+    if isinstance(entry.body, Error):
+        x.c.failed = True
         return Error()
-    node = entry.node
     sizes = [a for a in t.arguments if isinstance(a, ast.TSizeArg)]
     types = [a for a in t.arguments if not isinstance(a, ast.TSizeArg)]
-    if len(sizes) != len(node.sizes) or len(types) != len(node.type_params):
-        wanted = [plural(len(node.sizes), "size")] * bool(node.sizes) + [plural(len(node.type_params), "type")] * bool(
-            node.type_params)
+    if len(sizes) != len(entry.sizes) or len(types) != len(entry.types):
+        wanted = [plural(len(entry.sizes), "size")] * bool(entry.sizes) + [plural(len(entry.types), "type")] * bool(
+            entry.types)
         given = [plural(len(sizes), "size")] * bool(sizes) + [plural(len(types), "type")] * bool(types)
-        example = " ".join([t.name, *(f"[{s.name}]" for s in node.sizes), *(p.name for p in node.type_params)])
+        example = " ".join([t.name, *(f"[{s.name}]" for s in entry.sizes), *(v.name for v in entry.types)])
         x.c.error("E109", f"`{t.name}` takes {' and '.join(wanted) or 'no arguments'}", t.span,
                   f"given {' and '.join(given) or 'none'}", others=[(entry.span, "declared here")],
                   help=f"write `{example}`")
         return Error()
-    inner = TypeContext(x.c, entry.file, x.anonymous, closed=True, expanding=(*x.expanding, t.name))
-    for binder, size in zip(node.sizes, sizes, strict=True):
-        inner.sizes[binder.name] = x.anonymous(size.span) if size.size is None else size_of_type(x, size.size)
-    for parameter, argument in zip(node.type_params, types, strict=True):
-        inner.types[parameter.name] = elaborate(x, argument)
-    result = elaborate(inner, node.body)
-    if isinstance(result, (Record, Sum)) and result.name is None:
-        given = (*(inner.sizes[b.name] for b in node.sizes), *(inner.types[p.name] for p in node.type_params))
-        if isinstance(result, Sum):
-            return Sum(result.constructors, t.name, result.order, given)
-        return Record(result.fields, t.name, result.order, given)
-    return result
+    if not t.arguments and not entry.open:
+        return entry.body
+    size_env: dict[SizeAtom, Size] = {}
+    for var, size in zip(entry.sizes, sizes, strict=True):
+        size_env[var] = x.anonymous(size.span) if size.size is None else size_of_type(x, size.size)
+    type_env = {var: elaborate(x, argument) for var, argument in zip(entry.types, types, strict=True)}
+    size_env.update((var, x.anonymous(t.span)) for var in entry.open)
+    made = substituted(entry.body, type_env, size_env)
+    if x.c.solver.too_large(made):
+        too_large(x.c, t.span)
+        return Error()
+    return made
 
 
 def size_of_type(x: TypeContext, e: ast.Exp) -> Size:
@@ -225,6 +250,8 @@ def _size(x: TypeContext, e: ast.Exp) -> Size | None:
             return Size.constant(value)
         case ast.Name(name=name, qualifier=()):
             return _size_name(x, name, e.span)
+        case ast.Name() | ast.Field():
+            return _size_member(x, e)
         case ast.UnOp(op="-", operand=operand):
             inner = _size(x, operand)
             return None if inner is None else -inner
@@ -256,21 +283,43 @@ def combine(op: str, one: Size, other: Size) -> Size:
     return Size.of(Opaque(op, (one, other)))
 
 
+def _size_member(x: TypeContext, e: ast.Name | ast.Field) -> Size | None:
+    """`[M.n]`"""
+    path = path_of(e)
+    found = None
+    if path is not None and (x.closed or path[0] not in x.c.names):
+        module = structure_at(x.c.session, x.file, path[:-1], e.span, x.c.error)
+        if module is None:
+            x.c.failed = True
+            return None
+        found = exported_value(module, path[-1])
+        if found is None:
+            no_member(module, path[:-1], path[-1], "values", e.span, x.c.error)
+            x.c.failed = True
+            return None
+    if isinstance(found, (Global, Sealed)) and found.constant is not None:
+        return found.constant
+    x.c.error("E304", f"`{e.span.text}` is not known as a size", e.span,
+              "only definitions that are plain numbers are" if found is not None else "this is not the name of a value",
+              help="give its value a name with `let` and use the name as the size")
+    return None
+
+
 def _size_name(x: TypeContext, name: str, span: Span) -> Size | None:
     c = x.c
     if name in x.sizes:
         return x.sizes[name]
     meaning: object = None if x.closed else c.names.get(name)
     if meaning is None:
-        meaning = x.file.values.get(name)
+        meaning = x.file.value(name)
     match meaning:
         case SizeParam(size=size):
             return size
         case Local():
             return local_size(c, meaning, span)
-        case Global(constant=Size() as size):
+        case Global(constant=Size() as size) | Sealed(constant=Size() as size):
             return size
-        case Global():
+        case Global() | Sealed():
             c.error("E304", f"`{name}` is not known as a size", span, "only definitions that are plain numbers are",
                     help=f"give its value a name inside the definition: `let {name}' = {name}`")
             return None

@@ -49,6 +49,8 @@ def expression(f: Frame, e: ast.Exp) -> Value:
                 e = body
             case ast.Ascribe(operand=operand) | ast.GradeAscribe(operand=operand) | ast.Attributed(operand=operand):
                 e = operand
+            case ast.LocalOpen(body=body):
+                e = body
             case _:
                 break
     result = plain(f, e)
@@ -67,6 +69,8 @@ def plain(f: Frame, e: ast.Exp) -> Value:
         case ast.Text(value=text):
             return string(f, text)
         case ast.Name():
+            return use_value(f, f.checked.uses[e], e.span)
+        case ast.Field() if e in f.checked.uses:
             return use_value(f, f.checked.uses[e], e.span)
         case ast.TupleExp(items=items):
             return TupV(tuple([expression(f, i) for i in items]))

@@ -168,7 +168,8 @@ code("E106", "used before its definition",
      "A definition sees the declarations above it, so that programs read from top to bottom.",
      "def f (x: f64) = g x\ndef g (x: f64) = 2 * x", "move the definition up.")
 code("E107", "not a member of a module",
-     "The modules `f64`, `i32` and so on hold the numeric functions of that type, its constants and conversions to it. They are "
+     "The module has no value or type of this name, or has it as `local`, or is seen through a module type that does not name it. "
+     "The modules `f64`, `i32` and so on hold the numeric functions of that type, its constants and conversions to it; they are "
      "rarely needed: `sin x` works at every float type.",
      "def f (x: f64) = f64.sinus x", "correct the name, or leave the module away.")
 code("E108", "import without a place to start from",
@@ -177,6 +178,31 @@ code("E108", "import without a place to start from",
 code("E109", "wrong arguments of a type",
      "An abbreviation is used with as many sizes and types as it was declared with.",
      "type vec [n] = [n]f64\ndef f (x: vec) = x", "give each size in brackets: `vec [n]`.")
+
+code("E110", "unknown module",
+     "No module of this name is in scope. Modules are declared above their use, come with an import, or are those of the types of "
+     "numbers, such as `f64`.",
+     "def f (x: f64) = Vector.norm x", "correct the name, declare the module, or import the file that has it.")
+code("E111", "parametric module where a plain one is needed, or the other way round",
+     "A parametric module `module F (P: S) = …` has members only when it is applied to a module; a plain module takes no argument.",
+     "module F (P: {val x : f64}) = { def y = P.x }\ndef z = F.y", "apply it: `module M = F A`, then `M.y`.")
+code("E112", "unknown module type",
+     "No module type of this name is in scope. Module types are declared by `module type S = {…}`; the prelude has `from_prim`, "
+     "`numeric`, `integral`, `real` and `float`.",
+     "module F (P: Numeric) = { def two (x: P.t) = x P.+ x }", "correct the name, or declare the module type.")
+code("E113", "wrong use of a module type",
+     "`S with t = …` says what a closed type of S is: S must have the type, with the same parameters, and not say already what "
+     "it is. `include S` takes the type of a plain module.",
+     "module type S = { type t }\nmodule A : S with u = f64 = { type t = f64 }", "name a type that S declares as `type t`.")
+code("E114", "module that does not fit its module type",
+     "A module ascribed a module type, or given to a parametric module, must have everything that the module type names: types "
+     "with the same parameters, values of at least as general a type, modules that fit. It may have more, which is then hidden.",
+     "module type S = { val f : f64 -> f64 }\nmodule A : S = { def g (x: f64) = x }", "add or change what does not fit, or leave it "
+     "out of the module type.")
+code("E115", "too many applications of parametric modules",
+     "Each application of a parametric module checks a copy of its body. Parametric modules that apply each other several times "
+     "multiply.",
+     "", "apply once, give the result a name, and use the name.")
 
 # ---------------------------------------------------------------- E2xx: types
 
@@ -368,9 +394,6 @@ code("E510", "parameter that loses its derivative",
      "would be zero for a reason that is easily overlooked.",
      "entry f (p: param f64) (x: f64) = if p > 0 then x else -x", "let it enter the result smoothly, or declare it `data`.")
 
-# ---------------------------------------------------------------- E6xx: parses, but is not supported yet
-
-code("E690", "form that has no compiled code yet",
      "The program is well typed, but this version cannot compile this form.",
      "(x, y) |> someOperator", "write it with a lambda or a named function.")
 code("E691", "function chosen at run time",
@@ -392,9 +415,6 @@ code("E695", "recursive function that gives a function",
      "def compose (n: i64) : f64 -> f64 = if n == 0 then \\x -> x else \\x -> sin (compose (n - 1) x)",
      "take all arguments at once: `def compose (n: i64) (x: f64) : f64 = …`.")
 
-code("E602", "modules are not supported yet",
-     "`module`, `open M` and members of modules other than the numeric ones have no meaning in this version.",
-     "module M = { def x = 1 }", "put definitions into a file and `import` it.")
 
 # ---------------------------------------------------------------- Wxxx: warnings
 

@@ -158,6 +158,8 @@ def brief(node: ast.Exp) -> str:
             return "(" + " ".join([f"#{name}", *map(brief, arguments)]) + ")" if arguments else f"#{name}"
         case ast.Assert(_, condition, body):
             return f"(assert {brief(condition)} {brief(body)})"
+        case ast.LocalOpen(_, opened, body):
+            return f"{'.'.join((*opened.qualifier, opened.name))}.({brief(body)})"
         case ast.Attributed(_, attribute, operand):
             return f"(#[{attribute.text}] {brief(operand)})"
 
