@@ -51,7 +51,6 @@ def explain(code: str) -> str:
         parts += ["", "What to do: " + entry.fix]
     return "\n".join(parts)
 
-
 # ---------------------------------------------------------------- E0xx: lexical and syntax errors
 
 code("E001", "character that Dad does not use",
@@ -394,6 +393,9 @@ code("E510", "parameter that loses its derivative",
      "would be zero for a reason that is easily overlooked.",
      "entry f (p: param f64) (x: f64) = if p > 0 then x else -x", "let it enter the result smoothly, or declare it `data`.")
 
+# ---------------------------------------------------------------- E6xx: parses, but is not supported yet
+
+code("E690", "form that has no compiled code yet",
      "The program is well typed, but this version cannot compile this form.",
      "(x, y) |> someOperator", "write it with a lambda or a named function.")
 code("E691", "function chosen at run time",
@@ -414,7 +416,6 @@ code("E695", "recursive function that gives a function",
      "recursive call gives must be data.",
      "def compose (n: i64) : f64 -> f64 = if n == 0 then \\x -> x else \\x -> sin (compose (n - 1) x)",
      "take all arguments at once: `def compose (n: i64) (x: f64) : f64 = …`.")
-
 
 # ---------------------------------------------------------------- Wxxx: warnings
 
