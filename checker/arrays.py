@@ -194,13 +194,19 @@ def infer_range(c: Checker, e: ast.Range, want: Type | None = None) -> Type:
 
 
 def infer_count(c: Checker, clause: ast.ForBelow) -> tuple[Type, Size | None]:
-    """The bound of `for i < n`: its type, any integer type, which is the index's too; and as a size if it is i64."""
+    """The bound of `for i < n`: its type, any integer type, which is the index's too; and as a size if it is i64.
+
+    A bound that is a literal has the type that the index turns out to have.
+    """
+    from .calls import size_of
     from .infer import infer
     from .unify import Kind
 
     t = c.solver.prune(infer(c, clause.bound))
     if isinstance(t, Scalar) and t != I64 and c.solver.require(t, Kind("int")) is None:
         return t, None
+    if isinstance(t, Meta) and t.uid in c.solver.kinds and c.solver.require(t, Kind("int")) is None:
+        return t, size_of(c, clause.bound)
     return I64, bound_size(c, clause, t)
 
 
