@@ -38,5 +38,6 @@ def check(program: ast.Program, report: Reporter, *,
     tables = session.tables
     entries = tuple(d for d in session.definitions.values() if d.entry)
     return Checked(session.definitions, entries, session.types, tables.patterns, tables.uses, tables.bindings,
-                   tables.schemes, tables.opened, tables.size_values, tables.binding_sizes, tables.loop_sizes,
+                   tables.schemes, tables.opened, tables.size_values, tables.binding_sizes, tables.field_sizes,
+                   tables.global_sizes, tables.loop_sizes,
                    tables.flat, tables.proved, tables.recursive)

@@ -3,16 +3,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..lang.sizes import Size, SizeAtom
+from ..lang.sizes import Size, SizeAtom, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import BOOL, I64, Array, Error, Fun, Meta, Scalar, Tangent, Tuple, Type, TypeVar
+from ..lang.types import BOOL, I64, INTEGERS, Array, Error, Fun, Meta, Scalar, Tangent, Tuple, Type, TypeVar
 from . import arrays, call_messages, messages
 from .constraints import Arithmetic, Base, Equality
 from .context import Because, Checker, Context, name_of
 from .names import meaning_type, member_size
 from .scope import Global, Local, Sealed, SizeParam
-from .typexp import SIZE_OPERATORS, combine
+from .typexp import SIZE_OPERATORS, combine, converts, field_size, global_size
 from .unify import Clash, Kind
 
 ARITHMETIC = {"+": "num", "-": "num", "*": "num", "/": "num", "%": "num", "**": "num", "//": "int", "%%": "int",
@@ -95,6 +95,8 @@ def _argument(c: Checker, f: ast.Exp, function: Type, k: int, arguments: Sequenc
 def result_for(c: Checker, function: Fun, argument: ast.Exp) -> Type:
     """The result of applying the function to this argument; sizes that the call finds out are of an inner scope."""
     env: dict[SizeAtom, Size] = {}
+    for path, v in function.parts:
+        env[v] = _held(c, argument, path, v)
     if function.size_var is not None:
         env[function.size_var] = argument_size(c, argument)
     for v in function.exists:
@@ -102,15 +104,49 @@ def result_for(c: Checker, function: Fun, argument: ast.Exp) -> Type:
     return c.solver.substitute(function.result, env) if env else function.result
 
 
+def _held(c: Checker, e: ast.Exp, path: tuple[str, ...], v: SizeVar) -> Size:
+    """The size at a path in an argument; one that only the call knows where the argument does not show it."""
+    whole: ast.Exp | None = e
+    for k, name in enumerate(path):
+        match whole:
+            case ast.TupleExp(items=items):
+                whole = items[int(name)]
+            case ast.RecordExp(fields=fields):
+                whole = dict(fields).get(name)
+            case ast.Name() | ast.Field():
+                for rest in path[k:]:
+                    whole = ast.Field(whole.span, whole, rest, whole.span)
+                break
+            case _:
+                whole = None
+                break
+    known = size_of(c, whole) if whole is not None else None
+    return known if known is not None else Size.of(c.solver.size_var(v.name, v.origin, v.why, c.solver.level + 1))
+
+
 def argument_size(c: Checker, e: ast.Exp) -> Size:
     """The value of an i64 argument as a size: a polynomial where it is one, otherwise a name for it."""
     known = size_of(c, e)
+    if known is None:
+        match e:
+            case ast.Lit(value=int(value)) if not isinstance(value, bool):
+                known = Size.constant(value)
+            case ast.Name(name=name, qualifier=()):
+                local = c.names.get(name)
+                if isinstance(local, Local) and local.scheme is None:
+                    t = c.solver.prune(local.type)
+                    known = c.value_size(local) if isinstance(t, Scalar) and t.name in INTEGERS else None
     if known is not None:
         return known
     var = c.solver.size_var(name_of(e.span.text), e.span, f"the value of `{' '.join(e.span.text.split())}`")
     c.size_values[var] = e
     c.values.add(var)
     return Size.of(var)
+
+
+def bound(c: Checker, name: str) -> bool:
+    """Whether the program itself gives the name a meaning."""
+    return name in c.names or c.file.value(name) is not None
 
 
 def size_of(c: Checker, e: ast.Exp) -> Size | None:
@@ -131,8 +167,13 @@ def size_of(c: Checker, e: ast.Exp) -> Size | None:
                 return None
             if meaning is None:
                 found = c.file.value(name)
+                if isinstance(found, Global) and found.constant is None and found.definition is not None:
+                    d = found.definition
+                    return global_size(c, found) if not d.param_types and d.result_type == I64 else None
                 return found.constant if isinstance(found, (Global, Sealed)) else None
             return None
+        case ast.Field() if (held := field_size(c, e)) is not None:
+            return held
         case ast.Name() | ast.Field():
             return member_size(c, e)
         case ast.UnOp(op="-", operand=operand):
@@ -144,6 +185,18 @@ def size_of(c: Checker, e: ast.Exp) -> Size | None:
             return None if one is None or other is None else combine(op, one, other)
         case ast.Ascribe(operand=operand):
             return size_of(c, operand)
+        case ast.Apply(function=ast.Name(name=name, qualifier=qualifier), arguments=(ast.Name(qualifier=()) as operand,)
+                       ) if converts(name, qualifier) and not any(bound(c, x) for x in (name, *qualifier)):
+            local = c.names.get(operand.name)
+            if isinstance(local, Local) and local.scheme is None:
+                t = c.solver.prune(local.type)
+                return c.value_size(local) if isinstance(t, Scalar) and t.name in INTEGERS else None
+            return size_of(c, operand)
+        case ast.Apply(function=ast.Name(name="min" | "max" as name, qualifier=() | ("i64",)), arguments=(left, right)
+                       ) if name not in c.names and c.file.value(name) is None:
+            one = size_of(c, left)
+            other = size_of(c, right) if one is not None else None
+            return None if one is None or other is None else combine(name, one, other)
         case ast.Apply(function=ast.Name(name="length", qualifier=()) as f, arguments=(array,)):
             if "length" in c.names or c.file.value("length") is not None:
                 return None

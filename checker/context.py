@@ -108,6 +108,8 @@ class Checker:
         self.opened: dict[ast.Exp, tuple[SizeVar, ...]] = {}
         self.size_values: dict[SizeVar, ast.Exp] = {}
         self.binding_sizes: dict[int, SizeVar] = {}
+        self.field_sizes: dict[int, dict[tuple[str, ...], SizeVar]] = {}
+        """By `LocalRef.key`: fields of bound names whose values are used as sizes."""
         self.loop_sizes: dict[ast.Loop, tuple[SizeVar, ...]] = {}
         self.indices: dict[SizeVar, Size] = {}
         """Size variables of loop and comprehension indices, with what they stay below."""
@@ -202,6 +204,15 @@ class Checker:
             if local.below is not None:
                 self.indices[local.var] = local.below
         return local.size
+
+    def field_size(self, local: Local, path: tuple[str, ...], span: Span) -> Size:
+        """The value of an i64 field of a bound name as a size."""
+        known = self.field_sizes.setdefault(local.ref.key, {})
+        if path not in known:
+            text = ".".join((local.name, *path))
+            known[path] = self.solver.size_var(text, local.span, f"`{text}`", local.level)
+            self.values.add(known[path])
+        return Size.of(known[path])
 
     # ------------------------------------------------------------ sizes of inner scopes
 

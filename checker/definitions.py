@@ -627,6 +627,7 @@ def _freeze(c: Checker, session: Session) -> None:
     tables.size_values.update(c.size_values)
     tables.binding_sizes.update(c.binding_sizes)
     tables.loop_sizes.update(c.loop_sizes)
+    tables.field_sizes.update(c.field_sizes)
 
 
 __all__ = ["Sum", "Tangent", "check_definition", "check_file"]

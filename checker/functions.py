@@ -4,7 +4,7 @@ Sizes in a function's result that only its body knows stay in its type; whoever 
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ..lang.sizes import Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.source import Span
@@ -71,6 +71,7 @@ def hide(c: Checker, t: Type, count: int, known: Iterable[SizeVar] = ()) -> Type
     bound: set[SizeVar] = set(known)
     while len(walked) < count and isinstance(t, Fun):
         walked.append(t)
+        bound.update(v for _, v in t.parts)
         if t.size_var is not None:
             bound.add(t.size_var)
         t = t.result if len(walked) < count else c.solver.zonk(t.result)
@@ -79,7 +80,7 @@ def hide(c: Checker, t: Type, count: int, known: Iterable[SizeVar] = ()) -> Type
 
     def functions(inner: Type) -> Type | None:
         if isinstance(inner, Fun):
-            bound.update(inner.exists)
+            bound.update((*inner.exists, *(v for _, v in inner.parts)))
             if inner.size_var is not None:
                 bound.add(inner.size_var)
         return None
@@ -89,9 +90,9 @@ def hide(c: Checker, t: Type, count: int, known: Iterable[SizeVar] = ()) -> Type
     hidden = dict.fromkeys(a for s in sizes_of(t) for a in s.atoms() if isinstance(a, SizeVar) and a not in bound
                            and levels.get(a.uid, 0) > level)
     last = walked.pop()
-    t = Fun(last.param, t, last.name, last.size_var, (*last.exists, *hidden))
+    t = Fun(last.param, t, last.name, last.size_var, (*last.exists, *hidden), last.parts)
     for outer in reversed(walked):
-        t = Fun(outer.param, t, outer.name, outer.size_var, outer.exists)
+        t = Fun(outer.param, t, outer.name, outer.size_var, outer.exists, outer.parts)
     return t
 
 
@@ -100,8 +101,31 @@ def chain(c: Checker, patterns_: Sequence[ast.Pattern], params: Sequence[Type], 
     t = result
     for p, param in zip(reversed(patterns_), reversed(params), strict=True):
         local = bound_local(c, p)
-        t = Fun(param, t, local.name if local else None, local.var if local else _unnamed_value(c, p))
+        var = local.var if local else _unnamed_value(c, p)
+        t = Fun(param, t, local.name if local else None, var, (), tuple(_parts(c, p, ())))
     return t
+
+
+def _parts(c: Checker, p: ast.Pattern, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], SizeVar]]:
+    """What the argument holds whose value is used as a size: names that the pattern binds, fields of a named one."""
+    match p:
+        case ast.PAscribe(pattern=inner):
+            yield from _parts(c, inner, path)
+        case ast.PName(name=name):
+            local = c.names.get(name)
+            if isinstance(local, Local) and c.bindings.get(p) is local.ref:
+                if path and local.var is not None:
+                    yield path, local.var
+                for inside, var in c.field_sizes.get(local.ref.key, {}).items():
+                    yield (*path, *inside), var
+        case ast.PTuple(items=items):
+            for k, item in enumerate(items):
+                yield from _parts(c, item, (*path, str(k)))
+        case ast.PRecord(fields=fields):
+            for field, item in fields:
+                yield from _parts(c, item, (*path, field))
+        case _:
+            return
 
 
 def _unnamed_value(c: Checker, p: ast.Pattern) -> SizeVar | None:

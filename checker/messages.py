@@ -51,7 +51,7 @@ def show(c: Checker, t: Type) -> str:
             return TypeVar(words.get(kind.cls, "_") if kind is not None else "_", -1)
         if isinstance(inner, Fun):
             return Fun(map_type(inner.param, leaf, size), map_type(inner.result, leaf, size),
-                       inner.name if inner.size_var is not None else None, exists=inner.exists)
+                       inner.name if inner.size_var is not None or inner.parts else None, exists=inner.exists)
         return None
 
     def open_sum(uid: int) -> Type:

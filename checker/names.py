@@ -145,7 +145,8 @@ def _use(c: Checker, node: ast.Node, use: RawUse, name: str) -> Type:
 
 def instantiate(c: Checker, scheme: Scheme, name: str, span: Span) -> tuple[tuple[Type, ...], tuple[Size, ...], Type]:
     """Fresh unknowns for what the scheme quantifies; sizes that only its result mentions belong to an inner level."""
-    hidden = () if isinstance(scheme.type, Fun) else hidden_sizes(scheme)
+    hidden = () if isinstance(scheme.type, Fun) else tuple(
+        v for v in hidden_sizes(scheme) if v not in c.session.tables.global_sizes)
     if not scheme.type_vars and not scheme.size_vars and not hidden:
         return (), (), scheme.type
     types = tuple(c.solver.meta(None if v.constraint is None else Kind(v.constraint, because=span))
@@ -175,7 +176,7 @@ def hidden_sizes(scheme: Scheme) -> tuple[SizeVar, ...]:
 
     def functions(inner: Type) -> Type | None:
         if isinstance(inner, Fun):
-            bound.update(inner.exists)
+            bound.update((*inner.exists, *(v for _, v in inner.parts)))
             if inner.size_var is not None:
                 bound.add(inner.size_var)
         return None

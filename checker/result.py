@@ -102,6 +102,10 @@ class Checked:
     """A size variable that stands for the i64 value of an expression (an argument, as in `iota (f x)`)."""
     binding_sizes: dict[int, SizeVar]
     """By `LocalRef.key`: the size variable that stands for a bound i64 name (parameter, let, loop index)."""
+    field_sizes: dict[int, dict[tuple[str, ...], SizeVar]]
+    """By `LocalRef.key`: the size variables that stand for fields of a bound name, by their path."""
+    global_sizes: dict[SizeVar, Definition]
+    """Size variables that stand for the values of definitions."""
     loop_sizes: dict[ast.Loop, tuple[SizeVar, ...]]
     """Sizes of a loop's state that change from iteration to iteration: read off the state's values."""
     flat: dict[tuple[str, str], str]

@@ -298,6 +298,8 @@ class Tables:
     opened: dict[ast.Exp, tuple[SizeVar, ...]] = field(default_factory=dict)
     size_values: dict[SizeVar, ast.Exp] = field(default_factory=dict)
     binding_sizes: dict[int, SizeVar] = field(default_factory=dict)
+    field_sizes: dict[int, dict[tuple[str, ...], SizeVar]] = field(default_factory=dict)
+    global_sizes: dict[SizeVar, Definition] = field(default_factory=dict)
     loop_sizes: dict[ast.Loop, tuple[SizeVar, ...]] = field(default_factory=dict)
     flat: dict[tuple[str, str], str] = field(default_factory=dict)
     proved: set[ast.Node] = field(default_factory=set)

@@ -12,6 +12,7 @@ from ..lang.sizes import Opaque, Size, SizeAtom, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import (
+    INTEGERS,
     SCALARS,
     UNIT,
     Array,
@@ -30,6 +31,7 @@ from ..lang.types import (
 from .context import Checker
 from .messages import plural, too_large
 from .paths import exported_type, exported_value, no_member, path_of, structure_at
+from .result import Definition
 from .scope import FileScope, Global, Local, Sealed, SizeParam, TypeEntry, nearest
 from .unify import CONSTRAINTS
 
@@ -250,6 +252,8 @@ def _size(x: TypeContext, e: ast.Exp) -> Size | None:
             return Size.constant(value)
         case ast.Name(name=name, qualifier=()):
             return _size_name(x, name, e.span)
+        case ast.Field() if not x.closed and (held := field_size(x.c, e)) is not None:
+            return held
         case ast.Name() | ast.Field():
             return _size_member(x, e)
         case ast.UnOp(op="-", operand=operand):
@@ -258,17 +262,75 @@ def _size(x: TypeContext, e: ast.Exp) -> Size | None:
         case ast.BinOp(op=op, left=left, right=right) if op in SIZE_OPERATORS:
             one, other = _size(x, left), _size(x, right)
             return None if one is None or other is None else combine(op, one, other)
+        case ast.Ascribe(operand=operand):
+            return _size(x, operand)
+        case ast.Apply(function=ast.Name(name=name, qualifier=qualifier), arguments=arguments):
+            found = _size_call(x, name, qualifier, arguments)
+            if found is not None:
+                return found
         case _:
-            x.c.error("E304", "this is not a size expression", e.span,
-                      "sizes are made of names, numbers, + - * / and %",
-                      help="give the value a name with `let` and use the name as the size")
-            return None
+            pass
+    x.c.error("E304", "this is not a size expression", e.span,
+              "sizes are made of names and their fields, numbers, arithmetic, `length`, `min`, `max` and conversions",
+              help="give the value a name with `let` and use the name as the size")
+    return None
 
 
-SIZE_OPERATORS = ("+", "-", "*", "/", "%")
+def _size_call(x: TypeContext, name: str, qualifier: tuple[str, ...], arguments: tuple[ast.Exp, ...]) -> Size | None:
+    """`i64.i32 n`, `length xs`, `i64.max n m` as sizes."""
+    c = x.c
+    argument = arguments[0]
+    if len(arguments) == 1 and converts(name, qualifier):
+        if not isinstance(argument, ast.Name) or argument.qualifier:
+            return _size(x, argument) if name == "i64" else None
+        local = None if x.closed or argument.name in x.sizes else c.names.get(argument.name)
+        if not isinstance(local, Local) or local.scheme is not None:
+            return _size(x, argument)
+        if qualifier:
+            c.solver.unify(local.type, Scalar(name))
+        return c.value_size(local)
+    if name in ("min", "max") and qualifier in ((), ("i64",)) and len(arguments) == 2:
+        one, other = _size(x, arguments[0]), _size(x, arguments[1])
+        return None if one is None or other is None else combine(name, one, other)
+    if name == "length" and not qualifier and isinstance(argument, ast.Name) and not x.closed:
+        local = c.names.get(argument.name)
+        t = c.solver.prune(local.type) if isinstance(local, Local) else Error()
+        return c.solver.size(t.size) if isinstance(t, Array) else None
+    return None
+
+
+def converts(name: str, qualifier: tuple[str, ...]) -> bool:
+    """Whether a function of this name turns integers into i64."""
+    return (qualifier == ("i64",) and name in INTEGERS) or (name == "i64" and not qualifier)
+
+
+def field_size(c: Checker, e: ast.Field) -> Size | None:
+    """The value of `p.x.n` as a size, when it is an i64 field of a bound name."""
+    path: list[str] = []
+    inner: ast.Exp = e
+    while isinstance(inner, ast.Field):
+        path.insert(0, inner.name)
+        inner = inner.record
+    local = c.names.get(inner.name) if isinstance(inner, ast.Name) and not inner.qualifier else None
+    if not isinstance(local, Local) or local.scheme is not None:
+        return None
+    t = c.solver.prune(local.type)
+    for name in path:
+        match t:
+            case Record(fields):
+                t = c.solver.prune(dict(fields).get(name, Error()))
+            case Tuple(items) if name.isdigit() and int(name) < len(items):
+                t = c.solver.prune(items[int(name)])
+            case _:
+                return None
+    return c.field_size(local, tuple(path), e.span) if t == Scalar("i64") else None
+
+
+SIZE_OPERATORS = ("+", "-", "*", "/", "%", "**", "//", "%%")
 
 
 def combine(op: str, one: Size, other: Size) -> Size:
+    """The size that an operator makes of two: a polynomial, a number, or a term of its own."""
     match op:
         case "+":
             return one + other
@@ -276,10 +338,19 @@ def combine(op: str, one: Size, other: Size) -> Size:
             return one - other
         case "*":
             return one * other
+        case "min" | "max" if one.value is not None and other.value is not None:
+            return Size.constant(min(one.value, other.value) if op == "min" else max(one.value, other.value))
+        case "min" | "max":
+            return one if one == other else Size.of(Opaque(op, (one, other)))
+    if op == "**":
+        known = one.value is not None and other.value is not None and 0 <= other.value < 64
+        assert not known or (one.value is not None and other.value is not None)
+        return Size.constant(one.value ** other.value) if known else Size.of(Opaque(op, (one, other)))
+    quotient = one.divided(other)
+    if quotient is not None:
+        return quotient if op in ("/", "//") else Size.constant(0)
     if one.value is not None and other.value is not None and other.value > 0 and one.value >= 0:
-        return Size.constant(one.value // other.value if op == "/" else one.value % other.value)
-    if op == "/" and other.value == 1:
-        return one
+        return Size.constant(one.value // other.value if op in ("/", "//") else one.value % other.value)
     return Size.of(Opaque(op, (one, other)))
 
 
@@ -319,8 +390,12 @@ def _size_name(x: TypeContext, name: str, span: Span) -> Size | None:
             return local_size(c, meaning, span)
         case Global(constant=Size() as size) | Sealed(constant=Size() as size):
             return size
+        case Global(definition=None):
+            return None
+        case Global(definition=Definition(param_types=(), result_type=Scalar("i64"))):
+            return global_size(c, meaning)
         case Global() | Sealed():
-            c.error("E304", f"`{name}` is not known as a size", span, "only definitions that are plain numbers are",
+            c.error("E304", f"`{name}` is not known as a size", span, "only definitions of i64 values are",
                     help=f"give its value a name inside the definition: `let {name}' = {name}`")
             return None
     if name in c.type_names:
@@ -331,6 +406,20 @@ def _size_name(x: TypeContext, name: str, span: Span) -> Size | None:
     c.error("E103", f"unknown size `{name}`", span, "not declared",
             help=f"did you mean `{meant}`?" if meant else f"declare it: write `[{name}]` after the definition's name")
     return None
+
+
+def global_size(c: Checker, meaning: Global) -> Size:
+    """The value of a definition as a size."""
+    definition = meaning.definition
+    assert definition is not None
+    known = c.session.tables.global_sizes
+    for var, d in known.items():
+        if d is definition:
+            return Size.of(var)
+    var = SizeVar(meaning.name, next(c.session.uids), meaning.span, f"the value of `{meaning.name}`")
+    known[var] = definition
+    c.values.add(var)
+    return Size.of(var)
 
 
 def local_size(c: Checker, local: Local, span: Span) -> Size | None:

@@ -385,6 +385,8 @@ class Solver:
     def _unify_functions(self, a: Fun, b: Fun, pairs: list[tuple[Size, Size]]) -> None:
         self.unify_parts(a.param, b.param, pairs)
         result_a, result_b = a.result, b.result
+        if a.parts or b.parts:
+            result_a, result_b = self._held(a, result_a), self._held(b, result_b)
         if a.exists:
             # What is found only says that there is some size: a value that nothing else may be.
             known: dict[SizeAtom, Size] = {}
@@ -412,6 +414,15 @@ class Solver:
             if b.size_var is not None:
                 result_b = self.substitute(result_b, {b.size_var: Size.of(shared)})
         self.unify_parts(result_a, result_b, pairs)
+
+    def _held(self, f: Fun, result: Type) -> Type:
+        """The result with values of their own for what the argument holds."""
+        env: dict[SizeAtom, Size] = {}
+        for _, v in f.parts:
+            some = SizeVar(v.name, next(self.uids), v.origin, v.why)
+            self.levels[some.uid] = 1 << 30
+            env[v] = Size.of(some)
+        return self.substitute(result, env) if env else result
 
     def substitute(self, t: Type, env: dict[SizeAtom, Size]) -> Type:
         """Replace size variables in the type, looking through what is inferred already."""
@@ -495,9 +506,9 @@ class Solver:
             case Record(fields, _):
                 for _, i in fields:
                     self._admit(meta, i, level, bound)
-            case Fun(param, result, _, size_var, exists):
+            case Fun(param, result, _, size_var, exists, parts):
                 self._admit(meta, param, level, bound)
-                inner = bound | set(exists) if size_var is None else bound | {size_var, *exists}
+                inner = bound | {*exists, *(v for _, v in parts), *(() if size_var is None else (size_var,))}
                 self._admit(meta, result, level, inner)
             case Abstract(_, sizes, types):
                 for s in sizes:

@@ -121,6 +121,23 @@ class Size:
                 terms[m] = terms.get(m, 0) + c1 * c2
         return Size._make(terms)
 
+    def divided(self, other: Size) -> Size | None:
+        """The size that `other` times it is this one, when `other` is one product and every term has it as a factor."""
+        if len(other.terms) != 1:
+            return None
+        ((factors, divisor),) = other.terms
+        terms: dict[Monomial, int] = {}
+        for monomial, coefficient in self.terms:
+            rest = list(monomial)
+            for factor in factors:
+                if factor not in rest:
+                    return None
+                rest.remove(factor)
+            if coefficient % divisor:
+                return None
+            terms[tuple(rest)] = coefficient // divisor
+        return Size._make(terms)
+
     def atoms(self) -> Iterator[SizeAtom]:
         """Every atom that occurs, those inside opaque terms included; repeated where it is repeated."""
         for monomial, _ in self.terms:

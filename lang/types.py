@@ -88,7 +88,8 @@ class Sum:
 class Fun:
     """`(name: param) -> ?[exists].result`. `size_var` is the argument's value in `result` when it can be a size.
 
-    `exists` are sizes in `result` that each call finds out; the expression that applies the function opens them.
+    `parts` are the same for what the argument holds, by the path to it: `(p: {n: i64}) -> [p.n]f64`. `exists` are sizes
+    in `result` that each call finds out; the expression that applies the function opens them.
     """
 
     param: Type
@@ -96,6 +97,7 @@ class Fun:
     name: str | None = field(default=None, compare=False)
     size_var: SizeVar | None = None
     exists: tuple[SizeVar, ...] = ()
+    parts: tuple[tuple[tuple[str, ...], SizeVar], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +179,8 @@ def map_type(t: Type, leaf: Callable[[Type], Type | None], size: Callable[[Size]
             given = arguments and tuple(size(a) if isinstance(a, Size) else map_type(a, leaf, size) for a in arguments)
             mapped = tuple((c, tuple(map_type(i, leaf, size) for i in items)) for c, items in constructors)
             return Sum(mapped, name, order, given)
-        case Fun(param, result, name, size_var, exists):
-            return Fun(map_type(param, leaf, size), map_type(result, leaf, size), name, size_var, exists)
+        case Fun(param, result, name, size_var, exists, parts):
+            return Fun(map_type(param, leaf, size), map_type(result, leaf, size), name, size_var, exists, parts)
         case Abstract(family, sizes, types):
             if not sizes and not types:
                 return t

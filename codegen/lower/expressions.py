@@ -19,7 +19,7 @@ from .builtins import BINARY, arithmetic, builtin_value, loop_over, unary, wrapp
 from .choice import branch, ragged_branch
 from .frame import Frame
 from .functions import apply, closure, definition_value, stuck
-from .patterns import as_i64, axes, bind, bind_key, open_sizes
+from .patterns import as_i64, axes, bind, bind_key, open_sizes, project
 from .values import UNIT, FunV, RecV, TupV, Value, from_type, leaves, rebuild, the_atom
 
 
@@ -160,16 +160,6 @@ def use_value(f: Frame, use: Use, span: Span) -> Value:
 
 
 # ---------------------------------------------------------------- records, arrays
-
-
-def project(value: Value, path: Sequence[str]) -> Value:
-    for name in path:
-        if isinstance(value, TupV):
-            value = value.items[int(name)]
-        else:
-            assert isinstance(value, RecV)
-            value = value.get(name)
-    return value
 
 
 def record_update(value: Value, path: Sequence[str], new: Value) -> Value:

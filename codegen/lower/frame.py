@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from .functions import Specialiser
 
 
+SIZE_OPERATORS = {"/": "div", "%": "mod", "//": "quot", "%%": "rem", "**": "pow"}
+
+
 class UnknownSize(Exception):
     """A size that cannot be computed where it was asked for (it belongs to a value made further inside)."""
 
@@ -117,9 +120,12 @@ class Frame:
             case SizeVar():
                 if atom in self.sizes:
                     return self.sizes[atom]
+                definition = self.checked.global_sizes.get(atom)
+                if definition is not None:
+                    return self.specialiser.constant(self, definition)
             case Opaque(op, operands):
                 values = [self.size(o) for o in operands]
-                return self.b.prim({"/": "div", "%": "mod", "//": "quot", "%%": "rem"}.get(op, op), *values)
+                return self.b.prim(SIZE_OPERATORS.get(op, op), *values)
             case SizeMeta():
                 pass
         raise UnknownSize(str(Size.of(atom)))

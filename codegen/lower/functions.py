@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ...checker.result import Checked, Definition, Scheme, Use
+from ...checker.result import Checked, Definition, GlobalRef, Scheme, Use
 from ...lang import types as ty
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh, i64
@@ -60,6 +60,10 @@ class Specialiser:
     def sizes_of_expression(self, e: ast.Exp) -> Sequence[SizeVar]:
         """The size variables that stand for the value of `e`."""
         return self.sizes_by_expression.get(e, ())
+
+    def constant(self, f: Frame, definition: Definition) -> Atom:
+        """The value of a definition without parameters, where it serves as a size."""
+        return the_atom(definition_value(f, definition, Use(GlobalRef(definition)), definition.node.span))
 
     def unique(self, hint: str) -> str:
         base = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in hint) or "f"

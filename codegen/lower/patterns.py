@@ -1,7 +1,7 @@
 """Binding patterns to values, and reading the sizes that types name off the values' shapes."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ...lang import types as ty
@@ -40,6 +40,21 @@ def bind_key(f: Frame, key: int, value: Value) -> None:
     size = f.checked.binding_sizes.get(key)
     if size is not None and isinstance(value, (ir.Var, ir.Const)):
         f.sizes[size] = as_i64(f, value)
+    for path, var in f.checked.field_sizes.get(key, {}).items():
+        part = project(value, path)
+        if isinstance(part, (ir.Var, ir.Const)):
+            f.sizes[var] = as_i64(f, part)
+
+
+def project(value: Value, path: Sequence[str]) -> Value:
+    """The part of a record or tuple that stands at this path."""
+    for name in path:
+        if isinstance(value, TupV):
+            value = value.items[int(name)]
+        else:
+            assert isinstance(value, RecV)
+            value = value.get(name)
+    return value
 
 
 ANONYMOUS = frozenset({"t", "r", "x", "xs", "ys", "is", "n", "d", "s"})
