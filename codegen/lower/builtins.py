@@ -17,7 +17,7 @@ from ...lang.intrinsics import CONSTANTS, LIMITS, SIGNATURES, constant
 from ...lang.members import MEMBERS
 from ...lang.prims import PRIMITIVES
 from ...lang.sizes import Opaque, Size, SizeVar
-from . import members, soacs
+from . import matrices, members, soacs
 from .frame import Frame
 from .functions import apply, canonical
 from .values import FunV, TupV, Value, leaves, map_leaves, rebuild, tangent_leaves, tangent_value, the_atom
@@ -355,6 +355,7 @@ RULES: dict[str, tuple[int, Rule]] = {
     "argmax": (1, along("argmax")), "argmin": (1, along("argmin")),
     "all": (2, quantified("all")), "any": (2, quantified("any")),
     "and": (1, along("all")), "or": (1, along("any")),
+    **matrices.RULES,
     "from_i64": (1, as_wanted), "from_f64": (1, as_wanted),
     "jvp": (3, second(jvp)), "jvp2": (3, both(jvp)),
     "vjp": (3, second(vjp)), "vjp2": (3, both(vjp)),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from ...lang.core import ir
 from ...lang.core.build import i64
 from ...lang.core.ir import Atom, Const
+from ...lang.prims.matrices import MATRIX_PRIMITIVES
 from .lanes import ONE, ZERO, CannotVectorize, Context, Lanes, Levels, Writer, union
 
 Attrs = dict[str, ir.AttrValue]
@@ -166,6 +167,19 @@ def _places(b: Writer, start: Lanes, count: Lanes, step: Lanes) -> Lanes:
     if step.atom != i64(1):
         steps = b.elementwise("mul", [steps, step])
     return b.elementwise("add", [steps, start])
+
+
+# ------------------------------------------------------------------ linear algebra
+
+
+def _matrices(name: str) -> Rule:
+    """Axes in front of a matrix are lanes already; those of size one broadcast."""
+
+    def rule(b: Writer, ctx: Context, args: Sequence[Lanes], attrs: Attrs) -> Lanes:
+        levels = union(a.levels for a in args)
+        return Lanes(b.prim(name, *(b.aligned(a, levels, 2) for a in args), **attrs), levels)
+
+    return rule
 
 
 # ------------------------------------------------------------------ indexing
@@ -329,7 +343,8 @@ def _passing(b: Writer, name: str, active: Lanes, args: Sequence[Lanes]) -> list
         return [b.elementwise("or", [args[0], b.elementwise("not", [active])])]
     if name == "check_equal":
         return [args[0], b.choose(active, args[1], args[0])]
-    harmless = {"check_index": (0, 1), "check_slice": (0, 0, 1, 0), "check_divisor": (1,), "check_size": (0,)}[name]
+    harmless = {"check_index": (0, 1), "check_slice": (0, 0, 1, 0), "check_divisor": (1,), "check_size": (0,),
+                "check_pivot": (-1,)}[name]
     return [
         b.choose(active, arg, Lanes(Const(value, arg.atom.type.dtype)))
         for arg, value in zip(args, harmless, strict=True)
@@ -369,6 +384,7 @@ RULES: dict[str, Rule] = {
     "accumulate_slice": _write_slice("accumulate_slice", "put_add"),
     "accumulate_at": _accumulate_at,
     "scatter": _scatter,
+    **{name: _matrices(name) for name in (*MATRIX_PRIMITIVES, "failed_pivot")},
     **{
         name: _fold(name)
         for name in (
@@ -389,6 +405,14 @@ RULES: dict[str, Rule] = {
     },
     **{
         name: _check(name)
-        for name in ("check_index", "check_slice", "check_equal", "check_divisor", "check_size", "assert")
+        for name in (
+            "check_index",
+            "check_slice",
+            "check_equal",
+            "check_divisor",
+            "check_size",
+            "check_pivot",
+            "assert",
+        )
     },
 }

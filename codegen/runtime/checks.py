@@ -69,6 +69,14 @@ def check_size(n: Any, what: str, where: str) -> Any:
     return n
 
 
+def check_pivot(k: Any, what: str, where: str) -> Any:
+    holds = k < 0
+    if not everywhere(holds):
+        (pivot,) = first_failing(holds, k)
+        raise RunError("R107", f"{what}: pivot {pivot}", where)
+    return k
+
+
 def check_assert(c: Any, what: str, where: str) -> Any:
     if not everywhere(c):
         raise RunError("R106", what, where)

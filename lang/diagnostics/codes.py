@@ -457,6 +457,11 @@ code("R106", "assertion that failed",
      "def f (x: f64) = assert (x > 0) (log x)   -- called with x = 0.0",
      "look at what the assertion asks of the arguments.")
 
+code("R107", "matrix without a factor or an inverse",
+     "A matrix given to `cholesky` was not positive definite, or one given to `solve`, `inverse` or a triangular system "
+     "was singular. Elimination shows it at the pivot of the number given.",
+     "def f (a: [2][2]f64) = cholesky a   -- called with [[1, 2], [2, 1]]",
+     "add a small number to the diagonal (`jitter`), or look for rows that depend on each other.")
 code("R110", "recursion too deep",
      "A function called itself more levels deep than there is room for: 20,000 calls may be inside each other. Often the condition that "
      "ends it never holds. A call whose result is the function's own result is no level deeper: such a function runs as a loop.",

@@ -3,14 +3,15 @@
 Importing this package fills `lang.core.primitive.PRIMITIVES`. Tables: `elementwise` (arithmetic, comparisons),
 `functions` (of real numbers), `bits` (their representation), `structural` (making and rearranging arrays), `access`
 (reading and writing parts), `reductions` (folds and prefixes), `ordering` (where elements go), `checks` (run-time
-checks), `batched` (what only vectorised code uses).
+checks), `matrices` (linear
+algebra), `batched` (what only vectorised code uses).
 NumPy is imported only when a record is evaluated.
 """
 
 from __future__ import annotations
 
 from ..core.primitive import PRIMITIVES, Primitive
-from . import access, batched, bits, checks, elementwise, functions, ordering, reductions, structural
+from . import access, batched, bits, checks, elementwise, functions, matrices, ordering, reductions, structural
 
 __all__ = [
     "PRIMITIVES",
@@ -21,6 +22,7 @@ __all__ = [
     "checks",
     "elementwise",
     "functions",
+    "matrices",
     "ordering",
     "reductions",
     "structural",

@@ -23,6 +23,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "check_divisor": ("R104", "integer division by zero"),
     "check_size": ("R105", "{what}: negative size {0}"),
     "assert": ("R106", "{what}"),
+    "check_pivot": ("R107", "{what}: pivot {0}"),
 }
 
 
@@ -76,6 +77,10 @@ def _check_size(n: Any, what: str) -> Any:
     return _verify("check_size", n >= 0, [n], {"what": what})
 
 
+def _check_pivot(k: Any, what: str) -> Any:
+    return _verify("check_pivot", k < 0, [k], {"what": what})
+
+
 def _assert(c: Any, what: str) -> Any:
     return _verify("assert", c, [c], {"what": what})
 
@@ -116,4 +121,5 @@ _check(
 _check("check_equal", 2, ("i64",), _check_equal, {"what": str}, "a == b, else R103; gives a.")
 _check("check_divisor", 1, INTEGERS, _check_divisor, {}, "d != 0, else R104; gives d.")
 _check("check_size", 1, ("i64",), _check_size, {"what": str}, "n >= 0, else R105; gives n.")
+_check("check_pivot", 1, ("i64",), _check_pivot, {"what": str}, "k < 0, else R107: a matrix has no factor; gives k.")
 _check("assert", 1, (BOOL.dtype,), _assert, {"what": str}, "c holds, else R106 with the message; gives c.")

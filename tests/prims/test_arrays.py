@@ -113,6 +113,20 @@ def scatters(n: int) -> list[Case]:
     ]
 
 
+def regular(n: int) -> Array:
+    """A square matrix far from singular, with eigenvalues apart."""
+    return 0.3 * floats(n, n).reshape(n, n) + np.diag(2.0 + np.arange(n))
+
+
+def on_matrices(make: Callable[[int], list[Array]], **attrs: Any) -> Callable[[int], list[Case]]:
+    return lambda n: [(make(n), attrs)]
+
+
+def triangles(n: int) -> list[Case]:
+    parts = ("lower", "strict_lower", "upper", "strict_upper", "lower_half")
+    return [([floats(n, n).reshape(n, n)], {"part": part}) for part in parts]
+
+
 CASES: dict[str, Callable[[int], list[Case]]] = {
     "replicate": lambda n: [([i64(n), floats()], {}), ([i64(n), floats(3)], {}), ([i64(2), floats(n, 2)], {})],
     "concat": lambda n: [
@@ -150,6 +164,20 @@ CASES: dict[str, Callable[[int], list[Case]]] = {
     "cumprod": lambda n: along(floats)(n) + along(with_zeros)(n),
     "cummax": along(floats),
     "cummin": along(floats),
+    "matmul": lambda n: [([floats(n, 3), floats(3, 2)], {}), ([floats(2, n), floats(n, n).reshape(n, n)], {})],
+    "triangle": triangles,
+    "solve_triangular": lambda n: [
+        ([regular(n), floats(n, 2)], {"upper": False}),
+        ([regular(n), floats(n, 1)], {"upper": True}),
+    ],
+    "solve": lambda n: [([regular(n), floats(n, 2)], {}), ([regular(n), floats(n, 0)], {})],
+    "inverse": on_matrices(lambda n: [regular(n)]),
+    "det": on_matrices(lambda n: [regular(n)]),
+    "log_det": on_matrices(lambda n: [regular(n)]),
+    "cofactors": on_matrices(lambda n: [regular(n)]),
+    "cholesky": on_matrices(lambda n: [regular(n)]),
+    "orthogonal": lambda n: [([regular(n)], {}), ([np.concatenate([regular(n), floats(2, n)])], {})],
+    "eigen": on_matrices(lambda n: [regular(n)]),
     "polygamma": lambda n: [([2 + abs(floats(n))], {"order": 1}), ([2 + abs(floats())], {"order": 2})],
     "ldexp": lambda n: [([x, k], {}) for x in (floats(n), floats()) for k in (np.int32(3), np.full(n, -2, np.int32))],
     "cast": lambda n: [([floats(n)], {"to": "f64"}), ([floats()], {"to": "f32"})],

@@ -167,6 +167,9 @@ MANY = ir.Type("i64", 1)
 VECTOR, MATRIX = ir.Type("f64", 1), ir.Type("f64", 2)
 X = np.array([3.0, 1.0, 2.0, 3.0, -1.0])
 M = np.arange(12.0).reshape(4, 3) % 5
+REGULAR = np.array([[4.0, 1.0, 0.5], [1.0, 3.0, -0.25], [0.5, -0.25, 2.0]])
+SINGULAR = np.array([[4.0, 2.0, 0.5], [2.0, 1.0, 0.25], [0.5, 0.25, 0.0]])
+LARGE = np.sin(np.arange(130 * 130.0).reshape(130, 130)) / 130 + np.eye(130)
 ARRAYS: list[tuple[str, list[Any], dict[str, Any]]] = [
     ("iota", [4], {}),
     ("replicate", [3, 2.5], {}),
@@ -216,6 +219,21 @@ ARRAYS: list[tuple[str, list[Any], dict[str, Any]]] = [
       for dtype in ("int8", "int64", "uint8", "float32") for x in (abs(X) + 60, np.zeros(0))],
     *[(name, [x], {"axis": 0}) for name in ("all", "any") for x in (X > 0, X > 5, np.zeros(0, bool))],
     ("all", [M > 0], {"axis": 1}),
+    ("matmul", [M, M.T], {}),
+    *[("triangle", [M[:3]], {"part": p}) for p in ("lower", "strict_lower", "upper", "strict_upper", "lower_half")],
+    *[("solve_triangular", [A, M[:3]], {"upper": upper}) for A in (REGULAR, SINGULAR) for upper in (False, True)],
+    *[("solve_triangular", [LARGE, np.ones((130, 2))], {"upper": upper}) for upper in (False, True)],
+    *[("solve", [A, M[:3]], {}) for A in (REGULAR, SINGULAR)],
+    *[(name, [A], {}) for name in ("inverse", "det", "log_det", "cholesky") for A in (REGULAR, SINGULAR)],
+    ("cofactors", [REGULAR], {}),
+    ("cholesky", [np.diag([1.0, -1.0, 2.0])], {}),
+    ("cofactors", [np.diag([1.0, 0.0, 0.0])], {}),
+    ("orthogonal", [M + np.eye(4)[:, :3]], {}),
+    ("eigen", [REGULAR], {}),
+    ("eigen", [np.eye(3)], {}),
+    *[("failed_pivot", [A, R], {"kind": kind}) for kind in ("general", "cholesky", "triangular")
+      for A in (REGULAR, SINGULAR, np.full((3, 3), np.nan)) for R in (A, np.full((3, 3), np.nan))],
+    *[(name, [np.zeros((0, 0))], {}) for name in ("inverse", "det", "log_det", "cholesky", "eigen")],
 ]  # fmt: skip
 
 
@@ -276,6 +294,8 @@ CHECKS: list[tuple[str, list[int], dict[str, Any], bool]] = [
     ("check_equal", [3, 4], {"what": "sizes"}, False),
     ("check_divisor", [1], {}, True),
     ("check_divisor", [0], {}, False),
+    ("check_pivot", [-1], {"what": "a"}, True),
+    ("check_pivot", [2], {"what": "a"}, False),
     ("check_size", [0], {"what": "iota"}, True),
     ("check_size", [-1], {"what": "iota"}, False),
 ]

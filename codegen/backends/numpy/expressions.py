@@ -140,6 +140,16 @@ _HELPERS = {
     "_mul_hi": "mul_hi",
     "_bitcast": "bitcast",
     "_fma": "fma",
+    "_triangle": "triangle",
+    "_solve_triangular": "solve_triangular",
+    "_solve": "solve",
+    "_inverse": "inverse",
+    "_log_det": "log_det",
+    "_cofactors": "cofactors",
+    "_cholesky": "cholesky",
+    "_orthogonal": "orthogonal",
+    "_eigen": "eigen",
+    "_failed_pivot": "failed_pivot",
     "_sinpi": "sinpi",
     "_cospi": "cospi",
     "_tanpi": "tanpi",
@@ -437,7 +447,7 @@ WRITES = {
 }
 """Primitives that give an array with some places changed: done in place where the old array is not read again."""
 
-CHECKS = {"check_index", "check_slice", "check_equal", "check_divisor", "check_size", "assert"}
+CHECKS = {"check_index", "check_slice", "check_equal", "check_divisor", "check_size", "check_pivot", "assert"}
 
 
 OWN = frozenset({*RULES, *WRITES, *CHECKS, "div", "pow", "not", "cast"})
