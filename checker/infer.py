@@ -396,7 +396,15 @@ def _ascribe(c: Checker, e: ast.Ascribe, want: Type | None) -> Type:
 
 
 def _coerce(c: Checker, e: ast.Coerce, want: Type | None) -> Type:
-    t = elaborate(anonymous(c), e.type)
+    """A size that the type leaves open, `[]`, is whatever the value has: nothing says that it is another's."""
+    opened: list[SizeVar] = []
+
+    def anonymous_size(span: Span) -> Size:
+        opened.append(c.solver.size_var("(:> …)", span, "the size left open here"))
+        return Size.of(opened[-1])
+
+    t = elaborate(TypeContext(c, c.file, anonymous_size), e.type)
+    c.opened[e] = (*c.opened.get(e, ()), *opened)
     pairs: list[tuple[Size, Size]] = []
 
     def loosened(claimed: Size) -> Size:

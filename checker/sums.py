@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..lang.sizes import Size
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import Error, Meta, Sum, Type, sizes_of
@@ -41,12 +42,14 @@ def _known_constr(c: Checker, e: ast.Constr, wanted: Sum) -> Type:
         if payload is None:
             return messages.no_constructor(c, e.name, wanted, e.span)
         return messages.wrong_payload(c, e.name, len(e.arguments), len(payload), wanted, e.span)
-    loose = {name: tuple(_loose(c, t) for t in items) for name, items in wanted.constructors}
+    made = _loose(c, wanted)
+    assert isinstance(made, Sum)
+    loose = dict(made.constructors)
     shown = wanted.name or "this sum type"
     for a, t in zip(e.arguments, loose[e.name], strict=True):
         check(c, a, t, Because(f"`#{e.name}` of {shown} holds {{expected}} here", None,
                                title=f"`#{e.name}` of {shown} holds {c.show(t)} here"))
-    return Sum(tuple(loose.items()), wanted.name, wanted.order, wanted.arguments)
+    return made
 
 
 def infer_match(c: Checker, e: ast.Match, want: Type | None) -> Type:
@@ -83,8 +86,9 @@ Walk = Callable[[Type, Type], tuple[Type, Type]]
 
 
 def _loose(c: Checker, t: Type) -> Type:
-    """The type with its sizes unknown."""
-    return map_sizes(c.solver.zonk(t), lambda _: c.solver.size_meta())
+    """The type with its sizes unknown, equal ones alike."""
+    made: dict[Size, Size] = {}
+    return map_sizes(c.solver.zonk(t), lambda s: made.setdefault(s, c.solver.size_meta()))
 
 
 def open_payloads(c: Checker, one: Type, other: Type, walk: Walk) -> tuple[Type, Type]:
@@ -109,8 +113,7 @@ def open_payloads(c: Checker, one: Type, other: Type, walk: Walk) -> tuple[Type,
         pairs = [walk(x, y) for x, y in zip(p, q, strict=True)]
         left.append((name, tuple(x for x, _ in pairs)))
         right.append((name, tuple(y for _, y in pairs)))
-    return (Sum(tuple(left), one.name, one.order, one.arguments),
-            Sum(tuple(right), other.name, other.order, other.arguments))
+    return Sum(tuple(left), one.name, one.order), Sum(tuple(right), other.name, other.order)
 
 
 def open_variants(c: Checker, one: Meta, other: Meta, walk: Walk) -> tuple[Type, Type]:
