@@ -135,7 +135,7 @@ def value_spec(t: ty.Type, dims: tuple[DimSpec, ...] = ()) -> ValueSpec:
             return ArrayOf(dims, record) if dims else record
         case ty.Sum(_, name):
             cases = tuple((c, tuple(value_spec(i) for i in items)) for c, items in t.written)
-            variant = SumSpec(name, ty.tag_type(t), cases)
+            variant = SumSpec(name, ty.TAG, cases)
             return ArrayOf(dims, variant) if dims else variant
         case _:
             raise TypeError(f"no Python form for values of type {ty.show(t)}")

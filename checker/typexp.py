@@ -13,6 +13,7 @@ from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import (
     INTEGERS,
+    MAX_CONSTRUCTORS,
     SCALARS,
     UNIT,
     Array,
@@ -176,6 +177,10 @@ def _sum(x: TypeContext, t: ast.TSum, constructors: tuple[tuple[str, tuple[ast.T
                       help="rename or remove one")
             continue
         seen[name] = tuple(elaborate(x, inner) for inner in payload)
+    if len(seen) > MAX_CONSTRUCTORS:
+        x.c.error("E224", f"a sum type of {len(seen)} constructors", t.span, f"at most {MAX_CONSTRUCTORS} are possible",
+                  help="let constructors hold numbers, or sums of their own")
+        return Error()
     return Sum.of(seen.items())
 
 

@@ -154,6 +154,10 @@ class Error:
     """The type of what has been reported already; fits everything, so that one mistake gives one message."""
 
 
+MAX_CONSTRUCTORS = 256
+TAG = "u8"
+"""The type of the number that says which constructor a value is."""
+
 Type = Scalar | Array | Tuple | Record | Sum | Fun | TypeVar | Abstract | Meta | Tangent | Error
 
 UNIT = Tuple(())
@@ -238,11 +242,6 @@ def tangent(t: Type) -> Type:
             return Tangent(t)
         case Fun() | Error():
             return UNIT if not isinstance(t, Error) else t
-
-
-def tag_type(t: Sum) -> str:
-    """The integer type that numbers the constructors."""
-    return "i8" if len(t.constructors) <= 127 else "i32"
 
 
 def _sum_tangent(t: Sum) -> Type:

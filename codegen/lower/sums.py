@@ -29,7 +29,7 @@ def construct(f: Frame, t: ty.Type, name: str, payload: Sequence[Value]) -> SumV
     if not data(t):
         return SumV(None, ((name, tuple(payload)),), name)
     names = [c for c, _ in t.constructors]
-    tag = ir.Const(names.index(name), ty.tag_type(t))
+    tag = ir.Const(names.index(name), ty.TAG)
     return SumV(tag, tuple((c, tuple(payload) if c == name else tuple(zeros(f, i) for i in items))
                            for c, items in t.constructors))
 

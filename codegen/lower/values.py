@@ -159,7 +159,7 @@ def from_type(t: ty.Type, leaf: Callable[[ir.Type, tuple[Size, ...]], Atom], siz
         case ty.Record(fields):
             return RecV(tuple([(f, from_type(i, leaf, sizes)) for f, i in fields]))
         case ty.Sum(constructors):
-            tag = leaf(ir.Type(ty.tag_type(t), len(sizes)), sizes)
+            tag = leaf(ir.Type(ty.TAG, len(sizes)), sizes)
             payloads = [(c, tuple([from_type(i, leaf, sizes) for i in items])) for c, items in constructors]
             return SumV(tag, tuple(payloads))
         case _:
