@@ -62,7 +62,7 @@ def arguments(definition: Definition, words: Sequence[str]) -> list[Any]:
     """The values for the parameters. Raises Diagnostics: U301, U303 cannot be read, U302, U304 do not fit."""
     from ..testing.data import read_values
     from ..testing.literals import parse_value
-    from ..testing.values import convert
+    from ..testing.values import convert, spread
 
     report = Reporter()
     found: list[Literal] = []
@@ -74,6 +74,7 @@ def arguments(definition: Definition, words: Sequence[str]) -> list[Any]:
             value = parse_value(source, report)
             found += [value] if value is not None else []
     report.raise_if_failed()
+    found = spread(found, definition.param_types)
     if len(found) != len(definition.param_names):
         count = len(definition.param_names)
         raise fail("U304", f"`{definition.name}` takes {count} value{'' if count == 1 else 's'}, {len(found)} given",

@@ -1,7 +1,7 @@
 """Futhark's notation for values, read: text to literals.
 
     3  2.5f32  -1i32  0xff  1e-3  f64.nan  true  [1, 2, 3]  [[1, 2], [3, 4]]  empty([0][2]f64)  (1, 2.0)  {x = 1}
-    "abc"
+    "abc"  #some 1  (#some 1)
 
 Whatever is wrong is reported with code U301 and span; nothing else raises for what the text says. What type a number
 without a suffix has is decided later (`values.convert`).
@@ -71,6 +71,15 @@ class Fields:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """`#name a b`"""
+
+    name: str
+    items: tuple[Literal, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Given:
     """An array that came from a data file as it is."""
 
@@ -78,7 +87,7 @@ class Given:
     span: Span
 
 
-Literal = Number | Truth | Many | Empty | Group | Fields | Given
+Literal = Number | Truth | Many | Empty | Group | Fields | Variant | Given
 
 # ---------------------------------------------------------------- text → literals
 
@@ -92,6 +101,7 @@ TOKEN = re.compile(rf"""
       | [0-9][0-9_]*(?:\.[0-9][0-9_]*)?(?:[eE][+-]?[0-9]+)?
     )(?P<suffix>{SUFFIX})?(?![\w.]))
   | (?P<text>"(?:[^"\\\n]|\\.)*")
+  | (?P<constructor>\#[A-Za-z_][\w']*)
   | (?P<word>[A-Za-z_][\w']*)
   | (?P<mark>[][(){{}},=:])
 """, re.VERBOSE | re.ASCII)
@@ -178,6 +188,8 @@ class Reader:
                 return self.empty(start)
             case "text", text:
                 return self.bytes(text, start)
+            case "constructor", text:
+                return self.variant(text[1:], start, depth)
             case "mark", "[":
                 return Many(tuple(self.items("]", "an array", depth)), Span(self.source, start, self.at))
             case "mark", "(":
@@ -230,6 +242,22 @@ class Reader:
 
         content = unescape(text)
         return Given(np.frombuffer(content.encode("utf-8"), np.uint8), Span(self.source, start, self.at))
+
+    def variant(self, name: str, start: int, depth: int) -> Variant:
+        """`#name` takes all values that follow it; those that it does not hold are given back (`values.spread`)."""
+        items: list[Literal] = []
+        while self.peek() and self.text[self.at] not in ")]},=:":
+            if self.text[self.at] == "#":  # inside, a constructor with values stands in parentheses
+                at = self.at
+                match = TOKEN.match(self.text, at)
+                if match is None or match.lastgroup != "constructor":
+                    raise self.unreadable(at)
+                self.at = match.end()
+                items.append(Variant(match.group()[1:], (), Span(self.source, at, self.at)))
+                continue
+            items.append(self.value(depth + 1))
+        end = items[-1].span.end if items else start + 1 + len(name)
+        return Variant(name, tuple(items), Span(self.source, start, end))
 
     def items(self, close: str, inside: str, depth: int) -> list[Literal]:
         found: list[Literal] = []
@@ -293,7 +321,7 @@ class Reader:
         return tuple(shape), dtype
 
 
-HELP = "values are written 3, 2.5f32, true, [1, 2], [[1.0], [2.0]], empty([0]f64), (1, 2.0), {x = 1, y = 2.0}"
+HELP = "values are written 3, 2.5f32, true, [1, 2], [[1.0], [2.0]], empty([0]f64), (1, 2.0), {x = 1, y = 2.0}, #some 1"
 NUMBERS = "numbers are written 3, -2, 1_000, 0xff, 2.5, 1e-3, f64.inf, with i64 i32 f64 f32 … behind them where wanted"
 
 

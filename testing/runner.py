@@ -30,7 +30,7 @@ from .evaluate import Evaluator, Unfit, fitted
 from .literals import Given, Group, Literal
 from .properties import Property, properties
 from .script import Script
-from .values import DTYPES, convert, mismatch, natural, show_value
+from .values import DTYPES, convert, mismatch, natural, show_value, spread
 
 EXPECTED = {"f64": 2e-3, "f32": 2e-3}
 """Tolerance against values written in a test, as in Futhark."""
@@ -192,7 +192,7 @@ class Suite:
                     loaded = next(iter(self.loaded.values())).entries
                     given = Evaluator(self.entries, loaded, self.folder).arguments(self.script(script), len(types))
                 case data:
-                    given = list(self.literals(data))
+                    given = list(spread(self.literals(data), values))
             if len(given) == len(values) < len(types):  # nothing is written for a parameter `()`
                 supply = iter(given)
                 given = [Group((), case.span) if t == ty.UNIT else next(supply) for t in types]
@@ -228,6 +228,7 @@ class Suite:
         literals = self.literals(case.output)
         report = Reporter()
         wanted = definition.result_type
+        literals = spread(literals, wanted.items if isinstance(wanted, ty.Tuple) else (wanted,))
         if isinstance(wanted, ty.Tuple) and len(literals) == len(wanted.items) and len(literals) != 1:
             value: Any = tuple(convert(literal, t, report, "the output")
                                for literal, t in zip(literals, wanted.items, strict=True))

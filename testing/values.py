@@ -6,7 +6,7 @@ reported with code U302 and span.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ import numpy as np
 
 from ..lang import types as ty
 from ..lang.diagnostics.report import Reporter
-from .literals import Empty, Fields, Given, Group, Literal, Many, Number, Truth
+from ..lang.source import Span
+from .literals import Empty, Fields, Given, Group, Literal, Many, Number, Truth, Variant
 
 DTYPES: dict[str, type[np.generic]] = {
     "f64": np.float64, "f32": np.float32, "i64": np.int64, "i32": np.int32, "i16": np.int16, "i8": np.int8,
@@ -67,10 +68,49 @@ def _convert(literals: Sequence[Literal], shape: tuple[int, ...], wanted: ty.Typ
             return {name: _convert([r[name] for r in records], shape, item, context) for name, item in fields}
         case ty.Scalar(name):
             return _scalars(literals, shape, name, context)
+        case ty.Sum():
+            values = iter([_variant(each, wanted, context) for each in literals])
+            return _nested(values, shape)
         case _:
             context.report.error("U302", f"{context.what}: values of type {ty.show(wanted)} cannot be written",
                                  literals[0].span if literals else None)
             return None
+
+
+def _variant(literal: Literal, wanted: ty.Sum, context: _Wanted) -> Any:
+    """`"name"`, or `("name", value, …)`, as entries take it."""
+    payloads = dict(wanted.constructors)
+    if not isinstance(literal, Variant):
+        return context.misfit(literal, f"a constructor such as #{wanted.written[0][0]}", describe(literal))
+    if literal.name not in payloads:
+        return context.misfit(literal, "one of " + ", ".join(f"#{name}" for name in payloads), f"`#{literal.name}`")
+    types = payloads[literal.name]
+    if len(types) != len(literal.items):
+        return context.misfit(literal, f"#{literal.name} with {len(types)} values", f"{len(literal.items)}")
+    held = [_convert([item], (), t, context) for item, t in zip(literal.items, types, strict=True)]
+    return (literal.name, *held) if held else literal.name
+
+
+def _nested(values: Iterator[Any], shape: tuple[int, ...]) -> Any:
+    """The next values as lists of lists of this shape."""
+    return [_nested(values, shape[1:]) for _ in range(shape[0])] if shape else next(values)
+
+
+def spread(literals: Sequence[Literal], wanted: Sequence[ty.Type]) -> list[Literal]:
+    """Values side by side, where a constructor has taken those that follow it: what it does not hold is given back."""
+    found: list[Literal] = []
+    pending = list(literals)
+    while pending:
+        here = pending.pop(0)
+        t = wanted[len(found)] if len(found) < len(wanted) else None
+        if isinstance(here, Variant) and isinstance(t, ty.Sum):
+            holds = len(dict(t.constructors).get(here.name, here.items))
+            if holds < len(here.items):
+                pending[:0] = here.items[holds:]
+                end = here.items[holds - 1].span.end if holds else here.span.start + 1 + len(here.name)
+                here = Variant(here.name, here.items[:holds], Span(here.span.source, here.span.start, end))
+        found.append(here)
+    return found
 
 
 def _array(literals: Sequence[Literal], shape: tuple[int, ...], wanted: ty.Array, context: _Wanted) -> Any:
@@ -161,6 +201,8 @@ def describe(literal: Literal) -> str:
             return f"a tuple of {len(items)}"
         case Fields(fields):
             return "a record with " + (", ".join(name for name, _ in fields) or "no fields")
+        case Variant(name):
+            return f"`#{name}`"
         case Given(array):
             return "".join(f"[{n}]" for n in array.shape) + dtype_name(array.dtype)
 
@@ -197,6 +239,10 @@ def natural(value: Any, t: ty.Type) -> Any:
         case ty.Record():
             parts = value if isinstance(value, dict) else value._asdict()
             return {name: natural(parts[name], item) for name, item in t.written}
+        case ty.Sum(constructors):
+            name, *held = (value,) if isinstance(value, str) else value
+            types = dict(constructors)[name]
+            return Case(name, tuple(natural(v, u) for v, u in zip(held, types, strict=True)))
         case ty.Array(_, element):
             base: ty.Type = element
             while isinstance(base, ty.Array):
@@ -206,6 +252,14 @@ def natural(value: Any, t: ty.Type) -> Any:
             return [natural(_row(value, k), element) for k in range(_length(value))]
         case _:
             return value
+
+
+@dataclass(frozen=True)
+class Case:
+    """A value of a sum type."""
+
+    name: str
+    held: tuple[Any, ...]
 
 
 def _row(value: Any, k: int) -> Any:
@@ -228,7 +282,10 @@ def _length(value: Any) -> int:
     return len(value)
 
 
-def _show(value: Any, limit: int | None) -> str:
+def _show(value: Any, limit: int | None, inside: bool = False) -> str:
+    if isinstance(value, Case):
+        text = " ".join([f"#{value.name}", *(_show(v, limit, True) for v in value.held)])
+        return f"({text})" if inside and value.held else text
     if isinstance(value, dict):
         return "{" + ", ".join(f"{name} = {_show(item, limit)}" for name, item in value.items()) + "}"
     if isinstance(value, tuple):
@@ -279,6 +336,10 @@ def mismatch(expected: Any, found: Any, *, tolerance: Mapping[str, float], path:
     Both are in the form that `natural` gives; records and tuples are compared item by item; `path` says where in the
     result, as one would write it in Dad.
     """
+    if isinstance(expected, Case):
+        if not isinstance(found, Case) or found.name != expected.name:
+            return f"expected {_show(expected, 20)}, found {_show(found, 20)}" + (f" at {path}" if path else "")
+        expected, found, path = expected.held, found.held, f"{path}#{expected.name}"
     if isinstance(expected, dict | tuple | list):
         pairs = _parts(expected, found)
         if pairs is None:
