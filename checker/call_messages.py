@@ -12,6 +12,7 @@ from ..lang.types import (
     FLOATS,
     I64,
     INTEGERS,
+    Abstract,
     Array,
     Error,
     Fun,
@@ -418,6 +419,10 @@ def not_equal(c: Checker, op: str, part: Type, whole: Type, place: Span) -> None
         c.error("E215", f"`{part.name}` may be a type of functions, which `{op}` cannot compare", place,
                 f"this is {shown}", others=others,
                 help=f"declare it as `'{part.name}: num`, or take the comparison as an argument")
+        return
+    if isinstance(part, Abstract):
+        c.error("E220", f"`{op}` cannot compare {shown}: its module does not say what it is", place,
+                f"this is {shown}", help="let the module have a function that compares its values")
         return
     inside = "functions" if part is whole else f"{shown}, which holds functions"
     c.error("E220", f"`{op}` cannot compare {inside}", place, f"this is {shown}",

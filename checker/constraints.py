@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..lang.source import Span
-from ..lang.types import Array, Error, Fun, Meta, Record, Scalar, Sum, Tangent, Tuple, Type, TypeVar
+from ..lang.types import Abstract, Array, Error, Fun, Meta, Record, Scalar, Sum, Tangent, Tuple, Type, TypeVar
 from . import call_messages, messages
 from .unify import Clash, Constraint, Kind
 
@@ -188,7 +188,7 @@ class Equality(Constraint):
     def attempt(self) -> bool:
         parts = list(self._parts())
         for t in parts:
-            if isinstance(t, Fun) or (isinstance(t, TypeVar) and t.constraint is None):
+            if isinstance(t, (Fun, Abstract)) or (isinstance(t, TypeVar) and t.constraint is None):
                 call_messages.not_equal(self.c, self.op, t, self.c.solver.prune(self.type), self.span)
                 return True
         return not any(isinstance(t, (Meta, Tangent)) and not _scalar(self.c, t) for t in parts)

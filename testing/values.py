@@ -109,6 +109,9 @@ def spread(literals: Sequence[Literal], wanted: Sequence[ty.Type]) -> list[Liter
                 pending[:0] = here.items[holds:]
                 end = here.items[holds - 1].span.end if holds else here.span.start + 1 + len(here.name)
                 here = Variant(here.name, here.items[:holds], Span(here.span.source, here.span.start, end))
+            elif missing := pending[:holds - len(here.items)]:  # it was given back by another one
+                here = Variant(here.name, (*here.items, *missing), here.span.to(missing[-1].span))
+                del pending[:len(missing)]
         found.append(here)
     return found
 
