@@ -142,5 +142,7 @@ def value_spec(t: ty.Type, dims: tuple[DimSpec, ...] = ()) -> ValueSpec:
 
 
 def dim_spec(size: Size) -> DimSpec:
+    if any(isinstance(a, SizeVar) and a.fixed for a in size.atoms()):
+        return DimSpec(str(size), ((1, (f"{size} (a constant)",)),))
     terms = tuple((c, tuple(str(Size.of(a)) for a in monomial)) for monomial, c in size.terms)
     return DimSpec(str(size), terms)

@@ -389,7 +389,7 @@ def _clearly(c: Checker, s: Size) -> bool:
         if coefficient < 0:
             return False
         for a in monomial:
-            if not isinstance(a, SizeVar) or a in c.values:
+            if not isinstance(a, SizeVar) or a.fixed or a in c.values:
                 return False
     return True
 

@@ -12,7 +12,7 @@ from .constraints import Arithmetic, Base, Equality
 from .context import Because, Checker, Context, name_of
 from .names import meaning_type, member_size
 from .scope import Global, Local, Sealed, SizeParam
-from .typexp import SIZE_OPERATORS, combine, converts, field_size, global_size
+from .typexp import SIZE_OPERATORS, combine, converts, field_size
 from .unify import Clash, Kind
 
 ARITHMETIC = {"+": "num", "-": "num", "*": "num", "/": "num", "%": "num", "**": "num", "//": "int", "%%": "int",
@@ -167,9 +167,6 @@ def size_of(c: Checker, e: ast.Exp) -> Size | None:
                 return None
             if meaning is None:
                 found = c.file.value(name)
-                if isinstance(found, Global) and found.constant is None and found.definition is not None:
-                    d = found.definition
-                    return global_size(c, found) if not d.param_types and d.result_type == I64 else None
                 return found.constant if isinstance(found, (Global, Sealed)) else None
             return None
         case ast.Field() if (held := field_size(c, e)) is not None:

@@ -41,6 +41,7 @@ from .eta import wants_parameters, with_parameters
 from .messages import show
 from .result import Activity, BuiltinRef, Definition, GlobalRef, Scheme, Use
 from .scope import FileScope, Functor, Global, Local, ModuleEntry, Session, SigEntry, SizeParam
+from .signatures import value_of
 
 LARGEST = {"f32": 3.4028235677973366e38, "f64": 1.7976931348623157e308}
 
@@ -246,9 +247,20 @@ def check_group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> 
             activity.check_definition(c, m.definition)
     if c.failed:
         return failed
-    known = constant if constant is not None and constant.value is not None \
-        and members[0].definition.result_type == I64 else None
+    known = _as_size(session, members[0], constant) if len(members) == 1 else None
     return [Global(m.node.name, m.node.name_span, m.definition, known) for m in members]
+
+
+def _as_size(session: Session, m: Member, constant: Size | None) -> Size | None:
+    """What the name of a definition is as a size: its value, when it is an i64."""
+    if m.definition.result_type != I64 or m.node.params or m.definition.scheme.size_vars:
+        return None
+    if constant is not None:
+        return constant
+    size = value_of(session, m.node.name, m.node.name_span)
+    assert isinstance(size.atom, SizeVar)
+    session.tables.global_sizes[size.atom] = m.definition
+    return size
 
 
 def _header(c: Checker, node: ast.Def, grouped: bool) -> Member:

@@ -145,8 +145,7 @@ def _use(c: Checker, node: ast.Node, use: RawUse, name: str) -> Type:
 
 def instantiate(c: Checker, scheme: Scheme, name: str, span: Span) -> tuple[tuple[Type, ...], tuple[Size, ...], Type]:
     """Fresh unknowns for what the scheme quantifies; sizes that only its result mentions belong to an inner level."""
-    hidden = () if isinstance(scheme.type, Fun) else tuple(
-        v for v in hidden_sizes(scheme) if v not in c.session.tables.global_sizes)
+    hidden = () if isinstance(scheme.type, Fun) else hidden_sizes(scheme)
     if not scheme.type_vars and not scheme.size_vars and not hidden:
         return (), (), scheme.type
     types = tuple(c.solver.meta(None if v.constraint is None else Kind(v.constraint, because=span))
@@ -182,7 +181,8 @@ def hidden_sizes(scheme: Scheme) -> tuple[SizeVar, ...]:
         return None
 
     map_type(t, functions, lambda s: s)
-    found = dict.fromkeys(a for s in sizes_of(t) for a in s.atoms() if isinstance(a, SizeVar) and a not in bound)
+    found = dict.fromkeys(a for s in sizes_of(t) for a in s.atoms()
+                          if isinstance(a, SizeVar) and a not in bound and not a.fixed)
     if len(_HIDDEN) > 4096:
         _HIDDEN.clear()
     _HIDDEN[id(scheme)] = (scheme, tuple(found))

@@ -38,6 +38,12 @@ from .scope import (
 from .typexp import TypeContext
 from .typexp import elaborate as elaborate_type
 
+
+def value_of(session: Session, name: str, span: Span) -> Size:
+    """The value of an i64 of a module or file, as a size."""
+    return Size.of(SizeVar(name, next(session.uids), span, f"the value of `{name}`", fixed=True))
+
+
 # ---------------------------------------------------------------- substitutions
 
 
@@ -247,7 +253,7 @@ def _value(session: Session, made: FileScope, spec: ast.ValSpec) -> Sealed:
         t = Error()
     constant = None
     if t == I64 and not c.failed:
-        constant = Size.of(c.solver.size_var(spec.name, spec.name_span, f"the value of `{spec.name}`"))
+        constant = value_of(c.session, spec.name, spec.name_span)
     return Sealed(spec.name, spec.name_span, Scheme(tuple(types), tuple(sizes), t), constant=constant)
 
 

@@ -32,7 +32,6 @@ from ..lang.types import (
 from .context import Checker
 from .messages import plural, too_large
 from .paths import exported_type, exported_value, no_member, path_of, structure_at
-from .result import Definition
 from .scope import FileScope, Global, Local, Sealed, SizeParam, TypeEntry, nearest
 from .unify import CONSTRAINTS
 
@@ -397,8 +396,6 @@ def _size_name(x: TypeContext, name: str, span: Span) -> Size | None:
             return size
         case Global(definition=None):
             return None
-        case Global(definition=Definition(param_types=(), result_type=Scalar("i64"))):
-            return global_size(c, meaning)
         case Global() | Sealed():
             c.error("E304", f"`{name}` is not known as a size", span, "only definitions of i64 values are",
                     help=f"give its value a name inside the definition: `let {name}' = {name}`")
@@ -411,20 +408,6 @@ def _size_name(x: TypeContext, name: str, span: Span) -> Size | None:
     c.error("E103", f"unknown size `{name}`", span, "not declared",
             help=f"did you mean `{meant}`?" if meant else f"declare it: write `[{name}]` after the definition's name")
     return None
-
-
-def global_size(c: Checker, meaning: Global) -> Size:
-    """The value of a definition as a size."""
-    definition = meaning.definition
-    assert definition is not None
-    known = c.session.tables.global_sizes
-    for var, d in known.items():
-        if d is definition:
-            return Size.of(var)
-    var = SizeVar(meaning.name, next(c.session.uids), meaning.span, f"the value of `{meaning.name}`")
-    known[var] = definition
-    c.values.add(var)
-    return Size.of(var)
 
 
 def local_size(c: Checker, local: Local, span: Span) -> Size | None:

@@ -21,13 +21,15 @@ from .source import Span
 class SizeVar:
     """A known, rigid size: declared (`[n]`), a name in scope used as a size, or opened from a value.
 
-    Equal by `uid`. `origin` is where it was introduced, `why` says in words what it is (`the size of xs`).
+    Equal by `uid`. `origin` is where it was introduced, `why` says in words what it is (`the size of xs`). `fixed`: it
+    is the value of a definition, one number wherever it is mentioned.
     """
 
     name: str = field(compare=False)
     uid: int
     origin: Span | None = field(default=None, compare=False)
     why: str = field(default="", compare=False)
+    fixed: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ def builtin_value(f: Frame, name: str, dtype: str | None, use: Use) -> Value:
 
 
 def known(f: Frame, size: Size) -> bool:
-    return all(isinstance(a, Opaque) or (isinstance(a, SizeVar) and a in f.sizes) for a in size.atoms())
+    return all(isinstance(a, Opaque) or (isinstance(a, SizeVar) and (a.fixed or a in f.sizes)) for a in size.atoms())
 
 
 def member_value(name: str, dtype: str) -> FunV:

@@ -205,7 +205,8 @@ def coerce(f: Frame, e: ast.Coerce, value: Value) -> Value:
     """`e :> t`: every axis whose size is known from `t` is compared; sizes that only `t` names are read off."""
     b = f.at(e.span)
     t = f.type_of(e)
-    unknown = {a for s in ty.sizes_of(t) for a in s.atoms() if isinstance(a, SizeVar) and a not in f.sizes}
+    unknown = {a for s in ty.sizes_of(t) for a in s.atoms()
+               if isinstance(a, SizeVar) and not a.fixed and a not in f.sizes}
     open_sizes(f, [(t, value)], unknown)
     for size, atom, axis in axes(t, value):
         if not isinstance(atom, ir.Const):

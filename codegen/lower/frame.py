@@ -120,9 +120,9 @@ class Frame:
             case SizeVar():
                 if atom in self.sizes:
                     return self.sizes[atom]
-                definition = self.checked.global_sizes.get(atom)
-                if definition is not None:
-                    return self.specialiser.constant(self, definition)
+                if atom in self.checked.global_sizes:
+                    self.sizes[atom] = self.specialiser.constant(self, self.checked.global_sizes[atom])
+                    return self.sizes[atom]
             case Opaque(op, operands):
                 values = [self.size(o) for o in operands]
                 return self.b.prim(SIZE_OPERATORS.get(op, op), *values)

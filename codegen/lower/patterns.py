@@ -120,7 +120,8 @@ def open_sizes(f: Frame, pairs: Iterable[tuple[ty.Type, Value]], wanted: Iterabl
             var = unknown.pop()
             here = SizeVar("axis", -1)
             solved = (size - Size.of(here)).solve_for(var)
-            if solved is not None and all(a == here or a in f.sizes for a in solved.atoms()):
+            if solved is not None and all(a == here or a in f.sizes or (isinstance(a, SizeVar) and a.fixed)
+                                          for a in solved.atoms()):
                 f.sizes[here] = f.b.dim(atom, axis)
                 f.sizes[var] = f.size(solved)
                 del f.sizes[here]

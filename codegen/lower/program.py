@@ -98,6 +98,7 @@ def write_entry(checked: Checked, specialiser: Specialiser, definition: Definiti
     name = definition.qualified
     key = (("def", name, ()), form(TupV(tuple(args))))
     specialiser.unfinished[key] = name
+    check_constants(frame, definition, args)
     result = definition_body(frame, definition, args)
     del specialiser.unfinished[key]
     dims = tuple(frame.param_dims.get(p.id, (None,) * p.type.rank) for p in params)
@@ -105,6 +106,16 @@ def write_entry(checked: Checked, specialiser: Specialiser, definition: Definiti
     special = Special(name, tuple(a.type for a in leaves(result)), result)
     specialiser.made[key] = special  # definitions below call this one
     return name
+
+
+def check_constants(f: Frame, definition: Definition, args: Sequence[Value]) -> None:
+    """Axes whose size is the value of a definition: who calls from outside cannot know it."""
+    f = f.inside({}, {}, {})  # what is found here is not known of the parameters before it is checked
+    for t, a in zip(definition.param_types, args, strict=True):
+        for size, atom, axis in axes(t, a):
+            if any(isinstance(s, SizeVar) and s.fixed for s in size.atoms()) and isinstance(size.atom, SizeVar):
+                b = f.at(definition.node.name_span)
+                b.prim("check_equal", b.dim(atom, axis), f.size(size), what=f"axis {axis} must have size {size}")
 
 
 def write_transform(checked: Checked, specialiser: Specialiser, definition: Definition, transform: Transform) -> str:
