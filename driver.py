@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .lang.surface import ast
 
 MAX_BYTES = 4_000_000
+MAX_IMPORTS = 100
 RECURSION = 20_000
 """Stages recurse on nesting, which the parser limits to 256; each level costs a few Python frames."""
 
@@ -79,6 +80,10 @@ class Imports:
             chain = " → ".join(os.path.basename(p).removesuffix(".dad") for p in circle)
             self.report.error("E191", f"files import each other in a circle: {chain}", span,
                               "this import closes the circle", help="move what both need into a third file")
+            return None
+        if len(self.active) > MAX_IMPORTS:
+            self.report.error("E194", f"imports are nested more than {MAX_IMPORTS} deep", span, "the innermost import",
+                              help="import what is needed directly")
             return None
         if file not in self.programs:
             self.active.append(file)
@@ -164,8 +169,12 @@ def check(source: Source) -> Checking:
         imports.active.append(os.path.realpath(source.name))
         imports._follow(program)
     parsed = not report.failed
+    checked = None
     with without_collection():
-        checked = check_program(program, report, resolve_import=imports.resolve)
+        try:
+            checked = check_program(program, report, resolve_import=imports.resolve)
+        except RecursionError:
+            report.diagnostics.append(too_deep())
     return Checking(source, program, checked if parsed and not report.failed else None, tuple(report.diagnostics))
 
 
@@ -181,6 +190,11 @@ def without_collection() -> Iterator[None]:
             gc.enable()
 
 
+def too_deep() -> Diagnostic:
+    return Diagnostic("E694", "this program is nested too deeply for the compiler",
+                      help="name inner parts with `let` or `def`, and let fewer functions call each other in a row")
+
+
 def deepen() -> None:
     if sys.getrecursionlimit() < RECURSION:
         sys.setrecursionlimit(RECURSION)
@@ -194,7 +208,10 @@ Observe = Callable[[str, "ir.Program"], None]
 def lowered(checked: Checked, transforms: Sequence[Transform] = ()) -> Lowered:
     from .codegen.lower import lower
 
-    return lower(checked, transforms)
+    try:
+        return lower(checked, transforms)
+    except RecursionError:
+        raise Diagnostics([too_deep()]) from None
 
 
 def optimised(program: ir.Program, roots: Sequence[str], *, verify: bool = False, observe: Observe | None = None
@@ -202,7 +219,10 @@ def optimised(program: ir.Program, roots: Sequence[str], *, verify: bool = False
     """All passes; nothing is left of derivatives and of functions that the roots don't reach."""
     from .codegen.passes import run_pipeline
 
-    return run_pipeline(program, roots, verify=verify, observe=observe)
+    try:
+        return run_pipeline(program, roots, verify=verify, observe=observe)
+    except RecursionError:
+        raise Diagnostics([too_deep()]) from None
 
 
 def compile_source(source: Source, *, transforms: Callable[[Checked], Sequence[Transform]] | None = None,

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..lang.sizes import Size, SizeAtom, SizeVar
+from ..lang.sizes import OversizedSize, Size, SizeAtom, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import BOOL, I64, INTEGERS, Array, Error, Fun, Meta, Scalar, Tangent, Tuple, Type, TypeVar
@@ -150,7 +150,14 @@ def bound(c: Checker, name: str) -> bool:
 
 
 def size_of(c: Checker, e: ast.Exp) -> Size | None:
-    """The polynomial that an i64 expression is, or None."""
+    """The polynomial that an i64 expression is, or None: also when it would be too large to keep."""
+    try:
+        return _size_of(c, e)
+    except OversizedSize:
+        return None
+
+
+def _size_of(c: Checker, e: ast.Exp) -> Size | None:
     match e:
         case ast.Lit(value=int(value), suffix=None | "i64") if not isinstance(value, bool):
             return Size.constant(value)
@@ -174,25 +181,25 @@ def size_of(c: Checker, e: ast.Exp) -> Size | None:
         case ast.Name() | ast.Field():
             return member_size(c, e)
         case ast.UnOp(op="-", operand=operand):
-            inner = size_of(c, operand)
+            inner = _size_of(c, operand)
             return None if inner is None else -inner
         case ast.BinOp(op=op, left=left, right=right) if op in SIZE_OPERATORS and c.file.value(op) is None:
-            one = size_of(c, left)
-            other = size_of(c, right) if one is not None else None
+            one = _size_of(c, left)
+            other = _size_of(c, right) if one is not None else None
             return None if one is None or other is None else combine(op, one, other)
         case ast.Ascribe(operand=operand):
-            return size_of(c, operand)
+            return _size_of(c, operand)
         case ast.Apply(function=ast.Name(name=name, qualifier=qualifier), arguments=(ast.Name(qualifier=()) as operand,)
                        ) if converts(name, qualifier) and not any(bound(c, x) for x in (name, *qualifier)):
             local = c.names.get(operand.name)
             if isinstance(local, Local) and local.scheme is None:
                 t = c.solver.prune(local.type)
                 return c.value_size(local) if isinstance(t, Scalar) and t.name in INTEGERS else None
-            return size_of(c, operand)
+            return _size_of(c, operand)
         case ast.Apply(function=ast.Name(name="min" | "max" as name, qualifier=() | ("i64",)), arguments=(left, right)
                        ) if name not in c.names and c.file.value(name) is None:
-            one = size_of(c, left)
-            other = size_of(c, right) if one is not None else None
+            one = _size_of(c, left)
+            other = _size_of(c, right) if one is not None else None
             return None if one is None or other is None else combine(name, one, other)
         case ast.Apply(function=ast.Name(name="length", qualifier=()) as f, arguments=(array,)):
             if "length" in c.names or c.file.value("length") is not None:

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 
 from ..lang.intrinsics import LIMITS
 from ..lang.record import dataclass
-from ..lang.sizes import Size, SizeAtom, SizeMeta, SizeVar
+from ..lang.sizes import OversizedSize, Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import (
@@ -43,6 +43,7 @@ from .result import Activity, BuiltinRef, Definition, GlobalRef, Scheme, Use
 from .scope import FileScope, Functor, Global, Local, ModuleEntry, Session, SigEntry, SizeParam
 from .signatures import value_of
 
+MAX_ERRORS = 1_000
 LARGEST = {"f32": 3.4028235677973366e38, "f64": 1.7976931348623157e308}
 
 
@@ -61,6 +62,11 @@ def check_declarations(session: Session, file: FileScope, declarations: Sequence
     seen: dict[tuple[str, str], Span] = {}
     local = frozenset(d.declaration for d in declarations if isinstance(d, ast.Local))
     for declaration in ordered(declarations, file):
+        if len(session.report.diagnostics) > MAX_ERRORS:
+            first = declaration[0] if isinstance(declaration, tuple) else declaration
+            session.report.error("E199", f"more than {MAX_ERRORS:,} errors: the rest is not checked", first.span,
+                                 "stopped here", help="mend the first ones, and check again")
+            break
         if isinstance(declaration, tuple):
             seen.update((("values", d.name), d.name_span) for d in declaration)
             define(session, file, declaration, local)
@@ -186,6 +192,18 @@ def check_definition(session: Session, file: FileScope, node: ast.Def) -> Global
 
 def check_group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> list[Global]:
     """Definitions that mention each other, mostly one alone. If one has errors, none is known."""
+    try:
+        return _group(session, file, nodes)
+    except OversizedSize:
+        messages.oversized(session, nodes[0].name_span)
+        for node in nodes:
+            known = file.values.get(node.name)
+            if known is not None and known.pending is not None:
+                del file.values[node.name]
+        return [Global(node.name, node.name_span, None) for node in nodes]
+
+
+def _group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> list[Global]:
     c = Checker(session, file, nodes[0].name_span)
     c.solver.level = 1
     members = [_header(c, node, len(nodes) > 1) for node in nodes]

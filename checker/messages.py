@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..lang.sizes import Opaque, Size, SizeAtom, SizeMeta, SizeVar
+from ..lang.sizes import MAX_DEGREE, MAX_TERMS, Opaque, Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.source import Span
 from ..lang.types import (
     BOOL,
@@ -31,6 +31,7 @@ from .unify import Clash, Kind
 
 if TYPE_CHECKING:
     from .context import Checker, Context
+    from .scope import Session
 
 
 # ---------------------------------------------------------------- types and sizes in words
@@ -107,6 +108,13 @@ def short(text: str) -> str:
 
 def plural(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def oversized(session: Session, span: Span) -> None:
+    session.report.error("E225", "a size in here grows too large", span, "in this definition",
+                         notes=[f"sizes are polynomials of at most {MAX_TERMS} terms and degree {MAX_DEGREE}, "
+                                "with coefficients that fit into i64"],
+                         help="pass the size as an i64 argument instead of computing it in types")
 
 
 def too_large(c: Checker, span: Span) -> None:

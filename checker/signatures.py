@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..lang.record import replace as changed
-from ..lang.sizes import Size, SizeAtom, SizeVar
+from ..lang.sizes import OversizedSize, Size, SizeAtom, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import I64, Abstract, Error, Family, Fun, Record, Scalar, Sum, Type, map_type, substituted
 from . import functions
 from .context import Checker
-from .messages import too_large
+from .messages import oversized, too_large
 from .paths import prelude_module_type, structure_at
 from .result import GlobalRef, Scheme
 from .scope import (
@@ -268,7 +268,12 @@ def type_entry(session: Session, scope: FileScope, node: ast.TypeDef) -> TypeEnt
         return Size.of(left_open[-1])
 
     inside = () if scope.type(node.name) is not None else (node.name,)
-    body = elaborate_type(TypeContext(c, scope, fresh, expanding=inside), node.body)
+    body: Type = Error()
+    try:
+        body = elaborate_type(TypeContext(c, scope, fresh, expanding=inside), node.body)
+    except OversizedSize:
+        c.failed = True
+        oversized(session, node.name_span)
     if not c.failed and c.solver.too_large(body):
         too_large(c, node.name_span)
     if c.failed:

@@ -108,6 +108,8 @@ class Occurs(Clash):
 
 MAX_TYPE = 20_000
 """Parts of the largest type; pairs of pairs of pairs … grow past every memory otherwise."""
+MAX_NESTING = 1_000
+"""How deeply the parts of a type may stand in each other: what walks over types recurses."""
 
 
 @dataclass(eq=False)
@@ -181,11 +183,20 @@ class Solver:
 
     def prune(self, t: Type) -> Type:
         """The type with its head known, when it is; not deeper."""
-        while isinstance(t, Meta):
-            bound = self.types.get(t.uid)
-            if bound is None:
+        if isinstance(t, Meta):
+            types = self.types
+            way: list[int] = []
+            while isinstance(t, Meta):
+                bound = types.get(t.uid)
+                if bound is None:
+                    break
+                way.append(t.uid)
+                t = bound
+            if len(way) > 2 and not self.trail:  # nothing of the way can be taken back: next time it is one step
+                for uid in way:
+                    types[uid] = t
+            if isinstance(t, Meta):
                 return t
-            t = bound
         if isinstance(t, Tangent):
             of = self.prune(t.of)
             kind = self.kinds.get(of.uid) if isinstance(of, Meta) else None
@@ -342,6 +353,10 @@ class Solver:
             return
         if isinstance(a, Meta):
             if isinstance(b, Meta) and a.uid == b.uid:
+                return
+            if isinstance(b, Meta) and self.variants.keys().isdisjoint((a.uid, b.uid)) \
+                    and len(self.waiting.get(a.uid, ())) > len(self.waiting.get(b.uid, ())):
+                self._bind(b, a, False, pairs)  # fewer have to look again
                 return
             self._bind(a, b, True, pairs)
             return
@@ -521,28 +536,34 @@ class Solver:
                 return
 
     def too_large(self, t: Type) -> bool:
-        """Whether the type, as far as it is known, has more than `MAX_TYPE` parts."""
-        pending, parts = [t], 0
-        while pending and parts <= MAX_TYPE:
-            parts += 1
-            match self.prune(pending.pop()):
-                case Array(_, element):
-                    pending.append(element)
-                case Tuple(items):
-                    pending.extend(items)
-                case Record(fields, _):
-                    pending.extend(i for _, i in fields)
-                case Sum(constructors):
-                    pending.extend(i for _, payload in constructors for i in payload)
-                case Fun(param, result):
-                    pending += [param, result]
-                case Abstract(_, _, types):
-                    pending.extend(types)
-                case Tangent(of):
-                    pending.append(of)
-                case _:
-                    pass
-        return parts > MAX_TYPE
+        """Whether the type, as far as it is known, has more than `MAX_TYPE` parts, or is nested too deeply."""
+        level, parts, depth = [t], 0, 0
+        while level and parts <= MAX_TYPE and depth <= MAX_NESTING:
+            parts += len(level)
+            depth += 1
+            below: list[Type] = []
+            for one in level:
+                match self.prune(one):
+                    case Scalar():
+                        pass
+                    case Array(_, element):
+                        below.append(element)
+                    case Tuple(items):
+                        below.extend(items)
+                    case Record(fields, _):
+                        below.extend(i for _, i in fields)
+                    case Sum(constructors):
+                        below.extend(i for _, payload in constructors for i in payload)
+                    case Fun(param, result):
+                        below += [param, result]
+                    case Abstract(_, _, types):
+                        below.extend(types)
+                    case Tangent(of):
+                        below.append(of)
+                    case _:
+                        pass
+            level = below
+        return bool(level)
 
     def _admit_size(self, s: Size, level: int, bound: frozenset[SizeVar]) -> None:
         s = self.size(s)

@@ -48,9 +48,38 @@ class Opaque:
 
     op: str
     operands: tuple[Size, ...]
+    weight: int = field(init=False, compare=False, default=0)
+
+    def __post_init__(self) -> None:
+        total = 1 + sum(map(weight, self.operands))
+        if total > MAX_WEIGHT:
+            raise OversizedSize
+        object.__setattr__(self, "weight", total)
 
 
 SizeAtom = SizeVar | SizeMeta | Opaque
+
+MAX_TERMS = 500
+MAX_DEGREE = 64
+MAX_WEIGHT = 1000
+LARGEST = 1 << 63
+
+
+class OversizedSize(Exception):
+    """A polynomial that grew beyond the limits: `(a+b+c+d) * (a+b+c+d) * …` has more terms at every step.
+
+    Coefficients stay below what an i64 holds: a size computed at run time would wrap around, and the two would differ.
+    """
+
+
+def weight(size: Size) -> int:
+    """How much there is of a size, what stands inside opaque terms included."""
+    total = len(size.terms)
+    for monomial, _ in size.terms:
+        for atom in monomial:
+            total += atom.weight if isinstance(atom, Opaque) else 1
+    return total
+
 Monomial = tuple[SizeAtom, ...]
 
 
@@ -76,6 +105,8 @@ class Size:
     @staticmethod
     def _make(terms: Mapping[Monomial, int]) -> Size:
         kept = [(m, c) for m, c in terms.items() if c]
+        if len(kept) > MAX_TERMS or any(not -LARGEST < c < LARGEST for _, c in kept):
+            raise OversizedSize
         kept.sort(key=lambda t: (-len(t[0]), tuple(_key(a) for a in t[0])))
         return Size(tuple(kept))
 
@@ -119,7 +150,9 @@ class Size:
         terms: dict[Monomial, int] = {}
         for m1, c1 in self.terms:
             for m2, c2 in other.terms:
-                m = tuple(sorted(m1 + m2, key=_key))
+                m = tuple(sorted(m1 + m2, key=_key)) if m1 and m2 else m1 or m2
+                if len(m) > MAX_DEGREE:
+                    raise OversizedSize
                 terms[m] = terms.get(m, 0) + c1 * c2
         return Size._make(terms)
 

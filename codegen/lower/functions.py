@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from ...checker.result import Checked, Definition, GlobalRef, Scheme, Use
 from ...lang import types as ty
@@ -26,6 +27,8 @@ Types = Mapping[ty.TypeVar, ty.Type]
 
 
 MAX_FUNCTIONS = 10_000
+MAX_CALLS = 1_000
+MAX_INLINED = 12
 MAX_DEPTH = 64
 """Versions of one function that may be written inside each other."""
 
@@ -51,6 +54,8 @@ class Specialiser:
         """Functions that are being written, by the same keys: their bodies may call them."""
         self.depth: dict[str, int] = {}
         self.names: dict[str, int] = {}
+        self.inlined = 0
+        """How many lambdas are being written out inside each other."""
         self.free: dict[ast.Node, tuple[tuple[int, ...], tuple[SizeVar, ...]]] = {}
 
         self.sizes_by_expression: dict[ast.Exp, list[SizeVar]] = {}
@@ -110,6 +115,11 @@ class Specialiser:
             raise stuck(f.b.span, "E693", f"`{hint}` calls itself with another function or type again and again",
                         f"more than {MAX_DEPTH} versions of it, one for each call",
                         "pass the same functions and types in a recursive call, or data instead of them")
+        if len(self.unfinished) >= MAX_CALLS:
+            assert f.b.span is not None
+            raise stuck(f.b.span, "E694", f"functions call each other more than {MAX_CALLS:,} deep",
+                        f"`{hint}` is called by {MAX_CALLS:,} functions, one through the other",
+                        "use a loop, or let fewer functions call each other in a row")
         if len(self.made) >= MAX_FUNCTIONS:
             span = f.b.span
             raise Diagnostics([Diagnostic(
@@ -255,7 +265,8 @@ def free_names(f: Frame, node: ast.Node) -> tuple[tuple[int, ...], tuple[SizeVar
         keys: dict[int, None] = {}
         sizes: dict[SizeVar, None] = {}
         checked = f.checked
-        for here in descendants(node):
+        parts = (*node.params, node.value) if isinstance(node, ast.LetFun) else (node,)  # not what comes after it
+        for here in chain.from_iterable(map(descendants, parts)):
             use = checked.uses.get(here)
             if use is not None:
                 key = getattr(use.target, "key", None)
@@ -283,7 +294,8 @@ def note_sizes(t: ty.Type, found: dict[SizeVar, None]) -> None:
 def closure(f: Frame, node: ast.Lambda | ast.LetFun, params: Sequence[ast.Pattern], body: ast.Exp) -> FunV:
     """A lambda or local function as a value: its code is `node`, its data what it mentions of this frame.
 
-    A lambda is written out where it is applied; a local function becomes a function of its own.
+    A lambda is written out where it is applied; a local function becomes a function of its own, and so does a lambda
+    that is applied within many others, since each of those may apply it several times.
     """
     keys, sizes = free_names(f, node)
     here = tuple(k for k in keys if k in f.env)
@@ -324,9 +336,12 @@ def closure(f: Frame, node: ast.Lambda | ast.LetFun, params: Sequence[ast.Patter
             return h.specialiser.expression(h, body)
 
         def invoke(g: Frame, captured: tuple[Value, ...], args: list[Value]) -> Value:
-            if scheme is None:
-                return write(g, captured, args)
             count = len(captured)
+            if scheme is None and g.specialiser.inlined < MAX_INLINED:
+                g.specialiser.inlined += 1
+                made = write(g, captured, args)
+                g.specialiser.inlined -= 1
+                return made
 
             def whole(h: Frame, inputs: Value) -> Value:
                 assert isinstance(inputs, TupV)

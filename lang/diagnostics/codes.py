@@ -132,15 +132,22 @@ code("E024", "number out of range",
 code("E025", "too many mistakes",
      "After a hundred declarations of a file that do not parse, the rest is not looked at: it is likely not a Dad program.",
      "", "mend the first ones and check again; one mistake often explains many.")
+code("E026", "name too long",
+     "A name may have 200 characters.", "", "choose a shorter one.")
 
 # ---------------------------------------------------------------- E1xx: names, imports, modules
 
 code("E191", "imports in a circle",
      "Files may import each other only without circles: what a file defines must not depend on itself.",
      'a.dad: import "b"\nb.dad: import "a"', "move what both files need into a third one.")
+code("E194", "imports nested too deeply",
+     "A file may import one that imports another, and so on, 100 deep.", "", "import what is needed directly.")
 code("E192", "import outside the program's folder",
      "An import names a file in the folder of the main file or below it, so that checking a program reads nothing else.",
      'import "../../elsewhere/lib"', "copy the file below the program's folder.")
+code("E199", "too many errors",
+     "After a thousand errors the rest of a program is not checked: the first few often explain all others.",
+     "", "mend the first ones and check again.")
 code("E193", "imported file that does not exist",
      "An import is a path relative to the importing file, without `.dad`.",
      'import "lib.dad"', 'write `import "lib"`, and check the folder.')
@@ -300,10 +307,14 @@ code("E232", "value that is defined by itself",
      "needed before it is there.",
      "def x : f64 = x + 1", "name the parameters: `def f (n: i64) : f64 = …`.")
 code("E224", "type too large",
-     "A type may have at most 20,000 parts. Pairs of pairs of pairs double at every step, and no memory would hold them. "
-     "A sum type has at most 256 constructors.",
+     "A type may have at most 20,000 parts, nested at most 1,000 deep, and a sum type 256 constructors. Pairs of pairs of pairs double at "
+     "every step, and no memory would hold them.",
      "def p0 x = (x, x)\ndef p1 x = p0 (x, x)   -- and so on, twenty times",
      "use arrays, or records with fewer parts.")
+code("E225", "size too large",
+     "Sizes are polynomials. One with more than 500 terms, of a degree over 64, or with a coefficient that no i64 holds is refused: "
+     "products of sums grow with every factor.",
+     "def f [a][b][c] (x: [(a+b+c)*(a+b+c)*(a+b+c)*…]f64) = x", "give the size a name: pass it as an i64 argument `(n: i64)`.")
 code("E301", "sizes differ",
      "Sizes are compared as polynomials: `1+n` is `n+1`. The message shows both in normal form, how much they differ, and where "
      "each name in them comes from.",
@@ -412,6 +423,10 @@ code("E693", "too many versions of functions",
      "def t1 f x = t0 (t0 f) x   -- and so on, with t0, t1, … passed to each other",
      "pass data instead of functions, or call in a loop; let a recursive call pass on the functions and types that it was given.")
 
+code("E694", "program too deep",
+     "Functions may call each other through 1,000 functions, and what stands in each other may be so deep that the compiler's own "
+     "stack holds it.",
+     "def f1 x = f0 x\ndef f2 x = f1 x   -- and so on, thousands of times", "use a loop, or let functions call fewer others in a row.")
 code("E695", "recursive function that gives a function",
      "Functions exist at compile time only, and how often a recursive function calls itself is known only when it runs. So what a "
      "recursive call gives must be data.",

