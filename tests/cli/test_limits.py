@@ -38,13 +38,13 @@ LIMITS = {
     "abbreviations of pairs": (chain(40, "type t0 = f64", "type t{i} = (t{j}, t{j})"), "E224"),
     "terms of sizes": ("def f [a][b][c][d] (x: [a][b][c][d]f64) : [" + "*".join(["(a+b+c+d)"] * 40) + "]f64 = ???",
                        "E225"),
-    "calls": (chain(6_000, "def f0 (x: f64) : f64 = x", "def f{i} (x: f64) : f64 = f{j} x") +
-              "entry e (x: f64) = f5999 x", "E694"),
+    "calls": (chain(4_000, "def f0 (x: f64) : f64 = x", "def f{i} (x: f64) : f64 = f{j} x") +
+              "entry e (x: f64) = f3999 x", "E694"),
     "calls that are compiled": (chain(1_200, "def f0 (x: f64) : f64 = x", "def f{i} (x: f64) : f64 = f{j} x") +
                                 "entry e (x: f64) = f1199 x", "E694"),
 }
 FINE = {
-    "operators": "entry e (x: f64) : f64 = " + " + ".join(["x"] * 2_000),
+    "operators": "entry e (x: f64) : f64 = " + " + ".join(["x"] * 1_000),
     "a product of sums": "entry e (a: i64) (b: i64) (c: i64) = length (iota (" + "*".join(["(a + b + c)"] * 60) + "))",
     "squares of squares": "entry e (a: i64) (b: i64) =\n" + chain(30, "  let n0 = a + b", "  let n{i} = n{j} * n{j}") +
                           "  in iota n29",
@@ -53,9 +53,9 @@ FINE = {
     "composition": "entry e (x: f64) : f64 = (" + " >-> ".join(["sin"] * 300) + ") x",
     "twice twice": chain(16, "def f0 (g: f64 -> f64) = g 1", "def f{i} (g: f64 -> f64) = f{j} (\\x -> g (g x))") +
                    "entry e (x: f64) : f64 = f15 (\\y -> y * x)",
-    "local functions": "entry e (x: f64) =\n" + chain(200, "  let f0 y = y * x", "  let f{i} y = f{j} y + 1") +
-                       "  in f199 x",
-    "an array": "entry e (i: i64) = [" + ", ".join(["1.5"] * 20_000) + "][i]",
+    "local functions": "entry e (x: f64) =\n" + chain(80, "  let f0 y = y * x", "  let f{i} y = f{j} y + 1") +
+                       "  in f79 x",
+    "an array": "entry e (i: i64) = [" + ", ".join(["1.5"] * 10_000) + "][i]",
     "nested maps": "entry e [n] (x: [n]f64) = " + "map (\\_ -> " * 40 + "1.0" + ") x" * 40,
     "brackets": "entry e (x: f64) = " + "(" * 250 + "x" + ")" * 250,
     "fields": "entry e (x: f64) = " + "({a = " * 60 + "x" + "}).a" * 60,
