@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..lang.record import dataclass, field
-from ..lang.sizes import Size, SizeAtom, SizeVar
+from ..lang.sizes import Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import Abstract, Array, Error, Fun, Record, Sum, Tangent, Tuple, Type, TypeVar, map_type
@@ -59,6 +59,8 @@ class Mention:
     span: Span
     types: tuple[Type, ...]
     sizes: tuple[Size, ...]
+    anonymous: dict[SizeAtom, Size]
+    """What the sizes `[]` of parameters are there."""
 
 
 @dataclass(eq=False)
@@ -69,6 +71,8 @@ class Pending:
     span: Span
     ref: GlobalRef | LocalRef
     scheme: Scheme
+    anonymous: tuple[SizeMeta, ...]
+    """The sizes `[]` of parameters: another in each call, unless the body says what they are."""
     declared: tuple[bool, ...]
     """Whether the type of each parameter, and last of the result, is written."""
     params: bool

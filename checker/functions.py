@@ -265,10 +265,19 @@ def infer_body(c: Checker, body: ast.Exp, result: ast.TypeExp | None) -> Type:
     check(c, body, t, Because(messages.RESULT, result.span))
     if not open_sizes:
         return t
+    # `[]` in a parameter of a function that is returned is whatever its argument has.
+    taken: set[SizeAtom] = set()
+    returned = t
+    while isinstance(returned, Fun):
+        for s in sizes_of(returned.param):
+            taken.update(s.atoms())
+        returned = returned.result
     hidden: dict[SizeAtom, Size] = {}
     for size, span in open_sizes:
         atom = size.atom
         assert isinstance(atom, SizeMeta)
+        if atom in taken:
+            continue
         hidden[atom] = Size.of(c.solver.size_var("_", span, "a size of the result"))
     return map_type(t, lambda _: None, lambda s: s.substitute(hidden))
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from ..lang.sizes import Size, SizeVar
+from ..lang.sizes import Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.surface.free import free_names
-from ..lang.types import Fun, Type, TypeVar, map_type, sizes_of
+from ..lang.types import UNIT, Array, Fun, Type, TypeVar, map_type, sizes_of
 from . import builtins, messages
 from .context import Because, Checker, Mention, Pending, RawUse
 from .result import GlobalRef, LocalRef, Scheme
@@ -167,8 +167,14 @@ def pending(c: Checker, node: ast.Def | ast.LetFun, ref: GlobalRef | LocalRef, s
         t = hide(c, t, len(params), size_vars)
     c.solver.level += 1
     declared = (*(isinstance(p, ast.PAscribe) for p in node.params), node.result is not None)
-    return Pending(node.name, node.name_span, ref, Scheme(tuple(type_vars), tuple(size_vars), t), declared,
-                   bool(node.params), c.failed and not failed)
+    anonymous: dict[SizeMeta, None] = {}
+    for param, written in zip(params, declared, strict=False):
+        if written:
+            for s in sizes_of(c.solver.zonk(param)):
+                anonymous.update((a, None) for a in s.atoms()
+                                 if isinstance(a, SizeMeta) and c.solver.levels[a.uid] >= c.solver.level)
+    return Pending(node.name, node.name_span, ref, Scheme(tuple(type_vars), tuple(size_vars), t), tuple(anonymous),
+                   declared, bool(node.params), c.failed and not failed)
 
 
 def mention(c: Checker, node: ast.Node, function: Pending, span: Span) -> Type:
@@ -183,7 +189,10 @@ def mention(c: Checker, node: ast.Node, function: Pending, span: Span) -> Type:
     header = function.scheme
     scheme = Scheme(header.type_vars, header.size_vars, c.solver.zonk(header.type))
     types, sizes, t = instantiate(c, scheme, function.name, span)
-    function.mentions.append(Mention(node, span, types, sizes))
+    anonymous: dict[SizeAtom, Size] = {a: c.solver.size_meta(a.name, a.origin, a.why) for a in function.anonymous}
+    if anonymous:
+        t = c.solver.substitute(t, anonymous)
+    function.mentions.append(Mention(node, span, types, sizes, anonymous))
     c.uses[node] = RawUse(function.ref)
     return t
 
@@ -204,6 +213,13 @@ def settle(c: Checker, function: Pending, t: Type) -> bool:
     """Before generalisation: what the header leaves open is the same at every mention; otherwise say so."""
     if not function.mentions or c.failed:
         return True
+    for m in function.mentions:
+        here: dict[SizeAtom, Size] = {**dict(zip(function.scheme.size_vars, m.sizes, strict=True)), **m.anonymous}
+        for meta, size in m.anonymous.items():
+            found = c.solver.size(Size.of(meta))
+            because = Because("", None, note=f"the body of `{function.name}` says which size this is")
+            if found != Size.of(meta) and not c.unify(Array(size, UNIT), Array(found.substitute(here), UNIT), m.span, because):
+                return False
     parts: list[Type] = []
     own: set[SizeVar] = set()
     for _ in function.declared[:-1]:
@@ -261,7 +277,8 @@ def finish(c: Checker, function: Pending, scheme: Scheme) -> None:
             c.uses[m.node] = RawUse(function.ref, scheme if isinstance(function.ref, GlobalRef) else None)
             continue
         types = dict(zip(header.type_vars, m.types, strict=True))
-        sizes = dict(zip(header.size_vars, m.sizes, strict=True))
+        sizes: dict[SizeAtom | None, Size] = dict(zip(header.size_vars, m.sizes, strict=True))
+        sizes.update((c.solver.size(Size.of(meta)).atom, size) for meta, size in m.anonymous.items())
         c.uses[m.node] = RawUse(function.ref, scheme, tuple(types.get(v, v) for v in scheme.type_vars),
                                 tuple(sizes[v] if v in sizes else Size.of(v) for v in scheme.size_vars))
 
