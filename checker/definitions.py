@@ -40,7 +40,7 @@ from .context import Checker, Pending
 from .eta import wants_parameters, with_parameters
 from .messages import show
 from .result import Activity, BuiltinRef, Definition, GlobalRef, Scheme, Use
-from .scope import FileScope, Functor, Global, Local, ModuleEntry, Session, SigEntry, SizeParam
+from .scope import FileScope, Functor, Global, Local, ModuleEntry, Session, SigEntry, SizeParam, prelude_index
 from .signatures import value_of
 
 MAX_ERRORS = 1_000
@@ -559,7 +559,7 @@ def _entry_sizes(c: Checker, node: ast.Def, scheme: Scheme) -> None:
 
 def _has_function(t: Type) -> bool:
     match t:
-        case Fun():
+        case Fun() | TypeVar(lifted="^"):
             return True
         case Array(_, element):
             return _has_function(element)
@@ -574,7 +574,8 @@ def _has_function(t: Type) -> bool:
 
 
 def _values(c: Checker) -> None:
-    """Functions exist while compiling only: none in an array, none chosen at run time."""
+    """Functions exist while compiling only: none in an array, none chosen at run time, none for `'a`."""
+    _value_types(c)
     for e, t in c.types.items():
         known = c.solver.prune(t)
         if isinstance(known, Scalar):
@@ -592,6 +593,21 @@ def _values(c: Checker) -> None:
                     notes=["which function is meant must be known while compiling"],
                     help="apply the function inside: `if c then f x else g x`")
             return
+
+
+def _value_types(c: Checker) -> None:
+    """A type parameter that is declared `'a` stands for types of values; one declared `'^a` for functions too."""
+    for node, use in c.uses.items():
+        if use.scheme is None or (isinstance(use.target, GlobalRef) and use.target.definition.node.span.source.name
+                                  == prelude_index()[0]):
+            continue
+        for var, t in zip(use.scheme.type_vars, use.types, strict=True):
+            if var.lifted == "" and _has_function(c.solver.zonk(t)):
+                c.error("E225", f"the type parameter `'{var.name}` stands for values, but here it would be a function",
+                        node.span, f"`{var.name}` would be the functional type {show(c, t)}",
+                        others=[(var.origin, f"`'{var.name}` is declared here")] if var.origin is not None else None,
+                        help=f"declare it `'^{var.name}`, which stands for functions too")
+                return
 
 
 # ---------------------------------------------------------------- freezing

@@ -131,7 +131,18 @@ def flat(v: Value) -> Flow:
             return union(flat(g) for g in given)
         case Closure(env=env):
             # What a function has captured; functions in it are left out, they are applied where they are used.
-            return union(flat(x) for x in env.values() if isinstance(x, (Flow, Parts)))
+            return union(data(x) for x in env.values())
+        case _:
+            return NOTHING
+
+
+def data(v: Value) -> Flow:
+    """What a value depends on, functions in it left out: what they have captured may hold the value itself."""
+    match v:
+        case Flow():
+            return v
+        case Parts(items):
+            return union(data(x) for _, x in items)
         case _:
             return NOTHING
 

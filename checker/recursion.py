@@ -218,7 +218,8 @@ def settle(c: Checker, function: Pending, t: Type) -> bool:
         for meta, size in m.anonymous.items():
             found = c.solver.size(Size.of(meta))
             because = Because("", None, note=f"the body of `{function.name}` says which size this is")
-            if found != Size.of(meta) and not c.unify(Array(size, UNIT), Array(found.substitute(here), UNIT), m.span, because):
+            wanted = found.substitute(here)
+            if found != Size.of(meta) and not c.unify(Array(size, UNIT), Array(wanted, UNIT), m.span, because):
                 return False
     parts: list[Type] = []
     own: set[SizeVar] = set()

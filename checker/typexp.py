@@ -433,7 +433,7 @@ def type_var(c: Checker, p: ast.TypeParam) -> TypeVar:
         c.error("E215", f"unknown constraint `{constraint}`", span, "a type parameter can be `num`, `int` or `float`",
                 help="write `num` for any number, `int` for integers, `float` for f64 and f32")
         constraint = None
-    return TypeVar(p.name, next(c.session.uids), constraint, p.span)
+    return TypeVar(p.name, next(c.session.uids), constraint, p.span, p.lifted)
 
 
 __all__ = ["Tangent", "TypeContext", "combine", "elaborate", "local_size", "size_of_type", "type_var"]

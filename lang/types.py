@@ -108,6 +108,8 @@ class TypeVar:
     uid: int
     constraint: str | None = field(default=None, compare=False)
     origin: Span | None = field(default=None, compare=False)
+    lifted: str | None = field(default=None, compare=False)
+    """How it is declared: '' as `'a`, for values; '^' as `'^a`, for functions too; '~'; None when it is inferred."""
 
 
 @dataclass(frozen=True, slots=True)

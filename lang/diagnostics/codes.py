@@ -258,8 +258,9 @@ code("E215", "requirement that a type does not meet",
      "`'a: float` (f64, f32). What is done with a value needs such a declaration.",
      "def twice 'a (x: a) = x + x", "write `'a: num`.")
 code("E216", "function where a value is needed",
-     "Functions exist while compiling: they are passed as arguments and named, but they cannot lie in arrays or be chosen by "
-     "`if` or `loop` at run time.",
+     "Functions exist while compiling: they are passed as arguments and named. They cannot be used in arrays, and what an `if` or "
+     "a `match` gives, and the state of a `loop`, may not be of function type: which function is meant would be known only at run time. The same holds "
+     "for a type parameter declared `'^a`, which may be functional.",
      "def f (c: bool) (x: f64) = (if c then sin else cos) x", "choose between the results: `if c then sin x else cos x`.")
 code("E217", "typed hole",
      "`???` stands for an expression that is still to be written. The message says which type it has and what fits.",
@@ -297,6 +298,10 @@ code("E243", "constructor with too many or too few values",
 
 # ---------------------------------------------------------------- E3xx: sizes
 
+code("E225", "function for a type parameter that stands for values",
+     "A type parameter declared `'a` stands for types of values: numbers, arrays, tuples, records. It cannot be instantiated with a "
+     "functional type. One declared `'^a` can, and may then not be chosen by `if`, carried by a loop or put into an array.",
+     "def pair 'a (x: a) : (a, a) = (x, x)\ndef f = pair (\\(x: f64) -> x)", "declare it `'^a`, or give a value.")
 code("E231", "recursive function whose type must be written",
      "What the header of a recursive function leaves open has one type for all of its calls. Where a call inside its body may need "
      "another size or type, the header must say how it depends on the arguments.",
