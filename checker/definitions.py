@@ -603,7 +603,7 @@ def _value_types(c: Checker) -> None:
             continue
         for var, t in zip(use.scheme.type_vars, use.types, strict=True):
             if var.lifted == "" and _has_function(c.solver.zonk(t)):
-                c.error("E225", f"the type parameter `'{var.name}` stands for values, but here it would be a function",
+                c.error("E233", f"the type parameter `'{var.name}` stands for values, but here it would be a function",
                         node.span, f"`{var.name}` would be the functional type {show(c, t)}",
                         others=[(var.origin, f"`'{var.name}` is declared here")] if var.origin is not None else None,
                         help=f"declare it `'^{var.name}`, which stands for functions too")

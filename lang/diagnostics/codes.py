@@ -298,7 +298,7 @@ code("E243", "constructor with too many or too few values",
 
 # ---------------------------------------------------------------- E3xx: sizes
 
-code("E225", "function for a type parameter that stands for values",
+code("E233", "function for a type parameter that stands for values",
      "A type parameter declared `'a` stands for types of values: numbers, arrays, tuples, records. It cannot be instantiated with a "
      "functional type. One declared `'^a` can, and may then not be chosen by `if`, carried by a loop or put into an array.",
      "def pair 'a (x: a) : (a, a) = (x, x)\ndef f = pair (\\(x: f64) -> x)", "declare it `'^a`, or give a value.")
