@@ -385,7 +385,8 @@ def _activity(p: ast.Pattern) -> Activity:
 def _finish(c: Checker) -> None:
     """Nothing more will be known: defaults, then complaints about what is still open."""
     for constraint in list(c.solver.open):
-        constraint.give_up()
+        if constraint in c.solver.open and not constraint.default():
+            constraint.give_up()
     for uid in list(c.solver.levels):
         if uid not in c.solver.types and uid in c.solver.kinds:
             functions.default(c, Meta(uid))

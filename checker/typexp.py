@@ -265,7 +265,11 @@ def _size(x: TypeContext, e: ast.Exp) -> Size | None:
             return None if inner is None else -inner
         case ast.BinOp(op=op, left=left, right=right) if op in SIZE_OPERATORS:
             one, other = _size(x, left), _size(x, right)
-            return None if one is None or other is None else combine(op, one, other)
+            if one is None or other is None:
+                return None
+            if op == "*":
+                x.c.solver.products.append((one, other))
+            return combine(op, one, other)
         case ast.Ascribe(operand=operand):
             return _size(x, operand)
         case ast.Apply(function=ast.Name(name=name, qualifier=qualifier), arguments=arguments):

@@ -154,6 +154,8 @@ class Solver:
         self.waiting: dict[int, list[Constraint]] = {}
         self.open: dict[Constraint, int] = {}
         """What waits, with its number, in order."""
+        self.products: list[tuple[Size, Size]] = []
+        """Products as types in the source write them: `n*m` is n, then m."""
         self.added = 0
         self.ready: list[Constraint] = []
         self.trail: list[int | SizeAtom] = []
@@ -744,8 +746,49 @@ class SizeEquation(Constraint):
                 if isinstance(atom, SizeMeta):
                     yield atom.uid
 
+    def default(self) -> bool:
+        """A product of two unknowns is a product that some type writes: `[n*m]` is taken apart into n and m."""
+        solver = self.solver
+        for left, right in ((self.found, self.expected), (self.expected, self.found)):
+            first, known = two_unknowns(left) or two_unknowns(solver.size(left)), solver.size(right)
+            if first is None:
+                continue
+            written = {(a, b) for one, other in solver.products
+                       if (a := solver.size(one)) * (b := solver.size(other)) == known}
+            second = two_unknowns(known)
+            if not written and second is not None:
+                written = {(Size.of(second[0]), Size.of(second[1]))}
+            root = square_root(known)
+            if root is not None:
+                written = {(root, root)}
+            if len(written) == 1:
+                (factors,) = written
+                try:
+                    for atom, factor in zip(first, factors, strict=True):
+                        solver.unify_sizes(Size.of(atom), factor)
+                except Clash:
+                    return False
+                return True
+        return False
+
     def give_up(self) -> None:
         self.solver.unsolved(self.solver.size(self.found), self.solver.size(self.expected), self.context)
+
+
+def two_unknowns(s: Size) -> tuple[SizeMeta, SizeMeta] | None:
+    """The factors of a size that is the product of two unknowns."""
+    match s.terms:
+        case (((SizeMeta() as one, SizeMeta() as other), 1),):
+            return one, other
+    return None
+
+
+def square_root(s: Size) -> Size | None:
+    """n, when the size is n*n."""
+    match s.terms:
+        case (((one, other), 1),) if one == other:
+            return Size.of(one)
+    return None
 
 
 class SizeClaim(Constraint):

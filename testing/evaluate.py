@@ -98,10 +98,16 @@ class Evaluator:
         except (RunError, DadArgumentError) as error:
             raise Unfit(f"`{name}`, called by the script: {error}") from None
 
+    def found(self, path: str) -> Path:
+        """The file; a program that was `x.fut` is found under its new name."""
+        file = self.folder / path
+        renamed = file.with_suffix(".dad") if file.suffix == ".fut" else file
+        return file if file.exists() else renamed
+
     def load(self, script: LoadFile) -> Made:
         if script.kind == "loadbytes":
             try:
-                return Given(np.frombuffer(read(self.folder / script.path), np.uint8), script.span)
+                return Given(np.frombuffer(read(self.found(script.path)), np.uint8), script.span)
             except (OSError, ValueError, Unusable) as error:
                 raise Unfit(f"cannot read `{script.path}`: {getattr(error, 'strerror', None) or error}") from None
         report = Reporter()

@@ -26,7 +26,7 @@ from ..lang.diagnostics.report import Diagnostic, Diagnostics, Reporter
 from ..lang.source import Span
 from .blocks import Auto, Block, Case, DataFile, Failure, RandomInput, RandomType, ScriptInput, Values, parse_blocks
 from .data import read_script, read_values
-from .evaluate import Evaluator, Unfit, fitted
+from .evaluate import Evaluator, Parts, Unfit, fitted
 from .literals import Given, Group, Literal
 from .properties import Property, properties
 from .script import Script
@@ -197,6 +197,8 @@ class Suite:
                 supply = iter(given)
                 given = [Group((), case.span) if t == ty.UNIT else next(supply) for t in types]
             if len(given) != len(types):
+                given = grouped(given, types)
+            if len(given) != len(types):
                 noun = "value" if len(types) == 1 else "values"
                 raise Problem(f"`{definition.name}` takes {len(types)} {noun}, the input has {len(given)}")
             return [fitted(made, t, f"`{name}`") for made, t, name in zip(given, types, names, strict=True)]
@@ -263,6 +265,16 @@ class Suite:
             if different is not None:
                 raise Problem(different)
         return result
+
+
+def grouped(given: Sequence[Any], types: Sequence[ty.Type]) -> list[Any]:
+    """The items of tuples may be given as values of their own; the values as they are where that does not fit."""
+    counts = [len(t.items) if isinstance(t, ty.Tuple) else 1 for t in types]
+    if sum(counts) != len(given):
+        return list(given)
+    supply = iter(given)
+    return [Parts(tuple(next(supply) for _ in t.items), None, False) if isinstance(t, ty.Tuple) else next(supply)
+            for t in types]
 
 
 def stop_if_failed(report: Reporter) -> None:

@@ -5,8 +5,8 @@
     let (xs, ys) = pair 3 in {a = xs, b = twice ys}
 
 An expression is a value in the notation of test blocks, a name, an application of an entry, a tuple, an array, a
-record, `let … in …`, `$loaddata "file"` (one value, or a tuple of several) or `$loadbytes "file"` (its bytes). What
-cannot be read is reported as U401.
+record, `let … in …`, `$loaddata "file"` (one value, or a tuple of several) or `$loadbytes "file"` (its bytes); these may
+be written `io.loadvalue "file" : type` and `io.loadbytes "file"`. What cannot be read is reported as U401.
 """
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..lang.source import Span
 from .literals import Literal, Reader, Unreadable
 
 MAX_NESTING = 64
-BUILTINS = ("loaddata", "loadbytes")
+BUILTINS = ("loaddata", "loadbytes", "loadvalue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class ScriptReader(Reader):
             return items[0] if len(items) == 1 and here == "(" else Collected(tuple(items), None, here == "[", span)
         if here == "{":
             return self.script_record(start, depth)
-        if here == "$":
+        if here == "$" or self.text.startswith("io.", self.at):
             return self.script_load(start)
         word = self.word()
         if word and word not in ("true", "false", "empty") and not (
@@ -168,14 +168,17 @@ class ScriptReader(Reader):
         return Collected(tuple(items), tuple(names), False, Span(self.source, start, self.at))
 
     def script_load(self, start: int) -> LoadFile:
-        self.at += 1
+        self.at += 1 if self.text[start] == "$" else 3
         kind = self.word()
+        shown = self.text[start:self.at]
         if kind not in BUILTINS:
-            raise self.astray(f"scripts have no function `${kind}`", start, self.at)
+            raise self.astray(f"scripts have no function `{shown}`", start, self.at)
         self.skip_space()
         first = self.at
         end = self.text.find('"', first + 1)
         if self.text[first:first + 1] != '"' or end < 0 or "\n" in self.text[first:end]:
-            raise self.astray(f"expected the name of a file in quotes behind `${kind}`", start, self.at)
+            raise self.astray(f"expected the name of a file in quotes behind `{shown}`", start, self.at)
         self.at = end + 1
+        if kind == "loadvalue" and self.take(":"):  # the type is that of the parameter anyway
+            self.type()
         return LoadFile(kind, self.text[first + 1:end], Span(self.source, start, self.at))

@@ -30,6 +30,7 @@ entry pick [n] (xs: [n]f32) (i: i64) : f32 = xs[i]
 entry ramp (n: i64) : []f64 = map f64.i64 (iota n)
 entry ascii [n] (xs: [n]u8) : u8 = xs[0]
 entry from_unit () : i64 = 7
+entry of_pair (x: f64, n: i64) : f64 = x + f64.i64 n
 entry reversed [n] (xs: [n]i64) : bool = all id (map2 (==) xs (reverse (reverse xs)))
 entry sorted [n] (xs: [n]i64) : bool = all id [xs[i] <= xs[i+1] for i < max 0 (n - 1)]
 entry twice (n: i64) (seed: i64) : i64 = 2 * n + 0 * seed
@@ -197,7 +198,10 @@ def test_any_text_gives_blocks_or_diagnostics(text: str) -> None:
     ["entry: both", "script input { (1.5, nothing) } output { 1.5 3 }", "script input { both 1 2 } output { 1.0 2 }",
      "script input { let (a, b) = both 1 2 in (a, b) } output { 1.0 2 }"],
     ["entry: flip", "script input { {x = 1, y = main 2} } output { {x = 4, y = 1} }"],
-    ["entry: ascii", 'input { "ab" } output { 97u8 }', "script input { $loadbytes \"two.txt\" } output { 91u8 }"],
+    ["entry: ascii", 'input { "ab" } output { 97u8 }', "script input { $loadbytes \"two.txt\" } output { 91u8 }",
+     "script input { io.loadbytes \"two.txt\" } output { 91u8 }"],
+    ["entry: total", "script input { io.loadvalue \"two.txt\" : [2]f64 } output { 5.0 }"],
+    ["entry: of_pair", "input { 1.0 2 } output { 3.0 }", "input { (1.0, 2) } output { 3.0 }"],
     ["entry: from_unit", "input { } output { 7 }", "input { () } output { 7 }"],
     ["property: reversed even"],
 ])
@@ -338,11 +342,11 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["test", str(path)]) == 0
     assert capsys.readouterr().out == "2 passed, 0 failed\n"
     assert main(["test", "-v", "--target", "numpy", str(path)]) == 0
-    assert capsys.readouterr().out == f"{path}:24: main, case 1 (numpy): passed\n1 passed, 0 failed\n"
+    assert capsys.readouterr().out == f"{path}:25: main, case 1 (numpy): passed\n1 passed, 0 failed\n"
     path.write_text(PROGRAM + comment("input { 2.0 } output { 5.0 }"), encoding="utf-8")
     assert main(["test", str(path), str(path)]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"{path}:24: main, case 1 (numpy): expected 5.0, found 4.0"
+    assert lines[0] == f"{path}:25: main, case 1 (numpy): expected 5.0, found 4.0"
     assert lines[-1] == "0 passed, 4 failed"
 
 
