@@ -5,8 +5,8 @@
     let (xs, ys) = pair 3 in {a = xs, b = twice ys}
 
 An expression is a value in the notation of test blocks, a name, an application of an entry, a tuple, an array, a
-record, `let … in …`, `$loaddata "file"` (one value, or a tuple of several) or `$loadbytes "file"` (its bytes); these may
-be written `io.loadvalue "file" : type` and `io.loadbytes "file"`. What cannot be read is reported as U401.
+record, `let … in …`, `$loaddata "file"` (one value, or a tuple of several) or `$loadbytes "file"` (its bytes), which
+may be written `io.loadvalue "file" : type` and `io.loadbytes "file"`. What cannot be read is reported as U401.
 """
 from __future__ import annotations
 
