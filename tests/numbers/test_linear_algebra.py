@@ -141,7 +141,8 @@ def test_a_matrix_without_a_factor_is_an_error(target: str) -> None:
             run(argument)
     found = module.careful(np.stack([good, bad]))
     np.testing.assert_allclose(found, [0.5 * np.log(6), 0])
-    np.testing.assert_allclose(module.slope(np.stack([good, bad])), [np.diag(0.5 / np.diag(good)), 0 * good], atol=1e-12)
+    expected = [np.diag(0.5 / np.diag(good)), 0 * good]
+    np.testing.assert_allclose(module.slope(np.stack([good, bad])), expected, atol=1e-12)
 
 
 def test_the_derivative_of_a_singular_determinant_is_its_cofactors() -> None:
