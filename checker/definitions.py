@@ -40,7 +40,7 @@ from .context import Checker, Pending
 from .eta import wants_parameters, with_parameters
 from .messages import show
 from .result import Activity, BuiltinRef, Definition, GlobalRef, Scheme, Use
-from .scope import FileScope, Functor, Global, Local, ModuleEntry, Session, SigEntry, SizeParam, prelude_index
+from .scope import FileScope, Functor, Global, LibraryScope, Local, ModuleEntry, Session, SigEntry, SizeParam
 from .signatures import value_of
 
 MAX_ERRORS = 1_000
@@ -71,7 +71,6 @@ def check_declarations(session: Session, file: FileScope, declarations: Sequence
             seen.update((("values", d.name), d.name_span) for d in declaration)
             define(session, file, declaration, local)
             continue
-        exported = not isinstance(declaration, ast.Local)
         inner = declaration.declaration if isinstance(declaration, ast.Local) else declaration
         if isinstance(inner, (ast.Def, ast.TypeDef, ast.ModuleDef, ast.ModuleTypeDef)):
             key = (KINDS[type(inner)], inner.name)
@@ -80,30 +79,35 @@ def check_declarations(session: Session, file: FileScope, declarations: Sequence
                                      others=[(seen[key], "first here")], help="rename one of them")
                 continue
             seen[key] = inner.name_span
-        match inner:
-            case ast.Def():
-                define(session, file, (inner,), local)
-            case ast.TypeDef(name=name):
-                file.later.pop(name, None)
-                file.declare("types", name, signatures.type_entry(session, file, inner), exported)
-            case ast.ModuleDef(name=name, name_span=span):
-                file.declare("modules", name, ModuleEntry(name, span, modules.declared(session, file, inner)), exported)
-                file.later.pop(name, None)
-            case ast.ModuleTypeDef(name=name, name_span=span):
-                signatures.elaborate(session, file, inner.body)
-                file.declare("module_types", name, SigEntry(name, span, inner.body, file), exported)
-                file.later.pop(name, None)
-            case ast.Import(path=path, path_span=span):
-                opened(file, imported(session, path, span), False)
-            case ast.Open(module=module):
-                prefix = f"{file.prefix}__open" if file.prefix else "open"
-                made = modules.module_of(session, file, module, prefix)
-                if isinstance(made, Functor):
-                    paths.parametric(made, " ".join(module.span.text.split()), module.span, session.report.error)
-                else:
-                    opened(file, made, exported)
-            case ast.Local():
-                session.report.error("E010", "`local` stands once", inner.span, "a second one")
+        declare(session, file, inner, not isinstance(declaration, ast.Local))
+
+
+def declare(session: Session, file: FileScope, node: ast.Decl, exported: bool) -> None:
+    """Check one declaration and bring what it declares into scope."""
+    match node:
+        case ast.Def():
+            define(session, file, (node,), frozenset() if exported else frozenset((node,)))
+        case ast.TypeDef(name=name):
+            file.later.pop(name, None)
+            file.declare("types", name, signatures.type_entry(session, file, node), exported)
+        case ast.ModuleDef(name=name, name_span=span):
+            file.declare("modules", name, ModuleEntry(name, span, modules.declared(session, file, node)), exported)
+            file.later.pop(name, None)
+        case ast.ModuleTypeDef(name=name, name_span=span):
+            signatures.elaborate(session, file, node.body)
+            file.declare("module_types", name, SigEntry(name, span, node.body, file), exported)
+            file.later.pop(name, None)
+        case ast.Import(path=path, path_span=span):
+            opened(file, imported(session, path, span), False)
+        case ast.Open(module=module):
+            prefix = f"{file.prefix}__open" if file.prefix else "open"
+            made = modules.module_of(session, file, module, prefix)
+            if isinstance(made, Functor):
+                paths.parametric(made, " ".join(module.span.text.split()), module.span, session.report.error)
+            else:
+                opened(file, made, exported)
+        case ast.Local():
+            session.report.error("E010", "`local` stands once", node.span, "a second one")
 
 
 KINDS: dict[type[ast.Node], str] = {ast.Def: "values", ast.TypeDef: "types", ast.ModuleDef: "modules",
@@ -140,10 +144,14 @@ def opened(file: FileScope, module: FileScope | None, exported: bool) -> None:
     """Bring what a module exports into scope."""
     if module is None:
         return
-    for kind in KINDS.values():
-        entries = getattr(module, kind)
-        for name in module.names(kind):
-            file.declare(kind, name, entries[name], exported)
+    for name in module.names("values"):
+        file.declare("values", name, module.own_value(name), exported)
+    for name in module.names("types"):
+        file.declare("types", name, module.own_type(name), exported)
+    for name in module.names("modules"):
+        file.declare("modules", name, module.own_module(name), exported)
+    for name in module.names("module_types"):
+        file.declare("module_types", name, module.own_module_type(name), exported)
     file.broken = file.broken or module.broken
 
 
@@ -308,7 +316,8 @@ def _body(c: Checker, m: Member) -> None:
         c.bind(name, meaning)
     c.type_names = m.type_names
     c.span = node.name_span
-    c.current = node.name if recursion.built_in(node.name) and c.file.value(node.name) is None else None
+    replaces = recursion.built_in(node.name) and not isinstance(c.file, LibraryScope)
+    c.current = node.name if replaces and c.file.value(node.name) is None else None
     broken = m.recursion is not None and m.recursion.broken
     result = functions.infer_body(c, node.body, None if broken else node.result)
     m.type = functions.chain(c, node.params, m.params, result)
@@ -599,8 +608,8 @@ def _values(c: Checker) -> None:
 def _value_types(c: Checker) -> None:
     """A type parameter that is declared `'a` stands for types of values; one declared `'^a` for functions too."""
     for node, use in c.uses.items():
-        if use.scheme is None or (isinstance(use.target, GlobalRef) and use.target.definition.node.span.source.name
-                                  == prelude_index()[0]):
+        if use.scheme is None or (
+                isinstance(use.target, GlobalRef) and use.target.definition.node.span.source.name == "prelude.dad"):
             continue
         for var, t in zip(use.scheme.type_vars, use.types, strict=True):
             if var.lifted == "" and _has_function(c.solver.zonk(t)):

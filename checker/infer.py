@@ -19,7 +19,7 @@ from .functions import doubt, infer_lambda, infer_let_fun
 from .names import FOREIGN_MODULES, find, foreign_member, infer_name, known, member_of, module_named
 from .paths import parametric, path_of, structure_at
 from .result import SizeRef
-from .scope import FileScope, Local, SizeParam
+from .scope import FileScope, Local, OpenedScope, SizeParam
 from .typexp import TypeContext, elaborate
 from .unify import SizeClaim
 
@@ -440,13 +440,10 @@ def _local_open(c: Checker, e: ast.LocalOpen, want: Type | None) -> Type:
         c.failed = True
         return Error()
     outside, types, mark = c.file, c.type_names, len(c.undo)
-    c.file = FileScope({n: module.values[n] for n in module.names("values")},
-                       {n: module.types[n] for n in module.names("types")},
-                       {n: module.modules[n] for n in module.names("modules")}, prefix=outside.prefix, parent=outside,
-                       abstract=outside.abstract)
-    for name in [n for n in c.names if n in c.file.values]:
+    c.file = OpenedScope(module, outside)
+    for name in [n for n in c.names if c.file.own_value(n) is not None]:
         c.hide(name)
-    c.type_names = {n: t for n, t in types.items() if n not in c.file.types}
+    c.type_names = {n: t for n, t in types.items() if c.file.own_type(n) is None}
     t = infer(c, e.body, want)
     c.leave(mark)
     c.file, c.type_names = outside, types

@@ -11,7 +11,7 @@ from ..lang.record import replace as changed
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.surface.walk import copied
-from .paths import module_at
+from .paths import exported_module, module_at
 from .scope import FileScope, Functor, Module, ModuleEntry, Sealed, Session, Substitution
 from .sealing import missing, seal_types, seal_value
 from .signatures import elaborate, put_all, put_module
@@ -174,7 +174,7 @@ def _members(session: Session, found: FileScope, wanted: FileScope, span: Span, 
         assert isinstance(spec, Sealed)
         made.values[name] = seal_value(session, found, spec, span, (*path, name), view)
     for name, inner in wanted.modules.items():
-        entry = found.own_module(name) if found.exports("modules", name) else None
+        entry = exported_module(found, name)
         module: Module = broken()
         if entry is None:
             missing(session, found, "modules", (*path, name), span, inner.span)

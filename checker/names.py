@@ -17,7 +17,7 @@ from ..lang.types import FLOATS, I64, Error, Fun, Meta, Scalar, Type, TypeVar, m
 from . import builtins, recursion, scope
 from .constraints import Arithmetic, Base, SameShape
 from .context import Checker, Pending, RawUse
-from .paths import exported_value, find_module, module_at, no_member, structure_at
+from .paths import exported_module, exported_value, find_module, module_at, no_member, structure_at
 from .result import BuiltinRef, GlobalRef, Scheme, SizeRef
 from .scope import Builtin, FileScope, Global, Local, Meaning, Module, Sealed, Session, SizeParam, nearest
 from .unify import Kind
@@ -115,25 +115,7 @@ def find(c: Checker, name: str) -> Meaning | None:
     builtin = builtins.find(name)
     if builtin is not None:
         return builtin
-    return prelude_global(c.session, name)
-
-
-def prelude_global(session: Session, name: str) -> Global | Sealed | Builtin | None:
-    """A definition of the prelude, checked when it is first used."""
-    known = session.prelude.values.get(name)
-    if known is not None:
-        return known
-    if name not in scope.prelude_index()[2]:
-        return None
-    from .definitions import check_definition
-
-    program = scope.prelude_program(name)
-    assert program is not None
-    for declaration in program.declarations:
-        inner = declaration.declaration if isinstance(declaration, ast.Local) else declaration
-        if isinstance(inner, ast.Def) and inner.name == name:
-            session.prelude.values[name] = check_definition(session, session.prelude, inner)
-    return session.prelude.values.get(name)
+    return c.session.prelude.own_value(name)
 
 
 def _use(c: Checker, node: ast.Node, use: RawUse, name: str) -> Type:
@@ -313,7 +295,7 @@ def module_named(c: Checker, e: ast.Exp) -> Module | None:
             module = module_named(c, record)
             if not isinstance(module, FileScope) or exported_value(module, name) is not None:
                 return None
-            entry = module.own_module(name) if module.exports("modules", name) else None
+            entry = exported_module(module, name)
             return entry.module if entry is not None else None
         case _:
             return None
@@ -338,7 +320,7 @@ FOREIGN_MODULES = frozenset({"math", "np", "numpy", "jnp", "torch", "scipy", "ja
 
 def foreign_member(c: Checker, span: Span, module: str, name: str) -> Error:
     """`np.dot` and its like."""
-    here = builtins.find(name) is not None or name in scope.prelude_index()[2]
+    here = builtins.find(name) is not None or name in scope.prelude_names()
     hint = f"`{name}`" if here else scope.ELSEWHERE.get(name)
     return c.error("E101", f"there is no module `{module}`", span, "not a name of Dad",
                    notes=["functions are in scope without a module"], help=f"write {hint}" if hint else None)
@@ -363,7 +345,7 @@ def unknown(c: Checker, name: str, span: Span) -> Error:
     if close is None and name in scope.ELSEWHERE:
         return c.error("E101", f"unknown name `{name}`", span, "a name of another language",
                        help=f"write {scope.ELSEWHERE[name]}")
-    close = close or nearest(name, [*builtins.names(), *scope.prelude_index()[2]])
+    close = close or nearest(name, [*builtins.names(), *scope.prelude_names()])
     if name in c.type_names or c.file.type(name) is not None:
         return c.error("E101", f"`{name}` is a type, not a value", span, "used as a value")
     if c.file.module(name) is not None:

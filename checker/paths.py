@@ -15,15 +15,14 @@ from . import builtins
 from .scope import (
     FileScope,
     Functor,
+    LibraryScope,
     Member,
     Module,
     ModuleEntry,
     Session,
-    SigEntry,
     TypeEntry,
+    library_names,
     nearest,
-    prelude_index,
-    prelude_program,
 )
 
 
@@ -41,7 +40,18 @@ def find_module(session: Session, scope: FileScope, name: str) -> ModuleEntry | 
         return found
     if name in CONVERTIBLE:
         return numbers(session, name)
+    if name in library_names():
+        return library(session, name)
     return None
+
+
+def library(session: Session, name: str) -> ModuleEntry:
+    """A module of the library."""
+    entry = session.libraries.get(name)
+    if entry is None:
+        entry = ModuleEntry(name, Span(session.text, 0, 0), LibraryScope(session, name))
+        session.libraries[name] = entry
+    return entry
 
 
 def numbers(session: Session, name: str) -> ModuleEntry:
@@ -71,7 +81,7 @@ def module_at(session: Session, scope: FileScope, path: Sequence[str], span: Spa
             complain("E106", f"`{path[0]}` is used before its declaration", span, "not declared yet",
                      others=[(later, "declared here")], help="move the declaration above this use")
             return None
-        meant = nearest(path[0], [*scope.module_names(), *CONVERTIBLE])
+        meant = nearest(path[0], [*scope.module_names(), *CONVERTIBLE, *library_names()])
         complain("E110", f"unknown module `{path[0]}`", span, "no module of this name is in scope",
                  help=f"did you mean `{meant}`?" if meant else "declare it above: `module M = { … }`, or `import` it")
         return None
@@ -80,7 +90,7 @@ def module_at(session: Session, scope: FileScope, path: Sequence[str], span: Spa
         if isinstance(module, Functor):
             parametric(module, ".".join(path[:k]), span, complain)
             return None
-        inner = module.own_module(name) if module.exports("modules", name) else None
+        inner = exported_module(module, name)
         if inner is None:
             if not module.broken:
                 meant = nearest(name, module.names("modules"))
@@ -119,11 +129,18 @@ def path_of(e: ast.Exp) -> tuple[str, ...] | None:
 
 
 def exported_value(module: FileScope, name: str) -> Member | None:
-    return module.own_value(name) if module.exports("values", name) else None
+    found = module.own_value(name)
+    return found if module.exports("values", name) else None
 
 
 def exported_type(module: FileScope, name: str) -> TypeEntry | None:
-    return module.own_type(name) if module.exports("types", name) else None
+    found = module.own_type(name)
+    return found if module.exports("types", name) else None
+
+
+def exported_module(module: FileScope, name: str) -> ModuleEntry | None:
+    found = module.own_module(name)
+    return found if module.exports("modules", name) else None
 
 
 def no_member(module: FileScope, path: Sequence[str], name: str, kind: str, span: Span, complain: Complain) -> None:
@@ -142,23 +159,9 @@ def no_member(module: FileScope, path: Sequence[str], name: str, kind: str, span
         help = "declare it without `local`"
     elif meant:
         help = f"did you mean `{shown}.{meant}`?"
-    elif kind == "values" and name in module.types:
+    elif kind == "values" and name in module.names("types"):
         help = f"`{shown}.{name}` is a type"
-    elif kind == "types" and name in module.values:
+    elif kind == "types" and name in module.names("values"):
         help = f"`{shown}.{name}` is a value"
     what = "member" if kind == "values" else "type"
     complain("E107", f"module `{shown}` has no {what} `{name}`", span, "not a member", others=others, help=help)
-
-
-def prelude_module_type(session: Session, name: str) -> SigEntry | None:
-    """A module type of the prelude, such as `numeric` or `real`."""
-    known = session.prelude.module_types.get(name)
-    key = f"module type {name}"
-    if known is None and key in prelude_index()[2]:
-        program = prelude_program(key)
-        assert program is not None
-        for declaration in program.declarations:
-            if isinstance(declaration, ast.ModuleTypeDef):
-                known = SigEntry(name, declaration.name_span, declaration.body, session.prelude)
-                session.prelude.module_types[name] = known
-    return known

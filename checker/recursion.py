@@ -21,7 +21,7 @@ from ..lang.types import UNIT, Array, Fun, Type, TypeVar, map_type, sizes_of
 from . import builtins, messages
 from .context import Because, Checker, Mention, Pending, RawUse
 from .result import GlobalRef, LocalRef, Scheme
-from .scope import prelude_index
+from .scope import prelude_names
 
 Step = ast.Decl | tuple[ast.Def, ...]
 """A declaration, or a group that is checked together."""
@@ -36,7 +36,7 @@ def built_in(name: str) -> bool:
 
     if any(name in names for names in (ARITHMETIC, COMPARISONS, EQUALITY, LOGIC, PIPES)):
         return True
-    return builtins.find(name) is not None or name in prelude_index()[2]
+    return builtins.find(name) is not None or name in prelude_names()
 
 
 def steps(declarations: Sequence[ast.Decl], older: Callable[[str], bool]) -> list[Step]:

@@ -1,8 +1,8 @@
 """Names: what a file declares, what imports and the prelude bring along, and which name a misspelt one may have been.
 
 A `Session` is one run over a program: it owns the tables that lowering reads and the files' environments. A name is
-looked up among locals (in `context`), then the file's declarations, then built-in functions, then the prelude, whose
-definitions are cut out of its text, parsed and checked when they are first used.
+looked up among locals (in `context`), then the file's declarations, then built-in functions, then the prelude. The
+prelude and the modules of the library are read declaration by declaration, when these are first used.
 """
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..lang.diagnostics.report import Reporter
 from ..lang.record import dataclass, field
@@ -265,7 +265,8 @@ class Session:
         """The modules `f64`, `i32` … as far as they were used as modules."""
         self.instances = 0
         """Applications of parametric modules so far."""
-        self.prelude = FileScope(prefix="prelude")
+        self.prelude = LibraryScope(self, "prelude")
+        self.libraries: dict[str, ModuleEntry] = {}
         self.checking: list[str] = []
         self.warned: set[str] = set()
         self.constants: dict[SizeAtom, Size] = {}
@@ -307,39 +308,123 @@ class Tables:
     """Local functions that mention themselves."""
 
 
-# ---------------------------------------------------------------- the prelude's text
+# ---------------------------------------------------------------- the library's text
 
+LIBRARY = os.path.join(os.path.dirname(os.path.dirname(__file__)), "stdlib")
 _NAME = "[A-Za-z_][A-Za-z0-9_']*"
-_DECLARATION = re.compile(rf"^(?:(?:local )?def|type[\^~]?|module(?! type))\s+(\([^)\s]+\)|{_NAME})"
-                          rf"|^(module type {_NAME})", re.MULTILINE)
+_DECLARATION = re.compile(rf"^(local )?(def|type[\^~]?|module(?: type)?)\s+(\([^)\s]+\)|{_NAME})", re.MULTILINE)
+_KINDS = {"def": "values", "type": "types", "type^": "types", "type~": "types", "module": "modules",
+          "module type": "module_types"}
+Place = tuple[int, int, bool]
+"""Where a declaration begins and ends in the text of a library file, and whether it is exported."""
 
 
 @lru_cache(maxsize=1)
-def prelude_index() -> tuple[str, str, dict[str, tuple[int, int]]]:
-    """Name and text of the prelude and where in it each definition stands; its documentation comments are left out."""
-    with open(os.path.join(os.path.dirname(__file__), "..", "stdlib", "prelude.dad"), encoding="utf-8") as file:
+def library_names() -> frozenset[str]:
+    """The modules of the library, which every program has."""
+    files = os.listdir(LIBRARY)
+    return frozenset(f.removesuffix(".dad") for f in files if f.endswith(".dad") and f != "prelude.dad")
+
+
+@lru_cache(maxsize=64)
+def library_index(library: str) -> tuple[str, dict[str, dict[str, Place]]]:
+    """The text of a file of the library, and by kind and name where in it each declaration stands."""
+    with open(os.path.join(LIBRARY, f"{library}.dad"), encoding="utf-8") as file:
         text = file.read()
-    starts = [(m.start(), (m.group(1) or m.group(2)).strip("()")) for m in _DECLARATION.finditer(text)]
-    ends = [start for start, _ in starts[1:]] + [len(text)]
-    return "prelude.dad", text, {name: (start, end) for (start, name), end in zip(starts, ends, strict=True)}
+    found = list(_DECLARATION.finditer(text))
+    ends = [m.start() for m in found[1:]] + [len(text)]
+    index: dict[str, dict[str, Place]] = {kind: {} for kind in _KINDS.values()}
+    for m, end in zip(found, ends, strict=True):
+        index[_KINDS[m[2]]].setdefault(m[3].strip("()"), (m.start(), end, m[1] is None))
+    return text, index
 
 
-@lru_cache(maxsize=256)
-def prelude_program(name: str) -> ast.Program | None:
-    """The syntax of one definition of the prelude, at its place in the prelude's text."""
+@lru_cache(maxsize=512)
+def library_declaration(library: str, kind: str, name: str) -> ast.Decl:
+    """The syntax of one declaration of the library, at its place in the file."""
     from ..lang.surface.parser import parse
 
-    file, text, index = prelude_index()
-    if name not in index:
-        return None
-    start, end = index[name]
+    text, index = library_index(library)
+    start, end, _ = index[kind][name]
     body = re.sub(r"\n--[^\n]*(?=\n|$)", "\n", text[start:end])
-    source = Source(file, "\n" * text.count("\n", 0, start) + body.rstrip() + "\n")
+    source = Source(f"{library}.dad", "\n" * text.count("\n", 0, start) + body.rstrip() + "\n")
     report = Reporter()
-    program = parse(source, report)
+    (declaration,) = parse(source, report).declarations
     if report.failed:
-        raise AssertionError(f"the prelude's {name} does not parse: {report.diagnostics[0].message}")
-    return program
+        raise AssertionError(f"{library}'s {name} does not parse: {report.diagnostics[0].message}")
+    return declaration.declaration if isinstance(declaration, ast.Local) else declaration
+
+
+def prelude_names() -> dict[str, Place]:
+    """The definitions of the prelude."""
+    return library_index("prelude")[1]["values"]
+
+
+class OpenedScope(FileScope):
+    """The scope of `e` in `M.(e)`: what M exports, and what was in scope outside."""
+
+    def __init__(self, module: FileScope, outside: FileScope) -> None:
+        super().__init__(prefix=outside.prefix, parent=outside, abstract=outside.abstract)
+        self.opened = module
+
+    def own_value(self, name: str) -> Member | None:
+        found = self.opened.own_value(name)
+        return found if self.opened.exports("values", name) else None
+
+    def own_type(self, name: str) -> TypeEntry | None:
+        found = self.opened.own_type(name)
+        return found if self.opened.exports("types", name) else None
+
+    def own_module(self, name: str) -> ModuleEntry | None:
+        found = self.opened.own_module(name)
+        return found if self.opened.exports("modules", name) else None
+
+    def own_module_type(self, name: str) -> SigEntry | None:
+        found = self.opened.own_module_type(name)
+        return found if self.opened.exports("module_types", name) else None
+
+    def value_names(self) -> list[str]:
+        return [*self.opened.names("values"), *super().value_names()]
+
+
+class LibraryScope(FileScope):
+    """A file of the library: each declaration is cut out of the text, parsed and checked when it is first used."""
+
+    def __init__(self, session: Session, library: str) -> None:
+        super().__init__(prefix=library)
+        self.session = session
+        self.library = library
+        self.loading: set[tuple[str, str]] = set()
+
+    def _load(self, kind: str, name: str) -> Any:
+        entries = getattr(self, kind)
+        known = entries.get(name)
+        if known is not None or (kind, name) in self.loading:
+            return known
+        place = library_index(self.library)[1][kind].get(name)
+        if place is None:
+            return None
+        from .definitions import declare
+
+        self.loading.add((kind, name))
+        declare(self.session, self, library_declaration(self.library, kind, name), place[2])
+        self.loading.discard((kind, name))
+        return entries.get(name)
+
+    def own_value(self, name: str) -> Member | None:
+        return self._load("values", name)  # type: ignore[no-any-return]  # entries of this kind are these
+
+    def own_type(self, name: str) -> TypeEntry | None:
+        return self._load("types", name)  # type: ignore[no-any-return]  # as above
+
+    def own_module(self, name: str) -> ModuleEntry | None:
+        return self._load("modules", name)  # type: ignore[no-any-return]  # as above
+
+    def own_module_type(self, name: str) -> SigEntry | None:
+        return self._load("module_types", name)  # type: ignore[no-any-return]  # as above
+
+    def names(self, kind: str) -> list[str]:
+        return [n for n, (_, _, exported) in library_index(self.library)[1][kind].items() if exported]
 
 
 # ---------------------------------------------------------------- names that were meant

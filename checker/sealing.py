@@ -12,7 +12,7 @@ from ..lang.surface import ast
 from ..lang.types import Error, Fun, Type, TypeVar, revealed, show, substituted
 from . import names
 from .context import Because, Checker, Context
-from .paths import exported_type, exported_value
+from .paths import exported_module, exported_type, exported_value
 from .result import BuiltinRef, GlobalRef, Scheme
 from .scope import FileScope, Functor, Global, Sealed, Session, Substitution, TypeEntry, nearest
 from .signatures import put_entry, put_scheme
@@ -65,7 +65,7 @@ def seal_types(session: Session, found: FileScope, wanted: FileScope, span: Span
         if variable is not None and isinstance(actual, (Global, Sealed)) and actual.constant is not None:
             view.sizes[variable] = actual.constant
     for name, inner in wanted.modules.items():
-        there = found.own_module(name) if found.exports("modules", name) else None
+        there = exported_module(found, name)
         if there is not None and isinstance(there.module, FileScope) and isinstance(inner.module, FileScope):
             seal_types(session, there.module, inner.module, span, (*path, name), view)
 

@@ -18,7 +18,7 @@ from ..lang.types import I64, Abstract, Error, Family, Fun, Record, Scalar, Sum,
 from . import functions
 from .context import Checker
 from .messages import oversized, too_large
-from .paths import prelude_module_type, structure_at
+from .paths import structure_at
 from .result import GlobalRef, Scheme
 from .scope import (
     Builtin,
@@ -111,14 +111,20 @@ def put_module(by: Substitution, session: Session, m: Module) -> Module:
         return changed(m, substitutions=(*m.substitutions, by))
     made = FileScope(prefix=m.prefix, abstract=m.abstract, broken=m.broken)
     for name in m.names("types"):
-        made.types[name] = put_entry(by, session, m.types[name])
+        entry = m.own_type(name)
+        assert entry is not None
+        made.types[name] = put_entry(by, session, entry)
     for name in m.names("values"):
-        made.values[name] = put_value(by, session, m.values[name])
+        value = m.own_value(name)
+        assert value is not None
+        made.values[name] = put_value(by, session, value)
     for name in m.names("modules"):
-        inner = m.modules[name]
+        inner = m.own_module(name)
+        assert inner is not None
         made.modules[name] = changed(inner, module=put_module(by, session, inner.module))
     for name in m.names("module_types"):
-        sig = m.module_types[name]
+        sig = m.own_module_type(name)
+        assert sig is not None
         made.module_types[name] = changed(sig, substitutions=(*sig.substitutions, by))
     return made
 
@@ -160,7 +166,7 @@ def _named(session: Session, scope: FileScope, sig: ast.SigName, label: str) -> 
         if entry is None and module.broken:
             return FileScope(abstract=True, broken=True)
     else:
-        entry = scope.module_type(sig.name) or prelude_module_type(session, sig.name)
+        entry = scope.module_type(sig.name) or session.prelude.own_module_type(sig.name)
         known = _type_names(scope)
     if entry is None:
         later = scope.declared_later(sig.name) if not sig.qualifier else None

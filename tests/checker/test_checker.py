@@ -9,7 +9,7 @@ import dad
 import pytest
 from dad.checker import Checked, check
 from dad.checker.result import BuiltinRef, GlobalRef, LocalRef, SizeRef
-from dad.checker.scope import nearest, prelude_index
+from dad.checker.scope import library_index, nearest
 from dad.lang.diagnostics.render import render_full
 from dad.lang.diagnostics.report import Reporter
 from dad.lang.source import Source, Span
@@ -170,10 +170,11 @@ def test_an_import_that_was_reported_is_not_reported_again() -> None:
 
 
 def test_every_definition_of_the_prelude_checks_and_has_documentation() -> None:
-    _, text, index = prelude_index()
-    accepted("\n".join(f"def use_{k} = {name}" for k, name in enumerate(index) if name.isidentifier()))
+    text, index = library_index("prelude")
+    values = index["values"]
+    accepted("\n".join(f"def use_{k} = {name}" for k, name in enumerate(values) if name.isidentifier()))
     checked = accepted(text)
-    assert len(checked.definitions) >= len(index)
+    assert len(checked.definitions) >= len(values)
     for definition in checked.definitions.values():
         assert definition.node.doc, definition.name
 
