@@ -22,13 +22,12 @@ from ..lang.types import (
     Error,
     Fun,
     Meta,
-    Record,
     Scalar,
     Sum,
     Tangent,
-    Tuple,
     Type,
     TypeVar,
+    holds_function,
     map_type,
     revealed,
     sizes_of,
@@ -543,12 +542,12 @@ def _entry_values(c: Checker, node: ast.Def, scheme: Scheme) -> None:
     t: Type = scheme.type
     for p in node.params:
         assert isinstance(t, Fun)
-        if _has_function(t.param):
+        if holds_function(t.param):
             c.error("E221", f"a parameter of the entry `{node.name}` is a function", p.span,
                     f"this is {show(c, t.param)}",
                     help=f"functions cannot come from outside: declare `{node.name}` with `def`")
         t = t.result
-    if _has_function(t):
+    if holds_function(t):
         c.error("E221", f"the entry `{node.name}` gives a function", node.name_span, f"its result is {show(c, t)}",
                 help="return values only")
 
@@ -567,22 +566,6 @@ def _entry_sizes(c: Checker, node: ast.Def, scheme: Scheme) -> None:
                     help=f"let some parameter have an axis `[{var.name}]`, or pass it as a value, `({var.name}: i64)`")
 
 
-def _has_function(t: Type) -> bool:
-    match t:
-        case Fun() | TypeVar(lifted="^"):
-            return True
-        case Array(_, element):
-            return _has_function(element)
-        case Tuple(items):
-            return any(_has_function(i) for i in items)
-        case Record(fields, _):
-            return any(_has_function(i) for _, i in fields)
-        case Sum(constructors):
-            return any(_has_function(i) for _, items in constructors for i in items)
-        case _:
-            return False
-
-
 def _values(c: Checker) -> None:
     """Functions exist while compiling only: none in an array, none chosen at run time, none for `'a`."""
     _value_types(c)
@@ -593,11 +576,11 @@ def _values(c: Checker) -> None:
         element: Type = known
         while isinstance(element, Array):
             element = c.solver.prune(element.element)
-        if known is not element and not isinstance(element, Scalar) and _has_function(c.solver.zonk(element)):
+        if known is not element and not isinstance(element, Scalar) and holds_function(c.solver.zonk(element)):
             c.error("E216", "an array cannot hold functions", e.span, f"this is {show(c, known)}",
                     help="choose by index with `if`, and apply the function in each branch")
             return
-        if isinstance(e, (ast.If, ast.Loop, ast.Match)) and _has_function(c.solver.zonk(known)):
+        if isinstance(e, (ast.If, ast.Loop, ast.Match)) and holds_function(c.solver.zonk(known)):
             what = "an `if`" if isinstance(e, ast.If) else "a `loop`" if isinstance(e, ast.Loop) else "a `match`"
             c.error("E216", f"{what} cannot give a function", e.span, f"this is {show(c, known)}",
                     notes=["which function is meant must be known while compiling"],
@@ -612,7 +595,7 @@ def _value_types(c: Checker) -> None:
                 isinstance(use.target, GlobalRef) and use.target.definition.node.span.source.name == "prelude.dad"):
             continue
         for var, t in zip(use.scheme.type_vars, use.types, strict=True):
-            if var.lifted == "" and _has_function(c.solver.zonk(t)):
+            if var.lifted == "" and holds_function(c.solver.zonk(t)):
                 c.error("E233", f"the type parameter `'{var.name}` stands for values, but here it would be a function",
                         node.span, f"`{var.name}` would be the functional type {show(c, t)}",
                         others=[(var.origin, f"`'{var.name}` is declared here")] if var.origin is not None else None,

@@ -14,7 +14,7 @@ from ..lang.surface.walk import copied
 from .paths import exported_module, module_at
 from .scope import FileScope, Functor, Module, ModuleEntry, Sealed, Session, Substitution
 from .sealing import missing, seal_types, seal_value
-from .signatures import elaborate, put_all, put_module
+from .signatures import composed, elaborate, put_module
 
 MAX_INSTANCES = 2_000
 """Applications of parametric modules in one program."""
@@ -109,8 +109,9 @@ def apply(session: Session, f: Functor, argument: Module, span: Span, where: Spa
         return broken()
     start = len(session.report.diagnostics)
     label = f.param or ""
-    wanted = put_all(f.substitutions, session, elaborate(session, f.scope, f.param_type, label))
-    view = Substitution()
+    wanted = elaborate(session, f.scope, f.param_type, label)
+    known = f.substitution or Substitution()
+    view = Substitution({**known.types}, {**known.sizes})
     param = seal(session, argument, wanted, where, prefix, view)
     if session.failures(start):
         return broken()
@@ -125,7 +126,7 @@ def apply(session: Session, f: Functor, argument: Module, span: Span, where: Spa
             result = ascribed(session, inner, result, f.ascription, span, prefix, prefix.replace("__", "."))
     else:
         assert f.ascription is not None
-        result = put_all(f.substitutions, session, elaborate(session, inner, f.ascription, prefix.replace("__", ".")))
+        result = elaborate(session, inner, f.ascription, prefix.replace("__", "."))
         if f.inner is not None:
             seen = f.view or Substitution()
             found = apply(session, f.inner, put_module(seen, session, param), span, where, prefix, abstract)
@@ -190,15 +191,15 @@ def _parametric(session: Session, found: Functor, wanted: Functor, span: Span, p
                 ) -> Functor:
     """A parametric module seen through `(P: S) -> T`: it takes whatever is an S, and gives a T."""
     start = len(session.report.diagnostics)
-    made = changed(wanted, inner=found, prefix=prefix, view=Substitution({**view.types}, {**view.sizes}))
-    param = put_all((*wanted.substitutions, view), session,
-                    elaborate(session, wanted.scope, wanted.param_type, wanted.param or ""))
+    seen = composed(wanted.substitution, Substitution({**view.types}, {**view.sizes}), session)
+    made = changed(wanted, inner=found, prefix=prefix, view=seen)
+    param = put_module(seen, session, elaborate(session, wanted.scope, wanted.param_type, wanted.param or ""))
     given = apply(session, found, param, span, span, prefix, True)
     assert wanted.ascription is not None
     inner = FileScope(prefix=prefix, parent=wanted.scope, abstract=True)
     if wanted.param is not None:
         inner.modules[wanted.param] = ModuleEntry(wanted.param, span, param)
-    result = put_all((*wanted.substitutions, view), session, elaborate(session, inner, wanted.ascription))
+    result = put_module(seen, session, elaborate(session, inner, wanted.ascription))
     seal(session, given, result, span, prefix, Substitution())
     made.broken = session.failures(start)
     return made

@@ -109,7 +109,7 @@ class SigEntry:
     span: Span
     node: ast.ModuleType
     scope: FileScope
-    substitutions: tuple[Substitution, ...] = ()
+    substitution: Substitution | None = None
     """What stands for closed types that were in scope there, since an application has put types in their place."""
 
 
@@ -137,7 +137,7 @@ class Functor:
     prefix: str = ""
     inner: Functor | None = None
     view: Substitution | None = None
-    substitutions: tuple[Substitution, ...] = ()
+    substitution: Substitution | None = None
     """As in `SigEntry`."""
     broken: bool = False
     """Its body had errors, which are reported: an application fits everything."""

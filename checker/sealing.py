@@ -9,12 +9,12 @@ from ..lang.record import replace as changed
 from ..lang.sizes import Size, SizeAtom, SizeMeta
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import Error, Fun, Type, TypeVar, revealed, show, substituted
+from ..lang.types import Error, Fun, Record, Type, TypeVar, holds_function, show, substituted
 from . import names
 from .context import Because, Checker, Context
 from .paths import exported_module, exported_type, exported_value
 from .result import BuiltinRef, GlobalRef, Scheme
-from .scope import FileScope, Functor, Global, Sealed, Session, Substitution, TypeEntry, nearest
+from .scope import FileScope, Global, Sealed, Session, Substitution, TypeEntry, nearest
 from .signatures import put_entry, put_scheme
 from .unify import Clash
 
@@ -91,7 +91,7 @@ def _close(session: Session, entry: TypeEntry, spec: TypeEntry, path: Path, span
     family.body = substituted(entry.body, types, sizes)
     view.types[family] = entry
     why = ""
-    if spec.lifted != "^" and has_function(entry.body):
+    if spec.lifted != "^" and holds_function(entry.body):
         why, mark = "is, or holds, a function", "type^"
     elif not spec.lifted and entry.open:
         why, mark = "has a size that it does not say", "type~"
@@ -100,27 +100,6 @@ def _close(session: Session, entry: TypeEntry, spec: TypeEntry, path: Path, span
                              f"here it is {show(entry.body)}",
                              others=[(spec.span, f"wanted as `type {family.name.rpartition('.')[2]}`")],
                              help=f"declare it as `{mark} {_header(spec)}` in the module type")
-
-
-def has_function(t: Type) -> bool:
-    """Whether values of the type are, or hold, functions."""
-    from ..lang.types import Abstract, Array, Record, Sum, Tuple
-
-    match t:
-        case Fun():
-            return True
-        case Abstract(family):
-            return family.lifted == "^"
-        case Array(_, element):
-            return has_function(element)
-        case Tuple(items):
-            return any(has_function(i) for i in items)
-        case Record(fields):
-            return any(has_function(i) for _, i in fields)
-        case Sum(constructors):
-            return any(has_function(i) for _, items in constructors for i in items)
-        case _:
-            return False
 
 
 def _compare(session: Session, entry: TypeEntry, spec: TypeEntry, path: Path, span: Span) -> None:
@@ -138,8 +117,6 @@ def _compare(session: Session, entry: TypeEntry, spec: TypeEntry, path: Path, sp
 
 def plain(t: Type) -> Type:
     """A record without its name, so that two of one name can be told apart."""
-    from ..lang.types import Record
-
     return Record(t.fields, None, t.order) if isinstance(t, Record) else t
 
 
@@ -224,4 +201,4 @@ def _generic(scheme: Scheme) -> str:
     return f"{given}: " if given else ""
 
 
-__all__ = ["Functor", "has_function", "missing", "revealed", "seal_types", "seal_value"]
+__all__ = ["missing", "seal_types", "seal_value"]

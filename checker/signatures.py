@@ -14,7 +14,20 @@ from ..lang.record import replace as changed
 from ..lang.sizes import OversizedSize, Size, SizeAtom, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import I64, Abstract, Error, Family, Fun, Record, Scalar, Sum, Type, map_type, substituted
+from ..lang.types import (
+    I64,
+    Abstract,
+    Error,
+    Family,
+    Fun,
+    Record,
+    Scalar,
+    Sum,
+    Type,
+    holds_function,
+    map_type,
+    substituted,
+)
 from . import functions
 from .context import Checker
 from .messages import oversized, too_large
@@ -108,7 +121,10 @@ def put_value(by: Substitution, session: Session, v: Member) -> Member:
 def put_module(by: Substitution, session: Session, m: Module) -> Module:
     """What the module exports, with the substitution in all its types."""
     if isinstance(m, Functor):
-        return changed(m, substitutions=(*m.substitutions, by))
+        inner_functor = put_module(by, session, m.inner) if m.inner is not None else None
+        assert not isinstance(inner_functor, FileScope)
+        return changed(m, substitution=composed(m.substitution, by, session), inner=inner_functor,
+                       view=composed(m.view, by, session))
     made = FileScope(prefix=m.prefix, abstract=m.abstract, broken=m.broken)
     for name in m.names("types"):
         entry = m.own_type(name)
@@ -125,14 +141,17 @@ def put_module(by: Substitution, session: Session, m: Module) -> Module:
     for name in m.names("module_types"):
         sig = m.own_module_type(name)
         assert sig is not None
-        made.module_types[name] = changed(sig, substitutions=(*sig.substitutions, by))
+        made.module_types[name] = changed(sig, substitution=composed(sig.substitution, by, session))
     return made
 
 
-def put_all(by: Sequence[Substitution], session: Session, m: Module) -> Module:
-    for one in by:
-        m = put_module(one, session, m)
-    return m
+def composed(first: Substitution | None, then: Substitution, session: Session) -> Substitution:
+    """One substitution for both, one after the other."""
+    if first is None:
+        return then
+    types = {family: put_entry(then, session, entry) for family, entry in first.types.items()}
+    sizes = {atom: size.substitute(then.sizes) for atom, size in first.sizes.items()}
+    return Substitution({**then.types, **types}, {**then.sizes, **sizes})
 
 
 # ---------------------------------------------------------------- module types
@@ -179,7 +198,8 @@ def _named(session: Session, scope: FileScope, sig: ast.SigName, label: str) -> 
             complain("E112", f"unknown module type `{shown}`", sig.span, "no module type of this name is in scope",
                      help=f"did you mean `{prefix}{meant}`?" if meant else "declare it: `module type S = { … }`")
         return FileScope(abstract=True, broken=True)
-    return put_all(entry.substitutions, session, elaborate(session, entry.scope, entry.node, label))
+    made = elaborate(session, entry.scope, entry.node, label)
+    return put_module(entry.substitution, session, made) if entry.substitution is not None else made
 
 
 def _type_names(scope: FileScope | None) -> list[str]:
@@ -284,6 +304,11 @@ def type_entry(session: Session, scope: FileScope, node: ast.TypeDef) -> TypeEnt
         too_large(c, node.name_span)
     if c.failed:
         return TypeEntry(node.name, node.name_span, tuple(sizes), tuple(types), (), Error(), node.lifted)
+    if node.lifted != "^" and holds_function(body):
+        c.error("E116", f"the type `{node.name}` holds functions", node.name_span, "declared without `^`",
+                others=[(node.body.span, f"this is {c.show(body)}")],
+                notes=["functions cannot be put into arrays, nor chosen at run time: types that hold some say so"],
+                help=f"write `type^ {node.name} …`")
     given: list[Size | Type] = [*(Size.of(s) for s in sizes), *types]
     return TypeEntry(node.name, node.name_span, tuple(sizes), tuple(types), tuple(left_open),
                      named(body, node.name, given), node.lifted)
@@ -344,5 +369,5 @@ def _refined(session: Session, scope: FileScope, sig: ast.SigWith, made: Module,
     return put_module(Substitution({found.closed: given}), session, made)
 
 
-__all__ = ["elaborate", "named", "put_all", "put_entry", "put_module", "put_scheme", "put_type",
+__all__ = ["composed", "elaborate", "named", "put_entry", "put_module", "put_scheme", "put_type",
            "type_entry"]

@@ -198,7 +198,8 @@ def _function(x: TypeContext, name: str | None, param: ast.TypeExp, result: ast.
         exists.append(x.c.solver.size_var(name, span, "a size that the function finds out", 1 << 30))
         return Size.of(exists[-1])
 
-    x.anonymous = found_by_the_call
+    if not isinstance(result, ast.TFun):  # the sizes of further parameters are the callers'
+        x.anonymous = found_by_the_call
     result_type = elaborate(x, result)
     x.sizes, x.anonymous = saved, outside
     return Fun(param_type, result_type, name, var, tuple(exists))

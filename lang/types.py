@@ -257,6 +257,27 @@ def _sum_tangent(t: Sum) -> Type:
     return UNIT if flat else Record.of(parts)
 
 
+def holds_function(t: Type) -> bool:
+    """Whether values of the type are functions or hold some, or may: lifted type parameters, `type^` of a module."""
+    match t:
+        case Fun():
+            return True
+        case TypeVar(lifted="^"):
+            return True
+        case Abstract(family):
+            return family.lifted == "^"
+        case Array(_, element):
+            return holds_function(element)
+        case Tuple(items):
+            return any(holds_function(i) for i in items)
+        case Record(fields):
+            return any(holds_function(i) for _, i in fields)
+        case Sum(constructors):
+            return any(holds_function(i) for _, items in constructors for i in items)
+        case _:
+            return False
+
+
 def sizes_of(t: Type) -> Iterator[Size]:
     match t:
         case Array(size, element):

@@ -210,6 +210,11 @@ code("E115", "too many applications of parametric modules",
      "multiply.",
      "", "apply once, give the result a name, and use the name.")
 
+code("E116", "type with functions that does not say so",
+     "Functions exist while compiling only: none is put into an array or chosen at run time. A type whose values are or hold "
+     "functions is declared with `type^`, and a type parameter that may be one with `'^a`.",
+     "type update = f64 -> f64", "write `type^ update = f64 -> f64`.")
+
 # ---------------------------------------------------------------- E2xx: types
 
 code("E201", "types differ",

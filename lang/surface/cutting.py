@@ -26,8 +26,8 @@ class Scan:
     """Looks for the beginnings of declarations in tokens that may arrive in several parts.
 
     Words that only begin declarations do so even inside brackets, so that a bracket left open harms one declaration
-    only; what stands in the braces of a module is the exception. An old-style `let` counts at the start of a line
-    after a finished expression.
+    only; what stands in the braces of a module is the exception. An old-style `let` counts after a finished expression,
+    in a file at the start of a line.
     """
 
     __slots__ = ("at", "body", "braces", "depth", "for_in", "lets", "module", "opened", "previous", "starts")
@@ -105,10 +105,8 @@ class Scan:
 
 
 def _begins_line(text: str, start: int, body: bool) -> bool:
-    """Whether an old-style `let` may begin a declaration: at the left margin, or on any line of a module's body."""
-    if not body:
-        return start == 0 or text[start - 1] in "\n\ufeff"
-    return text[text.rfind("\n", 0, start) + 1:start].rstrip(" \t")[-1:] in ("", "{")
+    """Whether an old-style `let` may begin a declaration: at the left margin, or anywhere in a module's body."""
+    return body or start == 0 or text[start - 1] in "\n\ufeff"
 
 
 def _continues(previous: str, kind: str) -> bool:
