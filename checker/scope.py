@@ -393,7 +393,7 @@ class LibraryScope(FileScope):
     def __init__(self, session: Session, library: str) -> None:
         super().__init__(prefix=library)
         self.session = session
-        self.library = library
+        self.title = library
         self.loading: set[tuple[str, str]] = set()
 
     def _load(self, kind: str, name: str) -> Any:
@@ -401,13 +401,13 @@ class LibraryScope(FileScope):
         known = entries.get(name)
         if known is not None or (kind, name) in self.loading:
             return known
-        place = library_index(self.library)[1][kind].get(name)
+        place = library_index(self.title)[1][kind].get(name)
         if place is None:
             return None
         from .definitions import declare
 
         self.loading.add((kind, name))
-        declare(self.session, self, library_declaration(self.library, kind, name), place[2])
+        declare(self.session, self, library_declaration(self.title, kind, name), place[2])
         self.loading.discard((kind, name))
         return entries.get(name)
 
@@ -424,7 +424,7 @@ class LibraryScope(FileScope):
         return self._load("module_types", name)  # type: ignore[no-any-return]  # as above
 
     def names(self, kind: str) -> list[str]:
-        return [n for n, (_, _, exported) in library_index(self.library)[1][kind].items() if exported]
+        return [n for n, (_, _, exported) in library_index(self.title)[1][kind].items() if exported]
 
 
 # ---------------------------------------------------------------- names that were meant
