@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
-from dad.tests.programs.kinds import BOOL, I32, I64, Array, Dim, Record, Scalar, Tuple, Type
+from dad.tests.programs import sums
+from dad.tests.programs.kinds import BOOL, I32, I64, Array, Dim, Record, Scalar, Sum, Tuple, Type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +79,7 @@ class Generator:
         self.helpers: list[str] = []
         """Definitions of `programs.HELPERS`, and `local_number` and `local_array`, that the program has."""
         self.records: list[Record] = []
+        self.sums: list[Sum] = []
 
     # ------------------------------------------------------------ choosing
 
@@ -117,7 +119,17 @@ class Generator:
     def small_type(self, scope: Scope) -> Type:
         """A type of values that loops, tuples and arrays hold."""
         return self.one_of(
-            (self.F, self.F, self.F, I64, BOOL, Tuple((self.F, I64)), Tuple((self.F, self.F)), *self.records[:1])
+            (
+                self.F,
+                self.F,
+                self.F,
+                I64,
+                BOOL,
+                Tuple((self.F, I64)),
+                Tuple((self.F, self.F)),
+                *self.records[:1],
+                *self.sums[:1],
+            )
         )
 
     def any_type(self, scope: Scope) -> Type:
@@ -135,6 +147,7 @@ class Generator:
                 Tuple((self.F, Array(s, self.F))),
                 Array(s, self.small_type(scope)),
                 *self.records,
+                *self.sums,
             )
         )
 
@@ -160,7 +173,9 @@ class Generator:
         if calls and self.chance(30):
             function, params, _ = self.rng.choice(calls)
             return f"({function} {' '.join(self.expr(t, s, depth - 1) for t in params)})"
-        general = self.rng.randrange(14)
+        general = self.rng.randrange(15 if self.sums else 14)
+        if general == 14:
+            return sums.matched(self, type, s, depth)
         if general == 0:
             return self.branch(type, s, depth)
         if general == 1:
@@ -184,6 +199,8 @@ class Generator:
                 return self.tuple_of(items, s, depth)
             case Record():
                 return self.record(type, s, depth)
+            case Sum():
+                return sums.made(self, type, s, depth)
 
     def leaf(self, type: Type, s: Scope) -> str:
         match type:
@@ -203,6 +220,8 @@ class Generator:
                 return "(" + ", ".join(self.leaf(t, s) for t in items) + ")"
             case Record(_, fields):
                 return "{" + ", ".join(f"{f} = {self.leaf(t, s)}" for f, t in fields) + "}"
+            case Sum():
+                return sums.leaf(self, type, s)
 
     def place(self, n: Dim, s: Scope, depth: int) -> str:
         """An index below `n`, which is at least 1."""
@@ -470,7 +489,9 @@ class Generator:
 
     def truth(self, s: Scope, depth: int) -> str:
         d, n = depth - 1, self.size(s)
-        match self.rng.randrange(7):
+        match self.rng.randrange(8):
+            case 7:
+                return sums.equal(self, s, d)
             case 0 | 1:
                 self.smooth = False
                 return (

@@ -77,5 +77,21 @@ class Record:
         return f"({self.name})" if " " in self.name else self.name
 
 
-Type = Scalar | Array | Tuple | Record
+@dataclass(frozen=True)
+class Sum:
+    """`name` with its sizes; `cases` are constructors and what they hold."""
+
+    name: str
+    cases: tuple[tuple[str, tuple[Type, ...]], ...]
+
+    def __str__(self) -> str:
+        return f"({self.name})" if " " in self.name else self.name
+
+    @property
+    def text(self) -> str:
+        """What it stands for."""
+        return " | ".join(" ".join([f"#{case}", *map(str, items)]) for case, items in self.cases)
+
+
+Type = Scalar | Array | Tuple | Record | Sum
 F64, F32, I64, I32, BOOL = (Scalar(n) for n in ("f64", "f32", "i64", "i32", "bool"))

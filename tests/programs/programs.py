@@ -6,8 +6,9 @@ from random import Random
 from typing import Any
 
 import numpy as np
+from dad.tests.programs import sums
 from dad.tests.programs.generate import Generated, Generator, Scope
-from dad.tests.programs.kinds import I64, Array, Dim, Record, Scalar, Tuple, Type, dim
+from dad.tests.programs.kinds import I64, Array, Dim, Record, Scalar, Sum, Tuple, Type, dim
 
 HELPERS = {
     "apply_all": "def apply_all [p] 'a 'b (f: a -> b) (xs: [p]a) : [p]b = map f xs",
@@ -31,12 +32,18 @@ def program(rng: Random, budget: int = 60, risky: bool = False, second: bool = F
     model = Record("model [n]", (("bias", F), ("degree", I64), ("weight", Array(n, F))))
     g.records = [r for r in (point, model) if g.chance(40)]
     lines = [f"type {r.name} = {{{', '.join(f'{f}: {t}' for f, t in r.fields)}}}" for r in g.records]
+    shape, color, found = sums.declared(F)
+    g.sums = [color, shape] if g.chance(40) else []
+    lines += [f"type {t.name} = {t.text}" for t in (g.sums and [*g.sums, found])]
     g.helpers = [h for h in HELPERS if g.chance(35)]
     lines += [HELPERS[h] for h in g.helpers]
     g.records = [r for r in g.records if r is not model]  # definitions of their own have other sizes
     lines += own_definitions(g)
     if any("model [n]" in line for line in lines):
         g.records.append(model)
+    if g.sums:
+        g.sums.append(found)
+        g.rng.shuffle(g.sums)
     params = parameters(g)
     s = Scope(
         list(params),
@@ -55,7 +62,7 @@ def program(rng: Random, budget: int = 60, risky: bool = False, second: bool = F
     for _ in range(rng.randrange(2, 6)):
         text, s = g.binding(s, rng.randrange(2, 5))
         lines.append(f"  {text}")
-    result = Tuple((F, g.any_type(s), *([g.any_type(s)] if g.chance(40) else [])))
+    result = Tuple((F, given_back(g, s), *([given_back(g, s)] if g.chance(40) else [])))
     lines[start] = f"def body [n][m] {head} : {result} ="
     first = " + ".join(["0.5", *terms(g, s, params)])
     rest = ", ".join(g.expr(t, s, 2) for t in result.items[1:])
@@ -68,6 +75,26 @@ def program(rng: Random, budget: int = 60, risky: bool = False, second: bool = F
     if directions:
         lines += second_entry(params, directions, head, names)
     return Generated("\n".join(lines) + "\n", params, result, F.name, g.smooth, ("n", "m"), directions)
+
+
+def given_back(g: Generator, s: Scope) -> Type:
+    """A type of results: sums stay inside."""
+    t = g.any_type(s)
+    while holds_sum(t):
+        t = g.any_type(s)
+    return t
+
+
+def holds_sum(t: Type) -> bool:
+    match t:
+        case Array(_, element):
+            return holds_sum(element)
+        case Tuple(items):
+            return any(map(holds_sum, items))
+        case Record(_, fields):
+            return any(holds_sum(i) for _, i in fields)
+        case _:
+            return isinstance(t, Sum)
 
 
 def base(t: Type) -> Type:
