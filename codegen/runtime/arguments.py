@@ -151,9 +151,11 @@ def variant(value: Any, constructors: Mapping[str, Any], label: str) -> tuple[st
         raise DadArgumentError(
             "A104", f"argument `{label}`: there is no constructor `{name}`; there are {listed(list(constructors))}"
         )
-    if len(parts) - 1 != len(constructors[name]):
+    count = len(constructors[name])
+    if len(parts) - 1 != count:
         raise DadArgumentError(
-            "A104", f"argument `{label}`: `{name}` holds {len(constructors[name])} values, found {len(parts) - 1}"
+            "A104",
+            f"argument `{label}`: `{name}` holds {count} {'value' if count == 1 else 'values'}, found {len(parts) - 1}",
         )
     return name, parts[1:]
 
