@@ -13,12 +13,13 @@ from importlib import import_module
 COMMANDS = {
     "check": "report every mistake of a program, or its entries and their types",
     "explain": "explain the code of a message",
+    "fmt": "write programs in Dad's style",
     "build": "write a Python module and its type stub",
     "run": "call an entry with values from the command line",
     "show": "print a stage of the compiler: tokens, ast, types, ir, python",
     "test": "run the test blocks (`-- ==`) of programs",
 }
-PLANNED = ("fmt", "grad-check", "cost", "stage", "bench", "lsp", "repl", "doc", "new", "cache")
+PLANNED = ("grad-check", "cost", "stage", "bench", "lsp", "repl", "doc", "new", "cache")
 
 
 def overview() -> str:

@@ -30,6 +30,7 @@ WALLS: dict[str, tuple[str, ...]] = {
     "lang.sizes": (*FRONT, "lang.types"),
     "lang.core": TYPES,
     "lang.prims": (*TYPES, "lang.core"),
+    "formatter": FRONT,
     "checker": ("lang",),
     "codegen": (),
     "codegen.lower": ("lang", "checker"),

@@ -545,7 +545,8 @@ code("U002", "not in this version of Dad",
 code("U003", "no such code", "`dad explain` is given a code of a message, as it stands in brackets: error[E301].",
      "dad explain E999", "`dad explain` alone lists all codes.")
 code("U104", "output that cannot be written",
-     "`dad build` could not write its files: the folder does not exist and cannot be made, is a file, or may not be written.",
+     "`dad build` or `dad fmt` could not write a file: the folder does not exist and cannot be made, is a file, or may not "
+     "be written.",
      "dad build model.dad -o model.dad", "give a folder of yours, such as `-o build`.")
 code("U105", "file in the way that Dad has not written",
      "`dad build` replaces files that begin with the line that it puts at the head of its own, and no others: a `model.py` of "
@@ -585,3 +586,7 @@ code("U900", "mistake in Dad itself",
      "The compiler met a state that it should never be in. Whatever the program says, this is not your mistake.",
      "", "please report it, with the program and the text that DAD_DEBUG=1 adds.")
 code("U901", "not enough memory", "The machine has less memory than the program or its data need.", "", "use smaller data.")
+code("U905", "mistake in the formatter",
+     "`dad fmt` reads what it has made before it writes anything. The new text did not say the same as the old one, or a "
+     "comment was missing: the file stays as it is. This is not your mistake.",
+     "", "please report it, with the program.")
