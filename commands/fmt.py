@@ -20,9 +20,9 @@ COMMAND = Command(
     "Write programs in Dad's style, in place; `-` reads standard input and writes standard output.",
     (Option("check", "write nothing; name the files that would change, with status 1"),
      Option("diff", "write nothing; show what would change, with status 1")),
-    "There is one style and nothing to set: lines of 100 characters, two spaces of indentation. Comments stay, and so do\n"
-    "line breaks between the rows of a table, the stages of a pipeline and the like. A program with syntax errors is left\n"
-    "as it is.")
+    "There is one style and nothing to set: lines of 100 characters, two spaces of indentation.\n"
+    "Comments stay, and so do line breaks between the rows of a table, the stages of a pipeline\n"
+    "and the like. A program with syntax errors is left as it is.")
 
 
 def main(args: Sequence[str]) -> int:
@@ -78,4 +78,5 @@ def replace(path: str, text: str) -> None:
                 os.unlink(name)
             raise
     except OSError as error:
-        raise fail("U104", f"cannot write `{clean(path)}`: {error.strerror or error}", "check its permissions") from None
+        why = error.strerror or error
+        raise fail("U104", f"cannot write `{clean(path)}`: {why}", "check its permissions") from None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from ..lang.surface.lexer import Token
-from .concrete import Body, Declaration, Item, Tree, first_token
+from .concrete import Body, Declaration, Item, first_token
 from .document import BLANK, FRESH, HARD, Align, Cat, Choice, Doc, Group, Nest, joined, width_of
 from .expressions import ExpressionRules
 from .rules import INDENT, WIDTH
@@ -70,7 +70,8 @@ class Layout(ExpressionRules):
 
     def declaration(self, declaration: Declaration) -> Doc:
         parts: list[Doc] = []
-        for word, after in pairwise([*declaration.words, declaration.tree]):
+        following: list[Item] = [*declaration.words, declaration.tree]
+        for word, after in pairwise(following):
             parts += [self.token(word), HARD if word.kind == "ATTR" and self.broke(after) else " "]
         return Cat(*parts, self.doc(declaration.tree))
 
@@ -81,7 +82,7 @@ class Layout(ExpressionRules):
         return self._braces(body.open, inside, body.close, [*body.declarations, body.close][0])
 
     def _braces(self, open: Token, inside: Doc, close: Token, first: Item) -> Doc:
-        opening, closing = self.token(open), self.closing(close)
+        opening, closing = self.token(open), self.closing(close, INDENT)
         if inside == "":
             return Cat(opening, closing)
         broken = Cat(opening, Nest(INDENT, Cat(HARD, inside)), HARD, closing)
@@ -179,12 +180,11 @@ class Layout(ExpressionRules):
 
     def rule_val_spec(self, items: list[Item]) -> Doc:
         word, name, parameters, colon, type = items
-        head = Cat(self.token(word), " ", self.doc(name), self.parameters(parameters), self.token(colon))
+        head = Cat(self.token(word), " ", self.doc(name), self.parameters(parameters), " ", self.token(colon))
         return self.bind(head, type)
 
     def rule_module_spec(self, items: list[Item]) -> Doc:
-        word, name, colon, type = items
-        return self.bind(Cat(self.token(word), " ", self.token(name), self.token(colon)), type)
+        return self.bind(self.words(items[:3]), items[3])
 
     def rule_attributed_spec(self, items: list[Item]) -> Doc:
         between = HARD if self.broke(items[1]) else " "

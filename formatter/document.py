@@ -151,7 +151,7 @@ BLANK = Mark()
 
 def width_of(doc: Doc) -> int:
     """The width on one line; at least NEVER if it cannot stand on one."""
-    return len(doc) if type(doc) is str else doc.width
+    return len(doc) if isinstance(doc, str) else doc.width
 
 
 def joined(parts: list[Doc], separator: Doc) -> Cat:
@@ -263,7 +263,10 @@ def render(doc: Doc, width: int) -> str:
         elif isinstance(here, IfBroken):
             writer.word(here.flat if flat else here.broken)
         elif isinstance(here, Choice):
-            stack.append((indent, *((True, here.flat or "") if flat else _choose(stack, here, width - writer.column, width - indent))))
+            if flat:
+                push((indent, True, here.flat or ""))
+            else:
+                push((indent, *_choose(stack, here, width - writer.column, width - indent)))
         elif isinstance(here, Lines):
             push((indent, False, here.doc))
         elif isinstance(here, Comment):

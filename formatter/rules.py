@@ -208,7 +208,7 @@ class Rules:
         broken = Align(Cat(opening, Nest(width_of(open.text), inside), closing))
         return Choice(flat, broken, hug=broken)
 
-    def closing(self, close: Token) -> Doc:
+    def closing(self, close: Token, by: int = 1) -> Doc:
         """A closing bracket; comments before it are indented like what is inside."""
         doc = self.token(close)
         if close.start in self.trivia.before:
@@ -217,7 +217,7 @@ class Rules:
             for remark in remarks:
                 inside += [FRESH, BLANK if remark.blank else "", remark.text]
             after = self.trivia.after.get(close.start, ())
-            return Cat(Nest(1, Cat(*inside)), HARD, close.text, *(Comment(r.text, r.gap) for r in after))
+            return Cat(Nest(by, Cat(*inside)), HARD, close.text, *(Comment(r.text, r.gap) for r in after))
         return doc
 
     def header(self, first: Doc, items: Sequence[Item], last: Item) -> tuple[Doc | None, Doc]:

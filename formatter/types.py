@@ -62,6 +62,10 @@ class TypeRules(Rules):
     def rule_pat_constr(self, items: list[Item]) -> Doc:
         return self.words([items[0], *items[1]])
 
+    def rule_pat_constr_ascribe(self, items: list[Item]) -> Doc:
+        constructor, arguments, colon, type = items
+        return Cat(self.words([constructor, *arguments]), self.token(colon), " ", Align(self.doc(type)))
+
     def rule_pat_negative(self, items: list[Item]) -> Doc:
         return self.tight(items)
 

@@ -17,7 +17,8 @@ from dad.lang.surface.lexer import tokenize
 
 GRAMMAR = Path(dad.lang.surface.__file__).with_name("grammar.lark")
 WORDS: dict[str, list[str]] = {
-    "NAME": ["x", "y", "f", "long_name", "xs'", "M", "f64", "smooth"], "NAT": ["0", "12"], "INT": ["0", "12", "1_000", "0xff", "3i32"],
+    "NAME": ["x", "y", "f", "long_name", "xs'", "M", "f64", "smooth"], "NAT": ["0", "12"],
+    "INT": ["0", "12", "1_000", "0xff", "3i32"],
     "FLOAT": ["1.5", "2e-3", "1f32"], "STRING": ['"a b"', '"--"'], "CHAR": ["'c'", "'\\n'"], "TYVAR": ["'a", "'^b"],
     "IS": [":"], "CONSTR": ["#some", "#none"], "ATTR": ["#[inline]", "#[unroll]"], "HOLE": ["???"],
     "BACKTICK": ["`f`", "`M.g`"], "OP": ["+", "*", "/", "**", "&&", "|>", "<|", "==", "+.", "<<", "||"],
@@ -28,7 +29,7 @@ WORDS: dict[str, list[str]] = {
 
 @cache
 def rules() -> tuple[dict[str, list[tuple[str, ...]]], dict[str, str]]:
-    """The alternatives of each nonterminal, and the texts of the terminals that stand for themselves."""
+    """The alternatives of each nonterminal, and the texts of terminals that stand for themselves."""
     from lark import Lark
 
     made: Any = Lark(GRAMMAR.read_text("ascii"), parser="lalr", lexer="basic", maybe_placeholders=False,
@@ -72,7 +73,7 @@ def declaration(rng: random.Random) -> str:
             return "type t = " + sentence(rng, "type", depth)
         case 2:
             return sentence(rng, "declaration", depth)
-    return "def f " + sentence(rng, "ppat", depth) + " = f" + sentence(rng, "lsq", 1) + sentence(rng, "indices", 8) + "]"
+    return f"def f {sentence(rng, 'ppat', depth)} = f[{sentence(rng, 'indices', 8)}]"
 
 
 def sentence(rng: random.Random, start: str, depth: int) -> str:
