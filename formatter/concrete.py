@@ -113,6 +113,8 @@ class _Reader:
             return lambda values, start, end: values
         if name in ("push", "push_after", "chain_more"):
             return _extended
+        if name == "local_size":  # the first of a list
+            return lambda values, start, end: [Tree("size_binder", values)]
         if name == "nothing":
             return lambda values, start, end: None
         if name == "apply":

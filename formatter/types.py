@@ -44,8 +44,6 @@ class TypeRules(Rules):
     def rule_size_binder(self, items: list[Item]) -> Doc:
         return self.tight(items)
 
-    rule_local_size = rule_size_binder
-
     def rule_type_param_constrained(self, items: list[Item]) -> Doc:
         return Cat(self.token(items[0]), self.token(items[1]), " ", self.token(items[2]))
 
