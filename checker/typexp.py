@@ -268,9 +268,8 @@ def _size(x: TypeContext, e: ast.Exp) -> Size | None:
             one, other = _size(x, left), _size(x, right)
             if one is None or other is None:
                 return None
-            if op == "*":
-                x.c.solver.products.append((one, other))
-            return combine(op, one, other)
+            made = combine(op, one, other)
+            return made.as_written(op, one, other) if op in ("+", "*") else made
         case ast.Ascribe(operand=operand):
             return _size(x, operand)
         case ast.Apply(function=ast.Name(name=name, qualifier=qualifier), arguments=arguments):

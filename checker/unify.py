@@ -154,8 +154,6 @@ class Solver:
         self.waiting: dict[int, list[Constraint]] = {}
         self.open: dict[Constraint, int] = {}
         """What waits, with its number, in order."""
-        self.products: list[tuple[Size, Size]] = []
-        """Products as types in the source write them: `n*m` is n, then m."""
         self.added = 0
         self.ready: list[Constraint] = []
         self.trail: list[int | SizeAtom] = []
@@ -587,6 +585,8 @@ class Solver:
         metas = [a for a in dict.fromkeys(difference.atoms()) if isinstance(a, SizeMeta)]
         if not metas:
             raise SizeClash(one, other)
+        if self._sum_apart(found, expected) or self._sum_apart(expected, found):
+            return True
         divisor = gcd(*(c for _, c in difference.terms))
         if divisor > 1:
             difference = Size(tuple((m, c // divisor) for m, c in difference.terms))
@@ -608,6 +608,22 @@ class Solver:
             return True
         if escape is not None:
             raise escape
+        return False
+
+    def _sum_apart(self, unknown: Size, known: Size) -> bool:
+        """`[?n+?m]` is `[1+(k-1)]`: n is 1 and m is k-1, as written, where that fits."""
+        if unknown.written is None or known.written is None or (unknown.written[0], known.written[0]) != ("+", "+"):
+            return False
+        parts = [self.size(s) for s in unknown.written[1:]]
+        if parts[0] == parts[1] or not all(isinstance(s.atom, SizeMeta) for s in parts):
+            return False
+        start = len(self.trail)
+        try:
+            if all(self._unify_sizes(s, part) for s, part in zip(parts, known.written[1:], strict=True)):
+                return True
+        except Clash:
+            pass
+        self._undo(start)
         return False
 
     # ------------------------------------------------------------ constraints
@@ -747,28 +763,27 @@ class SizeEquation(Constraint):
                     yield atom.uid
 
     def default(self) -> bool:
-        """A product of two unknowns is a product that some type writes: `[n*m]` is taken apart into n and m."""
+        """A product of two unknowns is taken apart as the type writes it: `[n*m]` into n and m."""
         solver = self.solver
         for left, right in ((self.found, self.expected), (self.expected, self.found)):
             first, known = two_unknowns(left) or two_unknowns(solver.size(left)), solver.size(right)
             if first is None:
                 continue
-            written = {(a, b) for one, other in solver.products
-                       if (a := solver.size(one)) * (b := solver.size(other)) == known}
-            second = two_unknowns(known)
-            if not written and second is not None:
-                written = {(Size.of(second[0]), Size.of(second[1]))}
-            root = square_root(known)
+            second, root = two_unknowns(known), square_root(known)
             if root is not None:
-                written = {(root, root)}
-            if len(written) == 1:
-                (factors,) = written
-                try:
-                    for atom, factor in zip(first, factors, strict=True):
-                        solver.unify_sizes(Size.of(atom), factor)
-                except Clash:
-                    return False
-                return True
+                factors = (root, root)
+            elif right.written is not None and right.written[0] == "*":
+                factors = right.written[1:]
+            elif second is not None:
+                factors = (Size.of(second[0]), Size.of(second[1]))
+            else:
+                continue
+            try:
+                for atom, factor in zip(first, factors, strict=True):
+                    solver.unify_sizes(Size.of(atom), factor)
+            except Clash:
+                return False
+            return True
         return False
 
     def give_up(self) -> None:

@@ -97,10 +97,16 @@ def _key(atom: SizeAtom) -> tuple[int, int, str]:
 class Size:
     """`terms` maps sorted products of atoms to non-zero coefficients.
 
-    They are sorted, so equality and hashing are structural.
+    They are sorted, so equality and hashing are structural. `written` is how a type in the source writes the size, a
+    sum or a product of two: equal sizes may be written differently, and only taking one apart goes by it.
     """
 
     terms: tuple[tuple[Monomial, int], ...]
+    written: tuple[str, Size, Size] | None = field(default=None, compare=False)
+
+    def as_written(self, op: str, left: Size, right: Size) -> Size:
+        """The same size, written `left op right`."""
+        return Size(self.terms, (op, Size(left.terms), Size(right.terms)))
 
     @staticmethod
     def _make(terms: Mapping[Monomial, int]) -> Size:
@@ -184,6 +190,9 @@ class Size:
 
     def substitute(self, env: Mapping[SizeAtom, Size]) -> Size:
         """Replace atoms; `env` is applied once, not to its own results."""
+        if self.written is not None:
+            op, left, right = self.written
+            return Size(self.terms).substitute(env).as_written(op, left.substitute(env), right.substitute(env))
         if not any(a in env or isinstance(a, Opaque) for m, _ in self.terms for a in m):
             return self
         total = Size(())

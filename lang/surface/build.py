@@ -11,6 +11,7 @@ from typing import Any, Literal
 from ..source import Span
 from . import ast
 from .build_modules import ModuleBuilder, split
+from .build_types import in_order
 from .lexer import MODULES, Token, unescape
 from .machine import Action, Tables
 
@@ -257,7 +258,9 @@ class Builder(ModuleBuilder):
         return ast.RecordExp(self.span(start, end), ())
 
     def record(self, v: list[Any], start: int, end: int) -> ast.Exp:
-        return ast.RecordExp(self.span(start, end), tuple(v[1]))
+        items = in_order(v[1])
+        return ast.RecordExp(self.span(start, end), tuple(v[1])) if items is None else \
+            ast.TupleExp(self.span(start, end), items)
 
     def field_item(self, v: list[Any], start: int, end: int) -> tuple[str, ast.Exp]:
         return v[0].text, v[2]

@@ -1,7 +1,8 @@
 """Patterns, types and numbers: the nodes that expressions and declarations are made around."""
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from ..source import Span
 from . import ast
@@ -15,6 +16,16 @@ class Refinement(NamedTuple):
     span: Span
     op: str
     bounds: tuple[ast.Exp, ...]
+
+
+_N = TypeVar("_N")
+
+
+def in_order(fields: Sequence[tuple[str, _N]]) -> tuple[_N, ...] | None:
+    """The items of the tuple that a record with the fields 0, 1, … is; None for any other record."""
+    by_name = dict(fields)
+    names = [str(k) for k in range(len(fields))]
+    return tuple(by_name[name] for name in names) if len(names) > 1 and all(n in by_name for n in names) else None
 
 
 class TypeBuilder(Chains):
@@ -102,7 +113,9 @@ class TypeBuilder(Chains):
                                   others=[(fields[name].span, "the first")], help="remove one of them")
             else:
                 fields[name] = inner
-        return ast.PRecord(self.span(start, end), tuple(fields.items()))
+        items = in_order(tuple(fields.items()))
+        return ast.PRecord(self.span(start, end), tuple(fields.items())) if items is None else \
+            ast.PTuple(self.span(start, end), items)
 
     def pat_field(self, v: list[Any], start: int, end: int) -> tuple[str, ast.Pattern]:
         return v[0].text, v[2]
@@ -190,7 +203,9 @@ class TypeBuilder(Chains):
         return ast.TRecord(self.span(start, end), ())
 
     def type_record(self, v: list[Any], start: int, end: int) -> ast.TypeExp:
-        return ast.TRecord(self.span(start, end), tuple(v[1]))
+        items = in_order(v[1])
+        return ast.TRecord(self.span(start, end), tuple(v[1])) if items is None else \
+            ast.TTuple(self.span(start, end), items)
 
     def type_field(self, v: list[Any], start: int, end: int) -> tuple[str, ast.TypeExp]:
         return v[0].text, v[2]
