@@ -10,7 +10,23 @@ from ..lang.record import dataclass, field
 from ..lang.sizes import Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import Abstract, Array, Error, Fun, Record, Sum, Tangent, Tuple, Type, TypeVar, map_type
+from ..lang.types import (
+    Abstract,
+    Array,
+    Error,
+    Exists,
+    Fun,
+    Record,
+    Sum,
+    Tangent,
+    Tuple,
+    Type,
+    TypeVar,
+    map_type,
+    sizes_of,
+    substituted,
+)
+from ..lang.types import opened as types_opened
 from . import messages
 from .result import BuiltinRef, GlobalRef, LocalRef, Scheme, SizeRef
 from .scope import FileScope, Local, Session, SizeParam
@@ -234,10 +250,16 @@ class Checker:
         fresh: dict[Size, Size] = {}
         env: dict[SizeAtom, Size] = {}
 
-        def opened() -> Size:
+        def opening(_: SizeVar | None = None) -> SizeVar:
             var = self.solver.size_var(name_of(node.span.text), node.span, why)
             self.opened[node] = (*self.opened.get(node, ()), var)
-            return Size.of(var)
+            return var
+
+        def opened() -> Size:
+            return Size.of(opening())
+
+        if self.solver.existential:
+            t = types_opened(t, opening)
 
         def alone(s: Size) -> Size:
             """What stands alone keeps what other sizes say of it: the parts of a partition are `[k]` and `[n-k]`."""
@@ -255,7 +277,9 @@ class Checker:
             return fresh[s]
 
         map_sizes(t, alone)
-        return map_sizes(t, replace)
+        if not env and not any(self.is_inner(s) for s in sizes_of(t)):
+            return t
+        return map_type(t, lambda inner: substituted(inner, {}, env) if isinstance(inner, Fun) else None, replace)
 
     def fresh_kind(self, cls: str, literal: bool = False, because: Span | None = None) -> Type:
         return self.solver.meta(Kind(cls, literal, because))
@@ -270,7 +294,7 @@ def map_sizes(t: Type, size: Callable[[Size], Size]) -> Type:
 
 
 def _has_sizes(t: Type) -> bool:
-    return isinstance(t, (Array, Tuple, Record, Sum, Abstract, Tangent))
+    return isinstance(t, (Array, Tuple, Record, Sum, Abstract, Tangent, Exists))
 
 
 def name_of(text: str) -> str:

@@ -31,6 +31,7 @@ from ..lang.types import (
     map_type,
     revealed,
     sizes_of,
+    unbound,
 )
 from . import arrays, functions, messages, modules, paths, recursion, signatures, variants
 from .builtins import DERIVATIVES
@@ -646,7 +647,8 @@ def _freeze(c: Checker, session: Session) -> None:
         known = done.get(id(t))
         if known is None:
             # The original is kept with the result, so that its id stays its own.
-            known = done[id(t)] = (t, map_type(t, leaf, size))
+            made = map_type(t, leaf, size)
+            known = done[id(t)] = (t, unbound(made) if solver.existential else made)
         return known[1]
 
     session.types.update((e, final(t)) for e, t in c.types.items())

@@ -30,7 +30,8 @@ def infer_lambda(c: Checker, e: ast.Lambda, want: Type | None = None) -> Type:
         t: Type = c.solver.meta()
         named: SizeVar | None = None
         if isinstance(hint, Fun):
-            c.solver.unify(t, hint.param)
+            if not c.unify(t, hint.param, p.span, Because()):
+                t = Error()
             named, hint = hint.size_var, c.solver.prune(hint.result)
         params.append(t)
         patterns.bind(c, p, t, "parameter")

@@ -13,7 +13,7 @@ from ..lang.intrinsics import CONVERTIBLE, SIGNATURES
 from ..lang.sizes import Opaque, Size, SizeAtom, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import FLOATS, I64, Error, Fun, Meta, Scalar, Type, TypeVar, map_type, sizes_of, substituted
+from ..lang.types import FLOATS, I64, Array, Error, Fun, Meta, Scalar, Type, TypeVar, map_type, sizes_of, substituted
 from . import builtins, recursion, scope
 from .constraints import Arithmetic, Base, SameShape
 from .context import Checker, Pending, RawUse
@@ -130,7 +130,7 @@ def instantiate(c: Checker, scheme: Scheme, name: str, span: Span) -> tuple[tupl
     hidden = () if isinstance(scheme.type, Fun) else hidden_sizes(scheme)
     if not scheme.type_vars and not scheme.size_vars and not hidden:
         return (), (), scheme.type
-    types = tuple(c.solver.meta(None if v.constraint is None else Kind(v.constraint, because=span))
+    types = tuple(c.solver.meta(None if v.constraint is None else Kind(v.constraint, because=span), _lifted(v, scheme))
                   for v in scheme.type_vars)
     sizes = tuple(c.solver.size_meta(v.name, v.origin, v.why) for v in scheme.size_vars)
     type_env: dict[TypeVar, Type] = dict(zip(scheme.type_vars, types, strict=True))
@@ -142,6 +142,38 @@ def instantiate(c: Checker, scheme: Scheme, name: str, span: Span) -> tuple[tupl
         return t if isinstance(t, Scalar) else type_env.get(t) if isinstance(t, TypeVar) else None
 
     return types, sizes, map_type(scheme.type, leaf, lambda s: s.substitute(size_env))
+
+
+def _lifted(v: TypeVar, scheme: Scheme) -> bool:
+    """Whether values of its type may differ in size: it is declared so, or inferred and not of an array's elements."""
+    if v.lifted is not None:
+        return v.lifted != ""
+    return v.constraint is None and not _element(scheme.type, v)
+
+
+def _element(t: Type, v: TypeVar) -> bool:
+    found = False
+
+    def leaf(inner: Type) -> Type | None:
+        nonlocal found
+        found = found or (isinstance(inner, Array) and occurs(inner, v))
+        return inner if found or isinstance(inner, (Scalar, Array)) else None
+
+    map_type(t, leaf, lambda s: s)
+    return found
+
+
+def occurs(t: Type, v: TypeVar) -> bool:
+    """Whether the type mentions the parameter."""
+    found = False
+
+    def leaf(inner: Type) -> Type | None:
+        nonlocal found
+        found = found or inner == v
+        return inner if found else None
+
+    map_type(t, leaf, lambda s: s)
+    return found
 
 
 _HIDDEN: dict[int, tuple[Scheme, tuple[SizeVar, ...]]] = {}

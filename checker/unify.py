@@ -27,6 +27,7 @@ from ..lang.types import (
     Abstract,
     Array,
     Error,
+    Exists,
     Fun,
     Meta,
     Record,
@@ -37,6 +38,9 @@ from ..lang.types import (
     Type,
     TypeVar,
     map_type,
+    opened,
+    pulled,
+    sizes_of,
     tangent,
 )
 
@@ -151,6 +155,10 @@ class Solver:
         self.kinds: dict[int, Kind] = {}
         self.variants: dict[int, Variants] = {}
         """Unknowns that are sums of which only some constructors are known."""
+        self.lifted: set[int] = set()
+        """Unknowns that may stand for types whose sizes differ from value to value."""
+        self.existential = False
+        """Whether one does."""
         self.waiting: dict[int, list[Constraint]] = {}
         self.open: dict[Constraint, int] = {}
         """What waits, with its number, in order."""
@@ -162,8 +170,10 @@ class Solver:
 
     # ------------------------------------------------------------ unknowns
 
-    def meta(self, kind: Kind | None = None) -> Meta:
+    def meta(self, kind: Kind | None = None, lifted: bool = False) -> Meta:
         uid = next(self.uids)
+        if lifted:
+            self.lifted.add(uid)
         self.levels[uid] = self.level
         if kind is not None:
             self.kinds[uid] = kind
@@ -240,7 +250,14 @@ class Solver:
                 return known if isinstance(known, Meta) else map_type(known, leaf, self.size)
             return None
 
-        return map_type(t, leaf, self.size)
+        t = map_type(t, leaf, self.size)
+        return pulled(t, self._another) if self.existential else t
+
+    def _another(self, v: SizeVar) -> SizeVar:
+        """A size of its own like `v`, that only the result of a function mentions."""
+        made = SizeVar(v.name, next(self.uids), v.origin, v.why)
+        self.levels[made.uid] = 1 << 30
+        return made
 
     def unknowns(self, t: Type) -> Iterator[int]:
         """The uids of type unknowns in `t`."""
@@ -365,6 +382,9 @@ class Solver:
             return
         if isinstance(a, Error) or isinstance(b, Error):
             return
+        if isinstance(a, Exists) or isinstance(b, Exists):
+            self._unify_existential(a, b, pairs)
+            return
         match a, b:
             case Scalar(x), Scalar(y) if x == y:
                 return
@@ -396,6 +416,20 @@ class Solver:
                 self.add(TangentEquation(self, a, b))
             case _:
                 raise TypeClash(a, b)
+
+    def _unify_existential(self, a: Type, b: Type, pairs: list[tuple[Size, Size]]) -> None:
+        """Each stands for some size: the same for two that say so, one that nothing else is otherwise."""
+        together = isinstance(a, Exists) and isinstance(b, Exists) and len(a.vars) == len(b.vars)
+        made: list[SizeVar] = []
+
+        def some(v: SizeVar) -> SizeVar:
+            made.append(self._another(v))
+            return made[-1]
+
+        one = opened(a, some)
+        again = iter(list(made))
+        other = opened(b, (lambda _: next(again)) if together else some)
+        self.unify_parts(one, other, pairs)
 
     def _unify_functions(self, a: Fun, b: Fun, pairs: list[tuple[Size, Size]]) -> None:
         self.unify_parts(a.param, b.param, pairs)
@@ -460,8 +494,19 @@ class Solver:
         elif variants is not None and not isinstance(t, (Sum, Error)):
             raise TypeClash(meta, t) if flipped else TypeClash(t, meta)
         self.parts = 0
+        if meta.uid not in self.lifted:
+            if isinstance(t, Meta):
+                self.lifted.discard(t.uid)
+            elif isinstance(t, Exists):
+                raise Escape(Size.of(t.vars[0]))
         if not isinstance(t, Meta) or t.uid in self.variants:
-            self._admit(meta, t, level, frozenset())
+            try:
+                self._admit(meta, t, level, frozenset())
+            except Escape:
+                if meta.uid not in self.lifted:
+                    raise
+                t = self._existential(t, level)
+                self._admit(meta, t, level, frozenset())
         self.types[meta.uid] = t
         self.trail.append(meta.uid)
         if variants is not None:
@@ -479,6 +524,21 @@ class Solver:
             join(self, variants, t, flipped, pairs)
         elif isinstance(t, Sum):
             meet(self, variants, t, flipped, pairs)
+
+    def _existential(self, t: Type, level: int) -> Type:
+        """The type that a lifted parameter stands for when sizes in `t` differ from value to value."""
+        t = self.zonk(t)
+        if isinstance(t, Fun):
+            result = self._existential(t.result, level)
+            if not isinstance(result, Exists):
+                return t
+            return Fun(t.param, result.body, t.name, t.size_var, (*t.exists, *result.vars), t.parts)
+        inner = dict.fromkeys(a for s in sizes_of(t) for a in s.atoms()
+                              if isinstance(a, SizeVar) and self.levels.get(a.uid, 0) > level)
+        if not inner:
+            return t
+        self.existential = True
+        return Exists(tuple(inner), t)
 
     @staticmethod
     def allows(kind: Kind, t: Type) -> bool:
@@ -532,6 +592,8 @@ class Solver:
                     self._admit(meta, i, level, bound)
             case Tangent(of):
                 self._admit(meta, of, level, bound)
+            case Exists(vars, body):
+                self._admit(meta, body, level, bound | set(vars))
             case _:
                 return
 

@@ -101,6 +101,14 @@ class Fun:
 
 
 @dataclass(frozen=True, slots=True)
+class Exists:
+    """`?[vars].body`: what a lifted type parameter stands for when the sizes of its values are found out one by one."""
+
+    vars: tuple[SizeVar, ...]
+    body: Type
+
+
+@dataclass(frozen=True, slots=True)
 class TypeVar:
     """A rigid type parameter, equal by `uid`; `constraint` is `num`, `int`, `float`, or None."""
 
@@ -160,7 +168,7 @@ MAX_CONSTRUCTORS = 256
 TAG = "u8"
 """The type of the number that says which constructor a value is."""
 
-Type = Scalar | Array | Tuple | Record | Sum | Fun | TypeVar | Abstract | Meta | Tangent | Error
+Type = Scalar | Exists | Array | Tuple | Record | Sum | Fun | TypeVar | Abstract | Meta | Tangent | Error
 
 UNIT = Tuple(())
 BOOL = Scalar("bool")
@@ -187,6 +195,8 @@ def map_type(t: Type, leaf: Callable[[Type], Type | None], size: Callable[[Size]
             return Sum(mapped, name, order, given)
         case Fun(param, result, name, size_var, exists, parts):
             return Fun(map_type(param, leaf, size), map_type(result, leaf, size), name, size_var, exists, parts)
+        case Exists(vars, body):
+            return Exists(vars, map_type(body, leaf, size))
         case Abstract(family, sizes, types):
             if not sizes and not types:
                 return t
@@ -203,6 +213,41 @@ def substituted(t: Type, types: Mapping[TypeVar, Type], sizes: Mapping[SizeAtom,
         return t
     return map_type(t, lambda x: types.get(x) if isinstance(x, TypeVar) else None,
                     (lambda s: s.substitute(sizes)) if sizes else (lambda s: s))
+
+
+def opened(t: Type, fresh: Callable[[SizeVar], SizeVar]) -> Type:
+    """The type with new sizes in place of those that its `Exists` bind; function types stay as they are."""
+
+    def leaf(inner: Type) -> Type | None:
+        if isinstance(inner, Exists):
+            env: dict[SizeAtom, Size] = {v: Size.of(fresh(v)) for v in inner.vars}
+            return opened(substituted(inner.body, {}, env), fresh)
+        return inner if isinstance(inner, (Scalar, Fun)) else None
+
+    return map_type(t, leaf, lambda s: s)
+
+
+def unbound(t: Type) -> Type:
+    """The type with the sizes that its `Exists` bind left free, as lowering reads them: off the values."""
+    return map_type(t, lambda x: unbound(x.body) if isinstance(x, Exists) else None, lambda s: s)
+
+
+def pulled(t: Type, fresh: Callable[[SizeVar], SizeVar]) -> Type:
+    """The type with each `Exists` in the result of a function made a size that the function finds out."""
+
+    def leaf(inner: Type) -> Type | None:
+        if not isinstance(inner, Fun):
+            return inner if isinstance(inner, Scalar) else None
+        found: list[SizeVar] = []
+
+        def note(v: SizeVar) -> SizeVar:
+            found.append(fresh(v))
+            return found[-1]
+
+        result = pulled(opened(inner.result, note), fresh)
+        return Fun(pulled(inner.param, fresh), result, inner.name, inner.size_var, (*inner.exists, *found), inner.parts)
+
+    return map_type(t, leaf, lambda s: s)
 
 
 def revealed(t: Type) -> Type:
@@ -242,6 +287,8 @@ def tangent(t: Type) -> Type:
             return UNIT
         case Meta() | TypeVar() | Tangent() | Abstract():
             return Tangent(t)
+        case Exists(vars, body):
+            return Exists(vars, tangent(body))
         case Fun() | Error():
             return UNIT if not isinstance(t, Error) else t
 
@@ -300,7 +347,7 @@ def sizes_of(t: Type) -> Iterator[Size]:
             yield from sizes
             for i in types:
                 yield from sizes_of(i)
-        case Tangent(of):
+        case Tangent(of) | Exists(_, of):
             yield from sizes_of(of)
         case _:
             return
@@ -327,6 +374,8 @@ def show(t: Type) -> str:
             left = f"({name}: {show(param)})" if name else f"({show(param)})" if isinstance(param, Fun) else show(param)
             opened = "".join(f"[{v.name}]" for v in t.exists if v.name.isidentifier() and v.name != "_")
             return f"{left} -> {f'?{opened}.' if opened else ''}{show(result)}"
+        case Exists(vars, body):
+            return f"?{''.join(f'[{v.name}]' for v in vars)}.{show(body)}"
         case Abstract(family, sizes, types):
             given = [*(f"[{s}]" for s in sizes), *(show_atom(i) for i in types)]
             return " ".join([family.name, *given]).replace("] [", "][")

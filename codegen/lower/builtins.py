@@ -19,7 +19,7 @@ from ...lang.prims import PRIMITIVES
 from ...lang.sizes import Opaque, Size, SizeVar
 from . import matrices, members, soacs
 from .frame import Frame
-from .functions import apply, canonical
+from .functions import apply, canonical, stuck
 from .values import FunV, TupV, Value, leaves, map_leaves, rebuild, tangent_leaves, tangent_value, the_atom
 
 __all__ = ["BINARY", "arithmetic", "builtin_value", "loop_over", "unary"]
@@ -78,6 +78,14 @@ class Inst:
 
     types: dict[str, ty.Type]
     sizes: dict[str, Atom]
+
+    def size(self, f: Frame, name: str) -> Atom:
+        """A size that is needed although no array that holds anything has it."""
+        if name not in self.sizes:
+            assert f.b.span is not None
+            raise stuck(f.b.span, "E692", "the size of an array of units is not known here", "needs it as a value",
+                        "make the array where its size is known: `replicate n ()`")
+        return self.sizes[name]
 
 
 Rule = Callable[[Frame, Inst, list[Value]], Value]
@@ -170,7 +178,7 @@ def mapped(f: Frame, inst: Inst, args: list[Value]) -> Value:
     function, *arrays = args
     results = {1: "b", 2: "c", 3: "d", 4: "e", 5: "g"}
     if not any(leaves(a) for a in arrays):
-        arrays[0] = TupV((arrays[0], f.b.prim("iota", inst.sizes["n"])))
+        arrays[0] = TupV((arrays[0], f.b.prim("iota", inst.size(f, "n"))))
 
         def row(g: Frame, rows: list[Value]) -> Value:
             assert isinstance(rows[0], TupV)
@@ -253,12 +261,12 @@ def flattened(f: Frame, inst: Inst, a: Atom) -> Atom:
 
 def unflattened(f: Frame, inst: Inst, a: Atom) -> Atom:
     _, *rest = f.b.shape(a)
-    return f.b.prim("reshape", a, inst.sizes["n"], inst.sizes["m"], *rest, as_="xs")
+    return f.b.prim("reshape", a, inst.size(f, "n"), inst.size(f, "m"), *rest, as_="xs")
 
 
 def length(f: Frame, inst: Inst, args: list[Value]) -> Value:
     atoms = leaves(args[0])
-    return f.b.dim(atoms[0], 0) if atoms else inst.sizes["n"]
+    return f.b.dim(atoms[0], 0) if atoms else inst.size(f, "n")
 
 
 def transposed(f: Frame, inst: Inst, a: Atom) -> Atom:
