@@ -21,11 +21,13 @@ from .lang.source import Source, Span
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .checker import Checker
     from .checker.result import Checked
     from .codegen.backends.entry import Module
     from .codegen.lower import Lowered, Transform
     from .lang.core import ir
     from .lang.surface import ast
+    from .lang.surface.parser import Chunk
 
 MAX_BYTES = 4_000_000
 MAX_IMPORTS = 100
@@ -96,6 +98,14 @@ class Imports:
             finally:
                 self.active.pop()
         return self.programs[file]
+
+    def unchanged(self) -> bool:
+        """Whether all files that were found still say what they said."""
+        try:
+            return all(program is not None and read(file).text == program.span.source.text
+                       for file, program in self.programs.items())
+        except Diagnostics:
+            return False
 
     def _follow(self, program: ast.Program | None) -> None:
         """Parse what the file imports while it is active, so that circles are found."""
@@ -176,6 +186,55 @@ def check(source: Source) -> Checking:
         except RecursionError:
             report.diagnostics.append(too_deep())
     return Checking(source, program, checked if parsed and not report.failed else None, tuple(report.diagnostics))
+
+
+class Editing:
+    """A file that is being edited: `update` gives what `check` gives, in the time that the edit takes.
+
+    Only the last result is good: its trees and tables are those of the one before, changed.
+    """
+
+    def __init__(self) -> None:
+        self.chunks: list[Chunk] = []
+        self.imports: Imports | None = None
+        self.checker: Checker | None = None
+        self.importing: tuple[ast.Decl, ...] = ()
+        self.faulty = False
+        """Whether imports have errors: then all is looked at again."""
+
+    def update(self, source: Source) -> Checking:
+        """Parse and check what was touched since the last text. Never raises for what the text says."""
+        from .checker import Checker
+        from .lang.surface.parser import read as read_again
+
+        deepen()
+        report = Reporter()
+        with without_collection():
+            program, self.chunks = read_again(source, report, self.chunks)
+            importing = tuple(d for d in program.declarations if "import" in d.span.text)
+            before = len(report.diagnostics)
+            if self.imports is not None and importing == self.importing and not self.faulty \
+                    and self.imports.unchanged():
+                self.imports.report = report
+            else:
+                self.imports = imports = Imports(os.path.dirname(source.name), report)
+                if not source.name.startswith("<"):
+                    imports.active.append(os.path.realpath(source.name))
+                    imports._follow(program)
+                self.importing, self.faulty = importing, len(report.diagnostics) > before
+                self.checker = Checker(imports.resolve)
+            parsed = not report.failed
+            assert self.checker is not None
+            checked = None
+            try:
+                checked = self.checker.check(program, report)
+            except RecursionError:
+                report.diagnostics.append(too_deep())
+        return Checking(source, program, checked if parsed and not report.failed else None, tuple(report.diagnostics))
+
+    def files(self) -> list[str]:
+        """The files that the program imports."""
+        return list(self.imports.programs) if self.imports is not None else []
 
 
 @contextmanager

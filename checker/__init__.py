@@ -8,6 +8,7 @@ data), `messages` (prose).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..lang.diagnostics.report import Reporter
 from ..lang.source import Span
@@ -16,7 +17,10 @@ from .definitions import check_file
 from .result import Checked
 from .scope import FileScope, Session
 
-__all__ = ["Checked", "check"]
+if TYPE_CHECKING:
+    from .incremental import Kept
+
+__all__ = ["Checked", "Checker", "check"]
 
 
 def check(program: ast.Program, report: Reporter, *,
@@ -28,8 +32,49 @@ def check(program: ast.Program, report: Reporter, *,
     """
     before = len(report.diagnostics)
     session = Session(report, resolve_import)
-    file = FileScope()
-    check_file(session, program, file)
+    check_file(session, program, FileScope())
+    return _result(session, report, before)
+
+
+class Checker:
+    """Checks one file again and again while it is edited: `check`, in the time that the edit takes.
+
+    Programs come from `parser.read`, which keeps the trees of what is not touched. Only the last result is good: its
+    tables are those of the one before, changed.
+    """
+
+    def __init__(self, resolve_import: Callable[[str, Span], ast.Program | None] | None = None) -> None:
+        self.resolve_import = resolve_import
+        self.kept: Kept | None = None
+
+    def check(self, program: ast.Program, report: Reporter) -> Checked | None:
+        from .incremental import Again
+
+        before = len(report.diagnostics)
+        try:
+            return self._check(program, report)
+        except Again:
+            self.kept = None
+            del report.diagnostics[before:]
+            return self._check(program, report)
+        except BaseException:
+            self.kept = None  # whatever was under way is not to be built upon
+            raise
+
+    def _check(self, program: ast.Program, report: Reporter) -> Checked | None:
+        from .incremental import Kept
+
+        before = len(report.diagnostics)
+        kept = self.kept
+        if kept is None:
+            kept = self.kept = Kept(Session(report, self.resolve_import))
+        file = kept.begin(report, program.declarations)
+        check_file(kept.session, program, file, kept)
+        kept.end()
+        return _result(kept.session, report, before)
+
+
+def _result(session: Session, report: Reporter, before: int) -> Checked | None:
     found = report.diagnostics[before:]
     found.sort(key=lambda d: d.span.start if d.span is not None else 0)
     report.diagnostics[before:] = found

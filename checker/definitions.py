@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
+from typing import TYPE_CHECKING
 
 from ..lang.intrinsics import LIMITS
 from ..lang.record import dataclass
@@ -43,17 +45,24 @@ from .result import Activity, BuiltinRef, Definition, GlobalRef, Scheme, Use
 from .scope import FileScope, Functor, Global, LibraryScope, Local, ModuleEntry, Session, SigEntry, SizeParam
 from .signatures import value_of
 
+if TYPE_CHECKING:
+    from .incremental import Kept
+
 MAX_ERRORS = 1_000
 LARGEST = {"f32": 3.4028235677973366e38, "f64": 1.7976931348623157e308}
 
 
-def check_file(session: Session, program: ast.Program, file: FileScope) -> None:
-    """Every declaration of a file, in order; errors are reported and the rest is still checked."""
-    check_declarations(session, file, program.declarations)
+def check_file(session: Session, program: ast.Program, file: FileScope, kept: Kept | None = None) -> None:
+    """Every declaration of a file, in order; errors are reported and the rest is still checked.
+
+    With `kept`, what an edit has not touched is taken over from the version before.
+    """
+    check_declarations(session, file, program.declarations, kept)
     _trusted(session, file)
 
 
-def check_declarations(session: Session, file: FileScope, declarations: Sequence[ast.Decl]) -> None:
+def check_declarations(session: Session, file: FileScope, declarations: Sequence[ast.Decl],
+                       kept: Kept | None = None) -> None:
     """The declarations of a file or module."""
     for d in declarations:
         inner = d.declaration if isinstance(d, ast.Local) else d
@@ -61,25 +70,41 @@ def check_declarations(session: Session, file: FileScope, declarations: Sequence
             file.later.setdefault(inner.name, inner.name_span)
     seen: dict[tuple[str, str], Span] = {}
     local = frozenset(d.declaration for d in declarations if isinstance(d, ast.Local))
-    for declaration in ordered(declarations, file):
+    for step in ordered(declarations, file):
+        group = step if isinstance(step, tuple) else (step,)
         if len(session.report.diagnostics) > MAX_ERRORS:
-            first = declaration[0] if isinstance(declaration, tuple) else declaration
-            session.report.error("E199", f"more than {MAX_ERRORS:,} errors: the rest is not checked", first.span,
+            session.report.error("E199", f"more than {MAX_ERRORS:,} errors: the rest is not checked", group[0].span,
                                  "stopped here", help="mend the first ones, and check again")
             break
-        if isinstance(declaration, tuple):
-            seen.update((("values", d.name), d.name_span) for d in declaration)
-            define(session, file, declaration, local)
+        if not _first(session, group, seen):
             continue
+        if kept is None:
+            _check_step(session, file, step, local)
+        else:
+            kept.step(group, partial(_check_step, session, file, step, local))
+
+
+def _first(session: Session, group: Sequence[ast.Decl], seen: dict[tuple[str, str], Span]) -> bool:
+    """Whether nothing of these names is declared yet; reported if there is."""
+    for declaration in group:
         inner = declaration.declaration if isinstance(declaration, ast.Local) else declaration
-        if isinstance(inner, (ast.Def, ast.TypeDef, ast.ModuleDef, ast.ModuleTypeDef)):
-            key = (KINDS[type(inner)], inner.name)
-            if key in seen:
-                session.report.error("E104", f"`{inner.name}` is defined twice", inner.name_span, "again here",
-                                     others=[(seen[key], "first here")], help="rename one of them")
-                continue
-            seen[key] = inner.name_span
-        declare(session, file, inner, not isinstance(declaration, ast.Local))
+        if not isinstance(inner, (ast.Def, ast.TypeDef, ast.ModuleDef, ast.ModuleTypeDef)):
+            continue
+        key = (KINDS[type(inner)], inner.name)
+        if key in seen:
+            session.report.error("E104", f"`{inner.name}` is defined twice", inner.name_span, "again here",
+                                 others=[(seen[key], "first here")], help="rename one of them")
+            return False
+        seen[key] = inner.name_span
+    return True
+
+
+def _check_step(session: Session, file: FileScope, step: recursion.Step, local: AbstractSet[ast.Decl]) -> None:
+    if isinstance(step, tuple):
+        define(session, file, step, local)
+    else:
+        inner = step.declaration if isinstance(step, ast.Local) else step
+        declare(session, file, inner, inner is step)
 
 
 def declare(session: Session, file: FileScope, node: ast.Decl, exported: bool) -> None:
@@ -206,7 +231,7 @@ def check_group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> 
         messages.oversized(session, nodes[0].name_span)
         for node in nodes:
             known = file.values.get(node.name)
-            if known is not None and known.pending is not None:
+            if isinstance(known, Global) and known.pending is not None:
                 del file.values[node.name]
         return [Global(node.name, node.name_span, None) for node in nodes]
 

@@ -79,7 +79,7 @@ _TOKEN = re.compile(rf"""
 
 # Characters that no text may contain, wherever they stand: controls, bidirectional controls, zero-width spaces and
 # marks, unpaired surrogates, a carriage return that ends no line, line separators, a byte order mark inside the text.
-_FORBIDDEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]"
+FORBIDDEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]"
                         "|\r(?!\n)")
 _ENDS_VALUE = frozenset({"NAME", "RPAR", "RSQB", "RBRACE", "NAT", "STRING"})
 _BEGINS_TYPE = frozenset({"NAME", "LSQB", "INDEX", "LPAR", "LBRACE", "STAR", "QMARK", "TYVAR", "CONSTR"})
@@ -95,7 +95,7 @@ def tokenize(source: Source | Piece, report: Reporter) -> list[Token]:
     if len(text) > MAX_CHARACTERS:
         too_long(source, report)
         return []
-    if _FORBIDDEN.search(text):
+    if FORBIDDEN.search(text):
         text = _without_controls(source, report)
     tokens: list[Token] = []
     append = tokens.append
@@ -187,7 +187,7 @@ def _mark_qualifiers(tokens: list[Token], candidates: list[int]) -> None:
 def _without_controls(source: Source | Piece, report: Reporter) -> str:
     """The text with forbidden characters reported and blanked; a byte order mark at the start is fine."""
     found = 0
-    for match in _FORBIDDEN.finditer(source.text):
+    for match in FORBIDDEN.finditer(source.text):
         at = match.start()
         if at == 0 and match.group() == "\ufeff":
             continue
@@ -198,7 +198,7 @@ def _without_controls(source: Source | Piece, report: Reporter) -> str:
         what = "unpaired surrogate" if "\ud800" <= character <= "\udfff" else "control character"
         report.error("E004", f"invisible {what} U+{ord(character):04X} in the text", Span(source, at, at + 1), "here",
                      help="delete it; in a string write it as an escape")
-    return _FORBIDDEN.sub(" ", source.text)
+    return FORBIDDEN.sub(" ", source.text)
 
 
 def _bad_literal(source: Source | Piece, report: Reporter, start: int, end: int, suffix: str) -> str:

@@ -20,10 +20,10 @@ from ..source import Piece, Source, Span
 from . import ast
 from .build import Builder, actions
 from .cutting import LEADING, Scan, cut, module_bodies
-from .lexer import KEYWORDS, MAX_CHARACTERS, MAX_REPORTS, MAX_TOKENS, Token, tokenize, too_long
+from .lexer import FORBIDDEN, KEYWORDS, MAX_CHARACTERS, MAX_REPORTS, MAX_TOKENS, Token, tokenize, too_long
 from .machine import Failure, load, run
 from .operators import TooDeep
-from .pieces import pieces
+from .pieces import Cut, pieces
 
 MAX_MODULES = 64
 """How deeply modules may stand in each other."""
@@ -35,9 +35,10 @@ class Chunk:
     `read` makes them and takes those of the version before: one whose text is still there is moved, not read again.
     """
 
-    __slots__ = ("declarations", "diagnostics", "doc", "failed", "parts", "pieces", "scan", "tokens")
+    __slots__ = ("declarations", "diagnostics", "doc", "failed", "key", "parts", "pieces", "scan", "tokens")
 
-    def __init__(self, source: Source, begin: int, part: str) -> None:
+    def __init__(self, source: Source, begin: int, part: str, key: tuple[bool, str]) -> None:
+        self.key = key
         self.parts = [part]
         self.pieces = [Piece(source, part, begin)]
         """The whole first; after it, parts that turned out not to begin with a declaration of the file."""
@@ -74,9 +75,11 @@ def read(source: Source, report: Reporter, before: Sequence[Chunk] = ()) -> tupl
         too_long(source, report)
         return ast.Program(whole, (), None), []
     kept: dict[tuple[bool, str], list[Chunk]] = {}
-    for number in range(len(before) - 1, -1, -1):
-        kept.setdefault(_key(number, before[number].parts[0]), []).append(before[number])
-    cuts = [*pieces(text), (len(text), len(text))]
+    for chunk in reversed(before):
+        kept.setdefault(chunk.key, []).append(chunk)
+    cuts = pieces(text)
+    if FORBIDDEN.search(text):  # it may stand in a comment: then these belong to what has to stay the same
+        cuts = [cut._replace(end=after.begin) for cut, after in pairwise(cuts)] + cuts[-1:]
     builder = Builder(source, report)
     chunks: list[Chunk] = []
     declarations: list[ast.Decl] = []
@@ -100,17 +103,18 @@ def read(source: Source, report: Reporter, before: Sequence[Chunk] = ()) -> tupl
     return ast.Program(whole, tuple(declarations), chunks[0].doc if chunks else None), chunks
 
 
-def _key(number: int, part: str) -> tuple[bool, str]:
+def _key(text: str, cut: Cut) -> tuple[bool, str]:
     """By this a chunk is found again; the first of a file may begin with a comment about the file."""
-    return number == 0 and "-- |" in part, part.rstrip()
+    part = text[cut.begin:cut.end].rstrip()
+    return cut.begin == 0 and "-- |" in part, part
 
 
-def _kept(source: Source, cuts: Sequence[tuple[int, int]], at: int, kept: dict[tuple[bool, str], list[Chunk]]
+def _kept(source: Source, cuts: Sequence[Cut], at: int, kept: dict[tuple[bool, str], list[Chunk]]
           ) -> Chunk | None:
     """A chunk of the version before that says the same as the text at this cut; it is moved here."""
     text = source.text
     begin = cuts[at][0]
-    known = kept.get(_key(at, text[begin:cuts[at + 1][0]]), ())
+    known = kept.get(_key(text, cuts[at]), ())
     for k in range(len(known) - 1, -1, -1):
         chunk = known[k]
         count = len(chunk.parts)
@@ -125,11 +129,11 @@ def _kept(source: Source, cuts: Sequence[tuple[int, int]], at: int, kept: dict[t
     return None
 
 
-def _read(source: Source, cuts: Sequence[tuple[int, int]], at: int, builder: Builder) -> Chunk:
+def _read(source: Source, cuts: Sequence[Cut], at: int, builder: Builder) -> Chunk:
     """The chunk that begins at a cut: the text up to the next, and further while a body of a module is open."""
     text = source.text
     begin, end = cuts[at][0], cuts[at + 1][0]
-    chunk = Chunk(source, begin, text[begin:end])
+    chunk = Chunk(source, begin, text[begin:end], _key(text, cuts[at]))
     whole = chunk.pieces[0]
     report = Reporter()
     tokens = tokenize(whole, report)

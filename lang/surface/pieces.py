@@ -9,34 +9,52 @@ body of a module may stand at the start of lines as well) is seen when the piece
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 _BEGIN = re.compile(r"^(?:def|entry|type|import|open|local|module|val|include|let)(?![A-Za-z0-9_'])", re.MULTILINE)
 
 
-def pieces(text: str) -> list[tuple[int, int]]:
-    """Offsets where pieces begin, each with the offset of the word that makes it one; the first piece begins at 0.
+class Cut(NamedTuple):
+    """A piece begins at `begin`, because of the word at `word`. From `end` on it has only comments and empty lines."""
 
-    Empty lines belong to the piece before.
+    begin: int
+    word: int
+    end: int
 
-    >>> pieces("-- | One.\\ndef a = 1\\n-- | Two.\\ndef b = 2")
-    [(0, 10), (20, 30)]
+
+def pieces(text: str) -> list[Cut]:
+    """Where pieces begin, with the documentation and attributes of their declarations, and one at the end of the text.
+
+    >>> pieces("-- | One.\\ndef a = 1\\n-- words\\n-- | Two.\\ndef b = 2")
+    [Cut(begin=0, word=10, end=20), Cut(begin=29, word=39, end=48), Cut(begin=48, word=48, end=48)]
     """
-    found: list[tuple[int, int]] = []
-    before = 0
+    found: list[Cut] = []
+    begin, word, before = 0, -1, 0
     for match in _BEGIN.finditer(text):
-        word = match.start()
-        begin = line = word
-        while line > before:
-            line, end = text.rfind("\n", 0, line - 1) + 1, line
-            stripped = text[line:end].strip()
-            if stripped.startswith(("--", "#[")):
-                begin = line
-            elif stripped:
-                break
-        found.append((begin, word))
+        here, end = _leading(text, match.start(), before)
         before = match.end()
-    if found and not text[:found[0][0]].strip():
-        found[0] = (0, found[0][1])
-    elif not found or found[0][0] > 0:
-        found.insert(0, (0, -1))
+        if word < 0 and not end and ("-- |" in text[here:match.start()] or not text[:here].strip()):
+            word = match.start()  # a comment about the file may be among those before the first declaration
+            continue
+        found.append(Cut(begin, word, end))
+        begin, word = here, match.start()
+    last = len(text)
+    found.append(Cut(begin, word, max(_leading(text, last, before)[1], begin)))
+    found.append(Cut(last, last, last))
     return found
+
+
+def _leading(text: str, word: int, before: int) -> tuple[int, int]:
+    """Where the documentation of what begins at `word` begins, and the comments and empty lines in front of it."""
+    begin = line = word
+    if text[word - 1:word] not in ("", "\n"):
+        return word, word
+    while line > before:
+        start = text.rfind("\n", 0, line - 1) + 1
+        stripped = text[start:line].strip()
+        if start < before or (stripped and not stripped.startswith(("--", "#["))):
+            break
+        if stripped.startswith(("-- |", "#[")):
+            begin = start
+        line = start
+    return begin, line
