@@ -37,10 +37,14 @@ from .flow import (
     rooted,
     smooth_base,
     union,
+    widened,
 )
 from .result import BuiltinRef, Definition, GlobalRef, LocalRef, SizeRef
 from .scope import Session
 
+MAX_NESTED = 100
+"""Definitions inside each other that are followed; functions that give functions could go on for ever."""
+FUNCTIONS = (Closure, Known, Operation, Partial, Unknown)
 COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 FLAT = {"floor": "rounded by `floor`", "ceil": "rounded by `ceil`", "round": "rounded by `round`",
         "trunc": "cut by `trunc`",
@@ -116,7 +120,13 @@ class Walk:
         self.round = 0
         """Which round of the fixpoint this is, 0 outside of recursion: what one round finds, the next may not reuse."""
         self.quiet = False
+        self.order = 0
+        """How many derivatives are being taken around here."""
+        self.orders: dict[ast.Node, int] = {}
+        """The same where the walk through a recursive function began."""
         self.variables: dict[ast.Node, Root] = {}
+        self.taken: list[Span] = []
+        self.nested = 0
         self.reported: set[tuple[str, int]] = set()
         self.fixed: dict[int, Root] = {}
         """By identity: parameters that are `data`, and their parts. Elements of them, and loops from them, are free."""
@@ -133,10 +143,15 @@ class Walk:
 
     def run_definition(self, definition: Definition, args: tuple[Value, ...]) -> Value:
         def run(given: tuple[Value, ...]) -> Value:
+            if self.nested > MAX_NESTED:
+                return union(flat(a) for a in given)
             env: dict[int, Value] = {}
             for p, v in zip(definition.node.params, given, strict=True):
                 self.bind(env, p, v)
-            return self.value(env, definition.node.body)
+            self.nested += 1
+            result = self.value(env, definition.node.body)
+            self.nested -= 1
+            return result
 
         return self.fixpoint(definition.node, Known(definition), 0, args, run) if definition.recursive else run(args)
 
@@ -157,8 +172,10 @@ class Walk:
         """
         outermost = not self.assumed
         before, found = self.assumed.get(node, (args, NOTHING))
-        self.assumed[node] = (tuple(join(a, b) for a, b in zip(before, args, strict=True)), found)
+        self.assumed[node] = (tuple(widened(a, b) for a, b in zip(before, args, strict=True)), found)
         if not outermost:
+            if self.order > self.orders.get(node, self.order) and not any(isinstance(a, FUNCTIONS) for a in args):
+                self.own_derivative(node)
             return self.walk(node, function, identity, run)
         for last in (False, True):
             for _ in range(1 if last else 64):
@@ -174,13 +191,21 @@ class Walk:
         self.round = 0
         return found
 
+    def own_derivative(self, node: ast.Node) -> None:
+        assert isinstance(node, (ast.Def, ast.LetFun))
+        self.report("E512", f"`{node.name}` takes its own derivative, so it would need derivatives of every order",
+                    self.taken[-1], "the derivative runs through the function that takes it",
+                    [(node.name_span, "the function")], "differentiate another function, or say how often in a loop")
+
     def walk(self, node: ast.Node, function: Function, identity: int,
              run: Callable[[tuple[Value, ...]], Value]) -> Value:
         if (node, identity) not in self.visited:
             self.visited[node, identity] = function  # kept alive, so that its identity stays its own
+            self.orders[node] = self.order
             result = run(self.assumed[node][0])
+            del self.orders[node]
             args, found = self.assumed[node]
-            self.assumed[node] = (args, join(found, result))
+            self.assumed[node] = (args, widened(found, result) if found is not NOTHING else result)
         return self.assumed[node][1]
 
     def apply(self, f: Value, args: Sequence[Value], spans: Sequence[Span], span: Span) -> Value:
@@ -573,7 +598,11 @@ class Walk:
             if self.assumed:
                 self.variables[node] = variable
         seen = join(x, rooted(at, variable) if at is not None else Flow(frozenset({variable})))
+        self.order += 1
+        self.taken.append(span)
         result = self.apply(f, (seen,), (span,), span)
+        self.order -= 1
+        self.taken.pop()
         out = flat(result)
         if variable not in out.active:
             losses = losses_of(out, variable)

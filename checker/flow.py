@@ -114,6 +114,17 @@ def join(a: Value, b: Value) -> Value:
             return b if _is_function(b) else join(flat(a), flat(b))
 
 
+def widened(a: Value, b: Value) -> Value:
+    """As `join`, but values of different structure become one flow: what a recursion builds up ends there."""
+    match a, b:
+        case Parts(xs), Parts(ys) if [n for n, _ in xs] == [n for n, _ in ys]:
+            return Parts(tuple((n, widened(x, y)) for (n, x), (_, y) in zip(xs, ys, strict=True)))
+        case (Parts(), Flow()) | (Flow(), Parts()) | (Parts(), Parts()):
+            return join(flat(a), flat(b))
+        case _:
+            return join(a, b)
+
+
 def _is_function(v: Value) -> bool:
     return not isinstance(v, (Flow, Parts))
 

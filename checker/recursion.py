@@ -273,6 +273,16 @@ def _undeclared(c: Checker, function: Pending, k: int, part: Type, at: Mention, 
 def finish(c: Checker, function: Pending, scheme: Scheme) -> None:
     """The mentions as uses of the type that the function turned out to have."""
     header = function.scheme
+    result = c.solver.zonk(scheme.type)
+    for _ in function.declared[:-1]:
+        assert isinstance(result, Fun)
+        result = result.result
+    if function.mentions and has_function(result):
+        c.error("E695", f"`{function.name}` calls itself and gives a function", function.mentions[0].span,
+                "which function this call gives would be known only when it runs",
+                others=[(function.span, f"its result is {messages.show(c, result)}")],
+                help="take all arguments at once, so that the recursive call gives a value")
+        return
     for m in function.mentions:
         if not scheme.type_vars and not scheme.size_vars:
             c.uses[m.node] = RawUse(function.ref, scheme if isinstance(function.ref, GlobalRef) else None)
@@ -283,3 +293,14 @@ def finish(c: Checker, function: Pending, scheme: Scheme) -> None:
         c.uses[m.node] = RawUse(function.ref, scheme, tuple(types.get(v, v) for v in scheme.type_vars),
                                 tuple(sizes[v] if v in sizes else Size.of(v) for v in scheme.size_vars))
 
+
+def has_function(t: Type) -> bool:
+    found = False
+
+    def leaf(inner: Type) -> Type | None:
+        nonlocal found
+        found = found or isinstance(inner, Fun)
+        return None
+
+    map_type(t, leaf, lambda s: s)
+    return found

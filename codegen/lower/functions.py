@@ -29,6 +29,7 @@ Types = Mapping[ty.TypeVar, ty.Type]
 MAX_FUNCTIONS = 10_000
 MAX_CALLS = 1_000
 MAX_INLINED = 12
+MAX_LEAVES = 1_000
 MAX_DEPTH = 64
 """Versions of one function that may be written inside each other."""
 
@@ -89,7 +90,7 @@ class Specialiser:
         if special is None and full_key in self.unfinished:
             special = self.ahead(f, self.unfinished[full_key], hint, result)
         if special is None:
-            self.limit(f, hint)
+            self.limit(f, hint, inputs)
             name = self.unfinished[full_key] = self.unique(hint)
             self.depth[hint] = self.depth.get(hint, 0) + 1
             special = self.write(name, hint, inputs, body)
@@ -109,11 +110,12 @@ class Specialiser:
         form = from_type(result, lambda t, _: ir.Var(0, "r", t))
         return Special(name, tuple(a.type for a in leaves(form)), form)
 
-    def limit(self, f: Frame, hint: str) -> None:
-        if self.depth.get(hint, 0) >= MAX_DEPTH:
+    def limit(self, f: Frame, hint: str, inputs: Value) -> None:
+        depth = self.depth.get(hint, 0)
+        if depth >= MAX_DEPTH or (depth > 4 and len(leaves(inputs)) > MAX_LEAVES):
             assert f.b.span is not None
             raise stuck(f.b.span, "E693", f"`{hint}` calls itself with another function or type again and again",
-                        f"more than {MAX_DEPTH} versions of it, one for each call",
+                        "each call needs a version of its own",
                         "pass the same functions and types in a recursive call, or data instead of them")
         if len(self.unfinished) >= MAX_CALLS:
             assert f.b.span is not None

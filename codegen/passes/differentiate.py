@@ -22,29 +22,26 @@ from ...lang.core import ir
 from ...lang.core.build import Fresh
 from ...lang.core.ir import Block, Function, Lambda, Program, Stmt
 from ...lang.core.walk import Renamer, callees, next_id, scopes
+from ...lang.diagnostics.report import Diagnostic, Diagnostics, Label
 from ...lang.source import Span
 from .derived import Derived
 from .jvp import jvp_lambda
 from .vjp import vjp_lambda
 
 
-class SelfDerivative(Exception):
-    """A function that takes its own derivative, so that it would need its derivatives of every order.
-
-    `function` is the source name, `span` where the derivative is taken.
-    """
-
-    def __init__(self, function: str, span: Span | None) -> None:
-        super().__init__(f"`{function}` takes its own derivative, so it would need derivatives of every order")
-        self.function = function
-        self.span = span
-
-
 def differentiate(program: Program) -> Program:
-    """The program without `Diff`. Raises SelfDerivative when a function takes a derivative of itself."""
+    """The program without `Diff`. Raises Diagnostics when a function takes a derivative of itself."""
     if not any(_has_diff(f.body) for f in program.functions.values()):
         return program
     return _Differentiation(program).run()
+
+
+def self_derivative(function: str, span: Span | None) -> Diagnostics:
+    """The function takes its own derivative at `span`; the checker finds it where no functions are passed around."""
+    return Diagnostics([Diagnostic(
+        "E512", f"`{function}` takes its own derivative, so it would need derivatives of every order",
+        () if span is None else (Label(span, "the derivative runs through the function that takes it", primary=True),),
+        (), "differentiate another function, or say how often in a loop")])
 
 
 class _Differentiation:
@@ -72,7 +69,7 @@ class _Differentiation:
             return found
         f = self.source[name]
         if any(name == other for other, _ in self.busy):
-            raise SelfDerivative(f.source_name or name, self.busy[-1][1])
+            raise self_derivative(f.source_name or name, self.busy[-1][1])
         self.busy.append((name, None))
         remover = _Remover(Fresh(next_id(f)), self)
         params = tuple(remover.binder(p) for p in f.params)

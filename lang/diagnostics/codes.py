@@ -415,6 +415,12 @@ code("E510", "parameter that loses its derivative",
      "would be zero for a reason that is easily overlooked.",
      "entry f (p: param f64) (x: f64) = if p > 0 then x else -x", "let it enter the result smoothly, or declare it `data`.")
 
+code("E512", "function that takes its own derivative",
+     "A recursive function that differentiates its own recursive call would need its derivatives of every order: how many is known "
+     "only when it runs, and code for each must be written before.",
+     "def f (x: f64) (n: i64) : f64 = if n == 0 then x else grad (\\y -> f y (n - 1)) x",
+     "differentiate another function; or write the recursion as a loop, and take derivatives of a fixed order of it.")
+
 # ---------------------------------------------------------------- E6xx: parses, but is not supported yet
 
 code("E690", "form that has no compiled code yet",

@@ -78,3 +78,22 @@ def test_threads_share_the_room_for_recursion() -> None:
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(m.h, [5000, 100, 12_000, 15_000] * 3)) == [5000, 100, 12_000, 15_000] * 3
     assert sys.getrecursionlimit() == limit
+
+
+REFUSED = (
+    ("def f (g: f64 -> f64) (n: i64) (x: f64) : f64 = if n == 0 then g x else f (\\y -> g (y + 1)) (n - 1) x\n"
+     "entry main (x: f64) = f sin 3 x", "E693"),
+    ("def g 'a (n: i64) (x: a) : i64 = if n == 0 then 0 else g (n - 1) (x, x)\nentry main (x: f64) = g 3 x", "E693"),
+    ("def g 'a (n: i64) (x: a) : i64 = if n == 0 then 0 else g (n - 1) (1, x)\nentry main (x: f64) = g 3 x", "E693"),
+    ("def f (g: f64 -> f64) (x: f64) (n: i64) : f64 = if n == 0 then g x else grad (\\y -> f g y (n - 1)) x\n"
+     "entry main (x: f64) = f sin x 3", "E512"),
+)
+
+
+@pytest.mark.parametrize(("text", "code"), REFUSED)
+def test_what_would_need_code_without_end_is_refused_with_a_place(text: str, code: str) -> None:
+    with pytest.raises(dad.Diagnostics) as caught:
+        dad.compile(text)
+    (found,) = caught.value.diagnostics
+    assert found.code == code
+    assert found.span is not None and found.span.line == 1
