@@ -272,6 +272,8 @@ def _undeclared(c: Checker, function: Pending, k: int, part: Type, at: Mention, 
 
 def finish(c: Checker, function: Pending, scheme: Scheme) -> None:
     """The mentions as uses of the type that the function turned out to have."""
+    if c.failed:
+        return
     header = function.scheme
     result = c.solver.zonk(scheme.type)
     for _ in function.declared[:-1]:
