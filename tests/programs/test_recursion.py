@@ -96,4 +96,5 @@ def test_what_would_need_code_without_end_is_refused_with_a_place(text: str, cod
         dad.compile(text)
     (found,) = caught.value.diagnostics
     assert found.code == code
-    assert found.span is not None and found.span.line == 1
+    assert found.span is not None
+    assert found.span.line == 1
