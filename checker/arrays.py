@@ -149,9 +149,44 @@ def infer_update(c: Checker, node: ast.Exp, base: ast.Exp, indices: Sequence[ast
     from .infer import check, infer
 
     array = infer(c, base)
+    sliced = {s for s in indices if isinstance(s, ast.Slice)}
+    before = c.opened.get(node, ())
     part = indexed(c, node, base, array, indices, node.span)
+    axes: list[tuple[Size, Size]] = []
+    if sliced:
+        # How much a slice replaces is compared when the program runs, where it is not known to fit.
+        opened = {v for v in c.opened.pop(node, ()) if v not in before}
+        if before:
+            c.opened[node] = before
+        part = _loosened(c, part, len(sliced), axes)
     check(c, value, part, Because("what is replaced is {expected}", base.span, title="the new value does not fit"))
+    if sliced:
+        c.at_end.append(lambda: _replaced(c, sliced, opened, axes, value, base))
     return array
+
+
+def _loosened(c: Checker, t: Type, count: int, axes: list[tuple[Size, Size]]) -> Type:
+    """The type with unknown sizes for its first axes."""
+    t = c.solver.prune(t)
+    if count == 0 or not isinstance(t, Array):
+        return t
+    axes.append((c.solver.size_meta(), t.size))
+    return Array(axes[-1][0], _loosened(c, t.element, count - 1, axes))
+
+
+def _replaced(c: Checker, sliced: set[ast.Slice], opened: set[SizeVar], axes: list[tuple[Size, Size]],
+              value: ast.Exp, base: ast.Exp) -> None:
+    """Whether a new part certainly fits, certainly does not, or is to be compared."""
+    for found, wanted in axes:
+        found, wanted = c.solver.size(found), c.solver.size(wanted)
+        difference = found - wanted
+        if difference.value is not None and difference.terms and not opened & set(wanted.atoms()):
+            c.error("E301", f"the new part has size {found}, and what it replaces has size {wanted}", value.span,
+                    "this does not fit", others=[(base.span, f"a slice of size {wanted} of this")],
+                    help="give as many elements as the slice has")
+            return
+        if difference.terms:
+            c.loose_slices.update(sliced)
 
 
 # ---------------------------------------------------------------- ranges

@@ -130,6 +130,10 @@ class Checker:
         self.binding_sizes: dict[int, SizeVar] = {}
         self.field_sizes: dict[int, dict[tuple[str, ...], SizeVar]] = {}
         """By `LocalRef.key`: fields of bound names whose values are used as sizes."""
+        self.anonymous: set[SizeAtom] = set()
+        """Sizes left open in the parameters' types, `[]`: any, until something asks for another one."""
+        self.loose_slices: set[ast.Slice] = set()
+        """Slices that are replaced by something whose size is to be compared when the program runs."""
         self.loop_sizes: dict[ast.Loop, tuple[SizeVar, ...]] = {}
         self.indices: dict[SizeVar, Size] = {}
         """Size variables of loop and comprehension indices, with what they stay below."""

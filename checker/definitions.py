@@ -580,16 +580,25 @@ def _entry_values(c: Checker, node: ast.Def, scheme: Scheme) -> None:
 
 def _entry_sizes(c: Checker, node: ast.Def, scheme: Scheme) -> None:
     """An entry reads each of its sizes off an axis of its arguments."""
-    lengths: set[SizeAtom | None] = set()
+    axes: list[Size] = []
     t: Type = scheme.type
     while isinstance(t, Fun):
-        lengths.update(s.atom for s in sizes_of(t.param))
+        axes.extend(sizes_of(t.param))
         t = t.result
-    for var in scheme.size_vars:
-        if var not in lengths:
-            c.error("E306", f"the size `{var.name}` is the length of no axis of `{node.name}`'s parameters",
-                    var.origin or node.name_span, "an entry reads its sizes off its arguments",
-                    help=f"let some parameter have an axis `[{var.name}]`, or pass it as a value, `({var.name}: i64)`")
+    shown: set[SizeAtom | None] = {s.atom for s in axes}
+    missing = [v for v in scheme.size_vars if v not in shown]
+    progress = True
+    while missing and progress:
+        progress = False
+        for s in axes:
+            unknown = [v for v in missing if v in s.atoms()]
+            if len(unknown) == 1 and s.linear(unknown[0]) is not None:
+                missing.remove(unknown[0])
+                progress = True
+    for var in missing:
+        c.error("E306", f"the size `{var.name}` cannot be found from the axes of `{node.name}`'s parameters",
+                var.origin or node.name_span, "an entry reads its sizes off its arguments",
+                help=f"let some parameter have an axis `[{var.name}]`, or pass it as a value, `({var.name}: i64)`")
 
 
 def _values(c: Checker) -> None:
@@ -693,6 +702,7 @@ def _freeze(c: Checker, session: Session) -> None:
     tables.size_values.update(c.size_values)
     tables.binding_sizes.update(c.binding_sizes)
     tables.loop_sizes.update(c.loop_sizes)
+    tables.loose_slices.update(c.loose_slices)
     tables.field_sizes.update(c.field_sizes)
 
 

@@ -206,8 +206,10 @@ def param_context(c: Checker, name: str) -> TypeContext:
         nonlocal depth
         axis = f"{name}{'[0]' * depth}" if name else "_"
         depth += 1
-        return c.solver.size_meta(f"(length {axis})" if name else "_", span,
+        size = c.solver.size_meta(f"(length {axis})" if name else "_", span,
                                   f"the length of `{axis}`" if name else "a size")
+        c.anonymous.update(size.atoms())
+        return size
 
     return TypeContext(c, c.file, fresh)
 

@@ -214,7 +214,8 @@ def open_branches(c: Checker, node: ast.Exp, one: Type, other: Type) -> tuple[Ty
                 x, y = walk(x, y)
                 n, m = c_size(n), c_size(m)
                 difference = c_size(n - m).substitute(c.starts)
-                unlike = bool(difference.terms) and not any(isinstance(a, SizeMeta) for a in difference.atoms())
+                unlike = bool(difference.terms) and not any(isinstance(a, SizeMeta) and a not in c.anonymous
+                                                            for a in difference.atoms())
                 if unlike or c.is_inner(n) or c.is_inner(m):
                     why = f"a size that depends on which branch is taken: {_shown(c, n)} or {_shown(c, m)}"
                     var = c.solver.size_var("(if …)", node.span, why)

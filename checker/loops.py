@@ -97,7 +97,7 @@ def _can_vanish(c: Checker, difference: Size, fixed: set[SizeAtom]) -> bool:
     """Whether some unknown, none of the state before, can be chosen so that the difference is zero."""
     levels = c.solver.levels
     for a in difference.atoms():
-        if isinstance(a, SizeMeta) and a not in fixed:
+        if isinstance(a, SizeMeta) and a not in fixed and a not in c.anonymous:
             solution = difference.solve_for(a)
             if solution is not None and not any(isinstance(x, SizeVar) and levels.get(x.uid, 0) > levels[a.uid]
                                                 for x in solution.atoms()):

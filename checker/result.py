@@ -106,6 +106,8 @@ class Checked:
     """By `LocalRef.key`: the size variables that stand for fields of a bound name, by their path."""
     global_sizes: dict[SizeVar, Definition]
     """Size variables that stand for the values of definitions."""
+    loose_slices: set[ast.Slice]
+    """Slices that are replaced by something whose size is to be compared when the program runs."""
     loop_sizes: dict[ast.Loop, tuple[SizeVar, ...]]
     """Sizes of a loop's state that change from iteration to iteration: read off the state's values."""
     flat: dict[tuple[str, str], str]

@@ -301,6 +301,7 @@ class Tables:
     binding_sizes: dict[int, SizeVar] = field(default_factory=dict)
     field_sizes: dict[int, dict[tuple[str, ...], SizeVar]] = field(default_factory=dict)
     global_sizes: dict[SizeVar, Definition] = field(default_factory=dict)
+    loose_slices: set[ast.Slice] = field(default_factory=set)
     loop_sizes: dict[ast.Loop, tuple[SizeVar, ...]] = field(default_factory=dict)
     flat: dict[tuple[str, str], str] = field(default_factory=dict)
     proved: set[ast.Node] = field(default_factory=set)

@@ -162,6 +162,20 @@ class Size:
                 terms[m] = terms.get(m, 0) + c1 * c2
         return Size._make(terms)
 
+    def linear(self, atom: SizeAtom) -> tuple[Size, Size] | None:
+        """`(c, r)` where this size is `c * atom + r` and neither mentions the atom."""
+        factor: dict[Monomial, int] = {}
+        rest: dict[Monomial, int] = {}
+        for monomial, coefficient in self.terms:
+            others = list(monomial)
+            if atom in others:
+                others.remove(atom)
+                factor[tuple(others)] = coefficient
+            else:
+                rest[monomial] = coefficient
+        found = Size._make(factor), Size._make(rest)
+        return None if any(atom in part.atoms() for part in found) or not factor else found
+
     def divided(self, other: Size) -> Size | None:
         """The size that `other` times it is this one, when `other` is one product and every term has it as a factor."""
         if len(other.terms) != 1:

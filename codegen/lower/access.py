@@ -82,7 +82,12 @@ def update(f: Frame, node: ast.Node, what: str, array: Value, args: Sequence[Ind
     if not atoms:
         return array
     checked = resolve(f, node, what, atoms[0], args)
-    f.at(node.span)
+    b = f.at(node.span)
+    loose = [(cut, arg) for cut, arg in zip(checked, args, strict=True) if isinstance(cut, Cut)]
+    for axis, (cut, arg) in enumerate(loose):
+        if arg.node in f.checked.loose_slices:
+            size = b.dim(leaves(value)[0], axis)
+            b.prim("check_equal", size, cut.count, what=f"axis {axis} of the new part of `{what}` and the slice it replaces")
     return rebuild(array, iter([put(f, x, checked, v) for x, v in zip(atoms, leaves(value), strict=True)]))
 
 

@@ -265,32 +265,52 @@ def comprehension(f: Frame, t: ty.Type, clauses: Sequence[ast.ForBelow | ast.For
 
 
 def range_value(f: Frame, e: ast.Range) -> Value:
-    """`a..b..<c` is `a + i*(b-a)` for i below the number of steps that stay on this side of the end."""
+    """`a..b..<c` is `a + i*(b-a)` for i below the number of steps that stay on this side of the end.
+
+    As in Futhark a range goes the way its form says, and its end does not lie behind its start.
+    """
     start = the_atom(expression(f, e.start))
     second = None if e.second is None else the_atom(expression(f, e.second))
     end = the_atom(expression(f, e.end))
     b = f.at(e.span)
-    one = b.const(1, start)
-    down = e.kind == "..>"
-    step = b.sub(second, start) if second is not None else b.neg(one) if down else one
-    span = b.sub(end, start)
+    text = on_one_line(e.span.text)
+
+    def ahead(what: str, x: Atom, y: Atom) -> None:
+        b.prim("assert", b.prim("le", x, y), what=f"Range {text} is invalid: it {what}")
+
+    def wide(x: Atom) -> Atom:
+        return as_i64(f, x)
+
     if second is None:
-        span = b.neg(span) if down else span
-        count = b.add(span, one) if e.kind == "..." else span
+        down = e.kind == "..>"
+        first, last = (end, start) if down else (start, end)
+        count = b.prim("check_size", b.sub(wide(last), wide(first)), what=f"Range {text} is invalid")
+        if e.kind == "...":
+            count = b.add(count, i64(1))
+        i = b.prim("iota", count, as_="is")
+        if start.type.dtype != "i64":
+            i = b.prim("cast", i, to=start.type.dtype)
+        if down:
+            return b.sub(start, i)
+        return i if isinstance(start, ir.Const) and start.value == 0 else b.add(start, i)
+    b.prim("assert", b.prim("ne", start, second), what=f"Range {text} is invalid: its step is zero")
+    step = b.sub(wide(second), wide(start))
+    upward = b.prim("lt", start, second)
+    span = b.sub(wide(end), wide(start))
+    if e.kind == "...":
+        reached = b.select(upward, b.prim("le", start, end), b.prim("le", end, start))
+        b.prim("assert", reached, what=f"Range {text} is invalid: it goes away from its end")
+        count = b.add(b.prim("div", span, step), i64(1))
     else:
-        moves = b.prim("ne", step, b.const(0, step))
-        b.prim("assert", moves, what="the second element of a range differs from the first")
-        quotient = b.prim("div", span, step)
-        exact = b.prim("eq", b.mul(quotient, step), span)
-        whole = b.add(quotient, one)
-        count = whole if e.kind == "..." else b.select(exact, quotient, whole)
-    n = b.prim("check_size", as_i64(f, count), what=e.span.text)
-    i = b.prim("iota", n, as_="is")
-    if start.type.dtype != "i64":
-        i = b.prim("cast", i, to=start.type.dtype)
-    if not (isinstance(step, ir.Const) and step.value == 1):
-        i = b.mul(i, step)
-    return i if isinstance(start, ir.Const) and start.value == 0 else b.add(start, i)
+        way = upward if e.kind == "..<" else b.prim("not", upward)
+        b.prim("assert", way, what=f"Range {text} is invalid: `{e.kind}` goes the other way")
+        first, last = (start, end) if e.kind == "..<" else (end, start)
+        ahead("goes away from its end", first, last)
+        # the number of steps is the distance divided by the step, rounded up
+        count = b.neg(b.prim("div", b.neg(span), step))
+    i = b.prim("iota", count, as_="is")
+    i = b.add(wide(start), b.mul(i, step))
+    return i if start.type.dtype == "i64" else b.prim("cast", i, to=start.type.dtype)
 
 
 # ---------------------------------------------------------------- operators

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ...lang import types as ty
 from ...lang.core import ir
+from ...lang.core.build import i64
 from ...lang.core.ir import Atom
 from ...lang.sizes import Size, SizeVar
 from ...lang.surface import ast
@@ -127,6 +128,17 @@ def open_sizes(f: Frame, pairs: Iterable[tuple[ty.Type, Value]], wanted: Iterabl
                 del f.sizes[here]
                 missing.discard(var)
                 progress = True
+    for size, atom, axis in known:  # of an entry: `[2*n]` says what n is; its caller has checked that it does
+        unknown = {a for a in size.atoms() if isinstance(a, SizeVar) and a in missing}
+        if len(unknown) == 1:
+            var = unknown.pop()
+            parts = size.linear(var)
+            if parts is not None:
+                factor, rest = f.size(parts[0]), f.b.sub(f.b.dim(atom, axis), f.size(parts[1]))
+                # Where the factor is 0, nothing is said of the size.
+                f.sizes[var] = f.b.prim("div", rest, factor if isinstance(factor, ir.Const) else
+                                        f.b.prim("max", factor, i64(1)))
+                missing.discard(var)
 
 
 def data(t: ty.Type) -> bool:

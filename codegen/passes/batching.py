@@ -331,6 +331,11 @@ def _check(name: str) -> Rule:
     def rule(b: Writer, ctx: Context, args: Sequence[Lanes], attrs: Attrs) -> Lanes:
         active = active_lanes(b, ctx, union(a.levels for a in args))
         checked = list(args) if active is None else _passing(b, name, active, args)
+        if name == "check_size" and active is not None and not args[0].levels:
+            # Arrays of no lanes have their full shape too.
+            b.elementwise(name, checked, attrs)
+            size = args[0].atom
+            return args[0] if size in b.sizes else Lanes(b.prim("max", size, i64(0)))
         made = b.elementwise(name, checked, attrs)
         # Without lanes of its own the value stays as it was, so that sizes stay sizes; the check stands before its use.
         return made if args[0].levels == made.levels else args[0]

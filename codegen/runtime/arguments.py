@@ -351,6 +351,13 @@ class Leaves:
                     self.binders.append((terms[0][1][0], k, axis, f"axis {axis} of `{label}`"))
                 else:
                     self.checks.append((k, axis, (text, terms)))
+        self.solved: list[tuple[str, int, int, str, Any]] = []
+        for _ in self.checks:
+            for k, axis, (text, terms) in self.checks:
+                unknown = [n for _, factors in terms for n in factors if n not in bound]
+                if len(unknown) == 1:
+                    bound.add(unknown[0])
+                    self.solved.append((unknown[0], k, axis, text, terms))
         self.checks = [c for c in self.checks if all(n in bound for _, factors in c[2][1] for n in factors)]
 
     def converted(self, values: Sequence[Any]) -> list[Any]:
@@ -380,8 +387,23 @@ class Leaves:
                 wanted = tuple(evaluated(terms, sizes) for _, terms in dims[outer:])
                 made[k] = values[k].array(label, dtype, dims, wanted)
 
+    def solve(self, name: str, size: int, k: int, axis: int, text: str, terms: Any, sizes: Mapping[str, int]) -> int:
+        """The size variable that makes an axis of size `text` what it is."""
+        rest = evaluated(terms, {**sizes, name: 0})
+        factor = evaluated(terms, {**sizes, name: 1}) - rest
+        if factor == 0:
+            return 0
+        found, left = divmod(size - rest, factor)
+        if left or found < 0:
+            label = self.leaves[k][0]
+            message = f"argument `{label}`: axis {axis} has size {size}, which is `{text}` for no `{name}`"
+            raise DadArgumentError("A103", message)
+        return found
+
     def check(self, made: Sequence[Any]) -> None:
         sizes = {name: int(made[k]) if axis < 0 else made[k].shape[axis] for name, k, axis, _ in self.binders}
+        for name, k, axis, text, terms in self.solved:
+            sizes[name] = self.solve(name, made[k].shape[axis], k, axis, text, terms, sizes)
         for k, axis, (text, terms) in self.checks:
             want = evaluated(terms, sizes)
             if made[k].shape[axis] != want:
