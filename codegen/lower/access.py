@@ -87,7 +87,8 @@ def update(f: Frame, node: ast.Node, what: str, array: Value, args: Sequence[Ind
     for axis, (cut, arg) in enumerate(loose):
         if arg.node in f.checked.loose_slices:
             size = b.dim(leaves(value)[0], axis)
-            b.prim("check_equal", size, cut.count, what=f"axis {axis} of the new part of `{what}` and the slice it replaces")
+            what_differs = f"axis {axis} of the new part of `{what}` and the slice it replaces"
+            b.prim("check_equal", size, cut.count, what=what_differs)
     return rebuild(array, iter([put(f, x, checked, v) for x, v in zip(atoms, leaves(value), strict=True)]))
 
 
