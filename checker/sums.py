@@ -22,13 +22,15 @@ def infer_constr(c: Checker, e: ast.Constr, want: Type | None) -> Type:
     wanted = c.solver.prune(want) if want is not None else None
     if isinstance(wanted, Sum):
         return bounded(c, _known_constr(c, e, wanted), e.span)
-    hints = c.solver.variants[wanted.uid].constructors.get(e.name, ()) if _is_open(c, wanted) else ()
+    known = _open(c, wanted)
+    hints = known.constructors.get(e.name, ()) if known is not None else ()
     payload = tuple(infer(c, a, hints[k] if k < len(hints) else None) for k, a in enumerate(e.arguments))
     return bounded(c, variants.open_sum(c.solver, e.name, payload, e.span), e.span)
 
 
-def _is_open(c: Checker, t: Type | None) -> bool:
-    return getattr(t, "uid", None) in c.solver.variants
+def _open(c: Checker, t: Type | None) -> variants.Variants | None:
+    """What is known of an unknown sum."""
+    return c.solver.variants.get(t.uid) if isinstance(t, Meta) else None
 
 
 def _known_constr(c: Checker, e: ast.Constr, wanted: Sum) -> Type:
@@ -96,7 +98,7 @@ def open_payloads(c: Checker, one: Type, other: Type, walk: Walk) -> tuple[Type,
     known = one if isinstance(one, Sum) else other
     if not isinstance(one, Sum) or not isinstance(other, Sum):
         unknown = other if known is one else one
-        if not _is_open(c, unknown):
+        if _open(c, unknown) is None:
             return one, other
         loose = _loose(c, known)
         try:

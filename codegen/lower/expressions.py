@@ -5,6 +5,7 @@ Chains that programs write long (lets, operators) are walked in loops; only nest
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from ...checker.result import BuiltinRef, GlobalRef, LocalRef, SizeRef, Use
 from ...lang import types as ty
@@ -113,7 +114,7 @@ def plain(f: Frame, e: ast.Exp) -> Value:
             return sums.construct(f, f.type_of(e), name, [expression(f, a) for a in arguments])
         case ast.Match(scrutinee=scrutinee, cases=cases):
             return sums.match(f, e, expression(f, scrutinee), [c.pattern for c in cases],
-                              [lambda g, body=c.body: expression(g, body) for c in cases])
+                              [partial(run_body, body=c.body) for c in cases])
         case ast.Index(array=array, indices=indices):
             return access.index(f, e, array.span.text, expression(f, array), index_args(f, indices))
         case ast.Field(record=record, name=name):
@@ -129,6 +130,10 @@ def plain(f: Frame, e: ast.Exp) -> Value:
             return range_value(f, e)
         case _:
             raise stuck(e.span, "E690", "this cannot be compiled yet", "here", "see `dad explain E690`")
+
+
+def run_body(g: Frame, body: ast.Exp) -> Value:
+    return expression(g, body)
 
 
 def argument(f: Frame, e: ast.Exp) -> Value:

@@ -115,7 +115,7 @@ def variants_apart(
 ) -> Iterator[Any]:
     """The number of the constructor, then what each constructor holds, of one value or of rows of them."""
     shape: tuple[int, ...] = ()
-    rows = [((), value)]
+    rows: list[tuple[tuple[int, ...], Any]] = [((), value)]
     for _ in range(outer):
         lengths = {len(row) if isinstance(row, list | tuple | np.ndarray) else -1 for _, row in rows}
         if -1 in lengths or len(lengths) > 1:

@@ -93,8 +93,10 @@ def holds_sum(t: Type) -> bool:
             return any(map(holds_sum, items))
         case Record(_, fields):
             return any(holds_sum(i) for _, i in fields)
-        case _:
-            return isinstance(t, Sum)
+        case Sum():
+            return True
+        case Scalar():
+            return False
 
 
 def base(t: Type) -> Type:
