@@ -34,6 +34,7 @@ from ..lang.types import (
     revealed,
     sizes_of,
     unbound,
+    varies,
 )
 from . import arrays, functions, messages, modules, paths, recursion, signatures, variants
 from .builtins import DERIVATIVES
@@ -611,10 +612,17 @@ def _values(c: Checker) -> None:
         element: Type = known
         while isinstance(element, Array):
             element = c.solver.prune(element.element)
-        if known is not element and not isinstance(element, Scalar) and holds_function(c.solver.zonk(element)):
-            c.error("E216", "an array cannot hold functions", e.span, f"this is {show(c, known)}",
-                    help="choose by index with `if`, and apply the function in each branch")
-            return
+        if known is not element and not isinstance(element, Scalar):
+            rows = c.solver.zonk(element)
+            if holds_function(rows):
+                c.error("E216", "an array cannot hold functions", e.span, f"this is {show(c, known)}",
+                        help="choose by index with `if`, and apply the function in each branch")
+                return
+            if varies(rows):
+                c.error("E117", "the elements of an array have one size, and these might differ", e.span,
+                        f"this is {show(c, known)}", notes=[f"sizes inside {show(c, rows)} are not known outside"],
+                        help="let the type say its sizes: `type t [n]` instead of `type~ t`")
+                return
         if isinstance(e, (ast.If, ast.Loop, ast.Match)) and holds_function(c.solver.zonk(known)):
             what = "an `if`" if isinstance(e, ast.If) else "a `loop`" if isinstance(e, ast.Loop) else "a `match`"
             c.error("E216", f"{what} cannot give a function", e.span, f"this is {show(c, known)}",

@@ -116,7 +116,7 @@ def apply(session: Session, f: Functor, argument: Module, span: Span, where: Spa
     if session.failures(start):
         return broken()
     session.constants.update(view.sizes)
-    abstract = abstract or f.scope.abstract
+    abstract = abstract or (f.body is not None and f.scope.abstract)
     inner = FileScope(prefix=prefix, parent=f.scope, abstract=abstract)
     if f.param is not None:
         inner.modules[f.param] = ModuleEntry(f.param, where, param)

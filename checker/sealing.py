@@ -9,7 +9,7 @@ from ..lang.record import replace as changed
 from ..lang.sizes import Size, SizeAtom, SizeMeta
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import Error, Fun, Record, Type, TypeVar, holds_function, show, substituted
+from ..lang.types import Error, Fun, Record, Type, TypeVar, holds_function, show, sizes_of, substituted
 from . import names
 from .context import Because, Checker, Context
 from .paths import exported_module, exported_type, exported_value
@@ -90,16 +90,20 @@ def _close(session: Session, entry: TypeEntry, spec: TypeEntry, path: Path, span
     types: dict[TypeVar, Type] = dict(zip(entry.types, family.types, strict=True))
     family.body = substituted(entry.body, types, sizes)
     view.types[family] = entry
-    why = ""
+    shown = ".".join(path)
+    why, help = "", f"declare it as `type^ {_header(spec)}` in the module type"
+    lost = [v for v in family.sizes if not any(s.atom == v for s in sizes_of(family.body))]
     if spec.lifted != "^" and holds_function(entry.body):
-        why, mark = "is, or holds, a function", "type^"
+        why = f"the module type wants a non-lifted type `{shown}`, and this one holds functions"
     elif not spec.lifted and entry.open:
-        why, mark = "has a size that it does not say", "type~"
+        why = f"the module type wants a type `{shown}` that says its sizes, and this one leaves some open"
+        help = f"declare it as `type~ {_header(spec)}` in the module type"
+    elif lost:
+        why = f"the size `{lost[0].name}` of `{shown}` has no constructive use: no axis has this length"
+        help = "a closed type keeps its sizes as lengths of its axes; add a parameter that is one, or leave it away"
     if why:
-        session.report.error("E114", f"the type `{'.'.join(path)}` {why}; the module type does not allow that", span,
-                             f"here it is {show(entry.body)}",
-                             others=[(spec.span, f"wanted as `type {family.name.rpartition('.')[2]}`")],
-                             help=f"declare it as `{mark} {_header(spec)}` in the module type")
+        session.report.error("E114", why, span, f"here it is {show(family.body)}",
+                             others=[(spec.span, "the module type closes it here")], help=help)
 
 
 def _compare(session: Session, entry: TypeEntry, spec: TypeEntry, path: Path, span: Span) -> None:
@@ -144,6 +148,10 @@ def seal_value(session: Session, found: FileScope, spec: Sealed, span: Span, pat
     except Clash:
         failed = True
     start = len(session.report.diagnostics)
+    raw = c.uses.get(node)
+    if not failed and raw is not None and raw.scheme is not None:
+        failed = any(v.lifted == "" and holds_function(c.solver.zonk(t))
+                     for v, t in zip(raw.scheme.type_vars, raw.types, strict=True))
     if not failed:
         _settle(c)
         failed = session.failures(start)
@@ -158,7 +166,6 @@ def seal_value(session: Session, found: FileScope, spec: Sealed, span: Span, pat
         session.report.error("E114", f"the value `{'.'.join(path)}` has another type than the module type says", span,
                              "does not fit", others=others, notes=[] if here is not None else [f"it is {has}"])
         return spec
-    raw = c.uses.get(node)
     constant = member.constant if isinstance(member, (Global, Sealed)) else None
     if spec.constant is not None and spec.constant.atom in view.sizes:
         constant = spec.constant

@@ -305,7 +305,8 @@ def type_entry(session: Session, scope: FileScope, node: ast.TypeDef) -> TypeEnt
     if c.failed:
         return TypeEntry(node.name, node.name_span, tuple(sizes), tuple(types), (), Error(), node.lifted)
     if node.lifted != "^" and holds_function(body):
-        c.error("E116", f"the type `{node.name}` holds functions", node.name_span, "declared without `^`",
+        c.error("E116", f"the non-lifted type `{node.name}` may not contain functions", node.name_span,
+                "declared without `^`",
                 others=[(node.body.span, f"this is {c.show(body)}")],
                 notes=["functions cannot be put into arrays, nor chosen at run time: types that hold some say so"],
                 help=f"write `type^ {node.name} …`")

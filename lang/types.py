@@ -325,6 +325,25 @@ def holds_function(t: Type) -> bool:
             return False
 
 
+def varies(t: Type) -> bool:
+    """Whether values of the type may differ in sizes that the type does not say: `type~` of a module, `'~a`."""
+    match t:
+        case TypeVar(lifted="~"):
+            return True
+        case Abstract(family):
+            return family.lifted == "~"
+        case Array(_, element):
+            return varies(element)
+        case Tuple(items):
+            return any(varies(i) for i in items)
+        case Record(fields):
+            return any(varies(i) for _, i in fields)
+        case Sum(constructors):
+            return any(varies(i) for _, items in constructors for i in items)
+        case _:
+            return False
+
+
 def sizes_of(t: Type) -> Iterator[Size]:
     match t:
         case Array(size, element):

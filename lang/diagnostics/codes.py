@@ -301,6 +301,11 @@ code("E243", "constructor with too many or too few values",
      "A constructor holds as many values as its sum type says, in a value as in a pattern.",
      "type shape = #circle f64 | #square f64\ndef s : shape = #circle 1.0 2.0", "give as many values as the type says.")
 
+code("E117", "array of values whose sizes might differ",
+     "All elements of an array have one shape. Values of a closed type `type~ t`, or of a type parameter `'~a`, may hold arrays "
+     "of sizes that their type does not say.",
+     "module F (P: {type~ t  val x : t}) = { def xs = [P.x, P.x] }", "let the type say its sizes: `type t [n]`.")
+
 # ---------------------------------------------------------------- E3xx: sizes
 
 code("E233", "function for a type parameter that stands for values",
