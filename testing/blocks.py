@@ -78,7 +78,7 @@ class Auto:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """`error: regex`; an empty one fits every message."""
+    """`error: regex`, whatever the case of its letters; an empty one fits every message."""
 
     regex: re.Pattern[str]
     span: Span
@@ -225,7 +225,7 @@ class BlockReader(ScriptReader):
         self.colon("error")
         start, end = self.line()
         try:
-            return Failure(re.compile(self.text[start:end]), Span(self.source, at, end))
+            return Failure(re.compile(self.text[start:end], re.IGNORECASE | re.DOTALL), Span(self.source, at, end))
         except (re.error, OverflowError, RecursionError) as error:
             raise self.wrong(f"not a regular expression: {error}", start, end,
                              help="put a backslash before characters that should stand for themselves") from None

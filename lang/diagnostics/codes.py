@@ -14,6 +14,7 @@ codes that occur in the tree, both ways.
 from __future__ import annotations
 
 from ..record import dataclass
+from .futhark import WORDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ def explain(code: str) -> str:
         parts += ["", "For example:", "", *("    " + line for line in entry.example.splitlines())]
     if entry.fix:
         parts += ["", "What to do: " + entry.fix]
+    if entry.code in WORDS:
+        parts += ["", "Futhark's words for it: " + "; ".join(WORDS[entry.code]) + "."]
     return "\n".join(parts)
 
 # ---------------------------------------------------------------- E0xx: lexical and syntax errors

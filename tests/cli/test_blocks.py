@@ -229,10 +229,15 @@ def test_the_interpreter_stops_in_time(tmp_path: Path) -> None:
     assert [each.name[-7:] for each in outcomes(tmp_path, *lines, program=slow)] == ["(numpy)"]
 
 
-def test_an_expected_error_may_be_that_of_the_explanation(tmp_path: Path) -> None:
+@pytest.mark.parametrize("expected", [CODES["E203"].title, "types do not match", "E203", "Expected I64.*found", ""])
+def test_an_expected_error_may_be_that_of_the_explanation(tmp_path: Path, expected: str) -> None:
     program = "entry main (x: f64) : i64 = x"
-    title = CODES["E203"].title
-    assert [each.problem for each in outcomes(tmp_path, f"error: {title}", program=program)] == [None]
+    assert [each.problem for each in outcomes(tmp_path, f"error: {expected}", program=program)] == [None]
+
+
+def test_futharks_words_for_errors(tmp_path: Path) -> None:
+    lines = ["entry: pick", "input { [1, 2] 5 } error: Error: Index .* out of bounds", 'input { [1, 2] 5 } error: "xs"']
+    assert [each.problem for each in outcomes(tmp_path, *lines)] == [None] * 4
 
 
 def test_every_case_runs_on_both_targets(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from dad.lang.diagnostics.codes import CODES, code, explain
+from dad.lang.diagnostics.futhark import WORDS
 
 ROOT = Path(__file__).resolve().parents[2]
 MENTIONED = re.compile(r"""["'`]([EWRAU][0-9]{3})["'`]""")
@@ -45,3 +46,9 @@ def test_a_code_has_one_meaning() -> None:
 def test_unknown_codes_are_unknown() -> None:
     with pytest.raises(KeyError):
         explain("E999")
+
+
+def test_futharks_words_are_those_of_codes() -> None:
+    assert WORDS.keys() <= CODES.keys()
+    for name, words in WORDS.items():
+        assert words[0] in explain(name)
