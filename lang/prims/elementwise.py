@@ -191,29 +191,29 @@ binary(
 )
 
 
-def _min_max(name: str, wins: str, mp: Callable[..., Any]) -> None:
+def _min_max(name: str, mp: Callable[..., Any]) -> None:
     def share(b: Builder, x: Atom, y: Atom, r: Atom) -> Atom:
-        tie = b.select(b.prim("eq", x, y), number(0.5, r), number(0.0, r))
-        return b.select(b.prim(wins, x, y), one(r), tie)
+        wins = b.select(b.prim("eq", r, x), one(r), number(0.0, r))
+        return b.select(b.prim("eq", x, y), number(0.5, r), wins)
 
     binary(
         name,
         share,
         lambda b, x, y, r: share(b, y, x, r),
         mp,
-        evaluate=ufunc(f"{name}imum"),
-        numpy=f"np.{name}imum({{0}}, {{1}})",
+        evaluate=ufunc(f"f{name}"),
+        numpy=f"np.f{name}({{0}}, {{1}})",
         dtypes=NUMBERS,
         kind="num",
         grade="lip",
         commutative=True,
         special=[(1.5, 1.5), (0.0, 0.0)],
-        doc=f"At a tie, `{name} x x`, the derivative is 1/2 in each argument. nan if either argument is nan.",
+        doc=f"At a tie, `{name} x x`, the derivative is 1/2 in each argument. nan gives way to a number.",
     )
 
 
-_min_max("max", "gt", lambda mp, x, y: max(x, y))
-_min_max("min", "lt", lambda mp, x, y: min(x, y))
+_min_max("max", lambda mp, x, y: max(x, y))
+_min_max("min", lambda mp, x, y: min(x, y))
 
 unary(
     "neg",

@@ -208,7 +208,7 @@ def _extreme(name: str) -> Callable[..., Any]:
     def evaluate(x: Any, axis: int) -> Any:
         import numpy as np
 
-        return getattr(np, name)(x, axis=axis, initial=_worst(name, x.dtype))
+        return getattr(np, f"f{name}").reduce(x, axis=axis, initial=_worst(name, x.dtype))
 
     return evaluate
 
@@ -246,7 +246,7 @@ for _name in ("maximum", "minimum"):
         _extreme_jvp,
         _extreme_vjp,
         grade="lip",
-        doc=f"Elements that tie for the {_name} share the derivative equally.",
+        doc=f"Elements that tie for the {_name} share the derivative equally. nan counts only among nan: it is passed over.",
     )
 
 
@@ -254,6 +254,8 @@ def _running(name: str) -> Callable[..., Any]:
     def evaluate(x: Any, axis: int) -> Any:
         import numpy as np
 
+        if x.dtype.kind == "f":
+            x = getattr(np, name)(x, _worst(name[1:], x.dtype))
         return getattr(np, name).accumulate(x, axis=axis)
 
     return evaluate
@@ -300,12 +302,12 @@ def _running_vjp(better: str, worst: float) -> Rule:
 for _name, _better, _worst_value in (("cummax", "gt", -math.inf), ("cummin", "lt", math.inf)):
     declare(
         _name,
-        _running("maximum" if _name == "cummax" else "minimum"),
+        _running("fmax" if _name == "cummax" else "fmin"),
         _running_jvp(_better, _worst_value),
         _running_vjp(_better, _worst_value),
         keep=True,
         grade="lip",
-        doc="The derivative goes to the first place that attained the running extreme.",
+        doc="The derivative goes to the first place that attained the running extreme. nan is passed over.",
     )
 
 

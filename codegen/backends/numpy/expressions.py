@@ -335,6 +335,8 @@ def _fold(method_name: str) -> Rule:
             keywords["dtype"] = dtype(x.dtype)
         if method_name in ("max", "min"):
             keywords["initial"] = _worst(x, method_name)
+            if x.is_float:  # nan is passed over
+                return call(f"np.f{method_name}.reduce", args[0], **keywords)
         return method(args[0], method_name, **keywords)
 
     return rule
@@ -359,7 +361,11 @@ def _prefix(function: str) -> Rule:
         keywords = {"axis": _axis(op)}
         if function in ("np.cumsum", "np.cumprod") and kind not in ("f64", "f32", "i64", "u64"):
             keywords["dtype"] = dtype(kind)
-        return call(function, args[0], **keywords)
+        array = args[0]
+        if function.endswith("accumulate") and kind in ir.FLOATS:  # nan is passed over, also where it comes first
+            extreme = function.split(".")[1]
+            array = call(f"np.{extreme}", array, _worst(op.args[0].type, extreme[1:]))
+        return call(function, array, **keywords)
 
     return rule
 
@@ -407,8 +413,8 @@ RULES: dict[str, Rule] = {
     "argsort": lambda op, args: call("np.argsort", args[0], axis=_axis(op), kind=const("stable")),
     "cumsum": _prefix("np.cumsum"),
     "cumprod": _prefix("np.cumprod"),
-    "cummax": _prefix("np.maximum.accumulate"),
-    "cummin": _prefix("np.minimum.accumulate"),
+    "cummax": _prefix("np.fmax.accumulate"),
+    "cummin": _prefix("np.fmin.accumulate"),
     "any_lane": _any_lane,
     "contract": _contract,
 }
