@@ -246,7 +246,7 @@ for _name in ("maximum", "minimum"):
         _extreme_jvp,
         _extreme_vjp,
         grade="lip",
-        doc=f"Elements that tie for the {_name} share the derivative equally. nan counts only among nan: it is passed over.",
+        doc=f"Elements that tie for the {_name} share the derivative equally. nan is passed over.",
     )
 
 
