@@ -193,6 +193,7 @@ def bind_header(c: Checker, sizes: Sequence[ast.SizeBinder], type_params: Sequen
         if p.name in c.type_names and any(v.name == p.name for v in type_vars):
             c.error("E105", f"type parameter `'{p.name}` is declared twice", p.span, "again here")
         var_ = type_var(c, p)
+        c.solver.levels[var_.uid] = c.solver.level
         type_vars.append(var_)
         c.type_names[p.name] = var_
     return size_vars, type_vars

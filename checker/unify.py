@@ -98,6 +98,15 @@ class SizeClash(Clash):
 
 
 @dataclass(eq=False)
+class TypeEscape(Clash):
+    """A type parameter of a local function, which something outside of the function would have to be."""
+
+    var: TypeVar
+
+    __match_args__ = ("var",)
+
+
+@dataclass(eq=False)
 class Escape(Clash):
     """`size` is known only in an inner scope and would have to be known outside."""
 
@@ -594,6 +603,9 @@ class Solver:
                 self._admit(meta, of, level, bound)
             case Exists(vars, body):
                 self._admit(meta, body, level, bound | set(vars))
+            case TypeVar(uid=uid):
+                if self.levels.get(uid, 0) > level:
+                    raise TypeEscape(t)
             case _:
                 return
 
