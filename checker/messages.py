@@ -153,8 +153,8 @@ def report(c: Checker, problem: Clash, context: Context, others: list[tuple[Span
         case unify.TypeEscape(var):
             if var.origin is not None:
                 others.append((var.origin, f"`{var.name}` is any type that a caller of this function chooses"))
-            c.error("E223", f"this would have to be of type `{var.name}`, which is known only inside the function", span,
-                    f"this is {found}", others=others,
+            c.error("E223", f"this would have to be of type `{var.name}`, which is known only inside the function",
+                    span, f"this is {found}", others=others,
                     notes=[*all_notes, "what stands outside of the function has one type"],
                     help=f"pass it as an argument, or leave out `'{var.name}`: types of local functions are inferred")
         case unify.Escape(size):
