@@ -196,13 +196,14 @@ class Compiler:
 
 
 def interpreted(program: ir.Program, specs: list[EntrySpec], steps: int | None = None) -> dict[str, Entry]:
-    """Entries that run the reference interpreter on IR that no optimisation has touched."""
+    """Entries that run the reference interpreter on IR that nothing has optimised; calls that come last are loops."""
     from .codegen.backends.numpy.module import plain
     from .codegen.interp import run
     from .codegen.passes.differentiate import differentiate
     from .codegen.passes.extremes import extremes
+    from .codegen.passes.tail_calls import tail_calls
 
-    plain_program = differentiate(extremes(program))
+    plain_program = differentiate(tail_calls(extremes(program)))
 
     def runner(function: str) -> Function:
         def call(*values: Any) -> tuple[Any, ...]:

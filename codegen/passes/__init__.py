@@ -26,6 +26,12 @@ def _simplify(program: ir.Program, roots: Sequence[str]) -> ir.Program:
     return simplify(program)
 
 
+def _tail_calls(program: ir.Program, roots: Sequence[str]) -> ir.Program:
+    from .tail_calls import tail_calls
+
+    return tail_calls(program)
+
+
 def _inline(program: ir.Program, roots: Sequence[str]) -> ir.Program:
     from .inline import inline
 
@@ -59,6 +65,7 @@ def _plain_zeros(program: ir.Program, roots: Sequence[str]) -> ir.Program:
 # Fusion comes before derivatives, so that the adjoint of an array read element by element is an array, not a scatter;
 # and after them, for the maps that they write.
 PIPELINE: tuple[Pass, ...] = (
+    Pass("tail_calls", _tail_calls),
     Pass("simplify", _simplify),
     Pass("inline", _inline),
     Pass("simplify", _simplify),

@@ -8,6 +8,9 @@ from typing import Any
 import dad
 import numpy as np
 import pytest
+from dad.codegen.lower.program import Transform
+from dad.driver import compile_source
+from dad.lang.source import Source
 
 from .recursion import PROGRAMS, Program
 
@@ -98,3 +101,38 @@ def test_what_would_need_code_without_end_is_refused_with_a_place(text: str, cod
     assert found.code == code
     assert found.span is not None
     assert found.span.line == 1
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.name)
+def test_every_pass_leaves_what_verifies(program: Program) -> None:
+    transforms = [Transform("f", "value_and_grad", ("x",))] if "entry f (x:" in program.text else []
+    compile_source(Source("program.dad", program.text), transforms=lambda _: transforms, verify=True)
+
+
+LOOPS = """
+def collatz (n: i64) (k: i64) : i64 =
+  if n == 1 then k else if n % 2 == 0 then collatz (n / 2) (k + 1) else collatz (3 * n + 1) (k + 1)
+def even (n: i64) (x: f64) : f64 = if n == 0 then x else odd (n - 1) (x * 1.1)
+def odd (n: i64) (x: f64) : f64 = if n == 0 then -x else even (n - 1) (sin x)
+def total (xs: []f64) (acc: f64) : f64 = if length xs == 0 then acc else total (tail xs) (acc * 0.5 + xs[0])
+entry steps [n] (ns: [n]i64) : [n]i64 = map (\\n -> collatz n 0) ns
+entry slope (n: i64) (x: f64) : f64 = grad (even n) x
+entry slopes [n] (xs: [n]f64) : [n]f64 = grad (\\xs -> total xs 1) xs
+entry sum_to (n: i64) : i64 = let go (k: i64) (sum: i64) : i64 = if k == 0 then sum else go (k - 1) (sum + k) in go n 0
+"""
+
+
+@pytest.mark.parametrize("target", ["numpy", "interp"])
+def test_calls_that_come_last_are_loops(target: str) -> None:
+    m = dad.compile(LOOPS, target=target)
+    assert list(m.steps(np.array([1, 6, 27]))) == [0, 8, 111]
+    assert m.sum_to(50_000) == 1_250_025_000
+    np.testing.assert_allclose(m.slopes(np.array([1.0, 2.0, 4.0])), [0.25, 0.5, 1.0])
+    x = 0.3
+    by_differences = (m.slope(4, x), 1.1 * np.cos(1.1 * x) * 1.1 * np.cos(1.1 * np.sin(1.1 * x)))
+    np.testing.assert_allclose(*by_differences)
+
+
+def test_lanes_of_a_loop_that_was_recursion_run_together() -> None:
+    text = compile_source(Source("loops.dad", LOOPS)).body
+    assert "for i in range" not in text[text.index("def _steps"):text.index("def _sum_to")]
