@@ -70,6 +70,8 @@ class Imports:
     report: Reporter
     programs: dict[str, ast.Program | None] = field(default_factory=dict)
     active: list[str] = field(default_factory=list)
+    sought: dict[str, None] = field(default_factory=dict)
+    """All files that imports name, those that do not exist included."""
 
     def resolve(self, path: str, span: Span) -> ast.Program | None:
         from .lang.surface.parser import parse
@@ -126,6 +128,7 @@ class Imports:
                               "not below the main file's folder",
                               help="put the imported file beside the main file or in a folder below it")
             return None
+        self.sought[file] = None
         if not exists:
             self.report.error("E193", f"there is no file `{path}.dad`", span, f"looked for {path}.dad beside this file",
                               help="imports are paths relative to this file, without `.dad`")
@@ -233,8 +236,8 @@ class Editing:
         return Checking(source, program, checked if parsed and not report.failed else None, tuple(report.diagnostics))
 
     def files(self) -> list[str]:
-        """The files that the program imports."""
-        return list(self.imports.programs) if self.imports is not None else []
+        """The files that the program imports, those that do not exist included."""
+        return list(self.imports.sought) if self.imports is not None else []
 
 
 @contextmanager

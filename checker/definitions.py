@@ -169,6 +169,7 @@ def define(session: Session, file: FileScope, group: Sequence[ast.Def], local: A
 def opened(file: FileScope, module: FileScope | None, exported: bool) -> None:
     """Bring what a module exports into scope."""
     if module is None:
+        file.broken = True
         return
     for name in module.names("values"):
         file.declare("values", name, module.own_value(name), exported)

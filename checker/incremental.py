@@ -43,8 +43,8 @@ class Again(Exception):
 class Unit:
     """What is checked together, and what came of it."""
 
-    __slots__ = ("active", "concerned", "declared", "definitions", "diagnostics", "holds", "names", "nodes", "promises",
-                 "text", "words")
+    __slots__ = ("active", "broken", "concerned", "declared", "definitions", "diagnostics", "holds", "names", "nodes",
+                 "promises", "text", "words")
 
     def __init__(self, nodes: tuple[ast.Decl, ...]) -> None:
         self.nodes = nodes
@@ -58,6 +58,8 @@ class Unit:
         self.promises: list[tuple[str, Span]] = []
         self.concerned: frozenset[str] = frozenset()
         """Names of definitions that concern derivatives."""
+        self.broken = False
+        """Names may be missing that it should have brought along."""
         self.active = False
         """Derivatives were followed through what it calls."""
         self.holds = not all(isinstance(_inner(node), (ast.Def, ast.TypeDef)) for node in nodes)
@@ -161,6 +163,7 @@ class Kept:
                 raise Again
         session.report.diagnostics += unit.diagnostics
         file.promises += unit.promises
+        file.broken = file.broken or unit.broken
         self.units.append(unit)
 
     def _relink(self, unit: Unit) -> None:
@@ -196,6 +199,7 @@ class Kept:
         unit.diagnostics = session.report.diagnostics[found:]
         unit.promises = file.promises[promised:]
         if unit.holds:
+            unit.broken = file.broken
             for kind, entries in scope.items():
                 for name, entry in getattr(file, kind).items():
                     if entries.get(name) is not entry:

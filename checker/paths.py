@@ -81,6 +81,8 @@ def module_at(session: Session, scope: FileScope, path: Sequence[str], span: Spa
             complain("E106", f"`{path[0]}` is used before its declaration", span, "not declared yet",
                      others=[(later, "declared here")], help="move the declaration above this use")
             return None
+        if scope.lacks():
+            return None
         meant = nearest(path[0], [*scope.module_names(), *CONVERTIBLE, *library_names()])
         complain("E110", f"unknown module `{path[0]}`", span, "no module of this name is in scope",
                  help=f"did you mean `{meant}`?" if meant else "declare it above: `module M = { … }`, or `import` it")

@@ -190,6 +190,10 @@ class FileScope:
         found = self.own_module_type(name)
         return found if found is not None or self.parent is None else self.parent.module_type(name)
 
+    def lacks(self) -> bool:
+        """Whether names may be missing because what should bring them along has errors, reported already."""
+        return self.broken or (self.parent is not None and self.parent.lacks())
+
     def declared_later(self, name: str) -> Span | None:
         found = self.later.get(name)
         return found if found is not None or self.parent is None else self.parent.declared_later(name)

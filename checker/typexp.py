@@ -111,6 +111,9 @@ def _name(x: TypeContext, t: ast.TName) -> Type:
         x.c.error("E106", f"type `{t.name}` is used before its declaration", t.span, "not declared yet",
                   others=[(later, "declared here")], help="move the declaration above this use")
         return Error()
+    if x.file.lacks():
+        x.c.failed = True
+        return Error()
     candidates = [*x.types, *x.c.type_names, *x.file.type_names(), *SCALARS]
     meant = FOREIGN.get(t.name) or nearest(t.name, candidates)
     help = f"did you mean `{meant}`?" if meant else None
