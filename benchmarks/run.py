@@ -2,10 +2,11 @@
 
 1. Gradients of GradBench's gmm, lse and kmeans on the NumPy back end beside HIPS autograd's, in turns in this process.
    Values and gradients must agree before anything is timed.
-2. `dad check` of a 100-line file beside a bare start of Python.
+2. `dad check` of 100 and of 1,000 lines beside a bare start of Python; and checking 1,000 lines again after the edit
+   of one, as editors and `dad check --watch` do.
 3. Compile time, gradient included, of a loop: against its trip count and against the sizes of its arrays.
 
-`python benchmarks/run.py [--budget SECONDS] [--only agreement|gradients|check|compile]`; exit status 1 when sides
+`python benchmarks/run.py [--budget SECONDS] [--only agreement|gradients|check|edit|compile]`; exit status 1 when sides
 disagree. `agreement` compares values and gradients and times nothing.
 """
 from __future__ import annotations
@@ -13,9 +14,11 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +26,8 @@ from typing import Any
 
 import dad
 import numpy as np
+from dad import driver
+from dad.lang.source import Source
 
 import peers_autograd as peers
 from timing import Comparison, compare, duration, report, seconds, table
@@ -124,9 +129,52 @@ def gradients(budget: float) -> list[str]:
     return wrong
 
 
-def check(rounds: int = 15) -> list[str]:
-    """Prints the time of `dad check` beyond that of a bare Python; the two take turns."""
-    program = HERE / "hundred.dad"
+def thousand() -> str:
+    """A program of a thousand lines: the hundred lines ten times, with other names."""
+    text = (HERE / "hundred.dad").read_text(encoding="utf-8")
+    names = re.findall(r"^(?:def|entry|type) (\w+)", text, re.MULTILINE)
+    pattern = re.compile(rf"(?<![.\w'])(?:{'|'.join(names)})(?![\w'])")
+    return "\n".join(pattern.sub(lambda m, k=k: f"{m.group()}_{k}", text) for k in range(10))  # type: ignore[misc]
+
+
+def check() -> list[str]:
+    """Prints the time of `dad check` beyond that of a bare Python."""
+    with tempfile.TemporaryDirectory() as folder:
+        longer = Path(folder, "thousand.dad")
+        longer.write_text(thousand(), encoding="utf-8")
+        return check_file(HERE / "hundred.dad", 15) or check_file(longer, 7)
+
+
+def edit(rounds: int = 40) -> list[str]:
+    """Prints the time of checking a thousand lines for the first time in a process, and after the edit of one line."""
+    text = thousand()
+    lines = text.splitlines()
+    places = [k for k, line in enumerate(lines) if line.startswith("  ") and " * " in line]
+    first = min(seconds(lambda: driver.check(Source("<bench>", text))) for _ in range(3))
+    editing = driver.Editing()
+    editing.update(Source("<bench>", text))
+    times: list[float] = []
+    units: list[tuple[int, int]] = []
+    for number in range(rounds):
+        at = places[number * len(places) // rounds]
+        edited = [*lines[:at], lines[at].replace(" * ", " * 1.0 * ", 1), *lines[at + 1:]]
+        source = Source("<bench>", "\n".join(edited))
+        times.append(seconds(lambda source=source: editing.update(source)))  # type: ignore[misc]
+        assert editing.checker is not None
+        assert editing.checker.kept is not None
+        units.append((editing.checker.kept.rechecked, len(editing.checker.kept.units)))
+        editing.update(Source("<bench>", text))
+    print(table(("in one process", "median", "worst"), (
+        (f"{len(lines):,} lines cold", duration(first), ""),
+        ("one edited line", duration(statistics.median(times)), duration(max(times))),
+    )))
+    print(f"Edited: {rounds} lines in turn, each in the body of a definition; {min(units)[0]} to {max(units)[0]} of"
+          f" {units[0][1]} declarations were checked again.")
+    return []
+
+
+def check_file(program: Path, rounds: int) -> list[str]:
+    """`dad check` and a bare Python, in turns."""
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     bare = [sys.executable, "-c", "pass"]
     checker = [sys.executable, "-m", "dad", "check", str(program)]
@@ -188,13 +236,15 @@ def compile_times() -> list[str]:
 def main() -> int:
     arguments = argparse.ArgumentParser(description="Measure what Dad promises.")
     arguments.add_argument("--budget", type=float, default=4.0, help="seconds for each race (default 4)")
-    arguments.add_argument("--only", choices=("agreement", "gradients", "check", "compile"), help="one part, not all")
+    arguments.add_argument("--only", choices=("agreement", "gradients", "check", "edit", "compile"),
+                           help="one part, not all")
     options = arguments.parse_args()
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}, {os.cpu_count()} CPUs\n")
     sections: list[tuple[str, str, Callable[[], list[str]]]] = [
         ("agreement", "Values and gradients beside HIPS autograd's", agreement),
         ("gradients", "Gradients, NumPy back end beside HIPS autograd", lambda: gradients(options.budget)),
         ("check", "Checking a file from the command line", check),
+        ("edit", "Checking a file while it is edited", edit),
         ("compile", "Compiling a loop and its gradient", compile_times),
     ]
     wrong: list[str] = []

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from weakref import WeakKeyDictionary
 
 from ..lang.sizes import Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.source import Span
@@ -88,6 +89,17 @@ def steps(declarations: Sequence[ast.Decl], older: Callable[[str], bool]) -> lis
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_']*|[-+*/%<>=!&|^.~@#$?:]+")
 
 
+_words_of: WeakKeyDictionary[ast.Def, frozenset[str]] = WeakKeyDictionary()
+
+
+def _words(definition: ast.Def) -> frozenset[str]:
+    """The words of its text, found once."""
+    known = _words_of.get(definition)
+    if known is None:
+        known = _words_of[definition] = frozenset(_WORD.findall(definition.span.text))
+    return known
+
+
 def _groups(declarations: Sequence[ast.Decl], older: Callable[[str], bool]) -> dict[int, tuple[ast.Def, ...]]:
     """Groups of two or more definitions, by the identity of each member."""
     defs: dict[str, ast.Def] = {}
@@ -95,7 +107,7 @@ def _groups(declarations: Sequence[ast.Decl], older: Callable[[str], bool]) -> d
         if isinstance(d, ast.Def):
             defs.setdefault(d.name, d)
     place = {name: k for k, name in enumerate(defs)}
-    words = {name: {w for w in _WORD.findall(d.span.text) if w in defs} for name, d in defs.items()}
+    words = {name: [w for w in _words(d) if w in defs] for name, d in defs.items()}
     if all(place[w] <= place[name] for name, found in words.items() for w in found):
         return {}  # nobody looks ahead
     mentions = {name: sorted((n for n in free_names(d) if n in defs and not (place[n] >= place[name] and older(n))),
