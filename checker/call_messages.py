@@ -19,6 +19,7 @@ from ..lang.types import (
     Meta,
     Record,
     Scalar,
+    Sum,
     Tuple,
     Type,
     TypeVar,
@@ -310,7 +311,7 @@ only scalars spread by themselves")
                 f"this is {other}", others=others,
                 help=None if op in ("==", "!=") or isinstance(right, Fun) else _operator_help(right))
         return
-    bad_left = isinstance(left, (Tuple, Record, Fun)) or left == BOOL
+    bad_left = isinstance(left, (Tuple, Record, Sum, Fun)) or left == BOOL
     place, text = (left_span, one) if bad_left else (right_span, other)
     c.error("E202", f"`{op}` takes numbers or arrays of numbers, not {text}", place, f"this is {text}",
             others=[(right_span, f"this is {other}")] if bad_left else others,
@@ -330,6 +331,8 @@ def _operator_help(t: Type) -> str | None:
     match t:
         case Fun():
             return "apply the function first; is an argument missing, or are parentheses?"
+        case Sum():
+            return "take it apart with `match`"
         case Record():
             return "take its fields, such as `p.x`"
         case Tuple():

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
+from ..lang.intrinsics import wrapped
 from ..lang.record import dataclass
 from ..lang.surface import ast
-from ..lang.types import INTEGERS, Record, Scalar, Sum, Tuple, Type
+from ..lang.types import FLOATS, INTEGERS, Record, Scalar, Sum, Tuple, Type
 from .context import Checker
 
 MAX_STEPS = 200_000
@@ -148,7 +149,11 @@ def simplified(p: ast.Pattern, t: Type) -> Pattern:
             return Con(name, tuple(simplified(a, u) for a, u in zip(arguments, types, strict=False)))
         case ast.PLit(value=literal):
             value = literal.value
-            return Con(float(value) if isinstance(t, Scalar) and t.name.startswith("f") else value)
+            if isinstance(t, Scalar) and t.name in FLOATS:
+                return Con(float(value))
+            if isinstance(t, Scalar) and t.name in INTEGERS and isinstance(value, int):
+                return Con(wrapped(value, t.name))
+            return Con(value)
         case _:
             return None
 

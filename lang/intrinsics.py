@@ -98,6 +98,17 @@ LIMITS: dict[str, tuple[int, int]] = {
 }
 """The least and the greatest number of each integer type."""
 
+
+def wrapped(value: int, dtype: str) -> int:
+    """A written number as it is held: `-1u8` is 255.
+
+    >>> wrapped(-1, "u8"), wrapped(-1, "i8")
+    (255, -1)
+    """
+    low, high = LIMITS[dtype]
+    return value + high + 1 if value < low == 0 else value
+
+
 MEMBER_ALIASES: dict[str, str] = {"sgn": "sign"}
 """Futhark's names of members that are called differently here: `f64.sgn`."""
 

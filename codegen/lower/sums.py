@@ -13,6 +13,7 @@ from ...lang import types as ty
 from ...lang.core import ir
 from ...lang.core.build import zero
 from ...lang.core.ir import Atom
+from ...lang.intrinsics import wrapped
 from ...lang.sizes import Size
 from ...lang.surface import ast
 from .choice import branch, ragged_branch
@@ -35,13 +36,17 @@ def construct(f: Frame, t: ty.Type, name: str, payload: Sequence[Value]) -> SumV
 
 
 def zeros(f: Frame, t: ty.Type) -> Value:
-    """What stands for a value that is not there: zeros of its shape. A size that nothing knows is 0."""
+    """What stands for a value that is not there: zeros of its shape.
+
+    A size that nothing knows is 0, and so is one that only the other constructor has seen to be positive.
+    """
 
     def leaf(t: ir.Type, sizes: tuple[Size, ...]) -> Atom:
         shape: list[Atom] = []
         for s in sizes:
             try:
-                shape.append(f.size(s))
+                size = f.size(s)
+                shape.append(size if isinstance(size, ir.Const) else f.b.prim("max", size, ir.Const(0, "i64")))
             except UnknownSize:
                 shape.append(ir.Const(0, "i64"))
         return f.b.full(ir.Const(zero(t.dtype), t.dtype), shape)
@@ -117,7 +122,11 @@ def fits(f: Frame, pattern: ast.Pattern, value: Value) -> Atom | bool:
                 pending.extend(reversed(list(zip(arguments, sum_.get(name), strict=True))))
             case ast.PLit(value=literal), v:
                 atom = the_atom(v)
-                wanted = float(literal.value) if atom.type.is_float else literal.value
+                wanted = literal.value
+                if atom.type.is_float:
+                    wanted = float(wanted)
+                elif isinstance(wanted, int) and atom.type.dtype != "bool":
+                    wanted = wrapped(wanted, atom.type.dtype)
                 if isinstance(atom, ir.Const):
                     if atom.value != wanted:
                         return False

@@ -276,6 +276,8 @@ def _idempotent(s: Simplifier, op: Prim) -> Atom | Prim | None:
     x, y = op.args
     if x == y:
         return x
+    if op.name == "max" and x.type == ir.I64 and isinstance(y, Const) and y.value <= 0 and s.nonnegative(x):
+        return x  # a size is none below 0
     if op.name in ("and", "or"):
         for a, b in ((x, y), (y, x)):
             if isinstance(b, Const) and bool(b.value) == (op.name == "and"):
