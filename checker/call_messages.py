@@ -65,7 +65,7 @@ def argument(c: Checker, problem: Clash, context: Context, f: ast.Exp, function:
         result = c.solver.prune(found)
         if isinstance(result, Fun) and not isinstance(problem, unify.Escape):
             out = c.solver.prune(result.result)
-            if isinstance(out, (Array, Tuple, Record, Scalar)) and out not in (Scalar("f64"), Scalar("f32")):
+            if isinstance(out, (Array, Tuple, Record, Scalar)) and not (isinstance(out, Scalar) and out.name in FLOATS):
                 gives = show(c, out)
                 if "_" in gives:
                     gives = "an array" if isinstance(out, Array) else "several values"

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from .incremental import Kept
 
 MAX_ERRORS = 1_000
-LARGEST = {"f32": 3.4028235677973366e38, "f64": 1.7976931348623157e308}
+LARGEST = {"f16": 65519.99, "f32": 3.4028235677973366e38, "f64": 1.7976931348623157e308}
 
 
 def check_file(session: Session, program: ast.Program, file: FileScope, kept: Kept | None = None) -> None:

@@ -12,6 +12,7 @@ from ..lang.sizes import Opaque, Size, SizeAtom, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import (
+    FLOATS,
     INTEGERS,
     MAX_CONSTRUCTORS,
     SCALARS,
@@ -117,9 +118,7 @@ def _name(x: TypeContext, t: ast.TName) -> Type:
     candidates = [*x.types, *x.c.type_names, *x.file.type_names(), *SCALARS]
     meant = FOREIGN.get(t.name) or nearest(t.name, candidates)
     help = f"did you mean `{meant}`?" if meant else None
-    if t.name in ("f16", "bf16", "half"):
-        help = "there is no half precision; use `f32`"
-    elif meant is None and len(t.name) == 1 and t.name.islower():
+    if meant is None and len(t.name) == 1 and t.name.islower():
         help = f"to make it a type parameter, write `'{t.name}` after the definition's name"
     x.c.error("E102", f"unknown type `{t.name}`", t.span, "not a type in scope", help=help)
     return Error()
@@ -139,8 +138,8 @@ def _member(x: TypeContext, t: ast.TName) -> Type:
     return _expand(x, t, entry)
 
 
-FOREIGN = {"float": "f64", "double": "f64", "real": "f64", "float64": "f64", "float32": "f32", "int": "i64",
-           "int64": "i64",
+FOREIGN = {"float": "f64", "double": "f64", "real": "f64", "float64": "f64", "float32": "f32",
+           "float16": "f16", "half": "f16", "int": "i64", "int64": "i64",
            "int32": "i32", "integer": "i64", "boolean": "bool", "Float": "f64", "Int": "i64", "Bool": "bool",
            "usize": "i64", "number": "f64"}
 
@@ -209,7 +208,7 @@ def _function(x: TypeContext, name: str | None, param: ast.TypeExp, result: ast.
 
 
 def _refined(x: TypeContext, t: ast.TRefined, base: Type) -> Type:
-    if not isinstance(base, Error) and base not in (Scalar("f64"), Scalar("f32")):
+    if not isinstance(base, Error) and not (isinstance(base, Scalar) and base.name in FLOATS):
         x.c.error("E215", f"only floats can be refined by bounds, not {x.c.show(base)}", t.span, "a refinement",
                   help="remove the braces")
     x.c.session.warned.add("refinement")
@@ -438,7 +437,7 @@ def type_var(c: Checker, p: ast.TypeParam) -> TypeVar:
     if constraint is not None and constraint not in CONSTRAINTS:
         span = p.constraint_span or p.span
         c.error("E215", f"unknown constraint `{constraint}`", span, "a type parameter can be `num`, `int` or `float`",
-                help="write `num` for any number, `int` for integers, `float` for f64 and f32")
+                help="write `num` for any number, `int` for integers, `float` for f64, f32 and f16")
         constraint = None
     return TypeVar(p.name, next(c.session.uids), constraint, p.span, p.lifted)
 

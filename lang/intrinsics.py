@@ -80,7 +80,7 @@ SIGNATURES: dict[str, str] = {
     "stop_grad": "'a (x: a) : a",
 }
 
-CONVERTIBLE = ("f64", "f32", "i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8", "bool")
+CONVERTIBLE = ("f64", "f32", "f16", "i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8", "bool")
 """`f64 x` and `f64.i32 x` convert; `f64.sin`, `f64.pi` and the like are module members of the same names."""
 
 CONSTANTS: dict[str, float] = {
@@ -90,7 +90,7 @@ CONSTANTS: dict[str, float] = {
     "nan": float("nan"),
     "epsilon": 2.220446049250313e-16,
 }
-"""Members of the float modules, `f64.pi`; rounded for f32, whose `epsilon` is its own."""
+"""Members of the float modules, `f64.pi`; rounded for f32 and f16, whose `epsilon` is their own."""
 
 LIMITS: dict[str, tuple[int, int]] = {
     **{f"i{bits}": (-(1 << bits - 1), (1 << bits - 1) - 1) for bits in (8, 16, 32, 64)},
@@ -123,6 +123,6 @@ def constant(name: str, dtype: str) -> int | float:
         return LIMITS[dtype][high] if dtype in LIMITS else math.inf if high else -math.inf
     if name == "num_bits":
         return int(dtype[1:])
-    if name == "epsilon" and dtype == "f32":
-        return 2.0**-23
+    if name == "epsilon":
+        return {"f64": 2.0**-52, "f32": 2.0**-23, "f16": 2.0**-10}[dtype]
     return CONSTANTS[name]

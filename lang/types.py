@@ -11,7 +11,7 @@ from .record import dataclass, field
 from .sizes import Size, SizeAtom, SizeVar
 from .source import Span
 
-FLOATS = frozenset({"f64", "f32"})
+FLOATS = frozenset({"f64", "f32", "f16"})
 INTEGERS = frozenset({"i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8"})
 SCALARS = FLOATS | INTEGERS | {"bool"}
 

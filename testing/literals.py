@@ -91,10 +91,10 @@ Literal = Number | Truth | Many | Empty | Group | Fields | Variant | Given
 
 # ---------------------------------------------------------------- text → literals
 
-SUFFIX = r"[iu](?:8|16|32|64)|f(?:32|64)"
+SUFFIX = r"[iu](?:8|16|32|64)|f(?:16|32|64)"
 TOKEN = re.compile(rf"""
     (?P<space>(?:\s|--[^\n]*)+)
-  | (?P<special>[+-]?f(?:32|64)\.(?:nan|inf)\b)
+  | (?P<special>[+-]?f(?:16|32|64)\.(?:nan|inf)\b)
   | (?P<number>[+-]?(?:
         0[xX][0-9a-fA-F][0-9a-fA-F_]*(?:\.[0-9a-fA-F]+)?(?:[pP][+-]?[0-9]+)?
       | 0[bB][01][01_]*

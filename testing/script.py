@@ -141,7 +141,7 @@ class ScriptReader(Reader):
             return self.script_load(start)
         word = self.word()
         if word and word not in ("true", "false", "empty") and not (
-                word in ("f32", "f64") and self.text.startswith(".", self.at)):
+                word in ("f16", "f32", "f64") and self.text.startswith(".", self.at)):
             return Call(word, (), Span(self.source, start, self.at))
         self.at = start
         value = self.value()

@@ -18,10 +18,11 @@ from ..lang.source import Span
 from .literals import Empty, Fields, Given, Group, Literal, Many, Number, Truth, Variant
 
 DTYPES: dict[str, type[np.generic]] = {
-    "f64": np.float64, "f32": np.float32, "i64": np.int64, "i32": np.int32, "i16": np.int16, "i8": np.int8,
+    "f64": np.float64, "f32": np.float32, "f16": np.float16,
+    "i64": np.int64, "i32": np.int32, "i16": np.int16, "i8": np.int8,
     "u64": np.uint64, "u32": np.uint32, "u16": np.uint16, "u8": np.uint8, "bool": np.bool_,
 }
-LARGEST = {"f64": float(np.finfo(np.float64).max), "f32": float(np.finfo(np.float32).max)}
+LARGEST = {name: float(np.finfo(DTYPES[name]).max) for name in ("f64", "f32", "f16")}
 
 # ---------------------------------------------------------------- literals → NumPy
 

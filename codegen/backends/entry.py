@@ -163,4 +163,4 @@ def by_name(field: tuple[str, ValueSpec]) -> str:
 
 
 def is_float(dtype: str) -> bool:
-    return dtype in ("f64", "f32")
+    return dtype in ("f64", "f32", "f16")

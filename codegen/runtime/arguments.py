@@ -16,6 +16,7 @@ from .errors import DadArgumentError
 DTYPES: dict[str, Any] = {
     "f64": np.dtype(np.float64),
     "f32": np.dtype(np.float32),
+    "f16": np.dtype(np.float16),
     "bool": np.dtype(np.bool_),
     "i64": np.dtype(np.int64),
     "i32": np.dtype(np.int32),
@@ -57,7 +58,7 @@ def floats_of(spec: Any) -> Any:
     """The type of its tangents: floats only, an empty tuple where there are none."""
     match spec:
         case ("scalar", dtype) | ("array", dtype, _):
-            return spec if dtype in ("f64", "f32") else ("tuple", ())
+            return spec if dtype in ("f64", "f32", "f16") else ("tuple", ())
         case ("tuple", items):
             return "tuple", tuple(floats_of(item) for item in items)
         case ("record", name, fields):
@@ -66,7 +67,7 @@ def floats_of(spec: Any) -> Any:
             parts = [
                 (c, floats_of(("tuple", items) if len(items) > 1 else items[0])) for c, items in constructors if items
             ]
-            flat = all(dtype not in ("f64", "f32") for _, dtype, _ in leaves_of(spec, ""))
+            flat = all(dtype not in ("f64", "f32", "f16") for _, dtype, _ in leaves_of(spec, ""))
             return ("tuple", ()) if flat else ("record", None, tuple(parts))
         case ("rows", dims, element):
             return "rows", dims, floats_of(element)

@@ -12,7 +12,12 @@ import numpy as np
 
 
 def each_matrix(function: Callable[..., Any], instead: Callable[..., Any], *stacks: Any) -> Any:
-    """`function` on stacks of matrices; where LAPACK finds one that is singular, one by one, with `instead` for it."""
+    """`function` on stacks of matrices; where LAPACK finds one that is singular, one by one, with `instead` for it.
+
+    LAPACK has no half precision: such matrices are computed with in single precision.
+    """
+    if stacks[0].dtype == np.float16:
+        return each_matrix(function, instead, *(s.astype(np.float32) for s in stacks)).astype(np.float16)
     try:
         return function(*stacks)
     except np.linalg.LinAlgError:
@@ -74,20 +79,29 @@ def inverse(a: Any) -> Any:
 
 def log_det(a: Any) -> Any:
     """log |det A|"""
-    return np.linalg.slogdet(a)[1]
+    return np.linalg.slogdet(single(a))[1].astype(a.dtype)[()]
+
+
+def det(a: Any) -> Any:
+    return np.linalg.det(single(a)).astype(a.dtype)[()]
+
+
+def single(a: Any) -> Any:
+    """The matrix, in single precision where it is in half."""
+    return a.astype(np.float32) if a.dtype == np.float16 else a
 
 
 def cofactors(a: Any) -> Any:
     """det A · A⁻ᵀ, from singular values, so that A may be singular."""
     if a.size == 0 or not np.all(np.isfinite(a)):
         return np.full_like(a, np.nan)
-    left, values, right = np.linalg.svd(a)
+    left, values, right = np.linalg.svd(single(a))
     before = np.ones_like(values)
     before[..., 1:] = np.cumprod(values[..., :-1], axis=-1)
     after = np.ones_like(values)
     after[..., :-1] = np.cumprod(values[..., :0:-1], axis=-1)[..., ::-1]
     sign = np.linalg.det(left) * np.linalg.det(right)
-    return sign[..., None, None] * np.matmul(left * (before * after)[..., None, :], right)
+    return (sign[..., None, None] * np.matmul(left * (before * after)[..., None, :], right)).astype(a.dtype)
 
 
 def cholesky(a: Any) -> Any:
@@ -111,8 +125,8 @@ def _cholesky_until(a: Any) -> Any:
 
 def orthogonal(a: Any) -> Any:
     """Q of A = Q R with a positive diagonal of R."""
-    q, r = np.linalg.qr(a)
-    return q * np.where(np.diagonal(r, axis1=-2, axis2=-1) < 0, -1, 1).astype(q.dtype)[..., None, :]
+    q, r = np.linalg.qr(single(a))
+    return (q * np.where(np.diagonal(r, axis1=-2, axis2=-1) < 0, -1, 1)[..., None, :]).astype(a.dtype)
 
 
 def eigen(a: Any) -> Any:

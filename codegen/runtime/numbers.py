@@ -141,7 +141,7 @@ def fma(x: Any, y: Any, z: Any) -> Any:
     x, y, z = np.broadcast_arrays(np.asarray(x), np.asarray(y), np.asarray(z))
     given = x.dtype
     x, y, z = x.astype(np.float64), y.astype(np.float64), z.astype(np.float64)
-    if given == np.float32:  # the product is exact
+    if given.itemsize < 8:  # the product is exact
         return _odd_sum(x * y, z).astype(given)[()]
     product = x * y
     plain = product + z

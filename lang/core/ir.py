@@ -16,7 +16,7 @@ from typing import Literal
 
 from ..source import Span
 
-FLOATS = ("f64", "f32")
+FLOATS = ("f64", "f32", "f16")
 SIGNED = ("i64", "i32", "i16", "i8")
 UNSIGNED = ("u64", "u32", "u16", "u8")
 INTEGERS = SIGNED + UNSIGNED

@@ -112,8 +112,8 @@ code("E017", "`loop` without `do`",
      "A loop is `loop p = init for i < n do body`, `loop p = init for x in xs do body`, or `loop p = init while c do body`.",
      "def f (n: i64) = loop x = 1 for i < n x * 2", "put `do` between the loop's head and its body.")
 code("E018", "number type that does not exist",
-     "Numbers may be followed by one of i8 i16 i32 i64 u8 u16 u32 u64 f32 f64. Half precision (`f16`) does not exist.",
-     "def x = 1.5f16", "use `f32`.")
+     "Numbers may be followed by one of i8 i16 i32 i64 u8 u16 u32 u64 f16 f32 f64.",
+     "def x = 1.5f80", "use `f64`.")
 code("E019", "operators that need parentheses",
      "Operators of one precedence that do not associate, such as two comparisons, cannot stand side by side.",
      "def f (x: f64) = 0 < x < 1", "write `0 < x && x < 1`, or add parentheses.")

@@ -16,6 +16,7 @@ Evaluate = Callable[..., Any]
 NUMPY_NAMES = {
     "f64": "float64",
     "f32": "float32",
+    "f16": "float16",
     "i64": "int64",
     "i32": "int32",
     "i16": "int16",

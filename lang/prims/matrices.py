@@ -266,7 +266,7 @@ register(
         "det",
         _matrices(1, drop=2),
         reference.det,
-        "np.linalg.det({0})",
+        "_det({0})",
         jvp=_det_jvp,
         vjp=_det_vjp,
         doc="The determinant; its derivative is the matrix of cofactors.",

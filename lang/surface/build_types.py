@@ -43,7 +43,7 @@ class TypeBuilder(Chains):
     def float_(self, v: list[Any], start: int, end: int) -> ast.Lit:
         text = v[0].text.replace("_", "")
         hexadecimal = text[:2] in ("0x", "0X")
-        suffix = text[-3:] if text[-3:] in ("f32", "f64") and (not hexadecimal or "p" in text.lower()) else None
+        suffix = text[-3:] if text[-3:] in ("f16", "f32", "f64") and (not hexadecimal or "p" in text.lower()) else None
         digits = text[:-3] if suffix else text
         try:
             value = float.fromhex(digits) if hexadecimal else float(digits)

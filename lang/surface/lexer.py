@@ -46,7 +46,7 @@ PUNCTUATION = {
 MODULES = ("f64", "f32", "f16", "i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8", "bool")
 """Modules that every program has; `f64.sin` is a qualified name, while `x.sin` is a field."""
 
-SUFFIXES = frozenset({"i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64"})
+SUFFIXES = frozenset({"i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f16", "f32", "f64"})
 _SYMBOL = r"[-+*/%=!><|&^]"
 _SYMBOLS = r"[-+*/%=!><|&^.]"
 _WORD = r"[A-Za-z_][A-Za-z0-9_']*"
@@ -207,7 +207,7 @@ def _bad_literal(source: Source | Piece, report: Reporter, start: int, end: int,
         report.error("E008", f"this number has {end - start} characters; {MAX_LITERAL} are the limit",
                      Span(source, start, start + 40), "begins here")
         return "0"
-    help = "use `f32`" if suffix == "f16" else "the number types are i8 i16 i32 i64 u8 u16 u32 u64 f32 f64"
+    help = "the number types are i8 i16 i32 i64 u8 u16 u32 u64 f16 f32 f64"
     report.error("E018", f"there is no number type `{suffix}`", span, "as written here", help=help)
     return source.text[start:end - len(suffix)]
 

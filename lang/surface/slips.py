@@ -26,7 +26,8 @@ WORDS: dict[str, str] = {
     "struct": "records are `type name = {field: type}`", "record": "records are `type name = {field: type}`",
     "class": "records are `type name = {field: type}`", "data": "types are declared with `type name = …`",
     "pass": "every expression has a value; `()` is the empty one",
-    "int": "the integer types are i8 i16 i32 i64 u8 u16 u32 u64", "float": "the floating-point types are f32 and f64",
+    "int": "the integer types are i8 i16 i32 i64 u8 u16 u32 u64",
+    "float": "the floating-point types are f16, f32 and f64",
     "double": "write `f64`", "len": "write `length xs`", "range": "write `iota n` or `a..<b`", "pow": "write `x ** y`",
     "unsafe": "there is nothing to switch off: bounds that can be proved are not checked",
 }

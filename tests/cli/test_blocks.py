@@ -140,7 +140,7 @@ def test_names_may_stand_behind_input() -> None:
     (["script input { " + "(" * 100], "U401", "nested 64 deep"),
     (["property:"], "U401", "names no entry"),
     (["random input { [n]f64 }"], "U301", "size of an axis"),
-    (["random input { f16 }"], "U301", "`f16` is not a type"),
+    (["random input { f80 }"], "U301", "`f80` is not a type"),
     (["random input { [3]f64"], "U401", "without `}`"),
     (["random input [3]f64"], "U401", "expected `{ types }`"),
     (['"name input { 1 }'], "U401", "closing quote"),
@@ -319,7 +319,7 @@ WHOLE = binary("f64", np.array([1.0, 2.0]))
 
 @pytest.mark.parametrize(("content", "problem"), [
     (WHOLE[:-1], "the value ends too early"), (WHOLE[:8], "the value ends too early"), (b"b", "value ends too early"),
-    (WHOLE.replace(b"f64", b"f16"), "values of type f16"), (WHOLE.replace(b"b\x02", b"b\x03"), "version 3"),
+    (WHOLE.replace(b"f64", b"f80"), "values of type f80"), (WHOLE.replace(b"b\x02", b"b\x03"), "version 3"),
     (WHOLE + b"x", "something else beside values"), (binary("bool", np.array([2], "u1")), "a bool that is neither"),
     (b"b\x02\x01 f64" + b"\xff" * 8, "size of an axis"), (b"b\x02\x01 f64" + b"\1" * 4, "the value ends too early"),
     (b"b\x02\x40 f64" + b"\0" * 1000, "64 axes"),

@@ -129,7 +129,7 @@ def test_values_that_do_not_fit(text: str, wanted: ty.Type, code: str, words: st
     ("0x1p9999", "beyond the range"),
     ("9" * 500, "500 characters"), ("[" * 100, "64 deep"), ("(" * 100_000, "64 deep"),
     ("empty(3)", "expected a type"),
-    ("empty([2]f64)", "dimension of size 0"), ("empty([0]f16)", "`f16` is not a type"),
+    ("empty([2]f64)", "dimension of size 0"), ("empty([0]f80)", "`f80` is not a type"),
     ("empty([-1]f64)", "size of an axis"), ("empty([n]f64)", "size of an axis"),
     ("empty([9999999999999999]f64)", "size of an axis"), ("empty", "expected `(`"),
     ("empty(" + "[0]" * 40 + "f64)", "32 axes"), ("٣", "`٣` is not a number"),

@@ -53,7 +53,7 @@ BAD = [
     ("let y.4: []f64 = transpose xs.1 {perm = (1)} return", "no permutation"),
     ("let y.4: []f64 = gather xs.1 n.2 return", "y.4 has type []f64, its value f64"),
     ("let y.4: []f64 = slice xs.1 n.2 n.2 x.0 {axis = 0} return", "step has type f64"),
-    ('let y.4: f64 = cast x.0 {to = "f16"} return', "no type 'f16'"),
+    ('let y.4: f64 = cast x.0 {to = "f80"} return', "no type 'f80'"),
     ("let y.4: f64 = polygamma x.0 {order = 0} return", "not positive"),
     # constants
     ("let y.4: f64 = neg 1:f64 return", "the constant 1 is no f64"),

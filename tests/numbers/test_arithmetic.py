@@ -18,8 +18,8 @@ import pytest
 from dad.lang.intrinsics import LIMITS
 
 INTEGERS = tuple(LIMITS)
-TYPES = (*INTEGERS, "f32", "f64", "bool")
-NUMPY = {"f32": "float32", "f64": "float64", "bool": "bool_"}
+TYPES = (*INTEGERS, "f16", "f32", "f64", "bool")
+NUMPY = {"f16": "float16", "f32": "float32", "f64": "float64", "bool": "bool_"}
 ARITHMETIC = ("+", "-", "*", "/", "%", "//", "%%", "&", "|", "^", "<<", ">>", ">>>", "**")
 
 
@@ -216,7 +216,8 @@ def test_every_conversion_is_the_same_both_ways(of: str) -> None:
         f"entry one_{to} (x: {of}) = {to}.{of} x\nentry all_{to} [n] (xs: [n]{of}) = map {to} xs\n" for to in TYPES
     )
     if of[0] == "f":
-        values = np.array([x for x in FLOATS if of == "f64" or abs(x) < 3e38 or not math.isfinite(x)], dtype(of))
+        largest = float(np.finfo(dtype(of)).max)
+        values = np.array([x for x in FLOATS if abs(x) < largest or not math.isfinite(x)], dtype(of))
     elif of == "bool":
         values = np.array([False, True])
     else:

@@ -146,7 +146,8 @@ def test_elementwise(p: Primitive, dtype: str) -> None:
 def test_cast(of: str, to: str) -> None:
     row = interesting(of)
     if of[0] == "f":
-        row = np.append(row, np.array([1e19, 300.7, -300.7, 2.0**31, 2.0**63, 2.0**64], row.dtype))
+        with np.errstate(all="ignore"):
+            row = np.append(row, np.array([1e19, 300.7, -300.7, 2.0**31, 2.0**63, 2.0**64]).astype(row.dtype))
     expected = PRIMITIVES["cast"].evaluate(row, to=to)
     same(call(emitted(straight("cast", [ir.Type(of, 1)], {"to": to})), [row]), expected, of + to)
     scalar = emitted(straight("cast", [ir.Type(of)], {"to": to}))

@@ -51,7 +51,7 @@ def literal(value: Const, *, typed: bool = False) -> ast.expr:
             plain = dotted("np.inf") if number > 0 else ast.UnaryOp(ast.USub(), dotted("np.inf"))
         else:
             plain = const(number)
-        return call("np.float32", plain) if value.dtype == "f32" else call("np.float64", plain) if typed else plain
+        return plain if value.dtype == "f64" and not typed else ast.Call(dtype(value.dtype), [plain], [])
     if value.dtype == "bool":
         return call("np.bool_", const(bool(value.value))) if typed else const(bool(value.value))
     plain = const(int(value.value))
@@ -145,6 +145,7 @@ _HELPERS = {
     "_solve": "solve",
     "_inverse": "inverse",
     "_log_det": "log_det",
+    "_det": "det",
     "_cofactors": "cofactors",
     "_cholesky": "cholesky",
     "_orthogonal": "orthogonal",
