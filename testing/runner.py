@@ -251,7 +251,7 @@ class Suite:
             text = str(error)
             if failure is None:
                 raise Problem(text) from None
-            if not failure.regex.search(f"Error: {text}\n{explain(error.code)}"):
+            if not fits(failure, f"Error: {text}", error.code):
                 raise Problem(f"expected an error that fits `{failure.regex.pattern}`, found {text}") from None
             return None
         except MemoryError:
