@@ -22,7 +22,6 @@ from ..lang.types import UNIT, Array, Fun, Type, TypeVar, map_type, sizes_of
 from . import builtins, messages
 from .context import Because, Checker, Mention, Pending, RawUse
 from .result import GlobalRef, LocalRef, Scheme
-from .scope import prelude_names
 
 Step = ast.Decl | tuple[ast.Def, ...]
 """A declaration, or a group that is checked together."""
@@ -31,13 +30,31 @@ Step = ast.Decl | tuple[ast.Def, ...]
 # ---------------------------------------------------------------- groups
 
 
+FUTHARK = frozenset((
+    "id", "const", "curry", "uncurry", "flip", "not", "copy", "manifest", "opaque", "trace", "break", "length",
+    "null", "head", "last", "init", "tail", "take", "drop", "split", "concat", "concat_to", "rotate", "indices",
+    "reverse", "flatten", "flatten_3d", "flatten_4d", "unflatten", "unflatten_3d", "unflatten_4d", "transpose",
+    "iota", "replicate", "rep", "foldl", "foldr", "iterate", "iterate_while", "iterate_until", "tabulate",
+    "tabulate_2d", "tabulate_3d", "zip", "zip2", "zip3", "zip4", "zip5", "unzip", "unzip2", "unzip3", "unzip4",
+    "unzip5", "map", "map1", "map2", "map3", "map4", "map5", "reduce", "reduce_comm", "hist", "reduce_by_index",
+    "reduce_by_index_1d", "reduce_by_index_2d", "reduce_by_index_3d", "scan", "filter", "partition", "partition2",
+    "scatter", "scatter_1d", "scatter_2d", "scatter_3d", "spread", "all", "any", "and", "or", "map_stream",
+    "map_stream_per", "reduce_stream", "reduce_stream_per", "jvp", "jvp2", "vjp", "vjp2", "++",
+))
+"""What Futhark's prelude defines: its programs define such names anew by what they meant before."""
+
+
 def built_in(name: str) -> bool:
-    """Whether the name means something in every program."""
+    """Whether a definition of this name that mentions itself means the function that every program knows.
+
+    It does where a Futhark program would mean it, and for operators and functions of numbers, such as `sin`. All
+    other definitions that mention themselves are recursive.
+    """
     from .calls import ARITHMETIC, COMPARISONS, EQUALITY, LOGIC, PIPES
 
     if any(name in names for names in (ARITHMETIC, COMPARISONS, EQUALITY, LOGIC, PIPES)):
         return True
-    return builtins.find(name) is not None or name in prelude_names()
+    return name in FUTHARK or name in builtins.primitives()
 
 
 def steps(declarations: Sequence[ast.Decl], older: Callable[[str], bool]) -> list[Step]:
