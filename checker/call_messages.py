@@ -411,7 +411,9 @@ def not_comparable(c: Checker, op: str, t: Type, other: Type, place: Span, op_sp
         c.error("E220", f"`{op}` compares numbers, not arrays", place, f"this is {shown}",
                 help=f"compare elements: `map2 ({op}) xs ys`")
     else:
-        c.error("E220", f"`{op}` compares numbers, not {shown}", place, f"this is {shown}")
+        sum_ = isinstance(t, Sum) or (isinstance(t, Meta) and t.uid in c.solver.variants)
+        c.error("E220", f"`{op}` compares numbers, not {'a sum type' if sum_ else shown}", place, f"this is {shown}",
+                help="constructors have no order; take them apart with `match`" if sum_ else None)
 
 
 def not_equal(c: Checker, op: str, part: Type, whole: Type, place: Span) -> None:

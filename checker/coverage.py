@@ -195,7 +195,7 @@ def check_match(c: Checker, e: ast.Match, scrutinee: Type) -> None:
         found = Search().missing(rows, (t,))
         if found is not None:
             text = shown(found[0], t)
-            c.error("E408", f"this `match` has no case for `{text}`", e.scrutinee.span,
+            c.error("E408", f"unmatched cases in this `match`: `{text}`", e.scrutinee.span,
                     f"a value of type {c.show(scrutinee)} can be `{text}`",
                     others=[(e.cases[-1].pattern.span, "the last case")],
                     help=f"add `case {text} -> …`" if text != "_" else "add `case _ -> …`")

@@ -287,11 +287,22 @@ def advice(c: Checker, found: Type, expected: Type, context: Context) -> str | N
         return "turn a bool into a number with `if b then 1 else 0`"
     if isinstance(expected, Scalar) and expected == BOOL:
         return "compare with something, such as `x != 0`"
+    if isinstance(found, Sum) and isinstance(expected, Sum):
+        return _sum_difference(found, expected)
     if isinstance(found, Record) and isinstance(expected, Record):
         return _record_difference(found, expected)
     if isinstance(found, Tuple) and isinstance(expected, Tuple):
         return f"the tuples have {len(found.items)} and {len(expected.items)} parts"
     return None
+
+
+def _sum_difference(found: Sum, expected: Sum) -> str | None:
+    have, want = dict(found.constructors), dict(expected.constructors)
+    unshared = [f"#{n}" for n in want if n not in have] + [f"#{n}" for n in have if n not in want]
+    if unshared:
+        return f"unshared constructors: {', '.join(unshared)}; a `match` turns values of one type into the other"
+    unlike = [f"`#{n}`" for n in want if len(have[n]) != len(want[n])]
+    return f"{', '.join(unlike)} do not hold the same number of values" if unlike else None
 
 
 def _record_difference(found: Record, expected: Record) -> str | None:
@@ -427,10 +438,12 @@ def no_constructor(c: Checker, name: str, sum: Type, span: Span, others: Sequenc
 
 
 def wrong_payload(c: Checker, name: str, given: int, wanted: int, sum: Type, span: Span,
-                  others: Sequence[tuple[Span, str]] = (), notes: Sequence[str] = ()) -> Error:
+                  others: Sequence[tuple[Span, str]] = (), notes: Sequence[str] = (), pattern: bool = False) -> Error:
     """`#name` with more or fewer values than it holds."""
     holds = plural(wanted, "value") if wanted else "no value"
     few = given < wanted
-    return c.error("E243", f"`#{name}` holds {holds}, not {given}", span, f"{'too few' if few else 'too many'} here",
+    told = f"this pattern cannot match: `#{name}` holds {holds}, not {given}" if pattern else \
+        f"`#{name}` holds {holds}, not {given}"
+    return c.error("E243", told, span, f"{'too few' if few else 'too many'} here",
                    others=list(others), notes=[*notes, f"the type is {show(c, sum)}"],
                    help=f"one value may be a tuple: `#{name} (a, b)` holds one" if given and wanted == 1 else None)

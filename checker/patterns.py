@@ -88,7 +88,7 @@ def _constructor(c: Checker, p: ast.PConstr, t: Type, what: str) -> None:
             if payload is None:
                 messages.no_constructor(c, p.name, known, p.span)
             elif len(payload) != len(p.arguments):
-                messages.wrong_payload(c, p.name, len(p.arguments), len(payload), known, p.span)
+                messages.wrong_payload(c, p.name, len(p.arguments), len(payload), known, p.span, pattern=True)
             else:
                 parts = payload
         case Meta():
