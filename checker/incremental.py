@@ -104,6 +104,7 @@ class Kept:
             raise Again
         session.report = report
         session.warned.clear()
+        session.instances = 0
         mine = {d for unit in self.units for d in unit.definitions}
         session.definitions = {name: d for name, d in session.definitions.items() if d not in mine}
         for table in (file.values, file.types, file.modules, file.module_types, file.later):

@@ -17,7 +17,7 @@ from .constraints import FieldAccess
 from .context import Because, Checker, RawUse, map_sizes
 from .functions import doubt, infer_lambda, infer_let_fun
 from .names import FOREIGN_MODULES, find, foreign_member, infer_name, known, member_of, module_named
-from .paths import parametric, path_of, structure_at
+from .paths import exported_value, parametric, path_of, structure_at
 from .result import SizeRef
 from .scope import FileScope, Local, OpenedScope, SizeParam
 from .typexp import TypeContext, elaborate
@@ -334,10 +334,13 @@ def _field(c: Checker, e: ast.Field, want: Type | None) -> Type:
     if module is not None:
         path = path_of(e.record)
         assert path is not None
-        if isinstance(module, FileScope):
+        field = known(c, path[0]) and len(path) == 1 and not (
+            isinstance(module, FileScope) and exported_value(module, e.name) is not None)
+        if not field and isinstance(module, FileScope):
             return member_of(c, e, module, path, e.name, e.span)
-        parametric(module, ".".join(path), e.record.span, c.error)
-        return Error()
+        if not field:
+            parametric(module, ".".join(path), e.record.span, c.error)
+            return Error()
     if isinstance(e.record, ast.Name) and not e.record.qualifier and not known(c, e.record.name):
         name = e.record.name
         if name in FOREIGN_MODULES:

@@ -314,10 +314,10 @@ def _number_member(c: Checker, node: ast.Node, module: str, name: str, span: Spa
 
 
 def module_named(c: Checker, e: ast.Exp) -> Module | None:
-    """The module that an expression in front of a dot is, unless a value of that name hides it. Reports nothing."""
+    """The module that an expression in front of a dot is, unless a local of that name hides it. Reports nothing."""
     match e:
         case ast.Name(name=name, qualifier=()):
-            if known(c, name):
+            if name in c.names or (known(c, name) and c.file.module(name) is None):
                 return None
             entry = find_module(c.session, c.file, name)
             return entry.module if entry is not None else None

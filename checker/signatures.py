@@ -164,8 +164,9 @@ def elaborate(session: Session, scope: FileScope, sig: ast.ModuleType, label: st
             return _named(session, scope, sig, label)
         case ast.SigBody(specs=specs):
             made = FileScope(parent=scope, prefix=scope.prefix, abstract=True)
+            included: set[object] = set()
             for spec in specs:
-                _spec(session, made, spec, label)
+                _spec(session, made, spec, label, included)
             return made
         case ast.SigWith():
             return _with(session, scope, sig, label)
@@ -210,7 +211,7 @@ def _type_names(scope: FileScope | None) -> list[str]:
     return found
 
 
-def _spec(session: Session, made: FileScope, spec: ast.Spec, label: str) -> None:
+def _spec(session: Session, made: FileScope, spec: ast.Spec, label: str, included: set[object]) -> None:
     match spec:
         case ast.TypeSpec():
             if _new(session, made, "types", spec.name, spec.name_span):
@@ -219,8 +220,10 @@ def _spec(session: Session, made: FileScope, spec: ast.Spec, label: str) -> None
             if _new(session, made, "types", spec.name, spec.name_span):
                 made.types[spec.name] = type_entry(session, made, spec)
         case ast.ValSpec():
-            if _new(session, made, "values", spec.name, spec.name_span):
-                made.values[spec.name] = _value(session, made, spec)
+            value, before = _value(session, made, spec), made.values.get(spec.name)
+            again = before in included and _said_already(session, before, value)
+            if again or _new(session, made, "values", spec.name, spec.name_span):
+                made.values[spec.name] = value
         case ast.ModuleSpec(name=name):
             if _new(session, made, "modules", name, spec.name_span):
                 inner = elaborate(session, made, spec.type, f"{label}.{name}" if label else name)
@@ -228,8 +231,8 @@ def _spec(session: Session, made: FileScope, spec: ast.Spec, label: str) -> None
         case ast.ModuleTypeDef(name=name):
             if _new(session, made, "module_types", name, spec.name_span):
                 made.module_types[name] = SigEntry(name, spec.name_span, spec.body, made)
-        case ast.Include(type=included):
-            _include(session, made, included, label)
+        case ast.Include(type=inner_type):
+            included.update(_include(session, made, inner_type, label))
 
 
 def _new(session: Session, made: FileScope, kind: str, name: str, span: Span) -> bool:
@@ -240,18 +243,40 @@ def _new(session: Session, made: FileScope, kind: str, name: str, span: Span) ->
     return first is None
 
 
-def _include(session: Session, made: FileScope, included: ast.ModuleType, label: str) -> None:
+def _include(session: Session, made: FileScope, included: ast.ModuleType, label: str) -> list[object]:
+    """What a module type adds to another; the result is what it says."""
     inner = elaborate(session, made, included, label)
     if isinstance(inner, Functor):
         session.report.error("E113", "only the type of a plain module can be included", included.span,
                              "this is the type of a parametric module")
-        return
+        return []
     made.broken = made.broken or inner.broken
+    said: list[object] = []
     for kind in ("types", "values", "modules", "module_types"):
         mine, theirs = getattr(made, kind), getattr(inner, kind)
         for name in inner.names(kind):
-            if _new(session, made, kind, name, included.span):
-                mine[name] = theirs[name]
+            if _said_already(session, mine.get(name), theirs[name]) or _new(session, made, kind, name, included.span):
+                said.append(mine.setdefault(name, theirs[name]))
+    return said
+
+
+def _said_already(session: Session, mine: object, theirs: object) -> bool:
+    """Whether two specifications of one name say the same, as when a module type includes two that share a third."""
+    if isinstance(mine, TypeEntry) and isinstance(theirs, TypeEntry):
+        if (len(mine.sizes), len(mine.types)) != (len(theirs.sizes), len(theirs.types)):
+            return False
+        one, other = mine.body, theirs.body
+        sizes, types = (mine.sizes, theirs.sizes), (mine.types, theirs.types)
+    elif isinstance(mine, Sealed) and isinstance(theirs, Sealed):
+        one, other = mine.scheme.type, theirs.scheme.type
+        sizes, types = (mine.scheme.size_vars, theirs.scheme.size_vars), (mine.scheme.type_vars, theirs.scheme.type_vars)
+    else:
+        return False
+    if len(sizes[0]) != len(sizes[1]) or len(types[0]) != len(types[1]):
+        return False
+    env: dict[SizeAtom, Size] = {v: Size.of(s) for v, s in zip(sizes[1], sizes[0], strict=True)}
+    other = substituted(other, dict(zip(types[1], types[0], strict=True)), env)
+    return Checker(session, FileScope(), Span(session.text, 0, 0)).solver.fits(other, one)
 
 
 def _closed(session: Session, made: FileScope, spec: ast.TypeSpec, label: str) -> TypeEntry:

@@ -156,8 +156,12 @@ class Builder(ModuleBuilder):
         text = token.text[2:-1].strip()
         name = text.split("(", 1)[0].strip()
         if name not in ATTRIBUTES:
+            from difflib import get_close_matches  # only where there is something to say
+
+            near = get_close_matches(name[:40], ATTRIBUTES, 1)
+            meant = f"did you mean `{near[0]}`? " if near else ""
             self.report.error("E020", f"there is no attribute `{name[:40]}`", self.at(token), "this attribute",
-                              help="the attributes are " + ", ".join(ATTRIBUTES))
+                              help=f"{meant}the attributes are {', '.join(ATTRIBUTES)}")
         return ast.Attribute(self.at(token), text)
 
     def attributed(self, v: list[Any], start: int, end: int) -> ast.Exp:
