@@ -269,7 +269,8 @@ def _said_already(session: Session, mine: object, theirs: object) -> bool:
         sizes, types = (mine.sizes, theirs.sizes), (mine.types, theirs.types)
     elif isinstance(mine, Sealed) and isinstance(theirs, Sealed):
         one, other = mine.scheme.type, theirs.scheme.type
-        sizes, types = (mine.scheme.size_vars, theirs.scheme.size_vars), (mine.scheme.type_vars, theirs.scheme.type_vars)
+        sizes = (mine.scheme.size_vars, theirs.scheme.size_vars)
+        types = (mine.scheme.type_vars, theirs.scheme.type_vars)
     else:
         return False
     if len(sizes[0]) != len(sizes[1]) or len(types[0]) != len(types[1]):
