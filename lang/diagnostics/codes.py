@@ -504,7 +504,8 @@ code("R107", "matrix without a factor or an inverse",
      "add a small number to the diagonal (`jitter`), or look for rows that depend on each other.")
 code("R110", "recursion too deep",
      "A function called itself more levels deep than there is room for: 20,000 calls may be inside each other. Often the condition that "
-     "ends it never holds. A call whose result is the function's own result is no level deeper: such a function runs as a loop.",
+     "ends it never holds. A call whose result is the function's own result is no level deeper: such a function runs as a loop. "
+     "The derivative of other recursion runs the function again at each level: n calls in a row cost n² of them.",
      "def f (n: i64) : i64 = if n == 0 then 0 else 1 + f (n - 1)   -- called with n = -1",
      "look at what ends the recursion; give the result so far as an argument, so that the call comes last: "
      "`def f (n: i64) (sum: i64) : i64 = if n == 0 then sum else f (n - 1) (sum + 1)`; or write a `loop`.")
