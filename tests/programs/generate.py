@@ -305,6 +305,8 @@ class Generator:
         acc, i, x = self.fresh("acc"), self.fresh("i"), self.fresh("x")
         start = self.expr(type, s, depth - 1)
         inner = s.inner((acc, type))
+        if self.chance(25):
+            return self.recursion(type, acc, start, s, depth)
         form = self.rng.randrange(4)
         arrays = self.found(s, lambda t: isinstance(t, Array))
         if form == 0 and arrays:
@@ -332,6 +334,27 @@ class Generator:
         inner.values.append((i, I64))
         inner.below[i] = count
         return f"(loop {acc} = {start} for {i} < {count} do {self.step(type, acc, inner, depth)})"
+
+    def recursion(self, type: Type, acc: str, start: str, s: Scope, depth: int) -> str:
+        """A local function that calls itself: last, before it goes on, twice, or through another argument."""
+        go, k = self.fresh("go"), self.fresh("k")
+        inner = s.inner((acc, type), (k, I64))
+        levels = f"(min {self.rng.choice(('3', '4'))} {self.expr(I64, s, 1)})"
+        step = self.step(type, acc, inner, depth)
+        match self.rng.randrange(4):
+            case 0:
+                body = f"if {k} <= 0 then {acc} else {go} ({k} - 1) {step}"
+            case 1:
+                body = f"if {k} <= 0 then {acc} else let {acc} = {go} ({k} - 1) {acc} in {step}"
+            case 2:
+                body = (
+                    f"if {k} <= 0 then {acc} else let {acc} = {go} ({k} - 2) {acc} "
+                    f"in if {self.expr(BOOL, inner, 1)} then {go} ({k} - 1) {step} else {step}"
+                )
+            case _:
+                found = self.expr(BOOL, inner, 1)
+                body = f"if {k} <= 0 then {step} else if {found} then {acc} else {go} ({k} - 1) {step}"
+        return f"(let {go} ({k}: i64) ({acc}: {type}) : {type} = {body} in {go} {levels} {start})"
 
     def step(self, type: Type, acc: str, s: Scope, depth: int) -> str:
         """The next state of a loop, which does not grow."""
