@@ -6,7 +6,7 @@ function needs no annotations for its callers to be checked. Loops run until not
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from ..lang.source import Span
 from ..lang.surface import ast
@@ -37,14 +37,13 @@ from .flow import (
     rooted,
     smooth_base,
     union,
-    widened,
 )
 from .result import BuiltinRef, Definition, GlobalRef, LocalRef, SizeRef
+from .rounds import Rounds
 from .scope import Session
 
 MAX_NESTED = 100
 """Definitions inside each other that are followed; functions that give functions could go on for ever."""
-FUNCTIONS = (Closure, Known, Operation, Partial, Unknown)
 COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 FLAT = {"floor": "rounded by `floor`", "ceil": "rounded by `ceil`", "round": "rounded by `round`",
         "trunc": "cut by `trunc`",
@@ -112,19 +111,7 @@ class Walk:
         self.session: Session = c.session
         self.calls: list[Span] = []
         self.memo: dict[tuple[int, Definition, tuple[Value, ...]], Value] = {}
-        self.assumed: dict[ast.Node, tuple[tuple[Value, ...], Value]] = {}
-        """Recursive functions under way: the join of their arguments, and what is known of the result."""
-        self.visited: dict[tuple[ast.Node, int], Function] = {}
-        """Those that this round has walked through; closures by identity."""
-        self.rounds = 0
-        self.round = 0
-        """Which round of the fixpoint this is, 0 outside of recursion: what one round finds, the next may not reuse."""
-        self.quiet = False
-        self.order = 0
-        """How many derivatives are being taken around here."""
-        self.orders: dict[ast.Node, int] = {}
-        """The same where the walk through a recursive function began."""
-        self.variables: dict[ast.Node, Root] = {}
+        self.rounds = Rounds()
         self.taken: list[Span] = []
         self.nested = 0
         self.reported: set[tuple[str, int]] = set()
@@ -134,7 +121,7 @@ class Walk:
     # ------------------------------------------------------------ application
 
     def enter(self, definition: Definition, args: tuple[Value, ...]) -> Value:
-        key = (self.round, definition, args)
+        key = (self.rounds.current, definition, args)
         known = self.memo.get(key)
         if known is None:
             known = self.run_definition(definition, args)
@@ -153,7 +140,10 @@ class Walk:
             self.nested -= 1
             return result
 
-        return self.fixpoint(definition.node, Known(definition), 0, args, run) if definition.recursive else run(args)
+        node = definition.node
+        if not definition.recursive:
+            return run(args)
+        return self.rounds.result(node, Known(definition), args, run, lambda: self.own_derivative(node))
 
     def run_closure(self, f: Closure, args: tuple[Value, ...]) -> Value:
         def run(given: tuple[Value, ...]) -> Value:
@@ -162,51 +152,13 @@ class Walk:
                 self.bind(env, p, v)
             return self.value(env, f.body)
 
-        return run(args) if f.recursive is None else self.fixpoint(f.recursive, f, id(f), args, run)
+        node = f.recursive
+        return run(args) if node is None else self.rounds.result(node, f, args, run, lambda: self.own_derivative(node))
 
-    def fixpoint(self, node: ast.Node, function: Function, identity: int, args: tuple[Value, ...],
-                 run: Callable[[tuple[Value, ...]], Value]) -> Value:
-        """A recursive function: its calls join their arguments and share a result, found in rounds.
-
-        A round walks through each function once. Only the last, which finds nothing new, reports.
-        """
-        outermost = not self.assumed
-        before, found = self.assumed.get(node, (args, NOTHING))
-        self.assumed[node] = (tuple(widened(a, b) for a, b in zip(before, args, strict=True)), found)
-        if not outermost:
-            if self.order > self.orders.get(node, self.order) and not any(isinstance(a, FUNCTIONS) for a in args):
-                self.own_derivative(node)
-            return self.walk(node, function, identity, run)
-        for last in (False, True):
-            for _ in range(1 if last else 64):
-                self.rounds += 1
-                self.round, self.quiet = self.rounds, not last
-                assumed = dict(self.assumed)
-                self.visited.clear()
-                found = self.walk(node, function, identity, run)
-                if self.assumed == assumed:
-                    break
-        self.assumed.clear()
-        self.variables.clear()
-        self.round = 0
-        return found
-
-    def own_derivative(self, node: ast.Node) -> None:
-        assert isinstance(node, (ast.Def, ast.LetFun))
+    def own_derivative(self, node: ast.Def | ast.LetFun) -> None:
         self.report("E512", f"`{node.name}` takes its own derivative, so it would need derivatives of every order",
                     self.taken[-1], "the derivative runs through the function that takes it",
                     [(node.name_span, "the function")], "differentiate another function, or say how often in a loop")
-
-    def walk(self, node: ast.Node, function: Function, identity: int,
-             run: Callable[[tuple[Value, ...]], Value]) -> Value:
-        if (node, identity) not in self.visited:
-            self.visited[node, identity] = function  # kept alive, so that its identity stays its own
-            self.orders[node] = self.order
-            result = run(self.assumed[node][0])
-            del self.orders[node]
-            args, found = self.assumed[node]
-            self.assumed[node] = (args, widened(found, result) if found is not NOTHING else result)
-        return self.assumed[node][1]
 
     def apply(self, f: Value, args: Sequence[Value], spans: Sequence[Span], span: Span) -> Value:
         """`f` applied to any number of arguments."""
@@ -238,9 +190,9 @@ class Walk:
     def call(self, f: Function, args: tuple[Value, ...], spans: Sequence[Span], span: Span) -> Value:
         match f:
             case Closure():
-                known = f.memo.get((self.round, args))
+                known = f.memo.get((self.rounds.current, args))
                 if known is None:
-                    known = f.memo[self.round, args] = self.run_closure(f, args)
+                    known = f.memo[self.rounds.current, args] = self.run_closure(f, args)
                 return known
             case Known(definition):
                 self.respect(definition, args, spans)
@@ -283,7 +235,7 @@ class Walk:
     def report(self, code: str, message: str, span: Span, label: str, others: list[tuple[Span, str]],
                help: str) -> None:
         key = (code, span.start)
-        if self.quiet or key in self.reported:
+        if self.rounds.quiet or key in self.reported:
             return
         self.reported.add(key)
         if self.calls:
@@ -592,16 +544,16 @@ class Walk:
                         "data is held fixed", [(fixed.span, "declared `data` here")],
                         f"remove `data` from `{fixed.name}`")
             return NOTHING
-        variable = self.variables.get(node)
+        variable = self.rounds.variables.get(node)
         if variable is None:
             variable = Root(next(self.session.uids), "variable", _variable_name(f), _variable_span(f, span))
-            if self.assumed:
-                self.variables[node] = variable
+            if self.rounds.assumed:
+                self.rounds.variables[node] = variable
         seen = join(x, rooted(at, variable) if at is not None else Flow(frozenset({variable})))
-        self.order += 1
+        self.rounds.order += 1
         self.taken.append(span)
         result = self.apply(f, (seen,), (span,), span)
-        self.order -= 1
+        self.rounds.order -= 1
         self.taken.pop()
         out = flat(result)
         if variable not in out.active:
