@@ -308,7 +308,7 @@ def finish(c: Checker, function: Pending, scheme: Scheme) -> None:
     for _ in function.declared[:-1]:
         assert isinstance(result, Fun)
         result = result.result
-    if function.mentions and has_function(result):
+    if function.mentions and isinstance(result, Fun):
         c.error("E695", f"`{function.name}` calls itself and gives a function", function.mentions[0].span,
                 "which function this call gives would be known only when it runs",
                 others=[(function.span, f"its result is {messages.show(c, result)}")],
@@ -323,15 +323,3 @@ def finish(c: Checker, function: Pending, scheme: Scheme) -> None:
         sizes.update((c.solver.size(Size.of(meta)).atom, size) for meta, size in m.anonymous.items())
         c.uses[m.node] = RawUse(function.ref, scheme, tuple(types.get(v, v) for v in scheme.type_vars),
                                 tuple(sizes[v] if v in sizes else Size.of(v) for v in scheme.size_vars))
-
-
-def has_function(t: Type) -> bool:
-    found = False
-
-    def leaf(inner: Type) -> Type | None:
-        nonlocal found
-        found = found or isinstance(inner, Fun)
-        return None
-
-    map_type(t, leaf, lambda s: s)
-    return found
