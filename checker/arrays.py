@@ -88,11 +88,18 @@ def _not_indexable(c: Checker, e: ast.Exp, whole: Type, t: Type, axis: int, indi
                 help="put a space before the bracket to pass an array as an argument" if isinstance(t, Fun) else None)
 
 
+COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
+
+
 def _index(c: Checker, index: ast.Exp, array: ast.Exp, axis: int, size: Size) -> None:
     from .calls import size_of
     from .infer import blame, infer
     from .unify import Kind
 
+    if isinstance(index, ast.BinOp) and index.op in COMPARISONS:
+        c.error("E212", "a condition is no index", index.span, "this is true or false",
+                help="keep the elements for which it holds: `filter (\\x -> x > 0) xs`")
+        return
     t = c.solver.prune(infer(c, index, I64))
     if not isinstance(t, Scalar) or c.solver.require(t, Kind("int")) is not None:
         c.unify(t, I64, blame(index).span, Because("", None, title="an index is an integer", code="E212"))

@@ -196,12 +196,22 @@ def _parameter_span(c: Checker, f: ast.Exp, k: int) -> Span | None:
     return None
 
 
+INFIX = {"and": "write `&&`", "or": "write `||`", "is": "write `==`", "xor": "on bools write `!=`", "mod": "write `%`",
+         "div": "write `/`, or `//`, which rounds towards zero"}
+"""Words that other languages write between operands."""
+
+
 def too_many_arguments(c: Checker, f: ast.Exp, function: Type, k: int, arguments: Sequence[ast.Exp],
                        result: Type) -> None:
     name = callee(f)
     if k == 0:
         shown = show(c, function)
         text = f.span.text
+        word = arguments[0]
+        if isinstance(word, ast.Name) and not word.qualifier and word.name in INFIX and word.name not in c.names \
+                and c.file.value(word.name) is None:
+            c.error("E015", f"`{word.name}` is no operator of Dad", word.span, "this word", help=INFIX[word.name])
+            return
         indexed = isinstance(c.solver.prune(function), Array)
         hint = "to index, write the bracket without a space: `xs[i]`" if indexed else None
         if isinstance(f, ast.Lit):
@@ -303,8 +313,8 @@ def _operand_clash(c: Checker, problem: Clash, op: str, whole_left: Type, whole_
             and not isinstance(right, (Tuple, Record, Fun)):
         c.error("E202", f"`{op}` on {one} and {other}: the shapes have different numbers of axes", right_span,
                 f"this is {other}", others=others,
-                help=f"say which axis is meant, such as `map (\\row -> row {op} v) rows`; \
-only scalars spread by themselves")
+                help=f"say which axis is meant, such as `map (\\row -> row {op} v) rows`; only scalars spread "
+                     "by themselves" + ("\na matrix times a vector is `matvec m v`" if op == "*" else ""))
         return
     if op in ("==", "!=", "<", "<=", ">", ">="):
         c.error("E220", f"`{op}` compares two values of one type, not {one} and {other}", right_span,

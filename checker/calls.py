@@ -217,6 +217,15 @@ def _size_of(c: Checker, e: ast.Exp) -> Size | None:
 # ---------------------------------------------------------------- operators
 
 
+FOREIGN_OPERATORS = {
+    **{op: ("E014", f"there is no assignment `{op}`",
+            f"values never change; give the new one a name: `let y = x {op[:-1]} … in …`")
+       for op in ("+=", "-=", "*=", "**=", "//=", "%=")},
+    "=>": ("E015", "arrows are written `->`", "an anonymous function is written `\\x -> …`"),
+}
+"""Operators of other languages that parse, unless the program defines them."""
+
+
 def infer_binop(c: Checker, e: ast.BinOp, want: Type | None = None) -> Type:
     """Chains such as `a + b + c + …` lean left; they are walked in a loop."""
     from .infer import infer
@@ -224,7 +233,11 @@ def infer_binop(c: Checker, e: ast.BinOp, want: Type | None = None) -> Type:
     spine = [e]
     while isinstance(spine[-1].left, ast.BinOp):
         spine.append(spine[-1].left)
-    left = infer(c, spine[-1].left)
+    first = spine[-1]
+    if first.op in FOREIGN_OPERATORS and c.file.value(first.op) is None and first.op not in c.names:
+        _binop(c, first, Error())  # what stands on its sides is no expression
+        return Error()
+    left = infer(c, first.left)
     for node in reversed(spine):
         left = _binop(c, node, left)
         c.types[node] = left
@@ -235,6 +248,9 @@ def _binop(c: Checker, e: ast.BinOp, left: Type) -> Type:
     from .infer import check, infer
 
     op = e.op.strip("`")
+    if op in FOREIGN_OPERATORS and c.file.value(op) is None and op not in c.names:
+        code, message, help = FOREIGN_OPERATORS[op]
+        return c.error(code, message, e.op_span, "this operator", help=help)
     if op in c.names or c.file.value(op) is not None or e.op.startswith("`"):
         function = meaning_type(c, e, op, e.op_span)
         return _apply_operator(c, e, function, left)

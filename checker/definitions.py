@@ -511,7 +511,7 @@ def _grades(c: Checker, file: FileScope, node: ast.Def, warned: bool) -> None:
 
 def _trusted(session: Session, file: FileScope) -> None:
     """One warning to a file: promises are kept, but this version does not verify them."""
-    if not file.promises:
+    if not file.promises or session.report.failed:
         return
     names = ", ".join(f"`{name}`" for name, _ in file.promises)
     (_, first), *rest = file.promises

@@ -415,6 +415,10 @@ def no_field(c: Checker, t: Type, name: str, span: Span, record_span: Span) -> E
         help = f"write `transpose {record_span.text}`"
     elif isinstance(t, Array) and name in ("shape", "size", "length"):
         help = f"write `length {record_span.text}`"
+    elif name == "astype":
+        help = f"write `f64 {record_span.text}`" if isinstance(t, Scalar) else f"write `map f64 {record_span.text}`"
+    elif isinstance(t, Array) and name == "dot":
+        help = f"write `dot {record_span.text} ys`"
     elif isinstance(t, Array) and name in ("sum", "mean", "max", "min"):
         full = {"max": "maximum", "min": "minimum"}.get(name, name)
         help = f"write `{full} {record_span.text}`"

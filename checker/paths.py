@@ -84,6 +84,10 @@ def module_at(session: Session, scope: FileScope, path: Sequence[str], span: Spa
         if scope.lacks():
             return None
         meant = nearest(path[0], [*scope.module_names(), *CONVERTIBLE, *library_names()])
+        if path[0] in ("np", "numpy", "jnp", "torch", "jax", "scipy", "math"):
+            complain("E110", f"there is no module `{path[0]}`", span, "not a name of Dad",
+                     help="functions are in scope without a module; types are like `f64`, `[n]f64`, `[n][m]f64`")
+            return None
         complain("E110", f"unknown module `{path[0]}`", span, "no module of this name is in scope",
                  help=f"did you mean `{meant}`?" if meant else "declare it above: `module M = { … }`, or `import` it")
         return None

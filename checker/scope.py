@@ -481,6 +481,8 @@ ELSEWHERE: dict[str, str] = {
     "arctan": "`atan x`", "float": "`f64 x`", "int": "`i64 x`", "double": "`f64 x`",
                              "eye": "a comprehension with `if i == j`",
     "einsum": "a comprehension such as `[sum [a[i,k] * b[k,j] for k < n] for i < m, j < p]`", "clip": "`clip lo hi x`",
+    "pi": "`f64.pi`", "inf": "`f64.inf`", "nan": "`f64.nan`", "euler": "`f64.e`",
+    "return": "the value alone: what a definition gives stands after `=`",
     "True": "`true`", "False": "`false`", "None": "a value of the right type: Dad has no null", "not": "`!`",
     "and": "`&&`", "or": "`||`", "mod": "`%`", "inner": "`dot x y`", "matmul": "`matmul a b`", "dot": "`dot x y`",
     "gradient": "`grad f x`", "stop_gradient": "`stop_grad x`", "array": "an array literal `[a, b, c]`",

@@ -89,7 +89,7 @@ class Builder(ModuleBuilder):
     def _grade(self, name: Token, params: tuple[str, ...], start: int, end: int) -> ast.Grade:
         if name.text not in GRADES:
             self.report.error("E021", f"there is no grade `{name.text}`", self.at(name), "after `@`",
-                              help="the grades are " + ", ".join(GRADES))
+                              help="the grades are " + ", ".join(GRADES) + "; the product of matrices is `matmul a b`")
         return ast.Grade(self.span(start, end), name.text, params)
 
     def prefix(self, v: list[Any], start: int, end: int) -> ast.Exp:

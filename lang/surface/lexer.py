@@ -81,6 +81,7 @@ _TOKEN = re.compile(rf"""
 # marks, unpaired surrogates, a carriage return that ends no line, line separators, a byte order mark inside the text.
 FORBIDDEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]"
                         "|\r(?!\n)")
+_PREFIXES = frozenset({"f", "r", "b", "u", "F", "R", "B", "rb", "fr"})
 _ENDS_VALUE = frozenset({"NAME", "RPAR", "RSQB", "RBRACE", "NAT", "STRING"})
 _BEGINS_TYPE = frozenset({"NAME", "LSQB", "INDEX", "LPAR", "LBRACE", "STAR", "QMARK", "TYVAR", "CONSTR"})
 _CONSTRAINT = re.compile(r"\s*(?:num|float|int|integral|integer|real|number|numeric|eq|ord|fractional|floating)\b",
@@ -139,6 +140,11 @@ def tokenize(source: Source | Piece, report: Reporter) -> list[Token]:
             kind = "OP"
         elif group == "string" or group == "char":
             kind = group.upper()
+            if last_kind == "NAME" and last_end == start and word[0] == '"' and tokens[-1].text in _PREFIXES:
+                mistakes += 1
+                prefix = tokens.pop()
+                report.error("E015", f"there are no {prefix.text}-strings", Span(source, prefix.start, end),
+                             "a prefix before a string", help="a program computes with numbers: return the values")
             if "\\" in word:
                 mistakes += _check_escapes(source, report, word, start)
         else:

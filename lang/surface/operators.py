@@ -66,6 +66,8 @@ class Chains:
         self.source = source
         self.report = report
         self.actions: list[Action | None] = []
+        self.chained: set[ast.BinOp] = set()
+        """Comparisons that another follows, which is reported."""
         self.bodies: dict[int, tuple[ast.Decl, ...]] = {}
         """The declarations of each module's body, by where its brace opens; the parser reads them first."""
 
@@ -167,10 +169,17 @@ class Chains:
             operands.append(ast.RecordUpdate(span, left, operator.path, right) if operator.path
                             else ast.Update(span, left, operator.indices, right))
             return
-        if following is not None and operator.text in _COMPARISONS and following.text in _COMPARISONS:
+        chained = following is not None and operator.text in _COMPARISONS and following.text in _COMPARISONS
+        if chained:
             assert isinstance(following, Token)
             self.report.error(
                 "E019", f"comparisons cannot be chained: `{operator.text}` is followed by `{following.text}`",
                 self.at(following), "second comparison", others=[(self.at(operator), "first comparison")],
                 help="write `a < b && b < c`")
-        operands.append(ast.BinOp(span, operator.text, self.at(operator), left, right))
+        made = ast.BinOp(span, operator.text, self.at(operator), left, right)
+        if isinstance(left, ast.BinOp) and left in self.chained:  # what was meant: its types are right
+            made = ast.BinOp(span, "&&", self.at(operator), left,
+                             ast.BinOp(span, operator.text, self.at(operator), left.right, right))
+        if chained:
+            self.chained.add(made)
+        operands.append(made)

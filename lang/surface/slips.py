@@ -7,6 +7,7 @@ from __future__ import annotations
 
 WORDS: dict[str, str] = {
     "return": "the value of a definition is the expression after `=`; there is no `return`",
+    "from": "an import is `import \"file\"`; functions of arrays and numbers need none",
     "lambda": "an anonymous function is written `\\x -> …`",
     "elif": "write `else if`", "elsif": "write `else if`", "elseif": "write `else if`",
     "fn": "definitions begin with `def`, anonymous functions are `\\x -> …`",

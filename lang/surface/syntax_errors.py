@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from ..diagnostics.report import Reporter
 from ..record import dataclass, replace
 from ..source import Piece, Source, Span
+from . import habits
 from .lexer import KEYWORDS, Token
 from .machine import Failure, Tables, expected
 from .slips import OPERATORS, WORDS
@@ -351,8 +352,8 @@ def _quoted(place: Place) -> bool:
 
 
 _RULES: tuple[Callable[[Place], bool], ...] = (
-    _comment, _foreign_word, _foreign_operator, _equals, _python_if, _let, _brackets, _else, _loop, _in, _arrow,
-    _reserved, _quoted)
+    _comment, *habits.RULES, _foreign_word, _foreign_operator, _equals, _python_if, _let, _brackets, _else, _loop, _in,
+    _arrow, _reserved, _quoted)
 
 
 def _missing(word: str, place: Place) -> str:

@@ -57,7 +57,7 @@ SLIPS = [
     ("def f (x: ) = 3", "E010", "a type expected, but found `)`", ")", None),
     ("def f x = {a = 1, b: 2}", "E010", None, ":", "{name = value}"),
     ("type t = {a: f64, b}", "E010", "`:` expected, but found `}`", "}", "{name: type}"),
-    ("import prelude", "E010", "a string expected, but found `prelude`", "prelude", 'import "prelude"'),
+    ("import prelude", "E010", "an import names a file, as a string", "prelude", 'import "prelude"'),
     ("def ", "E010", "a name expected, but the declaration ends", "def", "def name"),
     ("def f x = 0..1", "E010", "a range needs an end", "..", "a..<b"),
     ("def f x = 0 < x < 1", "E019", "comparisons cannot be chained: `<` is followed by `<`", "<", "a < b && b < c"),
