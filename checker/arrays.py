@@ -104,13 +104,14 @@ def _index(c: Checker, index: ast.Exp, array: ast.Exp, axis: int, size: Size) ->
     if not isinstance(t, Scalar) or c.solver.require(t, Kind("int")) is not None:
         c.unify(t, I64, blame(index).span, Because("", None, title="an index is an integer", code="E212"))
     value = size_of(c, index)
-    c.bounds.append(BoundsJob(index, index, array, axis, size, value, c.facts))
+    c.bounds.append(BoundsJob(index, index, array, axis, size, value, c.facts, c.given))
 
 
 def _slice(c: Checker, node: ast.Exp, s: ast.Slice, array: ast.Exp, axis: int, size: Size) -> Size:
     """The size of one sliced axis."""
     from .calls import size_of
     from .infer import check
+    from .typexp import combine
 
     because = Because("", None, title="the bounds of a slice are i64", code="E212")
     for part in (s.start, s.stop, s.step):
@@ -130,13 +131,24 @@ def _slice(c: Checker, node: ast.Exp, s: ast.Slice, array: ast.Exp, axis: int, s
                 c.error("E305", f"the bound {value} is negative", part.span, "slices count from the front",
                         help=f"count from the length: `length {array.span.text} - {-value.value}`")
                 return c.solver.size_meta()
-        c.bounds.append(BoundsJob(s, node, array, axis, size, None, (*c.facts, start, length, size - stop)))
+        c.bounds.append(BoundsJob(s, node, array, axis, size, None, (*c.facts, start, length, size - stop), c.given))
         if length.value is not None and length.value < 0:
             c.error("E305", "the slice ends before it begins", s.span, f"from {start} to {stop}")
             return c.solver.size_meta()
         return length
-    if step is not None and step.value == -1 and s.start is None and s.stop is None:
-        return size
+    if step is not None and step.value is not None and s.start is None and s.stop is None:
+        # Every k-th element, from either end.
+        c.bounds.append(BoundsJob(s, node, array, axis, size, None, (*c.facts, ZERO, ZERO, ZERO), c.given))
+        return combine("/", size + Size.constant(abs(step.value) - 1), Size.constant(abs(step.value)))
+    if step is not None and step.value is not None and step.value > 1 and start is not None and stop is not None:
+        parts = (start, stop - start, size - stop)
+        c.bounds.append(BoundsJob(s, node, array, axis, size, None, (*c.facts, *parts), c.given))
+        return combine("/", stop - start + step - ONE, step)
+    missing = [" ".join(part.span.text.split()) for part, known in
+               ((s.start, start), (s.stop, stop), (s.step, step if step is None or step.value is not None else None))
+               if part is not None and known is None]
+    unknown = f"`{missing[0]}`" if missing else "where it ends"
+    c.bounds.append(BoundsJob(s, node, array, axis, size, None, c.facts, c.given, unknown))
     var = c.solver.size_var(name_of(f"{array.span.text}[{s.span.text}]"), s.span, "the size of this slice")
     c.opened[node] = (*c.opened.get(node, ()), var)
     return Size.of(var)
@@ -274,6 +286,10 @@ def infer_elements(c: Checker, clause: ast.ForIn) -> Type:
     from .infer import infer
 
     t = c.solver.prune(infer(c, clause.array))
+    bound = index_bound(c, clause.array)
+    size = _below(c, bound) if bound is not None else None
+    if size is not None:
+        c.index_params[clause.pattern] = size
     if isinstance(t, Meta):
         fresh = Array(c.solver.size_meta(), c.solver.meta())
         c.unify(t, fresh, clause.array.span, Because())
@@ -340,45 +356,95 @@ def _irregular(c: Checker, e: ast.Comprehension, size: Size, depth: int) -> None
             help="make rows of one length and choose with `if`, or fold instead of building an array")
 
 
-def index_facts(c: Checker, f: ast.Exp, arguments: Sequence[ast.Exp]) -> ast.Exp | None:
-    """For `tabulate n (\\i -> …)` and `map (\\i -> …) (iota n)`: what the lambda's parameter stays below."""
-    if not isinstance(f, ast.Name) or f.qualifier or f.name in c.names or c.file.value(f.name) is not None:
-        return None
-    if any(name in c.names or c.file.value(name) is not None for name in ("iota", "indices")):
-        return None
-    match f.name, tuple(arguments):
-        case "tabulate", (bound, ast.Lambda()):
-            return bound
-        case "map", (ast.Lambda(),
-                     ast.Apply(function=ast.Name(name="iota" | "indices", qualifier=()), arguments=(bound,))):
-            return bound
-        case "map", (ast.Lambda(), ast.Range(start=ast.Lit(value=0), second=None, end=bound, kind="..<")):
+TABULATIONS = {"tabulate": 1, "tabulate_2d": 2, "tabulate_3d": 3}
+MAPS = frozenset({"map", "map1", "map2", "map3", "map4", "map5"})
+
+
+def index_facts(c: Checker, f: ast.Exp, arguments: Sequence[ast.Exp]) -> list[tuple[int, ast.Exp]]:
+    """For `tabulate n (\\i -> …)` and `map (\\i -> …) (iota n)`: which parameters of the lambda stay below what."""
+    if not isinstance(f, ast.Name) or f.qualifier or _meant_otherwise(c, f.name):
+        return []
+    if f.name in TABULATIONS and len(arguments) == TABULATIONS[f.name] + 1 and isinstance(arguments[-1], ast.Lambda):
+        return list(enumerate(arguments[:-1]))
+    if f.name in MAPS and len(arguments) > 1 and isinstance(arguments[0], ast.Lambda):
+        found = [(k, index_bound(c, array)) for k, array in enumerate(arguments[1:])]
+        return [(k, bound) for k, bound in found if bound is not None]
+    return []
+
+
+def _meant_otherwise(c: Checker, name: str) -> bool:
+    return name in c.names or c.file.value(name) is not None
+
+
+def index_bound(c: Checker, array: ast.Exp) -> ast.Exp | None:
+    """Of `iota n`, `indices xs` and `0..<n`: the size, or the array of the size, that the elements stay below."""
+    match array:
+        case ast.Apply(function=ast.Name(name="iota" | "indices" as name, qualifier=()), arguments=(bound,)):
+            return None if _meant_otherwise(c, name) else bound
+        case ast.Range(start=ast.Lit(value=0), second=None, end=bound, kind="..<"):
             return bound
     return None
 
 
-def pending_index(c: Checker, bound: ast.Exp | None, argument: ast.Exp) -> None:
-    """Remember that the first parameter of the lambda that follows is an index below `bound`."""
-    if bound is None or not isinstance(argument, ast.Lambda) or not isinstance(argument.params[0], ast.PName):
+def pending_index(c: Checker, bounds: Sequence[tuple[int, ast.Exp]], argument: ast.Exp) -> None:
+    """Remember that parameters of the lambda that follows are indices below what `bounds` says."""
+    if not isinstance(argument, ast.Lambda):
         return
+    for k, bound in bounds:
+        size = _below(c, bound)
+        if size is not None and k < len(argument.params) and isinstance(argument.params[k], ast.PName):
+            c.index_params[argument.params[k]] = size
+            c.facts = (*c.facts, size - ONE)
+
+
+def _below(c: Checker, bound: ast.Exp) -> Size | None:
     from .calls import size_of
 
     t = c.solver.prune(c.types.get(bound, Error()))
-    size: Size | None = None
     if isinstance(t, Array):
-        size = c.solver.size(t.size)
-    elif t == I64 or isinstance(t, Meta):
-        size = size_of(c, bound)
-    if size is not None:
-        c.index_params[argument.params[0]] = size
-        c.facts = (*c.facts, size - ONE)
+        return c.solver.size(t.size)
+    return size_of(c, bound) if t == I64 or isinstance(t, Meta) else None
+
+
+def conditions(c: Checker, e: ast.Exp, holds: bool) -> tuple[Size, ...]:
+    """Sizes that are at least 0 where the condition holds, or where it does not."""
+    from .calls import size_of
+
+    match e:
+        case ast.UnOp(op="!", operand=operand):
+            return conditions(c, operand, not holds)
+        case ast.BinOp(op="&&" | "||" as op, left=left, right=right):
+            both = (op == "&&") == holds
+            return (*conditions(c, left, holds), *conditions(c, right, holds)) if both else ()
+        case ast.BinOp(op="<" | "<=" | ">" | ">=" | "==" | "!=" as op, left=left, right=right):
+            if I64 not in (c.solver.prune(c.types.get(left, Error())), c.solver.prune(c.types.get(right, Error()))):
+                return ()
+            if not holds:
+                op = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}[op]
+            one, other = size_of(c, left), size_of(c, right)
+            if one is None or other is None or op == "!=":
+                return ()
+            if op == "==":
+                return (one - other, other - one)
+            if op in (">", ">="):
+                one, other = other, one
+            return (other - one - (ONE if op in ("<", ">") else ZERO),)
+        case _:
+            return ()
 
 
 # ---------------------------------------------------------------- proofs
 
 
-def nonnegative(c: Checker, s: Size, facts: Sequence[Size]) -> bool:
-    """Whether the polynomial is at least 0, given facts that are, for all values of the indices and sizes in it."""
+def nonnegative(c: Checker, s: Size, facts: Sequence[Size], given: Sequence[Size] = ()) -> bool:
+    """Whether the polynomial is at least 0, given facts that are, for all values of the indices and sizes in it.
+
+    `given` is what conditions say of the very values that are meant: nothing may be concluded for other ones.
+    """
+    return _always(c, s, facts) or any(_always(c, s - known, facts) for known in given)
+
+
+def _always(c: Checker, s: Size, facts: Sequence[Size]) -> bool:
     plain = [f for f in (c.solver.size(f) for f in facts) if not any(a in c.indices for a in f.atoms())]
     least = _extreme(c, c.solver.size(s), plain)
     if least is None:
@@ -439,6 +505,8 @@ def _clearly(c: Checker, s: Size) -> bool:
 def prove(c: Checker, job: BoundsJob) -> bool:
     """Whether the index or slice is inside its axis. Reports constants that are outside for certain."""
     size = c.solver.size(job.size)
+    if job.unknown:
+        return False
     if isinstance(job.node, ast.Slice):
         start, length, rest = job.facts[-3:]
         for part, what in ((start, "starts"), (rest, "ends")):
@@ -448,7 +516,7 @@ def prove(c: Checker, job: BoundsJob) -> bool:
                         others=[(job.array.span, f"axis {job.axis} has size {size}")])
                 return False
         given = (*job.facts[:-3], size)
-        return all(nonnegative(c, part, given) for part in (start, length, rest))
+        return all(nonnegative(c, part, given, job.given) for part in (start, length, rest))
     if job.value is None:
         return False
     value = c.solver.size(job.value)
@@ -465,7 +533,7 @@ def prove(c: Checker, job: BoundsJob) -> bool:
                     others=[(job.array.span, f"axis {job.axis} has size {size}")])
             return False
     facts = (*job.facts, size)
-    return nonnegative(c, value, facts) and nonnegative(c, size - ONE - value, facts)
+    return nonnegative(c, value, facts, job.given) and nonnegative(c, size - ONE - value, facts, job.given)
 
 
 __all__ = ["Scalar", "infer_comprehension", "infer_index", "infer_range", "nonnegative", "prove"]

@@ -259,7 +259,10 @@ def _binop(c: Checker, e: ast.BinOp, left: Type) -> Type:
     if op in LOGIC:
         because = Because("", None, title=f"`{op}` takes two bools", code="E202")
         c.unify(left, BOOL, e.left.span, because)
+        given = c.given
+        c.given = (*given, *arrays.conditions(c, e.left, op == "&&"))
         check(c, e.right, BOOL, because)
+        c.given = given
         return BOOL
     right = infer(c, e.right)
     if op in ARITHMETIC:

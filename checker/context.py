@@ -108,6 +108,9 @@ class BoundsJob:
     size: Size
     value: Size | None
     facts: tuple[Size, ...]
+    given: tuple[Size, ...] = ()
+    unknown: str = ""
+    """Of a slice: the part that is no size expression."""
 
 
 class Checker:
@@ -142,6 +145,8 @@ class Checker:
         self.values: set[SizeVar] = set()
         """Size variables that may be negative: they stand for i64 values, or occur only in sums such as `[n+m]`."""
         self.facts: tuple[Size, ...] = ()
+        self.given: tuple[Size, ...] = ()
+        """Sizes that are at least 0 here because a condition holds."""
         self.bounds: list[BoundsJob] = []
         self.literals: list[ast.Lit] = []
         self.starts: dict[SizeAtom, Size] = {}

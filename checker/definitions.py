@@ -32,7 +32,7 @@ from ..lang.types import (
     sizes_of,
     unbound,
 )
-from . import arrays, functions, messages, modules, paths, recursion, signatures, variants
+from . import arrays, bounds, functions, messages, modules, paths, recursion, signatures, variants
 from .builtins import DERIVATIVES
 from .calls import size_of
 from .context import Checker, Pending
@@ -267,8 +267,11 @@ def _group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> list[
         _share(members)
     _finish(c)
     for job in c.bounds:
-        if arrays.prove(c, job):
+        proved = arrays.prove(c, job)
+        if proved:
             session.tables.proved.add(job.node)
+        if file.prefix == "":
+            session.tables.bounds.append(bounds.verdict(c, job, proved))
     for m in members:
         assert m.scheme is not None
         c.span = m.node.name_span

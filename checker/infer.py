@@ -190,8 +190,12 @@ def _if(c: Checker, e: ast.If, want: Type | None) -> Type:
     check(c, e.condition, BOOL, Because("", None, code="E205", title="the condition of an `if` is a bool",
                                         help="compare with something, such as `x != 0`"))
     c.solver.level += 1
+    given = c.given
+    c.given = (*given, *arrays.conditions(c, e.condition, True))
     one = infer(c, e.then, want)
+    c.given = (*given, *arrays.conditions(c, e.condition, False))
     other = infer(c, e.orelse, want if want is not None else None)
+    c.given = given
     c.solver.level -= 1
     one, other = open_branches(c, e, one, other)
     because = Because("because the first branch is {expected}", blame(e.then).span, code="E206",
@@ -279,8 +283,11 @@ def _loop(c: Checker, e: ast.Loop, want: Type | None) -> Type:
         patterns.bind(c, e.form.pattern, elements, "loop")
     else:
         check(c, e.form.condition, BOOL, Because("", None, code="E205", title="the condition of a `while` is a bool"))
+    given = c.given
+    if isinstance(e.form, ast.While):
+        c.given = (*given, *arrays.conditions(c, e.form.condition, True))
     after = infer(c, e.body, inside)
-    c.facts = facts
+    c.facts, c.given = facts, given
     if loose is not None:
         env = loops.changing(c, e, loose, after)
         c.loop_sizes[e] = tuple(env)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from ..lang.record import dataclass, field
 from ..lang.sizes import Size, SizeVar
+from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import Type, TypeVar
 
@@ -81,6 +82,20 @@ class Use:
     sizes: Mapping[SizeVar, Size] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """An index or slice: where it stands, as it is written, and whether it is inside its axis for certain."""
+
+    span: Span
+    array: str
+    text: str
+    axis: int
+    size: str
+    proved: bool
+    why: str
+    """Why it is checked when the program runs."""
+
+
 @dataclass(eq=False)
 class Checked:
     """All tables are keyed by node identity. Types are fully resolved: no `Meta`, no `SizeMeta`, no `Error`."""
@@ -112,6 +127,8 @@ class Checked:
     """Sizes of a loop's state that change from iteration to iteration: read off the state's values."""
     flat: dict[tuple[str, str], str]
     """Parameters, by definition and name, on which an entry's result does not depend differentiably, and why."""
+    bounds: list[Bound]
+    """Every index and slice of the program's own files."""
     proved: set[ast.Node]
     """Index expressions and slices (Index, IndexArg nodes) whose bounds the checker has proved; no run-time check."""
     recursive: set[ast.LetFun]

@@ -19,7 +19,7 @@ from ..lang.sizes import Size, SizeAtom, SizeVar
 from ..lang.source import Source, Span
 from ..lang.surface import ast
 from ..lang.types import Family, Type, TypeVar
-from .result import BuiltinRef, Definition, GlobalRef, LocalRef, Scheme, Use
+from .result import Bound, BuiltinRef, Definition, GlobalRef, LocalRef, Scheme, Use
 
 if TYPE_CHECKING:
     from .context import Pending
@@ -305,6 +305,7 @@ class Tables:
     binding_sizes: dict[int, SizeVar] = field(default_factory=dict)
     field_sizes: dict[int, dict[tuple[str, ...], SizeVar]] = field(default_factory=dict)
     global_sizes: dict[SizeVar, Definition] = field(default_factory=dict)
+    bounds: list[Bound] = field(default_factory=list)
     loose_slices: set[ast.Slice] = field(default_factory=set)
     loop_sizes: dict[ast.Loop, tuple[SizeVar, ...]] = field(default_factory=dict)
     flat: dict[tuple[str, str], str] = field(default_factory=dict)

@@ -359,6 +359,13 @@ def combine(op: str, one: Size, other: Size) -> Size:
     quotient = one.divided(other)
     if quotient is not None:
         return quotient if op in ("/", "//") else Size.constant(0)
+    divisor = other.value
+    if op in ("/", "%") and divisor is not None and divisor > 1:
+        # What is a multiple of the divisor comes out, or goes: (2*n + 1) / 2 is n.
+        multiple = Size(tuple((m, k // divisor) for m, k in one.terms if k % divisor == 0))
+        if multiple.terms:
+            rest = combine(op, one - multiple * other, other)
+            return multiple + rest if op == "/" else rest
     if one.value is not None and other.value is not None and other.value > 0 and one.value >= 0:
         return Size.constant(one.value // other.value if op in ("/", "//") else one.value % other.value)
     return Size.of(Opaque(op, (one, other)))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..codegen.lower import Lowered, Transform
     from ..lang.core import ir
 
-STAGES = ("tokens", "ast", "types", "ir", "python")
+STAGES = ("tokens", "ast", "types", "bounds", "ir", "python")
 PLANNED_STAGES = ("memory",)
 COMMAND = Command(
     "show", "dad show FILE [--stage STAGE] [--entry E] [--grad] [--pass NAME]",
@@ -50,6 +50,9 @@ def main(args: Sequence[str]) -> int:
     if stage == "types":
         only = entries if given.has("entry") else None
         print("\n".join(type_lines(source, checked, only)))
+        return 0
+    if stage == "bounds":
+        print("\n".join(bound_lines(source, checked, entries if given.has("entry") else None)))
         return 0
     made, roots = lowered(checked, entries, given)
     print(ir_stages(made, roots, given) if stage == "ir" else python(entries, made, given))
@@ -101,6 +104,18 @@ def type_lines(source: Source, checked: Checked, only: Sequence[Definition] | No
         for start, text in sorted(bound):
             line, column = source.position(start)
             yield f"  {line}:{column} {text}"
+
+
+def bound_lines(source: Source, checked: Checked, only: Sequence[Definition] | None) -> Iterator[str]:
+    """Each index and slice of the file, and whether it needs a check when the program runs, and why."""
+    mine = [b for b in checked.bounds if b.span.source is source and (only is None or any(
+        d.node.span.start <= b.span.start < d.node.span.end for d in only))]
+    for b in sorted(mine, key=lambda b: b.span.start):
+        line, column = source.position(b.span.start)
+        verdict = "proved" if b.proved else f"checked: {b.why}"
+        yield f"{line}:{column} {b.array}[{b.text}], axis {b.axis} of size {b.size}: {verdict}"
+    count = sum(1 for b in mine if not b.proved)
+    yield f"{len(mine) - count} proved, {count} checked when the program runs"
 
 
 # ---------------------------------------------------------------- IR and Python

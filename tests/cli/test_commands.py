@@ -387,6 +387,21 @@ def test_show_types(capsys: Captured, good: str) -> None:
     assert len(output(capsys, 0, "show", good, "--stage", "types", "--entry", "square").splitlines()) == 1
 
 
+def test_show_bounds(capsys: Captured, tmp_path: Path) -> None:
+    path = tmp_path / "bounds.dad"
+    path.write_text("entry f [n] (xs: [n]f64) (is: [n]i64) = [xs[i] for i < n] + map (\\k -> xs[k]) is\n"
+                    "entry g [n] (xs: [n]f64) (i: i64) = if 0 <= i && i < n then xs[i] else 0\n"
+                    "entry h [n] (xs: [n]f64) = (xs[1:], xs[::2])\n")
+    assert output(capsys, 0, "show", str(path), "--stage", "bounds").splitlines() == [
+        "1:45 xs[i], axis 0 of size n: proved",
+        "1:77 xs[k], axis 0 of size n: checked: not known: 0 <= k and k < n",
+        "2:64 xs[i], axis 0 of size n: proved",
+        "3:32 xs[1:], axis 0 of size n: checked: it is not known that it ends where it starts or later",
+        "3:40 xs[::2], axis 0 of size n: proved",
+        "3 proved, 2 checked when the program runs"]
+    assert len(output(capsys, 0, "show", str(path), "--stage", "bounds", "--entry", "g").splitlines()) == 2
+
+
 def test_show_ir(capsys: Captured, good: str) -> None:
     from dad.lang.core.text import parse
 
