@@ -394,7 +394,7 @@ def test_show_bounds(capsys: Captured, tmp_path: Path) -> None:
                     "entry h [n] (xs: [n]f64) = (xs[1:], xs[::2])\n")
     assert output(capsys, 0, "show", str(path), "--stage", "bounds").splitlines() == [
         "1:45 xs[i], axis 0 of size n: proved",
-        "1:77 xs[k], axis 0 of size n: checked: not known: 0 <= k and k < n",
+        "1:75 xs[k], axis 0 of size n: checked: not known: 0 <= k and k < n",
         "2:64 xs[i], axis 0 of size n: proved",
         "3:32 xs[1:], axis 0 of size n: checked: it is not known that it ends where it starts or later",
         "3:40 xs[::2], axis 0 of size n: proved",
