@@ -56,7 +56,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "E223": ("rigidly bound type parameter", "would escape its scope", "polymorphic", "unify with a type parameter", *TYPES),
     "E231": ("recursive", *UNKNOWN), "E232": ("recursive", *UNKNOWN), "E233": FUNCTIONS,
     "E241": ("Type is ambiguous", "ambiguous type", "sum type"),
-    "E242": ("constructor", "Differing constructors", "unknown constructor", "sum type", *TYPES),
+    "E242": ("constructor", "Unshared constructors", "Differing constructors", "unknown constructor", "sum type", *TYPES),
     "E243": ("constructor", "Differing constructor arity", "payload", "sum type", *TYPES),
     "E301": SIZES,
     "E302": ("existentially sized type", "existential", "Causality check", "causality", "unknown size", "irregular array",

@@ -87,14 +87,14 @@ def given_back(g: Generator, s: Scope) -> Type:
 
 def holds_sum(t: Type) -> bool:
     match t:
+        case Sum():
+            return True
         case Array(_, element):
             return holds_sum(element)
         case Tuple(items):
             return any(map(holds_sum, items))
         case Record(_, fields):
             return any(holds_sum(i) for _, i in fields)
-        case Sum():
-            return True
         case Scalar():
             return False
 
@@ -223,3 +223,5 @@ def has_floats(t: Type) -> bool:
             return any(has_floats(i) for _, i in fields)
         case Scalar(name):
             return name in ("f64", "f32")
+        case Sum(_, cases):
+            return any(has_floats(i) for _, items in cases for i in items)
