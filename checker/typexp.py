@@ -270,8 +270,7 @@ def _size(x: TypeContext, e: ast.Exp) -> Size | None:
             one, other = _size(x, left), _size(x, right)
             if one is None or other is None:
                 return None
-            made = combine(op, one, other)
-            return made.as_written(op, one, other) if op in ("+", "*") else made
+            return combine(op, one, other)
         case ast.Ascribe(operand=operand):
             return _size(x, operand)
         case ast.Apply(function=ast.Name(name=name, qualifier=qualifier), arguments=arguments):
@@ -343,11 +342,11 @@ def combine(op: str, one: Size, other: Size) -> Size:
     """The size that an operator makes of two: a polynomial, a number, or a term of its own."""
     match op:
         case "+":
-            return one + other
+            return (one + other).as_written(op, one, other)
         case "-":
             return one - other
         case "*":
-            return one * other
+            return (one * other).as_written(op, one, other)
         case "min" | "max" if one.value is not None and other.value is not None:
             return Size.constant(min(one.value, other.value) if op == "min" else max(one.value, other.value))
         case "min" | "max":

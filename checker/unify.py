@@ -670,6 +670,8 @@ class Solver:
             solution = difference.solve_for(meta)
             if solution is None:
                 continue
+            if meta in (one.atom, other.atom):
+                solution = other if one.atom == meta else one  # the same, as it is written
             try:
                 self._admit_size(solution, self.levels[meta.uid], frozenset())
             except Escape as problem:

@@ -13,7 +13,7 @@
 A block is a comment at the beginning of lines that holds a line with `==` alone. `error: regex` in place of cases
 expects that the program does not compile; `property: names` in place of them names entries that must give true for
 whatever they are given. Structures and tags are read and left alone, save `compiled` (the case is not given to the
-interpreter) and `disable` and `notest` (the file is not tested). Mistakes are reported: U401, in values U301.
+interpreter) and `disable` and `notest` (file or case are not tested). Mistakes are reported: U401, in values U301.
 """
 from __future__ import annotations
 
