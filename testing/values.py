@@ -22,7 +22,10 @@ DTYPES: dict[str, type[np.generic]] = {
     "i64": np.int64, "i32": np.int32, "i16": np.int16, "i8": np.int8,
     "u64": np.uint64, "u32": np.uint32, "u16": np.uint16, "u8": np.uint8, "bool": np.bool_,
 }
-LARGEST = {name: float(np.finfo(DTYPES[name]).max) for name in ("f64", "f32", "f16")}
+LARGEST = {
+    "f64": float(np.finfo(np.float64).max), "f32": float(np.finfo(np.float32).max),
+    "f16": float(np.finfo(np.float16).max),
+}
 
 # ---------------------------------------------------------------- literals → NumPy
 

@@ -177,7 +177,7 @@ def _matrices(name: str) -> Rule:
 
     def rule(b: Writer, ctx: Context, args: Sequence[Lanes], attrs: Attrs) -> Lanes:
         levels = union(a.levels for a in args)
-        return Lanes(b.prim(name, *(b.aligned(a, levels, 2) for a in args), **attrs), levels)
+        return Lanes(b.prim(name, *(b.aligned(a, levels, 2) for a in args), as_="m", **attrs), levels)
 
     return rule
 

@@ -134,16 +134,17 @@ def _lgamma_block(x: Any) -> Any:
         series = series * square + c
     value = (y - 0.5) * np.log(y) - y + (0.9189385332046728 + series * over) - np.log(factor)
     value = np.where(y < 1e306, value, y * (np.log(y) - 1))
-    near = start < 2.5  # where lgamma has its zeros
+    near = start < 3.5  # its zeros 1 and 2, and what the recurrence reaches from there; differences are exact
     if near.any():
         first = start[near]
-        shifted = first + (first < 1.5)
-        around = (shifted - 2) * _polynomial(LGAMMA, 2 * (shifted - 2))
-        value[near] = np.where(first < 1.5, around - np.log(first), around)
+        step = np.where(first < 1.5, -1.0, np.where(first < 2.5, 0.0, 1.0))
+        from_two = first - (2 + step)
+        around = from_two * _polynomial(LGAMMA, 2 * from_two)
+        value[near] = around + step * np.log(np.where(step < 0, first, np.where(step > 0, first - 1, 1.0)))
     if left.any():
         value = np.where(left, 1.1447298858494002 - np.log(np.abs(sinpi(x))) - value, value)
         value = np.where(np.isinf(x) | (left & (x == np.floor(x))), np.inf, value)
-    return np.where(np.isinf(x), np.inf, np.where(tiny, -np.log(np.abs(x)), value))
+    return np.where(np.isinf(x), np.inf, np.where(tiny, -np.log(np.abs(x)) - 0.5772156649015329 * x, value))
 
 
 def gamma(x: Any) -> Any:

@@ -248,11 +248,12 @@ def test_division_by_zero_is_an_error(kind: str, op: str) -> None:
     number = dtype(kind).type
     for target in ("numpy", "interp"):
         module = dad.compile(text, target=target)
-        for run in (
-            lambda m=module: m.one(number(3), number(0)),
-            lambda m=module: m.member(number(3), number(0)),
-            lambda m=module: m.all(np.array([3, 3], dtype(kind)), np.array([1, 0], dtype(kind))),
-            lambda m=module: m.whole(np.array([3, 3], dtype(kind)), np.array([1, 0], dtype(kind))),
+        three, zero = np.array([3, 3], dtype(kind)), np.array([1, 0], dtype(kind))
+        for run, x, y in (
+            (module.one, number(3), number(0)),
+            (module.member, number(3), number(0)),
+            (module.all, three, zero),
+            (module.whole, three, zero),
         ):
             with pytest.raises(dad.RunError, match="division by zero"):
-                run()
+                run(x, y)
