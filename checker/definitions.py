@@ -32,7 +32,7 @@ from ..lang.types import (
     sizes_of,
     unbound,
 )
-from . import arrays, bounds, functions, messages, modules, paths, recursion, signatures, variants
+from . import arrays, bounds, builtins, functions, messages, modules, paths, recursion, signatures, variants
 from .builtins import DERIVATIVES
 from .calls import size_of
 from .context import Checker, Pending
@@ -326,7 +326,8 @@ def _header(c: Checker, node: ast.Def, grouped: bool) -> Member:
     definition = Definition(node.name, "", node, Scheme((), (), UNIT), (), UNIT,
                             tuple(_activity(p) for p in node.params),
                             tuple(functions.pattern_name(p) or "_" for p in node.params))
-    older = recursion.built_in(node.name) or c.file.value(node.name) is not None
+    wraps = isinstance(c.file, LibraryScope) and builtins.find(node.name) is not None  # `linalg.solve` is `solve`
+    older = wraps or recursion.built_in(node.name) or c.file.value(node.name) is not None
     pending: Pending | None = None
     if (grouped or node.name in node.body.span.text) and not older:
         pending = recursion.pending(c, node, GlobalRef(definition), size_vars, type_vars, params)
