@@ -344,7 +344,7 @@ def _body(c: Checker, m: Member) -> None:
         c.bind(name, meaning)
     c.type_names = m.type_names
     c.span = node.name_span
-    replaces = recursion.built_in(node.name) and not isinstance(c.file, LibraryScope)
+    replaces = recursion.built_in(node.name) and not isinstance(c.file, LibraryScope) and c.file.parent is None
     c.current = node.name if replaces and c.file.value(node.name) is None else None
     broken = m.recursion is not None and m.recursion.broken
     result = functions.infer_body(c, node.body, None if broken else node.result)

@@ -19,7 +19,7 @@ from .functions import doubt, infer_lambda, infer_let_fun
 from .names import FOREIGN_MODULES, find, foreign_member, infer_name, known, member_of, module_named
 from .paths import exported_value, parametric, path_of, structure_at
 from .result import SizeRef
-from .scope import FileScope, Local, OpenedScope, SizeParam
+from .scope import FileScope, Functor, Local, OpenedScope, SizeParam
 from .typexp import TypeContext, elaborate
 from .unify import SizeClaim
 
@@ -345,7 +345,7 @@ def _field(c: Checker, e: ast.Field, want: Type | None) -> Type:
             isinstance(module, FileScope) and exported_value(module, e.name) is not None)
         if not field and isinstance(module, FileScope):
             return member_of(c, e, module, path, e.name, e.span)
-        if not field:
+        if not field and isinstance(module, Functor):
             parametric(module, ".".join(path), e.record.span, c.error)
             return Error()
     if isinstance(e.record, ast.Name) and not e.record.qualifier and not known(c, e.record.name):

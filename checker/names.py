@@ -35,7 +35,7 @@ def meaning_type(c: Checker, node: ast.Node, name: str, span: Span) -> Type:
     if path:
         return _member(c, node, path, plain, span)
     meaning = find(c, name)
-    if name == c.current and (meaning is None or isinstance(meaning, (Global, Builtin))):
+    if name == c.current and c.file.value(name) is None and (meaning is None or isinstance(meaning, (Global, Builtin))):
         _older_meaning(c, name, span)
     return unknown(c, name, span) if meaning is None else meaning_of(c, node, meaning, name, span)
 

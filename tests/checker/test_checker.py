@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dad
 import pytest
-from dad.checker import Checked, check
+from dad.checker import Checked, check, scope
 from dad.checker.result import BuiltinRef, GlobalRef, LocalRef, SizeRef
 from dad.checker.scope import library_index, nearest
 from dad.lang.diagnostics.render import render_full
@@ -313,3 +313,31 @@ def test_checking_imports_neither_numpy_nor_lark_nor_the_primitives() -> None:
 ])
 def test_dependence_is_followed(program: str, expected: list[str]) -> None:
     assert codes(program) == expected
+
+
+# ---------------------------------------------------------------- modules of the library
+
+
+def test_modules_of_the_library_are_read_as_far_as_they_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+                                                                 ) -> None:
+    (tmp_path / "prelude.dad").write_text("-- | Twice.\ndef twice 'a: num (x: a) : a = x + x\n", encoding="utf-8")
+    (tmp_path / "shapes.dad").write_text(
+        "-- | Shapes.\n\n-- | A side.\ntype side = f64\n\n-- | Of a square.\ndef area (x: side) : f64 = square x\n\n"
+        "local def square (x: f64) = x * x\n\n-- | Rounds it.\ndef round x = floor x\n\n"
+        "-- | What has an area.\nmodule type FLAT = { type t  val area : t -> f64 }\n\n"
+        "-- | Does not check.\ndef wrong = 1 + true\n", encoding="utf-8")
+    monkeypatch.setattr(scope, "LIBRARY", str(tmp_path))
+    cached = (scope.library_names, scope.library_index, scope.library_declaration)
+    try:
+        for function in cached:
+            function.cache_clear()
+        checked = accepted("def f (x: shapes.side) = shapes.area (twice x)\ndef g = shapes.(round 1.5)\n"
+                           "module Flat : { type t  val area : t -> f64 } = { type t = f64  def area = shapes.area }")
+        assert set(checked.definitions) == {"f", "g", "Flat__area", "shapes__area", "shapes__square", "shapes__round",
+                                            "prelude__twice"}
+        assert codes("def f = shapes.square 1") == ["E107"]
+        assert codes("module shapes = { def area = 1 }\ndef f = shapes.area + 1\ndef g = shapes.round 2") == ["E107"]
+        assert codes("def f = shape.area 1.0") == ["E101"]
+    finally:
+        for function in cached:
+            function.cache_clear()
