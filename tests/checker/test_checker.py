@@ -9,7 +9,7 @@ import dad
 import pytest
 from dad.checker import Checked, check, scope
 from dad.checker.result import BuiltinRef, GlobalRef, LocalRef, SizeRef
-from dad.checker.scope import library_index, nearest
+from dad.checker.scope import library_declaration, library_index, library_names, nearest
 from dad.lang.diagnostics.render import render_full
 from dad.lang.diagnostics.report import Reporter
 from dad.lang.source import Source, Span
@@ -327,7 +327,7 @@ def test_modules_of_the_library_are_read_as_far_as_they_are_used(tmp_path: Path,
         "-- | What has an area.\nmodule type FLAT = { type t  val area : t -> f64 }\n\n"
         "-- | Does not check.\ndef wrong = 1 + true\n", encoding="utf-8")
     monkeypatch.setattr(scope, "LIBRARY", str(tmp_path))
-    cached = (scope.library_names, scope.library_index, scope.library_declaration)
+    cached = (library_names, library_index, library_declaration)
     try:
         for function in cached:
             function.cache_clear()
