@@ -55,7 +55,7 @@ def apply(c: Checker, f: ast.Exp, function: Type, arguments: Sequence[ast.Exp], 
             if not isinstance(result, Error):
                 call_messages.too_many_arguments(c, f, function, k, arguments, result)
             for rest in arguments[k:]:
-                infer(c, rest)
+                c.solver.unify(infer(c, rest), Error())  # nothing is asked of it any more
             return Error()
         if isinstance(argument, (ast.Lambda, ast.OpSection, ast.Hole)):
             late.append((k, argument, result.param))

@@ -9,7 +9,7 @@ from ...lang.core.ir import Atom
 from ...lang.source import Span
 from .frame import Frame
 from .functions import stuck
-from .values import Value, leaves, rebuild
+from .values import Value, form, leaves, rebuild
 
 
 def branch(f: Frame, cond: Atom, then: Callable[[Frame], Value], orelse: Callable[[Frame], Value], span: Span) -> Value:
@@ -17,7 +17,7 @@ def branch(f: Frame, cond: Atom, then: Callable[[Frame], Value], orelse: Callabl
     yes, no = f.nested(), f.nested()
     a = then(yes)
     b = orelse(no)
-    if len(leaves(a)) != len(leaves(b)):
+    if form(a) != form(b):
         raise stuck(span, "E691", "an `if` cannot choose between functions", "here",
                     "apply the functions inside the branches")
     results = f.at(span).bind(ir.If(cond, yes.b.block(leaves(a)), no.b.block(leaves(b))), "r") if leaves(a) else ()
@@ -29,18 +29,18 @@ def ragged_branch(
 ) -> Value:
     """A branch whose arms give arrays of different sizes: two loops of one iteration or none, so that no pass takes the
     sizes of one arm for those of the other."""
-    form: Value | None = None
+    shape: Value | None = None
     state: list[Atom] = []
     for arm, taken in ((then, cond), (orelse, f.b.prim("not", cond))):
         g = f.nested()
         value = arm(g)
-        if form is None:
-            form = value
+        if shape is None:
+            shape = value
             state = [f.b.full(f.b.const(0, a.type) if a.type.dtype != "bool" else ir.Const(False, "bool"),
                               [i64(0)] * a.type.rank) for a in leaves(value)]
-        params = tuple(g.b.fresh("s", a.type) for a in leaves(form))
+        params = tuple(g.b.fresh("s", a.type) for a in leaves(shape))
         count = f.at(span).prim("cast", taken, to="i64")
         body = g.b.block(leaves(value))
         state = list(f.b.bind(ir.Loop(count, None, g.b.fresh("i", ir.I64), params, tuple(state), body, (), True), "r"))
-    assert form is not None
-    return rebuild(form, iter(state))
+    assert shape is not None
+    return rebuild(shape, iter(state))
