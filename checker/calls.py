@@ -439,8 +439,9 @@ def infer_op_section(c: Checker, e: ast.OpSection, want: Type | None = None) -> 
         result = BOOL
     elif op in PIPES:
         a, b, z = c.solver.meta(), c.solver.meta(), c.solver.meta()
-        first, second, result = {"|>": (a, Fun(a, b), b), "<|": (Fun(a, b), a, b),
-                                 ">->": (Fun(a, b), Fun(b, z), Fun(a, z)), "<-<": (Fun(b, z), Fun(a, b), Fun(a, z))}[op]
+        shapes: dict[str, tuple[Type, Type, Type]] = {"|>": (a, Fun(a, b), b), "<|": (Fun(a, b), a, b),
+                                 ">->": (Fun(a, b), Fun(b, z), Fun(a, z)), "<-<": (Fun(b, z), Fun(a, b), Fun(a, z))}
+        first, second, result = shapes[op]
         title = Because(title=f"`{op}` applies or composes functions", code="E403")
         if not (c.unify(left, first, left_span, title) and c.unify(right, second, right_span, title)):
             return Error()

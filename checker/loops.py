@@ -71,7 +71,7 @@ def changing(c: Checker, e: ast.Loop, state: Loosened, after: Type) -> list[Size
         atom = solver.size(unknown).atom
         if isinstance(atom, SizeMeta) and solver.levels[atom.uid] >= solver.level:
             first.setdefault(atom, solver.size(start))
-    state = {a for pair in starts for s in pair for a in solver.size(s).atoms()}
+    before_it = {a for pair in starts for s in pair for a in solver.size(s).atoms()}
     found: dict[SizeAtom, None] = {}
     progress = True
     while progress:
@@ -81,7 +81,7 @@ def changing(c: Checker, e: ast.Loop, state: Loosened, after: Type) -> list[Size
             atom = solver.size(before).atom
             if atom is not None and atom in same:
                 difference = solver.size(solver.size(then).substitute(same)) - same[atom]
-                if difference.terms and not _can_vanish(c, difference, state):
+                if difference.terms and not _can_vanish(c, difference, before_it):
                     found[atom] = None
                     progress = True
     made: list[SizeVar] = []

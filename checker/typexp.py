@@ -352,9 +352,9 @@ def combine(op: str, one: Size, other: Size) -> Size:
         case "min" | "max":
             return one if one == other else Size.of(Opaque(op, (one, other)))
     if op == "**":
-        known = one.value is not None and other.value is not None and 0 <= other.value < 64
-        assert not known or (one.value is not None and other.value is not None)
-        return Size.constant(one.value ** other.value) if known else Size.of(Opaque(op, (one, other)))
+        if one.value is not None and other.value is not None and 0 <= other.value < 64:
+            return Size.constant(int(one.value ** other.value))
+        return Size.of(Opaque(op, (one, other)))
     quotient = one.divided(other)
     if quotient is not None:
         return quotient if op in ("/", "//") else Size.constant(0)

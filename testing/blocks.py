@@ -191,8 +191,8 @@ class BlockReader(ScriptReader):
                 default = (("main", Span(self.source, start, start)),)
                 cases.append(self.case(len(cases) + 1, entries or default))
         if error is not None and cases:
-            first = cases[0].span
-            raise self.wrong("cases in a block that expects a compile-time error", first.start, first.end,
+            case = cases[0].span
+            raise self.wrong("cases in a block that expects a compile-time error", case.start, case.end,
                              help="write `error:` behind the input for an error at run time")
         if not (error or warnings or cases or properties or tags or structured):
             raise self.wrong("a test block without a case", max(start - 1, 0), start)

@@ -151,8 +151,8 @@ def fitted(made: Made, wanted: ty.Type, what: str) -> Any:
         case Parts(items, names, False), ty.Record(fields) if names is not None:
             if sorted(names) != sorted(f for f, _ in fields):
                 raise Unfit(f"{what} must be of type {ty.show(wanted)}")
-            types = dict(fields)
-            return {n: fitted(item, types[n], what) for n, item in zip(names, items, strict=True)}
+            by_name = dict(fields)
+            return {n: fitted(item, by_name[n], what) for n, item in zip(names, items, strict=True)}
         case Parts(items, _, True), ty.Array(_, element):
             rows = [fitted(item, element, what) for item in items]
             try:
@@ -161,6 +161,7 @@ def fitted(made: Made, wanted: ty.Type, what: str) -> Any:
                 raise Unfit(f"{what}: the rows have different shapes") from None
         case Parts(), _:
             raise Unfit(f"{what} must be of type {ty.show(wanted)}")
+    assert not isinstance(made, Result | Parts)
     report = Reporter()
     value = convert(made, wanted, report, what)
     if report.failed:

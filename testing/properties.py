@@ -116,7 +116,7 @@ class Drawn:
         """Floats and integers are small more often than not, where most mistakes are."""
         dtype = np.dtype(DTYPES[name])
         if name == "bool":
-            drawn = self.generator.integers(0, 2, shape)
+            drawn: np.ndarray[Any, Any] = self.generator.integers(0, 2, shape)
         elif name in ty.FLOATS:
             drawn = self.generator.normal(0.0, self.size, shape)
         else:

@@ -210,7 +210,8 @@ def tangent(t: Type, sizes: dict[str, int], rng: np.random.Generator, rows: tupl
             return {f: tangent(i, sizes, rng, rows) for f, i in fields}
         case Scalar("f64" | "f32"):
             return value(t, sizes, rng, rows)
-    return ()
+        case _:
+            return ()
 
 
 def has_floats(t: Type) -> bool:
@@ -223,5 +224,10 @@ def has_floats(t: Type) -> bool:
             return any(has_floats(i) for _, i in fields)
         case Scalar(name):
             return name in ("f64", "f32")
+<<<<<<< HEAD
         case Sum(_, cases):
             return any(has_floats(i) for _, items in cases for i in items)
+=======
+        case _:
+            return False
+>>>>>>> 447614d (Types)

@@ -1,4 +1,4 @@
-"""Programs about arrays, each in `arrays/` with what it gives in its test blocks, on both targets."""
+"""Programs about arrays, each in `about_arrays/` with what it gives in its test blocks, on both targets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from dad.cli import main
 
-FOLDER = Path(__file__).parent / "arrays"
+FOLDER = Path(__file__).parent / "about_arrays"
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.dad")), ids=lambda path: path.stem)
