@@ -416,19 +416,20 @@ def conditions(c: Checker, e: ast.Exp, holds: bool) -> tuple[Size, ...]:
         case ast.BinOp(op="&&" | "||" as op, left=left, right=right):
             both = (op == "&&") == holds
             return (*conditions(c, left, holds), *conditions(c, right, holds)) if both else ()
-        case ast.BinOp(op="<" | "<=" | ">" | ">=" | "==" | "!=" as op, left=left, right=right):
+        case ast.BinOp(op="<" | "<=" | ">" | ">=" | "==" | "!=" as written, left=left, right=right):
+            relation: str = written
             if I64 not in (c.solver.prune(c.types.get(left, Error())), c.solver.prune(c.types.get(right, Error()))):
                 return ()
             if not holds:
-                op = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}[op]
+                relation = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}[relation]
             one, other = size_of(c, left), size_of(c, right)
-            if one is None or other is None or op == "!=":
+            if one is None or other is None or relation == "!=":
                 return ()
-            if op == "==":
+            if relation == "==":
                 return (one - other, other - one)
-            if op in (">", ">="):
+            if relation in (">", ">="):
                 one, other = other, one
-            return (other - one - (ONE if op in ("<", ">") else ZERO),)
+            return (other - one - (ONE if relation in ("<", ">") else ZERO),)
         case _:
             return ()
 

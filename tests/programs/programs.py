@@ -224,10 +224,5 @@ def has_floats(t: Type) -> bool:
             return any(has_floats(i) for _, i in fields)
         case Scalar(name):
             return name in ("f64", "f32")
-<<<<<<< HEAD
         case Sum(_, cases):
             return any(has_floats(i) for _, items in cases for i in items)
-=======
-        case _:
-            return False
->>>>>>> 447614d (Types)
