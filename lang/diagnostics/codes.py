@@ -576,7 +576,7 @@ code("U107", "name that cannot be a module",
      "dad build … -o out", "rename the file.")
 code("U301", "value that cannot be read",
      "Values on the command line, in test blocks and in data files are written as in Futhark: `3`, `2.5f32`, `true`, `[1, 2]`, "
-     "`[[1.0], [2.0]]`, `empty([0][2]f64)`, and also `(1, 2.0)` and `{x = 1, y = 2.0}`.",
+     "`[[1.0], [2.0]]`, `empty([0][2]f64)`, and also `(1, 2.0)`, `{x = 1, y = 2.0}` and `#circle 2.0`.",
      "dad run model.dad loss [1.0 2.0]", "put commas between elements, and quote the whole value in the shell.")
 code("U302", "value of another type than the entry takes",
      "A value must have the rank and element type of the parameter. A number without a suffix takes the type that is wanted, "
