@@ -163,7 +163,7 @@ def _scalars(literals: Sequence[Literal], shape: tuple[int, ...], name: str, con
         if isinstance(each, Given) and each.array.ndim == 0 and each.array.dtype == dtype:
             values.append(each.array.item())
         elif isinstance(each, Truth | Number) and fits(each, name):
-            values.append(each.value)
+            values.append(_stored(each, name))
         else:
             return context.misfit(each, _expected(each, name), describe(each))
     with np.errstate(over="ignore"):
@@ -172,7 +172,10 @@ def _scalars(literals: Sequence[Literal], shape: tuple[int, ...], name: str, con
 
 
 def fits(literal: Number | Truth, name: str) -> bool:
-    """Whether a scalar can be of this type: fractions only as floats, whole numbers within the range."""
+    """Whether a scalar can be of this type: fractions only as floats, whole numbers within the range.
+
+    With its type behind it a number may also be written by its bits, as Futhark's tests do: `0xffi8` is `-1i8`.
+    """
     if isinstance(literal, Truth) or name == "bool":
         return isinstance(literal, Truth) and name == "bool"
     if literal.suffix not in (None, name):
@@ -183,7 +186,17 @@ def fits(literal: Number | Truth, name: str) -> bool:
     if isinstance(value, float):
         return False
     info = np.iinfo(DTYPES[name])  # type: ignore[type-var]
-    return int(info.min) <= value <= int(info.max)
+    highest = int(info.max) if literal.suffix is None or info.min == 0 else 2 * int(info.max) + 1
+    return int(info.min) <= value <= highest
+
+
+def _stored(literal: Number | Truth, name: str) -> int | float | bool:
+    """The number that the bits of a literal are."""
+    value = literal.value
+    if name not in ty.INTEGERS or not isinstance(value, int):
+        return value
+    info = np.iinfo(DTYPES[name])  # type: ignore[type-var]
+    return value - 2 * (int(info.max) + 1) if value > info.max else value
 
 
 def _expected(literal: Literal, name: str) -> str:
