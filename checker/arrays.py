@@ -225,10 +225,6 @@ def infer_range(c: Checker, e: ast.Range, want: Type | None = None) -> Type:
     for part in (e.second, e.end):
         if part is not None:
             check(c, part, t, Because("the range starts with {expected}", e.start.span))
-    known = c.solver.prune(t)
-    if isinstance(known, Meta) and want is None and not e.start.span.text.strip("0123456789"):
-        # A range whose ends are literals counts in i64 unless its use says otherwise; sizes are i64.
-        c.solver.unify(known, I64)
     start, end = size_of(c, e.start), size_of(c, e.end)
     if e.second is None and e.kind in ("...", "..<") and start is not None and end is not None:
         length = end - start + (ONE if e.kind == "..." else ZERO)

@@ -115,6 +115,7 @@ class Drawn:
     def scalars(self, name: str, shape: tuple[int, ...]) -> Any:
         """Floats and integers are small more often than not, where most mistakes are."""
         dtype = np.dtype(DTYPES[name])
+        drawn: Any
         if name == "bool":
             drawn: np.ndarray[Any, Any] = self.generator.integers(0, 2, shape)
         elif name in ty.FLOATS:

@@ -21,6 +21,7 @@ from ..codegen.interp import OutOfSteps
 from ..codegen.runtime.errors import DadArgumentError, RunError
 from ..lang import types as ty
 from ..lang.diagnostics.codes import explain
+from ..lang.diagnostics.futhark import in_its_words
 from ..lang.diagnostics.render import render_concise, render_full
 from ..lang.diagnostics.report import Diagnostic, Diagnostics, Reporter
 from ..lang.source import Span
@@ -281,7 +282,7 @@ def fits(failure: Failure, text: str, code: str) -> bool:
 
     Names may stand in quotes of either kind.
     """
-    whole = f"{text}\n{explain(code)}"
+    whole = f"{text}\n{explain(code)}\n{in_its_words(code, text)}"
     return any(failure.regex.search(form) for form in (whole, whole.replace("`", '"')))
 
 

@@ -6,6 +6,8 @@ words, find them.
 # ruff: noqa: E501 - lists of phrases
 from __future__ import annotations
 
+import re
+
 SYNTAX = ("syntax error", "unexpected token", "parse error", "lexical error")
 TYPES = ("Types do not match", "Cannot unify", "Cannot match", "Couldn't match expected type with actual type",
          "expected and actual type differ", "has unexpected type", "type mismatch")
@@ -84,3 +86,9 @@ WORDS: dict[str, tuple[str, ...]] = {
     "A101": ("Error: invalid input",), "A102": ("Error: invalid input",),
     "W110": ("Unmatched", "Inaccessible case", "redundant"),
 }
+
+
+def in_its_words(code: str, message: str) -> str:
+    """What Futhark says where Dad says `message` at run time, with the values in it; empty where it is not known."""
+    found = re.search(r"index (-?\d+) is out of bounds for axis \d+ of `.*` with size (\d+)", message)
+    return f"Error: Index [{found[1]}] out of bounds for array of shape [{found[2]}]." if found and code == "R101" else ""
