@@ -236,7 +236,8 @@ def test_an_expected_error_may_be_that_of_the_explanation(tmp_path: Path, expect
 
 
 def test_futharks_words_for_errors(tmp_path: Path) -> None:
-    lines = ["entry: pick", "input { [1, 2] 5 } error: Error: Index \\[5\\] out of bounds", 'input { [1, 2] 5 } error: "xs"']
+    lines = ["entry: pick", "input { [1, 2] 5 } error: Error: Index \\[5\\] out of bounds",
+             'input { [1, 2] 5 } error: "xs"']
     assert [each.problem for each in outcomes(tmp_path, *lines)] == [None] * 4
 
 
