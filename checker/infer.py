@@ -425,7 +425,7 @@ def _coerce(c: Checker, e: ast.Coerce, want: Type | None) -> Type:
     loose = map_sizes(t, loosened)
     check(c, e.operand, loose, Because("`:>` changes sizes only", e.type.span))
     for found, claimed in pairs:
-        c.solver.add(SizeClaim(c.solver, found, claimed))
+        c.solver.add(SizeClaim(c.solver, found, claimed, c.anonymous))
     return t
 
 

@@ -353,7 +353,7 @@ def library_declaration(library: str, kind: str, name: str) -> ast.Decl:
     text, index = library_index(library)
     start, end, _ = index[kind][name]
     body = re.sub(r"\n--[^\n]*(?=\n|$)", "\n", text[start:end])
-    source = Source(f"{library}.dad", "\n" * text.count("\n", 0, start) + body.rstrip() + "\n")
+    source = Source(f"{library}.dad", "\n" * text.count("\n", 0, start) + body.rstrip() + "\n", True)
     report = Reporter()
     (declaration,) = parse(source, report).declarations
     if report.failed:

@@ -11,7 +11,7 @@ its level.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import suppress
 from math import gcd
 from typing import TYPE_CHECKING
@@ -888,8 +888,8 @@ class SizeClaim(Constraint):
     So `unflatten (flatten xs) :> [n][m]f64` takes the product apart as it says; any other size is compared at run time.
     """
 
-    def __init__(self, solver: Solver, found: Size, claimed: Size) -> None:
-        self.solver, self.found, self.claimed = solver, found, claimed
+    def __init__(self, solver: Solver, found: Size, claimed: Size, anonymous: Set[SizeAtom]) -> None:
+        self.solver, self.found, self.claimed, self.anonymous = solver, found, claimed, anonymous
 
     def attempt(self) -> bool:
         return not any(True for _ in self.blockers())
@@ -900,7 +900,8 @@ class SizeClaim(Constraint):
                 yield atom.uid
 
     def default(self) -> bool:
-        if isinstance(self.solver.size(self.found).atom, SizeMeta):
+        atom = self.solver.size(self.found).atom
+        if isinstance(atom, SizeMeta) and atom not in self.anonymous:
             with suppress(Clash):
                 self.solver.unify_sizes(self.found, self.claimed)
         return True

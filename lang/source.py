@@ -18,6 +18,8 @@ class Source:
 
     name: str
     text: str
+    library: bool = False
+    """Whether it is a part of Dad: what goes wrong there is said of the place that uses it."""
     _starts: list[int] = field(init=False, repr=False, default_factory=list)
     offset: ClassVar[int] = 0
     """Where a span's count begins: see `Piece`."""

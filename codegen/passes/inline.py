@@ -13,6 +13,7 @@ from ...lang.core import ir
 from ...lang.core.build import Fresh
 from ...lang.core.ir import Block, Stmt
 from ...lang.core.walk import Renamer, callees, next_id, scopes
+from ...lang.source import Span
 from .dead import drop_unused
 from .effects import callees_first, reachable
 from .substitute import Substitution
@@ -60,6 +61,20 @@ def _uses(program: ir.Program) -> dict[str, int]:
     return counts
 
 
+class _Copier(Renamer):
+    """Copies a callee. What comes of the library keeps the place in the program that uses it, for messages."""
+
+    def __init__(self, supply: Fresh, env: dict[ir.Var, ir.Atom], place: Span | None) -> None:
+        super().__init__(supply, env)
+        self.place = place
+
+    def stmt(self, stmt: Stmt) -> Stmt:
+        made = super().stmt(stmt)
+        if self.place is None or stmt.span is None or not stmt.span.source.library or self.place.source.library:
+            return made
+        return Stmt(made.vars, made.op, self.place)
+
+
 class _Inliner(Substitution):
     def __init__(
         self,
@@ -98,7 +113,7 @@ class _Inliner(Substitution):
             return
         callee = self.done[op.function]
         self.size += self.sizes[op.function]
-        renamer = Renamer(self.fresh, dict(zip(callee.params, op.args, strict=True)))
+        renamer = _Copier(self.fresh, dict(zip(callee.params, op.args, strict=True)), stmt.span)
         for inner in callee.body.stmts:
             out.append(renamer.stmt(inner))
         self.env.update(zip(stmt.vars, renamer.atoms(callee.body.results), strict=True))
