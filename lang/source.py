@@ -18,7 +18,7 @@ class Source:
 
     name: str
     text: str
-    library: bool = False
+    shipped: bool = False
     """Whether it is a part of Dad: what goes wrong there is said of the place that uses it."""
     _starts: list[int] = field(init=False, repr=False, default_factory=list)
     offset: ClassVar[int] = 0

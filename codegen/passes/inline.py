@@ -70,7 +70,7 @@ class _Copier(Renamer):
 
     def stmt(self, stmt: Stmt) -> Stmt:
         made = super().stmt(stmt)
-        if self.place is None or stmt.span is None or not stmt.span.source.library or self.place.source.library:
+        if self.place is None or stmt.span is None or not stmt.span.source.shipped or self.place.source.shipped:
             return made
         return Stmt(made.vars, made.op, self.place)
 
