@@ -25,7 +25,7 @@ from .effects import reachable
 from .extents import Dim, Extents
 from .inline import size_of
 
-LARGE = 200  # statements of a function that is written into others of its circle
+LARGE = 500  # statements of a function that others of its circle are written into
 
 
 def tail_calls(program: Program) -> Program:
@@ -59,9 +59,20 @@ def _write_into(functions: dict[str, Function], name: str, circle: Sequence[str]
             functions[name] = function
             return
         callee = functions[called[0]]
-        if called[0] in callees(callee.body) or size_of(callee.body) > LARGE or size_of(function.body) > 4 * LARGE:
+        grown = size_of(function.body) + _count(function.body, called[0]) * size_of(callee.body)
+        if called[0] in callees(callee.body) or grown > LARGE:
             return
         function = _Inlined(function, callee).run()
+
+
+def _count(body: Block, name: str) -> int:
+    """How many calls of a function stand in a block."""
+    count, pending = 0, [body]
+    while pending:
+        for stmt in pending.pop().stmts:
+            count += isinstance(stmt.op, ir.Call) and stmt.op.function == name
+            pending.extend(block for _, block in scopes(stmt.op))
+    return count
 
 
 class _Inlined(Renamer):
