@@ -24,6 +24,8 @@ APPLY = ("Cannot apply function", "Cannot apply", "too many arguments", "not a f
 MODULES = ("Module type", "does not match", "does not define", "Missing value", "Missing type", "Missing module",
            "Unknown module", "module ascription", "expected and actual", "must be abstract", "parametric module",
            "Cannot apply non-parametric module", "functor", "cannot be parametric", *TYPES)
+LIFTED = ("Non-lifted type abbreviations may not contain functions.", "non-lifted", "might contain functions",
+          "size-lifted", "Module type requires", "but module defines")
 
 WORDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("E001", "E002", "E003", "E004", "E005", "E008", "E009", "E010", "E011", "E012", "E013", "E014", "E015",
@@ -35,8 +37,10 @@ WORDS: dict[str, tuple[str, ...]] = {
     "E107": (*UNKNOWN, "Unknown type", "Unknown module"), "E108": ("import",),
     "E109": ("type constructor arguments", "requires arguments", "applied to", "type argument", "Too many arguments",
              "Too few arguments", "size argument"),
-    "E110": ("Unknown module", *UNKNOWN), "E111": MODULES, "E112": ("Unknown module type", *UNKNOWN), "E113": MODULES,
-    "E114": MODULES, "E116": FUNCTIONS,
+    "E110": ("Unknown module", *UNKNOWN), "E111": MODULES, "E112": ("Unknown module type", *UNKNOWN),
+    "E113": ("Cannot refine", "is not an abstract type", "Unknown type", "include", *MODULES),
+    "E114": ("Missing", "requires", "val ", "type ", "not used constructively", "size parameters", "uniqueness", *LIFTED, *MODULES),
+    "E116": (*LIFTED, *FUNCTIONS), "E117": ("existential", "might contain values of varying size", *LIFTED, *TYPES),
     "E191": ("Import cycle", "cyclic import"), "E192": ("Could not read file", "outside"),
     "E193": ("Could not find import", "Could not read file", "does not exist", "Unknown import"),
     "E201": (*TYPES, "unify record type", "Record fields do not match", "Occurs check", "existential", "rigidly bound",
@@ -49,7 +53,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "E213": ("Occurs check: cannot instantiate", "infinite type", *TYPES),
     "E214": ("Type is ambiguous", "ambiguous type", "cannot infer type", "type annotation needed"),
     "E208": (*TYPES, "Attempt to access field", "not a record", "unify record type", "Type is ambiguous"),
-    "E215": (*KINDS, "rigidly bound type parameter", "polymorphic"), "E216": FUNCTIONS,
+    "E215": (*KINDS, "rigidly bound type parameter", "polymorphic"), "E216": (*LIFTED, *FUNCTIONS),
     "E217": ("Hole of type",), "E218": TYPES, "E219": (*TYPES, "Loop body does not have expected type", "loop"),
     "E220": KINDS,
     "E221": ("Entry point functions may not be polymorphic", "Entry point functions may not be higher-order",
