@@ -81,8 +81,10 @@ def _result(session: Session, report: Reporter, before: int) -> Checked | None:
     if report.failed:
         return None
     tables = session.tables
+    flat = {key: message + (f" (line {span.line}: {how})" if span is not None else "")
+            for key, (message, span, how) in tables.flat.items()}
     entries = tuple(d for d in session.definitions.values() if d.entry)
     return Checked(session.definitions, entries, session.types, tables.patterns, tables.uses, tables.bindings,
                    tables.schemes, tables.opened, tables.size_values, tables.binding_sizes, tables.field_sizes,
                    tables.global_sizes, tables.loose_slices, tables.loop_sizes,
-                   tables.flat, tables.bounds, tables.proved, tables.recursive)
+                   flat, tables.bounds, tables.proved, tables.recursive)

@@ -85,8 +85,8 @@ def _all_reach(c: Checker, definition: Definition, roots: Sequence[Root], result
         if losses:
             message += " in a differentiable way"
         if root.kind != "param":
-            where = f" (line {losses[0].span.line}: {losses[0].how})" if losses else ""
-            c.session.tables.flat[definition.qualified, root.name] = message + where
+            c.session.tables.flat[definition.qualified, root.name] = (message, *((losses[0].span, losses[0].how)
+                                                                                 if losses else (None, "")))
             continue
         c.error("E510", message, root.span, "its gradient would be zero",
                 others=[(loss.span, f"here it is lost: {loss.how}") for loss in losses[:3]],

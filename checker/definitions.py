@@ -42,6 +42,7 @@ from .messages import show
 from .result import Activity, BuiltinRef, Definition, GlobalRef, Scheme, Use
 from .scope import FileScope, Functor, Global, LibraryScope, Local, ModuleEntry, Session, SigEntry, SizeParam
 from .signatures import value_of
+from .unify import OversizedType
 
 if TYPE_CHECKING:
     from .incremental import Kept
@@ -226,8 +227,9 @@ def check_group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> 
     """Definitions that mention each other, mostly one alone. If one has errors, none is known."""
     try:
         return _group(session, file, nodes)
-    except OversizedSize:
-        messages.oversized(session, nodes[0].name_span)
+    except (OversizedSize, OversizedType) as problem:
+        if isinstance(problem, OversizedSize):
+            messages.oversized(session, nodes[0].name_span)
         for node in nodes:
             known = file.values.get(node.name)
             if isinstance(known, Global) and known.pending is not None:
@@ -277,7 +279,8 @@ def _group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> list[
         c.span = m.node.name_span
         if not c.failed:
             _unused_sizes(c, m.node, m.scheme, m.declared)
-            _undetermined(c)
+            if m is members[0]:
+                _undetermined(c)
             _grades(c, file, m.node, m in warned)
         m.definition.entry = (m.node.kind == "entry" or m.node.name == "main") and file.prefix == "" and not c.failed
         if m.definition.entry:
@@ -292,8 +295,10 @@ def _group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> list[
         _complete(c, m)
     if not file.abstract:
         _freeze(c, session)
+    concerned = not file.abstract and _concerns_derivatives(session, c, [m.definition for m in members])
     for m in members:
-        if not file.abstract and _concerns_derivatives(session, c, m.definition):
+        if not file.abstract and (concerned or m.definition.entry) \
+                and not m.definition.qualified.startswith("prelude__"):
             from . import activity
 
             c.span = m.node.name_span
@@ -397,9 +402,9 @@ def _frozen(c: Checker, t: Type) -> Type:
         if constants else t
 
 
-def _concerns_derivatives(session: Session, c: Checker, definition: Definition) -> bool:
-    """Whether `param`, `data` or a derivative occurs in the definition or in what it calls, or Python may derive it."""
-    concerned = any(a != "plain" for a in definition.activities)
+def _concerns_derivatives(session: Session, c: Checker, definitions: Sequence[Definition]) -> bool:
+    """Whether `param`, `data` or a derivative occurs in the definitions or in what they call."""
+    concerned = any(a != "plain" for d in definitions for a in d.activities)
     for use in c.uses.values():
         match use.target:
             case GlobalRef(definition=called):
@@ -409,8 +414,8 @@ def _concerns_derivatives(session: Session, c: Checker, definition: Definition) 
             case _:
                 pass
     if concerned:
-        session.differential.add(definition)
-    return (concerned or definition.entry) and not definition.qualified.startswith("prelude__")
+        session.differential.update(definitions)
+    return concerned
 
 
 def _activity(p: ast.Pattern) -> Activity:

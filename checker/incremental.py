@@ -27,7 +27,7 @@ from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.surface.walk import descendants
 from ..lang.types import Family, TypeVar
-from .result import Definition, GlobalRef, Use
+from .result import Bound, Definition, GlobalRef, Use
 from .scope import FileScope, Global, Session
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_']*")
@@ -43,8 +43,8 @@ class Again(Exception):
 class Unit:
     """What is checked together, and what came of it."""
 
-    __slots__ = ("active", "broken", "concerned", "declared", "definitions", "diagnostics", "holds", "names", "nodes",
-                 "promises", "text", "words")
+    __slots__ = ("active", "bounds", "broken", "concerned", "declared", "definitions", "diagnostics", "holds", "names",
+                 "nodes", "promises", "text", "words")
 
     def __init__(self, nodes: tuple[ast.Decl, ...]) -> None:
         self.nodes = nodes
@@ -55,6 +55,7 @@ class Unit:
         self.names: frozenset[str] = frozenset()
         self.definitions: list[Definition] = []
         self.diagnostics: list[Diagnostic] = []
+        self.bounds: list[Bound] = []
         self.promises: list[tuple[str, Span]] = []
         self.concerned: frozenset[str] = frozenset()
         """Names of definitions that concern derivatives."""
@@ -104,6 +105,7 @@ class Kept:
             raise Again
         session.report = report
         session.warned.clear()
+        session.tables.bounds = []
         session.instances = 0
         mine = {d for unit in self.units for d in unit.definitions}
         session.definitions = {name: d for name, d in session.definitions.items() if d not in mine}
@@ -163,6 +165,7 @@ class Kept:
             if session.definitions.setdefault(definition.qualified, definition) is not definition:
                 raise Again
         session.report.diagnostics += unit.diagnostics
+        session.tables.bounds += unit.bounds
         file.promises += unit.promises
         file.broken = file.broken or unit.broken
         self.units.append(unit)
@@ -193,12 +196,13 @@ class Kept:
         self._clean = False
         self.rechecked += 1
         self._seen.update(map(_inner, unit.nodes))
-        found, promised = len(session.report.diagnostics), len(file.promises)
+        found, promised, bounded = len(session.report.diagnostics), len(file.promises), len(session.tables.bounds)
         scope = {kind: dict(getattr(file, kind)) for kind in _KINDS} if unit.holds else {}
         known = set(session.definitions)
         check()
         unit.diagnostics = session.report.diagnostics[found:]
         unit.promises = file.promises[promised:]
+        unit.bounds = session.tables.bounds[bounded:]
         if unit.holds:
             unit.broken = file.broken
             for kind, entries in scope.items():
@@ -271,6 +275,7 @@ class Kept:
                 for table in by_node:
                     table.pop(node, None)
                 tables.proved.discard(node)
+                tables.loose_slices.discard(node)
                 tables.recursive.discard(node)
         gone = set(unit.definitions)
         names = {d.qualified for d in gone}

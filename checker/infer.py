@@ -21,7 +21,7 @@ from .paths import exported_value, parametric, path_of, structure_at
 from .result import SizeRef
 from .scope import FileScope, Functor, Local, OpenedScope, SizeParam
 from .typexp import TypeContext, elaborate
-from .unify import SizeClaim
+from .unify import OversizedType, SizeClaim
 
 
 def infer(c: Checker, e: ast.Exp, want: Type | None = None) -> Type:
@@ -135,6 +135,9 @@ def _let(c: Checker, e: ast.LetPat | ast.LetFun | ast.LetUpdate, want: Type | No
         match body:
             case ast.LetPat():
                 _let_pattern(c, body)
+                if not c.oversized and c.solver.too_large(c.types.get(body.value, UNIT)):
+                    messages.too_large(c, body.value.span)
+                    raise OversizedType
             case ast.LetFun():
                 infer_let_fun(c, body)
             case ast.LetUpdate():

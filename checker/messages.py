@@ -122,7 +122,8 @@ def too_large(c: Checker, span: Span) -> None:
     if c.oversized:
         return
     c.oversized = True
-    c.error("E224", f"a type of more than {unify.MAX_TYPE:,} parts", span, "here it grows too large",
+    c.error("E224", f"a type of more than {unify.MAX_TYPE:,} parts, or {unify.MAX_NESTING} deep", span,
+            "here it grows too large",
             help="tuples of tuples of tuples double at every step: use arrays, or records with fewer parts")
 
 

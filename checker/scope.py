@@ -308,7 +308,8 @@ class Tables:
     bounds: list[Bound] = field(default_factory=list)
     loose_slices: set[ast.Slice] = field(default_factory=set)
     loop_sizes: dict[ast.Loop, tuple[SizeVar, ...]] = field(default_factory=dict)
-    flat: dict[tuple[str, str], str] = field(default_factory=dict)
+    flat: dict[tuple[str, str], tuple[str, Span | None, str]] = field(default_factory=dict)
+    """What is said of a parameter that the result does not depend on; where the dependence is lost, and how."""
     proved: set[ast.Node] = field(default_factory=set)
     recursive: set[ast.LetFun] = field(default_factory=set)
     """Local functions that mention themselves."""

@@ -121,13 +121,17 @@ class Occurs(Clash):
 
 MAX_TYPE = 20_000
 """Parts of the largest type; pairs of pairs of pairs … grow past every memory otherwise."""
-MAX_NESTING = 1_000
+MAX_NESTING = 256
 """How deeply the parts of a type may stand in each other: what walks over types recurses."""
 
 
 @dataclass(eq=False)
 class TooLarge(Clash):
     """A type of more than `MAX_TYPE` parts."""
+
+
+class OversizedType(Exception):
+    """As `TooLarge`, reported already: the rest of the definition is not looked at."""
 
 
 class Constraint(ABC):

@@ -61,7 +61,7 @@ SizeAtom = SizeVar | SizeMeta | Opaque
 
 MAX_TERMS = 500
 MAX_DEGREE = 64
-MAX_WEIGHT = 1000
+MAX_WEIGHT = 100
 LARGEST = 1 << 63
 
 

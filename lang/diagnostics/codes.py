@@ -325,7 +325,7 @@ code("E232", "value that is defined by itself",
      "needed before it is there.",
      "def x : f64 = x + 1", "name the parameters: `def f (n: i64) : f64 = …`.")
 code("E224", "type too large",
-     "A type may have at most 20,000 parts, nested at most 1,000 deep, and a sum type 256 constructors. Pairs of pairs of pairs double at "
+     "A type may have at most 20,000 parts, nested at most 256 deep, and a sum type 256 constructors. Pairs of pairs of pairs double at "
      "every step, and no memory would hold them.",
      "def p0 x = (x, x)\ndef p1 x = p0 (x, x)   -- and so on, twenty times",
      "use arrays, or records with fewer parts.")

@@ -54,6 +54,8 @@ entry shifted (x: param f64) (k: data f64) : f64 =
   let p = move {x = x, y = k} 1.0
   in p.x * p.y +++ inner (ones scale) (ones 3)
 
+entry steps [n] (x: f64) (xs: [n]f64) (k: i64) : f64 = floor x + xs[k] + xs[0]
+
 entry is_even (n: i64) : bool = even n
 """
 LINES = [
@@ -77,6 +79,7 @@ def told(checking: driver.Checking) -> str:
                   for d in checked.definitions.values() if d.node.span.source is checking.source]
         lines += types(checking, checked)
         lines += [f"{key}: {why}" for key, why in sorted(checked.flat.items())]
+        lines += [str([getattr(bound, name) for name in bound.__match_args__]) for bound in checked.bounds]
         try:
             lines.append(show_ir(driver.lowered(checked).program))
         except Diagnostics as error:
@@ -151,7 +154,7 @@ def rechecked(editing: driver.Editing, text: str) -> int:
 def test_only_what_is_touched_is_checked() -> None:
     editing = driver.Editing()
     everything = rechecked(editing, PROGRAM)
-    assert everything == 16
+    assert everything == 17
     assert rechecked(editing, "-- more\n\n" + PROGRAM) == 0
     assert rechecked(editing, PROGRAM.replace("def scale", "def other = 1\n\ndef scale")) == 1
     # `norm` looks as before; the entry that calls it is followed for derivatives, and nothing else is.
