@@ -49,12 +49,16 @@ class Opaque:
     op: str
     operands: tuple[Size, ...]
     weight: int = field(init=False, compare=False, default=0)
+    shown: str = field(init=False, compare=False, default="")
 
     def __post_init__(self) -> None:
         total = 1 + sum(map(weight, self.operands))
         if total > MAX_WEIGHT:
             raise OversizedSize
+        if any(o.written is not None for o in self.operands):  # nobody takes apart what stands in here
+            object.__setattr__(self, "operands", tuple([Size(o.terms) for o in self.operands]))
         object.__setattr__(self, "weight", total)
+        object.__setattr__(self, "shown", _name(self))
 
 
 SizeAtom = SizeVar | SizeMeta | Opaque
@@ -90,7 +94,7 @@ def _key(atom: SizeAtom) -> tuple[int, int, str]:
         case SizeMeta(uid=uid):
             return (1, uid, "")
         case Opaque():
-            return (2, 0, str(Size.of(atom)))
+            return (2, 0, atom.shown)
 
 
 @dataclass(frozen=True, slots=True)
