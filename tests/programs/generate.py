@@ -382,7 +382,21 @@ class Generator:
     def number(self, s: Scope, depth: int) -> str:
         F, d = self.F, depth - 1
         n = self.size(s)
-        match self.rng.randrange(28):
+        match self.rng.randrange(32):
+            case 28 | 29:
+                # Arrays whose sizes only the run knows.
+                x, i, keep = self.expr(Array(n, F), s, d), self.fresh("i"), self.expr(Array(n, I64), s, 0)
+                kept = f"(map (.0) (filter (\\({i}, k) -> k % 2 == 0) (zip {x} {keep})))"
+                inner = s.inner((i, F))
+                body = f"map (\\{i} -> {self.expr(F, inner, d)}) {kept}"
+                return self.rng.choice((f"(sum ({body}))", f"(sum (loop ys = {kept} for _k < 2 do ys ++ [1.5]))"))
+            case 30:
+                x, keep = self.expr(Array(n, F), s, d), self.expr(Array(n, I64), s, 0)
+                op = self.rng.choice(("(+)", "(*)", "(\\a b -> a * b + a + b)"))
+                return f"(sum (reduce_by_index [1, 0.5, 2] {op} 0 {keep} (map tanh {x})))"
+            case 31:
+                self.smooth = False
+                return f"(sum (map2 (*) {self.expr(Array(n, F), s, d)} (sort.sort {self.expr(Array(n, F), s, d)})))"
             case 0 | 1:
                 return f"({self.rng.choice(UNARY).format(self.expr(F, s, d))})"
             case 2 | 3:
