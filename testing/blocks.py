@@ -12,8 +12,9 @@
 
 A block is a comment at the beginning of lines that holds a line with `==` alone. `error: regex` in place of cases
 expects that the program does not compile; `property: names` in place of them names entries that must give true for
-whatever they are given. Structures and tags are read and left alone, save `compiled` (the case is not given to the
-interpreter) and `disable` and `notest` (file or case are not tested). Mistakes are reported: U401, in values U301.
+whatever they are given; a block that says nothing expects that the program
+compiles. Structures and tags are read and left alone, save `compiled` (the case is not given to the interpreter) and
+`disable` and `notest` (file or case are not tested). Mistakes are reported: U401, in values U301.
 """
 from __future__ import annotations
 
@@ -164,7 +165,6 @@ class BlockReader(ScriptReader):
         properties: tuple[tuple[str, Span], ...] = ()
         cases: list[Case] = []
         tags: frozenset[str] = frozenset()
-        structured = False
         while self.peek():
             at = self.at
             word = self.word()
@@ -173,7 +173,6 @@ class BlockReader(ScriptReader):
                 self.braces("tags")
                 tags |= frozenset(WORDS.findall(self.text[first:self.at]))
             elif word == "structure":
-                structured = True
                 self.skip_space()
                 if (kind := WORDS.match(self.text, self.at)) is not None:
                     self.at = kind.end()
@@ -194,8 +193,6 @@ class BlockReader(ScriptReader):
             case = cases[0].span
             raise self.wrong("cases in a block that expects a compile-time error", case.start, case.end,
                              help="write `error:` behind the input for an error at run time")
-        if not (error or warnings or cases or properties or tags or structured):
-            raise self.wrong("a test block without a case", max(start - 1, 0), start)
         return Block(error, tuple(warnings), properties, tuple(cases), tags, Span(self.source, start, self.at))
 
     # ------------------------------------------------------------ parts

@@ -92,6 +92,8 @@ def run_file(path: str, targets: Sequence[str] = ("numpy", "interp")) -> Result:
     entries = {d.name: d for d in checking.checked.entries}
     suite = Suite(Path(path).parent, entries, loaded)
     for block in blocks:
+        if not (block.cases or block.properties or block.warnings):
+            outcomes.append(Outcome(place(block.span), "compilation", None))
         for case in (case for case in block.cases if not case.tags & LEFT_OUT):
             for entry, span in case.entries:
                 outcomes += suite.outcomes(case, entry, span)

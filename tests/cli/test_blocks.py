@@ -130,7 +130,6 @@ def test_names_may_stand_behind_input() -> None:
     (["entry:", "input { 1 }"], "U401", "names no entry"),
     (["error: ("], "U401", "not a regular expression"),
     (["error: x", "input { 1 }"], "U401", "expects a compile-time error"),
-    ([], "U401", "without a case"),
     (["script input { f 3"], "U401", "expected `}` behind the expression"),
     (["script input f 3"], "U401", "expected `{ expression }`"),
     (["script input { let x 3 in x }"], "U301", "expected `=` in `let`"),
@@ -366,3 +365,11 @@ def test_programs_that_do_not_compile(tmp_path: Path, capsys: pytest.CaptureFixt
     path.write_text(PROGRAM + comment("input { 2.0"), encoding="utf-8")
     assert main(["test", str(path)]) == 1
     assert "error[U401]" in capsys.readouterr().err
+
+
+def test_an_empty_block_asks_that_the_program_compiles(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.dad", tmp_path / "bad.dad"
+    good.write_text("-- ==\n\ndef main (x: i32) = x\n")
+    bad.write_text("-- ==\n\ndef main (x: i32) = y\n")
+    assert [outcome.problem for outcome in run_file(str(good)).outcomes] == [None]
+    assert [d.code for d in run_file(str(bad)).diagnostics] == ["E101"]
