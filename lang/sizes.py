@@ -213,8 +213,9 @@ class Size:
             return Size(self.terms).substitute(env).as_written(op, left.substitute(env), right.substitute(env))
         if not any(a in env or isinstance(a, Opaque) for m, _ in self.terms for a in m):
             return self
-        if self.atom in env:
-            return env[self.atom]
+        alone = self.atom
+        if alone is not None and alone in env:
+            return env[alone]
         total = Size(())
         for monomial, coefficient in self.terms:
             product = Size.constant(coefficient)

@@ -117,7 +117,7 @@ class Drawn:
         dtype = np.dtype(DTYPES[name])
         drawn: Any
         if name == "bool":
-            drawn: np.ndarray[Any, Any] = self.generator.integers(0, 2, shape)
+            drawn = self.generator.integers(0, 2, shape)
         elif name in ty.FLOATS:
             drawn = self.generator.normal(0.0, self.size, shape)
         else:
