@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..lang.sizes import Size, SizeVar
+from ..lang.sizes import OversizedSize, Size, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import I64, Array, Error, Fun, Meta, Scalar, Tuple, Type
@@ -403,15 +403,22 @@ def _below(c: Checker, bound: ast.Exp) -> Size | None:
 
 
 def conditions(c: Checker, e: ast.Exp, holds: bool) -> tuple[Size, ...]:
-    """Sizes that are at least 0 where the condition holds, or where it does not."""
+    """Sizes that are at least 0 where the condition holds, or where it does not; none if they are too large to keep."""
+    try:
+        return _conditions(c, e, holds)
+    except OversizedSize:
+        return ()
+
+
+def _conditions(c: Checker, e: ast.Exp, holds: bool) -> tuple[Size, ...]:
     from .calls import size_of
 
     match e:
         case ast.UnOp(op="!", operand=operand):
-            return conditions(c, operand, not holds)
+            return _conditions(c, operand, not holds)
         case ast.BinOp(op="&&" | "||" as op, left=left, right=right):
             both = (op == "&&") == holds
-            return (*conditions(c, left, holds), *conditions(c, right, holds)) if both else ()
+            return (*_conditions(c, left, holds), *_conditions(c, right, holds)) if both else ()
         case ast.BinOp(op="<" | "<=" | ">" | ">=" | "==" | "!=" as written, left=left, right=right):
             relation: str = written
             if I64 not in (c.solver.prune(c.types.get(left, Error())), c.solver.prune(c.types.get(right, Error()))):
@@ -438,7 +445,10 @@ def nonnegative(c: Checker, s: Size, facts: Sequence[Size], given: Sequence[Size
 
     `given` is what conditions say of the very values that are meant: nothing may be concluded for other ones.
     """
-    return _always(c, s, facts) or any(_always(c, s - known, facts) for known in given)
+    try:
+        return _always(c, s, facts) or any(_always(c, s - known, facts) for known in given)
+    except OversizedSize:
+        return False
 
 
 def _always(c: Checker, s: Size, facts: Sequence[Size]) -> bool:
