@@ -93,8 +93,8 @@ COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
 
 def _index(c: Checker, index: ast.Exp, array: ast.Exp, axis: int, size: Size) -> None:
     from .calls import size_of
+    from .clashes import Kind
     from .infer import blame, infer
-    from .unify import Kind
 
     if isinstance(index, ast.BinOp) and index.op in COMPARISONS:
         c.error("E212", "a condition is no index", index.span, "this is true or false",
@@ -213,8 +213,8 @@ def _replaced(c: Checker, sliced: set[ast.Slice], opened: set[SizeVar], axes: li
 
 def infer_range(c: Checker, e: ast.Range, want: Type | None = None) -> Type:
     from .calls import size_of
+    from .clashes import Kind
     from .infer import check, infer
-    from .unify import Kind
 
     t = infer(c, e.start)
     bad = c.solver.require(t, Kind("int"))
@@ -249,8 +249,8 @@ def infer_count(c: Checker, clause: ast.ForBelow) -> tuple[Type, Size | None]:
     A bound that is a literal has the type that the index turns out to have.
     """
     from .calls import size_of
+    from .clashes import Kind
     from .infer import infer
-    from .unify import Kind
 
     t = c.solver.prune(infer(c, clause.bound))
     if isinstance(t, Scalar) and t != I64 and c.solver.require(t, Kind("int")) is None:

@@ -25,10 +25,10 @@ from ..lang.types import (
     TypeVar,
     sizes_of,
 )
-from . import unify
+from . import clashes
+from .clashes import Clash
 from .messages import REQUIREMENTS, declaration, plural, report, short, show, size_clash
 from .result import BuiltinRef
-from .unify import Clash
 
 if TYPE_CHECKING:
     from .constraints import Arithmetic, Base
@@ -50,7 +50,7 @@ def argument(c: Checker, problem: Clash, context: Context, f: ast.Exp, function:
     """An argument that does not fit its parameter; two arguments in the wrong order are recognised."""
     name = callee(f)
     found = context.found
-    swapped = _swapped(c, k, f, function, arguments, found) if not isinstance(problem, unify.SizeClash) else None
+    swapped = _swapped(c, k, f, function, arguments, found) if not isinstance(problem, clashes.SizeClash) else None
     if swapped is not None:
         first, second = sorted((k, swapped))
         texts = [short(a.span.text) for a in arguments]
@@ -63,7 +63,7 @@ def argument(c: Checker, problem: Clash, context: Context, f: ast.Exp, function:
         return
     if name in ("grad", "value_and_grad") and k == 0 and isinstance(f, ast.Name):
         result = c.solver.prune(found)
-        if isinstance(result, Fun) and not isinstance(problem, unify.Escape):
+        if isinstance(result, Fun) and not isinstance(problem, clashes.Escape):
             out = c.solver.prune(result.result)
             if isinstance(out, (Array, Tuple, Record, Scalar)) and not (isinstance(out, Scalar) and out.name in FLOATS):
                 gives = show(c, out)
@@ -74,7 +74,7 @@ def argument(c: Checker, problem: Clash, context: Context, f: ast.Exp, function:
                 return
     others: list[tuple[Span, str]] = []
     notes: list[str] = []
-    element = c.solver.prune(problem.type) if isinstance(problem, unify.KindClash) else None
+    element = c.solver.prune(problem.type) if isinstance(problem, clashes.KindClash) else None
     if isinstance(element, Array) and name in ("sum", "product", "maximum", "minimum"):
         text = short(context.span.text)
         c.error("E215", f"`{name}` folds numbers, and the elements are {show(c, element)}", context.span,
@@ -86,7 +86,7 @@ def argument(c: Checker, problem: Clash, context: Context, f: ast.Exp, function:
         others.append((place, f"`{name}` takes {show(c, _parameter(c, f, function, k))} here"))
     else:
         notes.append(f"`{name}` : {show(c, _declared(c, f, function))}")
-    if isinstance(problem, unify.SizeClash):
+    if isinstance(problem, clashes.SizeClash):
         wanted = set(c.solver.size(problem.expected).atoms())
         for other, t in given:
             if other is not arguments[k] and wanted & {a for s in sizes_of(c.solver.zonk(t)) for a in s.atoms()}:
@@ -264,18 +264,18 @@ def _operand_clash(c: Checker, problem: Clash, op: str, whole_left: Type, whole_
     one, other = show(c, whole_left), show(c, whole_right)
     others = [(left_span, f"this is {one}")] if left_span is not right_span else []
     context = Context(right_span, Because(), whole_right, whole_left)
-    if isinstance(problem, unify.SizeClash):
+    if isinstance(problem, clashes.SizeClash):
         size_clash(c, problem.found, problem.expected, context, others,
                    [f"`{op}` compares values of one shape" if op in ("==", "!=") else
                     f"`{op}` goes element by element, so both sides have one shape"], None)
         return
-    if isinstance(problem, (unify.Escape, unify.Occurs)):
+    if isinstance(problem, (clashes.Escape, clashes.Occurs)):
         report(c, problem, context, others)
         return
     left, right = c.solver.prune(left), c.solver.prune(right)
     while isinstance(left, Array) and isinstance(right, Array):
         left, right = c.solver.prune(left.element), c.solver.prune(right.element)
-    if isinstance(problem, unify.KindClash) and problem.kind.literal and isinstance(problem.type, Scalar) \
+    if isinstance(problem, clashes.KindClash) and problem.kind.literal and isinstance(problem.type, Scalar) \
             and problem.type.name in INTEGERS and problem.kind.because is not None:
         shown = show(c, problem.type)
         rest = left_span if problem.kind.because is right_span or problem.kind.because == right_span else right_span
@@ -300,7 +300,7 @@ def _operand_clash(c: Checker, problem: Clash, op: str, whole_left: Type, whole_
         assert isinstance(var, TypeVar)
         more = [(var.origin,
                  f"`{var.name}` is any {var.constraint or 'type'} that a caller chooses")] if var.origin else []
-        if isinstance(problem, unify.KindClash):
+        if isinstance(problem, clashes.KindClash):
             cls = problem.kind.cls
             c.error("E215", f"`{var.name}` need not be {REQUIREMENTS[cls]}", right_span,
                     f"this is {other}", others=[*others, *more], help=declaration(var.name, cls))

@@ -8,12 +8,12 @@ from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import BOOL, I64, INTEGERS, Array, Error, Fun, Meta, Scalar, Tangent, Tuple, Type, TypeVar
 from . import arrays, call_messages, messages
+from .clashes import Clash, Kind
 from .constraints import Arithmetic, Base, Equality
 from .context import Because, Checker, Context, name_of
 from .names import meaning_type, member_size
 from .scope import Global, Local, Sealed, SizeParam
 from .typexp import SIZE_OPERATORS, combine, converts, field_size
-from .unify import Clash, Kind
 
 ARITHMETIC = {"+": "num", "-": "num", "*": "num", "/": "num", "%": "num", "**": "num", "//": "int", "%%": "int",
               "&": "bits", "|": "bits", "^": "bits", "<<": "int", ">>": "int", ">>>": "int"}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..lang.source import Span
 from ..lang.types import Abstract, Array, Error, Fun, Meta, Record, Scalar, Sum, Tangent, Tuple, Type, TypeVar
 from . import call_messages, messages
-from .unify import Clash, Constraint, Kind
+from .clashes import Clash, Constraint, Kind
 
 if TYPE_CHECKING:
     from .context import Checker

@@ -28,9 +28,10 @@ from ..lang.types import (
 )
 from ..lang.types import opened as types_opened
 from . import messages
+from .clashes import Clash, Kind
 from .result import BuiltinRef, GlobalRef, LocalRef, Scheme, SizeRef
 from .scope import FileScope, Local, Session, SizeParam
-from .unify import Clash, Kind, Solver
+from .unify import Solver
 
 
 @dataclass(eq=False)

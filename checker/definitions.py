@@ -35,6 +35,7 @@ from ..lang.types import (
 from . import arrays, bounds, builtins, functions, messages, modules, paths, recursion, signatures, variants
 from .builtins import DERIVATIVES
 from .calls import size_of
+from .clashes import OversizedType
 from .context import Checker, Pending
 from .entries import entry_scheme, function_values
 from .eta import wants_parameters, with_parameters
@@ -42,7 +43,6 @@ from .messages import show
 from .result import Activity, BuiltinRef, Definition, GlobalRef, Scheme, Use
 from .scope import FileScope, Functor, Global, LibraryScope, Local, ModuleEntry, Session, SigEntry, SizeParam
 from .signatures import value_of
-from .unify import OversizedType
 
 if TYPE_CHECKING:
     from .incremental import Kept

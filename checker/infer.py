@@ -13,15 +13,16 @@ from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import BOOL, I64, UNIT, Array, Error, Fun, Meta, Record, Scalar, Sum, Tangent, Tuple, Type
 from . import arrays, calls, loops, messages, patterns, sums
+from .clashes import OversizedType
 from .constraints import FieldAccess
 from .context import Because, Checker, RawUse, map_sizes
+from .equations import SizeClaim
 from .functions import doubt, infer_lambda, infer_let_fun
 from .names import FOREIGN_MODULES, find, foreign_member, infer_name, known, member_of, module_named
 from .paths import exported_value, parametric, path_of, structure_at
 from .result import SizeRef
 from .scope import FileScope, Functor, Local, OpenedScope, SizeParam
 from .typexp import TypeContext, elaborate
-from .unify import OversizedType, SizeClaim
 
 
 def infer(c: Checker, e: ast.Exp, want: Type | None = None) -> Type:

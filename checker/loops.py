@@ -12,8 +12,8 @@ from ..lang.record import dataclass
 from ..lang.sizes import Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.surface import ast
 from ..lang.types import Fun, Meta, Tangent, Type, map_type
+from .clashes import Clash
 from .context import Checker, map_sizes
-from .unify import Clash
 
 
 @dataclass(eq=False)

@@ -25,9 +25,9 @@ from ..lang.types import (
 from ..lang.types import (
     show as show_type,
 )
-from . import unify, variants
+from . import clashes, variants
+from .clashes import Clash, Kind
 from .scope import nearest
-from .unify import Clash, Kind
 
 if TYPE_CHECKING:
     from .context import Checker, Context
@@ -122,7 +122,7 @@ def too_large(c: Checker, span: Span) -> None:
     if c.oversized:
         return
     c.oversized = True
-    c.error("E224", f"a type of more than {unify.MAX_TYPE:,} parts, or {unify.MAX_NESTING} deep", span,
+    c.error("E224", f"a type of more than {clashes.MAX_TYPE:,} parts, or {clashes.MAX_NESTING} deep", span,
             "here it grows too large",
             help="tuples of tuples of tuples double at every step: use arrays, or records with fewer parts")
 
@@ -149,25 +149,25 @@ def report(c: Checker, problem: Clash, context: Context, others: list[tuple[Span
     all_notes = [title] if title else []
     all_notes += notes
     match problem:
-        case unify.SizeClash(one, other):
+        case clashes.SizeClash(one, other):
             size_clash(c, one, other, context, others, all_notes, help)
-        case unify.TypeEscape(var):
+        case clashes.TypeEscape(var):
             if var.origin is not None:
                 others.append((var.origin, f"`{var.name}` is any type that a caller of this function chooses"))
             c.error("E223", f"this would have to be of type `{var.name}`, which is known only inside the function",
                     span, f"this is {found}", others=others,
                     notes=[*all_notes, "what stands outside of the function has one type"],
                     help=f"pass it as an argument, or leave out `'{var.name}`: types of local functions are inferred")
-        case unify.Escape(size):
+        case clashes.Escape(size):
             c.error("E302", f"the size {show_size(c, size)} differs from call to call", span, f"this is {found}",
                     others=[*others, *origins(c, [size])],
                     notes=[*all_notes,
                            "elements of an array, and results of a function given as an argument, have one size "
                                        "that is known outside"],
                     help=help or "give the size as an argument from outside, or fold instead of building an array")
-        case unify.TooLarge():
+        case clashes.TooLarge():
             too_large(c, span)
-        case unify.Occurs():
+        case clashes.Occurs():
             c.error("E213", "this type would contain itself", span, f"this is {found}",
                     others=others, notes=all_notes,
                     help="is a function applied to itself, or an array put into itself?")
@@ -175,9 +175,9 @@ def report(c: Checker, problem: Clash, context: Context, others: list[tuple[Span
             no_constructor(c, name, whole, span, others, all_notes)
         case variants.Payload(name, given, wanted, whole):
             wrong_payload(c, name, given, wanted, whole, span, others, all_notes)
-        case unify.KindClash(t, kind):
+        case clashes.KindClash(t, kind):
             kind_clash(c, problem, t, kind, context, others, all_notes, code, help)
-        case unify.TypeClash(a, b):
+        case clashes.TypeClash(a, b):
             a, b = c.solver.prune(a), c.solver.prune(b)
             mixed = _conversion(a, b, context.span.text if c.solver.prune(context.found) == a else None)
             whole = c.solver.prune(context.found)
@@ -216,7 +216,7 @@ def declaration(name: str, cls: str) -> str:
 
 def kind_clash(c: Checker, problem: Clash, t: Type, kind: Kind, context: Context, others: list[tuple[Span, str]],
                notes: list[str], code: str, help: str | None) -> None:
-    assert isinstance(problem, unify.KindClash)
+    assert isinstance(problem, clashes.KindClash)
     found, expected = show(c, context.found), show(c, context.expected)
     wider = {"bits": "an integer or a bool", "scalar": "a scalar", "ordered": "a scalar"}
     wanted = wider.get(kind.cls) or REQUIREMENTS[kind.cls]

@@ -15,12 +15,12 @@ from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import FLOATS, I64, Array, Error, Fun, Meta, Scalar, Type, TypeVar, map_type, sizes_of, substituted
 from . import builtins, recursion, scope
+from .clashes import Kind
 from .constraints import Arithmetic, Base, SameShape
 from .context import Checker, Pending, RawUse
 from .paths import exported_module, exported_value, find_module, module_at, no_member, structure_at
 from .result import BuiltinRef, GlobalRef, Scheme, SizeRef
 from .scope import Builtin, FileScope, Global, Local, Meaning, Module, Sealed, Session, SizeParam, nearest
-from .unify import Kind
 
 
 def infer_name(c: Checker, e: ast.Name, want: Type | None = None) -> Type:

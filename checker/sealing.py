@@ -11,12 +11,12 @@ from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import Error, Fun, Record, Type, TypeVar, holds_function, show, sizes_of, substituted
 from . import names
+from .clashes import Clash
 from .context import Because, Checker, Context
 from .paths import exported_module, exported_type, exported_value
 from .result import BuiltinRef, GlobalRef, Scheme
 from .scope import FileScope, Global, Sealed, Session, Substitution, TypeEntry, nearest
 from .signatures import put_entry, put_scheme
-from .unify import Clash
 
 Path = tuple[str, ...]
 WHAT = {"types": "type", "values": "value", "modules": "module"}

@@ -12,8 +12,8 @@ from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import Error, Meta, Sum, Type, sizes_of
 from . import coverage, messages, patterns, variants
+from .clashes import Clash
 from .context import Because, Checker, map_sizes
-from .unify import Clash
 
 
 def infer_constr(c: Checker, e: ast.Constr, want: Type | None) -> Type:

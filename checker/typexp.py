@@ -30,11 +30,11 @@ from ..lang.types import (
     substituted,
     tangent,
 )
+from .clashes import CONSTRAINTS
 from .context import Checker
 from .messages import plural, too_large
 from .paths import exported_type, exported_value, no_member, path_of, structure_at
 from .scope import FileScope, Global, Local, Sealed, SizeParam, TypeEntry, nearest
-from .unify import CONSTRAINTS
 
 Anonymous = Callable[[Span], Size]
 

@@ -1,4 +1,4 @@
-"""Unification of types and sizes: what is inferred, and the constraints that wait until more is known.
+"""Unification of types and sizes: what is inferred.
 
 A `Solver` holds the substitution of one definition. Types unify structurally; sizes are polynomials, unified by solving
 their difference for an unknown that occurs linearly with coefficient ±1 (after division by the common divisor), and
@@ -10,19 +10,13 @@ its level.
 """
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Set
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from math import gcd
 from typing import TYPE_CHECKING
 
-from ..lang.record import dataclass
 from ..lang.sizes import Opaque, Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.source import Span
 from ..lang.types import (
-    FLOATS,
-    INTEGERS,
-    SCALARS,
     UNIT,
     Abstract,
     Array,
@@ -43,114 +37,26 @@ from ..lang.types import (
     sizes_of,
     tangent,
 )
+from .clashes import (
+    CONSTRAINTS,
+    MAX_NESTING,
+    MAX_TYPE,
+    MEMBERS,
+    Clash,
+    Constraint,
+    Escape,
+    Kind,
+    KindClash,
+    Occurs,
+    SizeClash,
+    TooLarge,
+    TypeClash,
+    TypeEscape,
+)
+from .equations import SizeEquation, TangentEquation
 
 if TYPE_CHECKING:
     from .variants import Variants
-
-
-@dataclass(eq=False)
-class Kind:
-    """What is known of an unknown scalar: `scalar` (any, bool included), `ordered` (the same, but rather a number),
-    `num`, `bits` (integer or bool), `int` or `float`.
-
-    `literal` is set when it stands for a literal, so that it becomes i64 (f64 when `float`) if nothing else is known.
-    """
-
-    cls: str
-    literal: bool = False
-    because: Span | None = None
-
-
-MEMBERS: dict[str, frozenset[str]] = {
-    "scalar": SCALARS, "ordered": SCALARS, "num": FLOATS | INTEGERS, "bits": INTEGERS | {"bool"}, "int": INTEGERS,
-    "float": FLOATS,
-}
-
-CONSTRAINTS: dict[str, frozenset[str]] = {name: MEMBERS[name] for name in ("num", "int", "float")}
-"""What a type parameter may be constrained to, and which types that lets callers choose."""
-
-
-class Clash(Exception):
-    """Two types that do not unify; the subclasses say in which way, `found` and `expected` where."""
-
-
-@dataclass(eq=False)
-class TypeClash(Clash):
-    found: Type
-    expected: Type
-
-
-@dataclass(eq=False)
-class KindClash(Clash):
-    """A type that is not among what `kind` allows; `flipped` when the type is the expected one."""
-
-    type: Type
-    kind: Kind
-    flipped: bool
-
-    __match_args__ = ("type", "kind")
-
-
-@dataclass(eq=False)
-class SizeClash(Clash):
-    found: Size
-    expected: Size
-
-
-@dataclass(eq=False)
-class TypeEscape(Clash):
-    """A type parameter of a local function, which something outside of the function would have to be."""
-
-    var: TypeVar
-
-    __match_args__ = ("var",)
-
-
-@dataclass(eq=False)
-class Escape(Clash):
-    """`size` is known only in an inner scope and would have to be known outside."""
-
-    size: Size
-
-
-@dataclass(eq=False)
-class Occurs(Clash):
-    found: Type
-    expected: Type
-
-
-MAX_TYPE = 20_000
-"""Parts of the largest type; pairs of pairs of pairs … grow past every memory otherwise."""
-MAX_NESTING = 256
-"""How deeply the parts of a type may stand in each other: what walks over types recurses."""
-
-
-@dataclass(eq=False)
-class TooLarge(Clash):
-    """A type of more than `MAX_TYPE` parts."""
-
-
-class OversizedType(Exception):
-    """As `TooLarge`, reported already: the rest of the definition is not looked at."""
-
-
-class Constraint(ABC):
-    """Something to be solved when more is known."""
-
-    @abstractmethod
-    def attempt(self) -> bool:
-        """Solve and return True, or return False when it must wait (errors are reported and count as solved)."""
-
-    @abstractmethod
-    def blockers(self) -> Iterator[int]:
-        """The unknowns whose solution may help."""
-
-    def default(self) -> bool:
-        """Decide without further knowledge; False when that is not possible."""
-        return False
-
-    def give_up(self) -> None:  # noqa: B027  (most constraints have a default and never get here)
-        """Report that this was never decided."""
 
 
 class Solver:
@@ -786,126 +692,3 @@ def _meet(a: Kind, b: Kind) -> Kind:
         if MEMBERS[cls] == both:
             return Kind(cls, a.literal or b.literal, a.because or b.because)
     raise KindClash(Scalar("i64" if a.cls in ("int", "bits") else "f64"), b, flipped=False)
-
-
-class TangentEquation(Constraint):
-    """`tangent of` equals a type; waits until `of` is known."""
-
-    def __init__(self, solver: Solver, one: Type, other: Type) -> None:
-        self.solver, self.one, self.other, self.context = solver, one, other, solver.context
-
-    def attempt(self) -> bool:
-        one, other = self.solver.prune(self.one), self.solver.prune(self.other)
-        if (isinstance(one, Tangent) and one != other) or (isinstance(other, Tangent) and one != other):
-            return False
-        self._equate(one, other)
-        return True
-
-    def blockers(self) -> Iterator[int]:
-        yield from self.solver.unknowns(self.one)
-        yield from self.solver.unknowns(self.other)
-
-    def default(self) -> bool:
-        """Where only the tangent is known and consists of floats, the value has its type."""
-        one, other = self.solver.prune(self.one), self.solver.prune(self.other)
-        if isinstance(one, Tangent) and isinstance(other, Tangent):
-            self._equate(one.of, other.of)
-        elif isinstance(one, Tangent):
-            self._equate(one.of, other)
-        elif isinstance(other, Tangent):
-            self._equate(one, other.of)
-        return True
-
-    def _equate(self, one: Type, other: Type) -> None:
-        try:
-            self.solver.unify(one, other, self.context)
-        except Clash as clash:
-            self.solver.complain(clash, one, other, self.context)
-
-
-class SizeEquation(Constraint):
-    """Two sizes are equal; waits until an unknown can be solved for."""
-
-    def __init__(self, solver: Solver, found: Size, expected: Size) -> None:
-        self.solver, self.found, self.expected, self.context = solver, found, expected, solver.context
-
-    def attempt(self) -> bool:
-        try:
-            return self.solver.unify_sizes(self.found, self.expected)
-        except Clash as clash:
-            self.solver.complain(clash, Array(self.found, Error()), Array(self.expected, Error()), self.context)
-            return True
-
-    def blockers(self) -> Iterator[int]:
-        for s in (self.found, self.expected):
-            for atom in self.solver.size(s).atoms():
-                if isinstance(atom, SizeMeta):
-                    yield atom.uid
-
-    def default(self) -> bool:
-        """A product of two unknowns is taken apart as the type writes it: `[n*m]` into n and m."""
-        solver = self.solver
-        for left, right in ((self.found, self.expected), (self.expected, self.found)):
-            first, known = two_unknowns(left) or two_unknowns(solver.size(left)), solver.size(right)
-            if first is None:
-                continue
-            second, root = two_unknowns(known), square_root(known)
-            if root is not None:
-                factors = (root, root)
-            elif right.written is not None and right.written[0] == "*":
-                factors = right.written[1:]
-            elif second is not None:
-                factors = (Size.of(second[0]), Size.of(second[1]))
-            else:
-                continue
-            try:
-                for atom, factor in zip(first, factors, strict=True):
-                    solver.unify_sizes(Size.of(atom), factor)
-            except Clash:
-                return False
-            return True
-        return False
-
-    def give_up(self) -> None:
-        self.solver.unsolved(self.solver.size(self.found), self.solver.size(self.expected), self.context)
-
-
-def two_unknowns(s: Size) -> tuple[SizeMeta, SizeMeta] | None:
-    """The factors of a size that is the product of two unknowns."""
-    match s.terms:
-        case (((SizeMeta() as one, SizeMeta() as other), 1),):
-            return one, other
-    return None
-
-
-def square_root(s: Size) -> Size | None:
-    """n, when the size is n*n."""
-    match s.terms:
-        case (((one, other), 1),) if one == other:
-            return Size.of(one)
-    return None
-
-
-class SizeClaim(Constraint):
-    """`e :> t`: a size of `e` that nothing else determines is the one that `t` claims.
-
-    So `unflatten (flatten xs) :> [n][m]f64` takes the product apart as it says; any other size is compared at run time.
-    """
-
-    def __init__(self, solver: Solver, found: Size, claimed: Size, anonymous: Set[SizeAtom]) -> None:
-        self.solver, self.found, self.claimed, self.anonymous = solver, found, claimed, anonymous
-
-    def attempt(self) -> bool:
-        return not any(True for _ in self.blockers())
-
-    def blockers(self) -> Iterator[int]:
-        for atom in self.solver.size(self.found).atoms():
-            if isinstance(atom, SizeMeta):
-                yield atom.uid
-
-    def default(self) -> bool:
-        atom = self.solver.size(self.found).atom
-        if isinstance(atom, SizeMeta) and atom not in self.anonymous:
-            with suppress(Clash):
-                self.solver.unify_sizes(self.found, self.claimed)
-        return True

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..lang.record import dataclass
 from ..lang.source import Span
 from ..lang.types import Error, Meta, Sum, Type
-from .unify import Clash
+from .clashes import Clash
 
 if TYPE_CHECKING:
     from ..lang.sizes import Size

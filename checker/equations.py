@@ -1,0 +1,136 @@
+"""Equations between types and sizes that wait until more is known."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ..lang.sizes import Size, SizeAtom, SizeMeta
+from ..lang.types import Array, Error, Tangent, Type
+from .clashes import Clash, Constraint
+
+if TYPE_CHECKING:
+    from .unify import Solver
+
+
+class TangentEquation(Constraint):
+    """`tangent of` equals a type; waits until `of` is known."""
+
+    def __init__(self, solver: Solver, one: Type, other: Type) -> None:
+        self.solver, self.one, self.other, self.context = solver, one, other, solver.context
+
+    def attempt(self) -> bool:
+        one, other = self.solver.prune(self.one), self.solver.prune(self.other)
+        if (isinstance(one, Tangent) and one != other) or (isinstance(other, Tangent) and one != other):
+            return False
+        self._equate(one, other)
+        return True
+
+    def blockers(self) -> Iterator[int]:
+        yield from self.solver.unknowns(self.one)
+        yield from self.solver.unknowns(self.other)
+
+    def default(self) -> bool:
+        """Where only the tangent is known and consists of floats, the value has its type."""
+        one, other = self.solver.prune(self.one), self.solver.prune(self.other)
+        if isinstance(one, Tangent) and isinstance(other, Tangent):
+            self._equate(one.of, other.of)
+        elif isinstance(one, Tangent):
+            self._equate(one.of, other)
+        elif isinstance(other, Tangent):
+            self._equate(one, other.of)
+        return True
+
+    def _equate(self, one: Type, other: Type) -> None:
+        try:
+            self.solver.unify(one, other, self.context)
+        except Clash as clash:
+            self.solver.complain(clash, one, other, self.context)
+
+
+class SizeEquation(Constraint):
+    """Two sizes are equal; waits until an unknown can be solved for."""
+
+    def __init__(self, solver: Solver, found: Size, expected: Size) -> None:
+        self.solver, self.found, self.expected, self.context = solver, found, expected, solver.context
+
+    def attempt(self) -> bool:
+        try:
+            return self.solver.unify_sizes(self.found, self.expected)
+        except Clash as clash:
+            self.solver.complain(clash, Array(self.found, Error()), Array(self.expected, Error()), self.context)
+            return True
+
+    def blockers(self) -> Iterator[int]:
+        for s in (self.found, self.expected):
+            for atom in self.solver.size(s).atoms():
+                if isinstance(atom, SizeMeta):
+                    yield atom.uid
+
+    def default(self) -> bool:
+        """A product of two unknowns is taken apart as the type writes it: `[n*m]` into n and m."""
+        solver = self.solver
+        for left, right in ((self.found, self.expected), (self.expected, self.found)):
+            first, known = two_unknowns(left) or two_unknowns(solver.size(left)), solver.size(right)
+            if first is None:
+                continue
+            second, root = two_unknowns(known), square_root(known)
+            if root is not None:
+                factors = (root, root)
+            elif right.written is not None and right.written[0] == "*":
+                factors = right.written[1:]
+            elif second is not None:
+                factors = (Size.of(second[0]), Size.of(second[1]))
+            else:
+                continue
+            try:
+                for atom, factor in zip(first, factors, strict=True):
+                    solver.unify_sizes(Size.of(atom), factor)
+            except Clash:
+                return False
+            return True
+        return False
+
+    def give_up(self) -> None:
+        self.solver.unsolved(self.solver.size(self.found), self.solver.size(self.expected), self.context)
+
+
+def two_unknowns(s: Size) -> tuple[SizeMeta, SizeMeta] | None:
+    """The factors of a size that is the product of two unknowns."""
+    match s.terms:
+        case (((SizeMeta() as one, SizeMeta() as other), 1),):
+            return one, other
+    return None
+
+
+def square_root(s: Size) -> Size | None:
+    """n, when the size is n*n."""
+    match s.terms:
+        case (((one, other), 1),) if one == other:
+            return Size.of(one)
+    return None
+
+
+class SizeClaim(Constraint):
+    """`e :> t`: a size of `e` that nothing else determines is the one that `t` claims.
+
+    So `unflatten (flatten xs) :> [n][m]f64` takes the product apart as it says; any other size is compared at run time.
+    """
+
+    def __init__(self, solver: Solver, found: Size, claimed: Size, anonymous: Set[SizeAtom]) -> None:
+        self.solver, self.found, self.claimed, self.anonymous = solver, found, claimed, anonymous
+
+    def attempt(self) -> bool:
+        return not any(True for _ in self.blockers())
+
+    def blockers(self) -> Iterator[int]:
+        for atom in self.solver.size(self.found).atoms():
+            if isinstance(atom, SizeMeta):
+                yield atom.uid
+
+    def default(self) -> bool:
+        atom = self.solver.size(self.found).atom
+        if isinstance(atom, SizeMeta) and atom not in self.anonymous:
+            with suppress(Clash):
+                self.solver.unify_sizes(self.found, self.claimed)
+        return True
