@@ -11,13 +11,18 @@ from pathlib import Path
 import pytest
 
 
+def interruptible() -> None:
+    """Ctrl-C reaches the command although the tests may run where it is ignored, in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Watched:
     """The command on a file; `until` gives what it has printed up to a line that contains some words."""
 
     def __init__(self, folder: Path, *args: str) -> None:
         self.process = subprocess.Popen([sys.executable, "-m", "dad", "check", "--watch", *args], cwd=folder,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                        env={**os.environ, "PYTHONUNBUFFERED": "1"})
+                                        env={**os.environ, "PYTHONUNBUFFERED": "1"}, preexec_fn=interruptible)
         self.limit = threading.Timer(60, self.process.kill)  # a test that fails ends
         self.limit.start()
 
