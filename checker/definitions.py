@@ -311,7 +311,10 @@ def _group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> list[
 
 def _as_size(session: Session, m: Member, constant: Size | None) -> Size | None:
     """What the name of a definition is as a size: its value, when it is an i64."""
-    if m.definition.result_type != I64 or m.node.params or m.definition.scheme.size_vars:
+    t = m.definition.result_type
+    if isinstance(t, TypeVar) and t.constraint == "num" and not m.node.params:
+        return constant
+    if t != I64 or m.node.params or m.definition.scheme.size_vars:
         return None
     if constant is not None:
         return constant
@@ -449,6 +452,8 @@ def _finish(c: Checker) -> None:
 
 def _literal(c: Checker, e: ast.Lit) -> None:
     t = c.solver.prune(c.types.get(e, Error()))
+    if isinstance(t, TypeVar) and t.constraint == "num":
+        t = I64  # which it is when its uses say no more
     if not isinstance(t, Scalar) or isinstance(e.value, bool):
         return
     if t.name in LIMITS and isinstance(e.value, int):

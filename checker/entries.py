@@ -40,7 +40,7 @@ def entry_scheme(c: Checker, node: ast.Def, scheme: Scheme) -> Scheme | None:
             c.error("E221", f"the entry `{node.name}` has a parameter of any type, `{var.name}`",
                     var.origin or node.name_span, "callers from outside pass concrete types",
                     help=f"write a type such as f64, or declare `{node.name}` with `def`")
-        env[var] = I64 if var.constraint == "int" else F64
+        env[var] = I64 if var.constraint == "int" or not node.params else F64
     _entry_values(c, node, scheme)
     if c.failed:
         if node.kind != "entry":

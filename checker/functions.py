@@ -332,7 +332,8 @@ def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Seq
     """Quantify over what is still unknown and belongs to the function: its parameters' types and sizes.
 
     What stands in the result alone has one type: by default in a definition, by its uses for a local function, so that
-    `let weight i = if i == 0 then 1 else 2` gives fractions where fractions are wanted. `count` is the number of
+    `let weight i = if i == 0 then 1 else 2` gives fractions where fractions are wanted. A definition without parameters
+    made of whole numbers, `def limit = 10`, is a number of whatever type its uses want. `count` is the number of
     parameters; `since` marks a local function: how many constraints there had been before it.
     """
     solver, level = c.solver, c.solver.level
@@ -391,7 +392,8 @@ def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Seq
                 open_variants(known)
             elif since is not None:
                 solver.levels[known.uid] = level
-            elif known.uid in solver.kinds:
+            elif known.uid in solver.kinds and not (count == 0 and solver.kinds[known.uid].cls == "num"
+                                                    and solver.kinds[known.uid].literal):
                 default(c, known)
             else:
                 types_in(known)

@@ -141,7 +141,7 @@ def test_sizes_that_a_result_opens_are_recorded() -> None:
 
 
 def test_a_result_may_contain_a_polymorphic_function() -> None:
-    checked = accepted("def twice f x = f (f x)\ndef pair x = (x, twice)\ndef use = ((pair true).1) (+ 1) 2")
+    checked = accepted("def twice f x = f (f x)\ndef pair x = (x, twice)\ndef use = ((pair true).1) (+ 1) 2i64")
     assert show(checked.definitions["use"].scheme.type) == "i64"
 
 
