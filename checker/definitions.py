@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..lang.intrinsics import LIMITS
+from ..lang.intrinsics import LARGEST, LIMITS
 from ..lang.record import dataclass
 from ..lang.sizes import OversizedSize, Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.source import Span
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from .incremental import Kept
 
 MAX_ERRORS = 1_000
-LARGEST = {"f16": 65519.99, "f32": 3.4028235677973366e38, "f64": 1.7976931348623157e308}
 
 
 def check_file(session: Session, program: ast.Program, file: FileScope, kept: Kept | None = None) -> None:

@@ -98,6 +98,9 @@ LIMITS: dict[str, tuple[int, int]] = {
 }
 """The least and the greatest number of each integer type."""
 
+LARGEST: dict[str, float] = {"f16": 65519.99, "f32": 3.4028235677973366e38, "f64": 1.7976931348623157e308}
+"""The largest fractions that a float type rounds to a number; greater ones would become infinite."""
+
 
 def wrapped(value: int, dtype: str) -> int:
     """A written number as it is held: `-1u8` is 255.

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..lang import types as ty
 from ..lang.diagnostics.report import Reporter
+from ..lang.intrinsics import LARGEST
 from ..lang.source import Span
 from .literals import Empty, Fields, Given, Group, Literal, Many, Number, Truth, Variant
 
@@ -21,10 +22,6 @@ DTYPES: dict[str, type[np.generic]] = {
     "f64": np.float64, "f32": np.float32, "f16": np.float16,
     "i64": np.int64, "i32": np.int32, "i16": np.int16, "i8": np.int8,
     "u64": np.uint64, "u32": np.uint32, "u16": np.uint16, "u8": np.uint8, "bool": np.bool_,
-}
-LARGEST = {
-    "f64": float(np.finfo(np.float64).max), "f32": float(np.finfo(np.float32).max),
-    "f16": float(np.finfo(np.float16).max),
 }
 
 # ---------------------------------------------------------------- literals → NumPy

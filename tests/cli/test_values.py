@@ -12,7 +12,7 @@ from dad.lang.sizes import Size
 from dad.lang.source import Source
 from dad.testing.literals import Number, parse_value, parse_values
 from dad.testing.values import DTYPES, convert, mismatch, natural, show_value
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -230,6 +230,8 @@ def bits(value: Any) -> Any:
 
 @given(TREES)
 @settings(max_examples=200, deadline=None)
+@example(np.array(3.4028235e38, np.float32))
+@example(np.array(65504, np.float16))
 def test_reading_is_the_inverse_of_printing(value: Any) -> None:
     wanted = type_of(value)
     assert bits(read(show_value(value, wanted), wanted)) == bits(value)
