@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from typing import TypeVar as Parameter
 
 from ..lang.diagnostics.report import Reporter
 from ..lang.record import dataclass, field
@@ -394,6 +395,9 @@ class OpenedScope(FileScope):
         return [*self.opened.names("values"), *super().value_names()]
 
 
+Entry = Parameter("Entry")
+
+
 class LibraryScope(FileScope):
     """A file of the library: each declaration is cut out of the text, parsed and checked when it is first used."""
 
@@ -403,8 +407,7 @@ class LibraryScope(FileScope):
         self.title = library
         self.loading: set[tuple[str, str]] = set()
 
-    def _load(self, kind: str, name: str) -> Any:
-        entries = getattr(self, kind)
+    def _load(self, entries: dict[str, Entry], kind: str, name: str) -> Entry | None:
         known = entries.get(name)
         if known is not None or (kind, name) in self.loading:
             return known
@@ -419,16 +422,16 @@ class LibraryScope(FileScope):
         return entries.get(name)
 
     def own_value(self, name: str) -> Member | None:
-        return self._load("values", name)  # type: ignore[no-any-return]  # entries of this kind are these
+        return self._load(self.values, "values", name)
 
     def own_type(self, name: str) -> TypeEntry | None:
-        return self._load("types", name)  # type: ignore[no-any-return]  # as above
+        return self._load(self.types, "types", name)
 
     def own_module(self, name: str) -> ModuleEntry | None:
-        return self._load("modules", name)  # type: ignore[no-any-return]  # as above
+        return self._load(self.modules, "modules", name)
 
     def own_module_type(self, name: str) -> SigEntry | None:
-        return self._load("module_types", name)  # type: ignore[no-any-return]  # as above
+        return self._load(self.module_types, "module_types", name)
 
     def names(self, kind: str) -> list[str]:
         return [n for n, (_, _, exported) in library_index(self.title)[1][kind].items() if exported]

@@ -157,5 +157,6 @@ class _Reader:
 
 
 def _extended(values: list[Any], start: int, end: int) -> list[Any]:
-    values[0] += values[1:]
-    return values[0]  # type: ignore[no-any-return]
+    first: list[Any] = values[0]
+    first += values[1:]
+    return first
