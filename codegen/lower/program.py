@@ -93,6 +93,7 @@ def parameters(frame: Frame, types: Sequence[ty.Type], names: Sequence[str], fou
 
 def write_entry(checked: Checked, specialiser: Specialiser, definition: Definition) -> str:
     frame = new_frame(checked, specialiser)
+    frame.at(definition.node.name_span)
     params: list[ir.Var] = []
     args = parameters(frame, definition.param_types, definition.param_names, params)
     name = definition.qualified
@@ -120,6 +121,7 @@ def check_constants(f: Frame, definition: Definition, args: Sequence[Value]) -> 
 
 def write_transform(checked: Checked, specialiser: Specialiser, definition: Definition, transform: Transform) -> str:
     frame = new_frame(checked, specialiser)
+    frame.at(definition.node.name_span)
     params: list[ir.Var] = []
     wrt = set(transform.wrt)
     mapped = transform.kind == "vmap"

@@ -151,7 +151,7 @@ class Derived:
                 read: Read = as_read(scope.b, p, part)
                 returned.append(Returned(k, len(read.indices), read.holes))
                 results.extend((*read.indices, read.value))
-        tail = Builder(supply)
+        tail = Builder(supply, forward[-1].span if forward else None)
         sizes = _Measured(tail, f, forward)
         back = Rerun(supply, {}, sizes).block(prune(scope.b.block(results)))
         read_back = Reads(None).block(back)

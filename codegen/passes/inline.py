@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from ...lang.core import ir
 from ...lang.core.build import Fresh
 from ...lang.core.ir import Block, Stmt
+from ...lang.core.part import placed
 from ...lang.core.walk import Renamer, callees, next_id, scopes
 from ...lang.source import Span
 from .dead import drop_unused
@@ -72,7 +73,7 @@ class _Copier(Renamer):
         made = super().stmt(stmt)
         if self.place is None or stmt.span is None or not stmt.span.source.shipped or self.place.source.shipped:
             return made
-        return Stmt(made.vars, made.op, self.place)
+        return Stmt(made.vars, made.op, placed(stmt.span, self.place))
 
 
 class _Inliner(Substitution):

@@ -13,6 +13,7 @@ from typing import Protocol
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh
 from ...lang.core.ir import Atom, Block, Lambda, Op, Stmt, Var
+from ...lang.core.part import tangent as tangent_span
 from ...lang.prims import PRIMITIVES
 from .activity import Calls, varying
 from .slopes import times
@@ -74,7 +75,7 @@ class Forward:
 
     def statements(self, b: Builder, stmts: Sequence[Stmt]) -> None:
         for stmt in stmts:
-            b.span = stmt.span
+            b.span = tangent_span(stmt.span)
             if any(v in self.varied for v in stmt.vars):
                 self.statement(b, stmt)
             else:

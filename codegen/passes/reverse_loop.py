@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh, i64, zero
 from ...lang.core.ir import Atom, Block, Const, Stmt, Var
+from ...lang.core.part import adjoint
 from ...lang.core.walk import free_in_op
 from .adjoint import Irregular, Read, Scope, SliceRead, accumulate, as_read, bound_in, fixed, value_shape
 from .extents import Extents
@@ -187,11 +188,12 @@ class _ReverseLoop:
         b = scope.b
         k = rev.supply.var(op.index.name, ir.I64)
         head: list[Stmt] = []
+        here = adjoint(self.stmt.span)
         if indexed or loads or ragged:
             last = b.sub(self.trips, i64(1))
-            head.append(Stmt((op.index,), ir.Prim("sub", (last, k)), self.stmt.span))
-            head.extend(Stmt((v,), ir.Prim("index", (stack, op.index)), self.stmt.span) for v, stack in loads)
-        loading = Builder(rev.supply, self.stmt.span)
+            head.append(Stmt((op.index,), ir.Prim("sub", (last, k)), here))
+            head.extend(Stmt((v,), ir.Prim("index", (stack, op.index)), here) for v, stack in loads)
+        loading = Builder(rev.supply, here)
         for r in ragged:
             r.load(loading, op.index)
         head.extend(loading.stmts)

@@ -21,6 +21,7 @@ from typing import Protocol
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh
 from ...lang.core.ir import Atom, Block, Lambda, Stmt, Type, Var
+from ...lang.core.part import adjoint
 from ...lang.prims import PRIMITIVES
 from .activity import Calls, varying
 from .adjoint import Read, Scope, SliceRead, bound_in
@@ -118,7 +119,7 @@ class Reverse:
         for k in range(len(stmts) - 1, -1, -1):
             stmt = stmts[k]
             if any(v in adjoints for v in stmt.vars):
-                scope.b.span = stmt.span
+                scope.b.span = adjoint(stmt.span)
                 replaced[k] = self.statement(scope, stmt)
         return [s for k, part in enumerate(forward) for s in replaced.get(k, part)]
 
