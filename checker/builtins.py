@@ -12,7 +12,8 @@ from .elementwise import ELEMENTWISE
 from .result import BuiltinRef
 from .scope import Builtin
 
-DERIVATIVES = frozenset({"grad", "value_and_grad", "jvp", "jvp2", "vjp", "vjp2"})
+DERIVATIVES = frozenset({"grad", "value_and_grad", "jvp", "jvp2", "vjp", "vjp2", "jacobian", "jacfwd", "jacrev",
+                         "hessian", "laplacian", "divergence"})
 
 
 def primitives() -> dict[str, tuple[str, str, int]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ..lang.sizes import OversizedSize, Size, SizeAtom, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import BOOL, I64, INTEGERS, Array, Error, Fun, Meta, Scalar, Tangent, Tuple, Type, TypeVar
+from ..lang.types import BOOL, I64, INTEGERS, Array, Derived, Error, Fun, Meta, Scalar, Tuple, Type, TypeVar
 from . import arrays, call_messages, messages
 from .clashes import Clash, Kind
 from .constraints import Arithmetic, Base, Equality
@@ -321,13 +321,13 @@ def compare(c: Checker, op: str, left: Type, right: Type, span: Span, left_span:
             c.solver.add(Equality(c, left, op, left_span, span))
         return
     for t, other, place in ((left, right, left_span), (right, left, right_span)):
-        if isinstance(t, (Array, Tuple, Fun)) or not isinstance(t, (Scalar, TypeVar, Meta, Error, Tangent)):
+        if isinstance(t, (Array, Tuple, Fun)) or not isinstance(t, (Scalar, TypeVar, Meta, Error, Derived)):
             call_messages.not_comparable(c, op, t, other, place, span)
             return
     if not call_messages.same_operands(c, op, left, right, span, left_span, right_span):
         return
     left = c.solver.prune(left)
-    if isinstance(left, Tangent):
+    if isinstance(left, Derived):
         c.solver.add(Base(c, left, "scalar", op, span))
         return
     bad = c.solver.require(left, Kind("ordered", because=span))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..lang.source import Span
-from ..lang.types import Abstract, Array, Error, Fun, Meta, Record, Scalar, Sum, Tangent, Tuple, Type, TypeVar
+from ..lang.types import Abstract, Array, Derived, Error, Fun, Meta, Record, Scalar, Sum, Tuple, Type, TypeVar
 from . import call_messages, messages
 from .clashes import Clash, Constraint, Kind
 
@@ -123,7 +123,7 @@ class Arithmetic(Constraint):
 
 
 def _known(c: Checker, t: Type) -> bool:
-    return not isinstance(t, (Meta, Tangent)) or _scalar(c, t)
+    return not isinstance(t, (Meta, Derived)) or _scalar(c, t)
 
 
 def _scalar(c: Checker, t: Type) -> bool:
@@ -157,7 +157,7 @@ class Base(Constraint):
 
     def default(self) -> bool:
         bad = self.c.solver.require(self._base(), Kind(self.cls, because=self.span))
-        if bad is not None and not isinstance(bad, Tangent):
+        if bad is not None and not isinstance(bad, Derived):
             call_messages.wrong_base(self.c, self, bad)
         return True
 
@@ -191,7 +191,7 @@ class Equality(Constraint):
             if isinstance(t, (Fun, Abstract)) or (isinstance(t, TypeVar) and t.constraint is None):
                 call_messages.not_equal(self.c, self.op, t, self.c.solver.prune(self.type), self.span)
                 return True
-        return not any(isinstance(t, (Meta, Tangent)) and not _scalar(self.c, t) for t in parts)
+        return not any(isinstance(t, (Meta, Derived)) and not _scalar(self.c, t) for t in parts)
 
     def blockers(self) -> Iterator[int]:
         for t in self._parts():
@@ -254,7 +254,7 @@ class FieldAccess(Constraint):
         from .context import Because
 
         known = self.c.solver.prune(self.record)
-        if isinstance(known, (Meta, Tangent)):
+        if isinstance(known, (Meta, Derived)):
             return False
         found: Type | None = None
         if isinstance(known, Record):

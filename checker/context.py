@@ -13,12 +13,12 @@ from ..lang.surface import ast
 from ..lang.types import (
     Abstract,
     Array,
+    Derived,
     Error,
     Exists,
     Fun,
     Record,
     Sum,
-    Tangent,
     Tuple,
     Type,
     TypeVar,
@@ -304,7 +304,7 @@ def map_sizes(t: Type, size: Callable[[Size], Size]) -> Type:
 
 
 def _has_sizes(t: Type) -> bool:
-    return isinstance(t, (Array, Tuple, Record, Sum, Abstract, Tangent, Exists))
+    return isinstance(t, (Array, Tuple, Record, Sum, Abstract, Derived, Exists))
 
 
 def name_of(text: str) -> str:

@@ -19,12 +19,12 @@ from ..lang.types import (
     INTEGERS,
     UNIT,
     Abstract,
+    Derived,
     Error,
     Fun,
     Meta,
     Scalar,
     Sum,
-    Tangent,
     Type,
     TypeVar,
     map_type,
@@ -607,4 +607,4 @@ def _freeze(c: Checker, session: Session) -> None:
     tables.field_sizes.update(c.field_sizes)
 
 
-__all__ = ["Sum", "Tangent", "check_definition", "check_file"]
+__all__ = ["Derived", "Sum", "check_definition", "check_file"]

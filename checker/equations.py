@@ -6,22 +6,22 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..lang.sizes import Size, SizeAtom, SizeMeta
-from ..lang.types import Array, Error, Tangent, Type
-from .clashes import Clash, Constraint
+from ..lang.types import Array, Derived, Error, Type
+from .clashes import Clash, Constraint, TypeClash
 
 if TYPE_CHECKING:
     from .unify import Solver
 
 
-class TangentEquation(Constraint):
-    """`tangent of` equals a type; waits until `of` is known."""
+class DerivedEquation(Constraint):
+    """A type worked out from others, `tangent a`, equals a type; waits until these are known."""
 
     def __init__(self, solver: Solver, one: Type, other: Type) -> None:
         self.solver, self.one, self.other, self.context = solver, one, other, solver.context
 
     def attempt(self) -> bool:
         one, other = self.solver.prune(self.one), self.solver.prune(self.other)
-        if (isinstance(one, Tangent) and one != other) or (isinstance(other, Tangent) and one != other):
+        if (isinstance(one, Derived) and one != other) or (isinstance(other, Derived) and one != other):
             return False
         self._equate(one, other)
         return True
@@ -33,13 +33,17 @@ class TangentEquation(Constraint):
     def default(self) -> bool:
         """Where only the tangent is known and consists of floats, the value has its type."""
         one, other = self.solver.prune(self.one), self.solver.prune(self.other)
-        if isinstance(one, Tangent) and isinstance(other, Tangent):
-            self._equate(one.of, other.of)
-        elif isinstance(one, Tangent):
-            self._equate(one.of, other)
-        elif isinstance(other, Tangent):
-            self._equate(one, other.of)
+        if isinstance(one, Derived) and one.function == "tangent":
+            (one,) = one.of
+        if isinstance(other, Derived) and other.function == "tangent":
+            (other,) = other.of
+        if isinstance(one, Derived) or isinstance(other, Derived):
+            return False  # of what something is a derivative cannot be seen
+        self._equate(one, other)
         return True
+
+    def give_up(self) -> None:
+        self.solver.complain(TypeClash(self.one, self.other), self.one, self.other, self.context)
 
     def _equate(self, one: Type, other: Type) -> None:
         try:

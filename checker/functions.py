@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ..lang.sizes import Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import BOOL, F64, Error, Fun, Meta, Scalar, Tangent, Type, TypeVar, map_type, sizes_of
+from ..lang.types import BOOL, F64, Derived, Error, Fun, Meta, Scalar, Type, TypeVar, map_type, sizes_of
 from . import messages, patterns, recursion, variants
 from .context import Because, Checker
 from .result import LocalRef, Scheme
@@ -352,11 +352,12 @@ def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Seq
 
     def types_in(inner: Type) -> Type | None:
         known = solver.prune(inner)
-        if isinstance(known, Tangent):
-            map_type(known.of, types_in, sizes_in)
+        if isinstance(known, Derived):
+            for i in known.of:
+                map_type(i, types_in, sizes_in)
             return known
         if not isinstance(known, Meta):
-            if isinstance(inner, (Meta, Tangent)):
+            if isinstance(inner, (Meta, Derived)):
                 map_type(known, types_in, sizes_in)
                 return known
             return None
@@ -397,10 +398,11 @@ def generalise(c: Checker, t: Type, type_vars: Sequence[TypeVar], size_vars: Seq
                 default(c, known)
             else:
                 types_in(known)
-        elif isinstance(known, Tangent):
-            map_type(known.of, in_result, size_in_result)
+        elif isinstance(known, Derived):
+            for i in known.of:
+                map_type(i, in_result, size_in_result)
             return known
-        elif isinstance(inner, (Meta, Tangent)) and not isinstance(known, Meta):
+        elif isinstance(inner, (Meta, Derived)) and not isinstance(known, Meta):
             map_type(known, in_result, size_in_result)
             return known
         return None

@@ -11,7 +11,7 @@ from typing import Any
 from ..lang.sizes import Size, SizeMeta, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import BOOL, I64, UNIT, Array, Error, Fun, Meta, Record, Scalar, Sum, Tangent, Tuple, Type
+from ..lang.types import BOOL, I64, UNIT, Array, Derived, Error, Fun, Meta, Record, Scalar, Sum, Tuple, Type
 from . import arrays, calls, loops, messages, patterns, sums
 from .clashes import OversizedType
 from .constraints import FieldAccess
@@ -372,7 +372,7 @@ def field_type(c: Checker, record: Type, name: str, span: Any, record_span: Any)
                 return t
     if isinstance(found, Tuple) and name.isdigit() and int(name) < len(found.items):
         return found.items[int(name)]
-    if isinstance(found, (Meta, Tangent)):
+    if isinstance(found, (Meta, Derived)):
         result = c.solver.meta()
         c.solver.add(FieldAccess(c, found, name, span, record_span, result))
         return result

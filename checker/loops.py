@@ -11,7 +11,7 @@ from contextlib import suppress
 from ..lang.record import dataclass
 from ..lang.sizes import Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.surface import ast
-from ..lang.types import Fun, Meta, Tangent, Type, map_type
+from ..lang.types import Derived, Fun, Meta, Type, map_type
 from .clashes import Clash
 from .context import Checker, map_sizes
 
@@ -39,7 +39,7 @@ def loosened(c: Checker, start: Type) -> Loosened:
     def leaf(t: Type) -> Type | None:
         if isinstance(t, Meta) and t.uid not in solver.kinds:
             return types.setdefault(t, solver.meta())
-        return t if isinstance(t, (Fun, Tangent)) else None
+        return t if isinstance(t, (Fun, Derived)) else None
 
     made = map_type(solver.zonk(start), leaf, loose)
     return Loosened(made, sizes, [(new, old) for old, new in types.items()])

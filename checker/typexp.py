@@ -12,23 +12,24 @@ from ..lang.sizes import Opaque, Size, SizeAtom, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import (
+    DERIVED,
     FLOATS,
     INTEGERS,
     MAX_CONSTRUCTORS,
     SCALARS,
     UNIT,
     Array,
+    Derived,
     Error,
     Fun,
     Record,
     Scalar,
     Sum,
-    Tangent,
     Tuple,
     Type,
     TypeVar,
+    derived,
     substituted,
-    tangent,
 )
 from .clashes import CONSTRAINTS
 from .context import Checker
@@ -103,8 +104,8 @@ def _name(x: TypeContext, t: ast.TName) -> Type:
             return _expand(x, t, entry)
         if t.name in SCALARS:
             return _no_arguments(x, t, Scalar(t.name))
-        if t.name == "tangent" and len(t.arguments) == 1 and not isinstance(t.arguments[0], ast.TSizeArg):
-            return tangent(elaborate(x, t.arguments[0]))
+        if t.name in DERIVED and t.arguments:
+            return _derived(x, t)
     else:
         return _member(x, t)
     later = x.file.declared_later(t.name)
@@ -122,6 +123,19 @@ def _name(x: TypeContext, t: ast.TName) -> Type:
         help = f"to make it a type parameter, write `'{t.name}` after the definition's name"
     x.c.error("E102", f"unknown type `{t.name}`", t.span, "not a type in scope", help=help)
     return Error()
+
+
+def _derived(x: TypeContext, t: ast.TName) -> Type:
+    """`tangent a`, `derivative a b`"""
+    count, _ = DERIVED[t.name]
+    wrong = next((a for a in t.arguments if isinstance(a, ast.TSizeArg)), None)
+    if wrong is not None or len(t.arguments) != count:
+        shown = " ".join("ab"[:count])
+        x.c.error("E109", f"`{t.name}` takes {plural(count, 'type')}, got {len(t.arguments)}" if wrong is None else
+                  f"`{t.name}` takes {plural(count, 'type')}, no size", t.span if wrong is None else wrong.span,
+                  "this does not fit", help=f"write `{t.name} {shown}`, with what is longer than a word in parentheses")
+        return Error()
+    return derived(t.name, tuple(elaborate(x, a) for a in t.arguments if not isinstance(a, ast.TSizeArg)))
 
 
 def _member(x: TypeContext, t: ast.TName) -> Type:
@@ -448,4 +462,4 @@ def type_var(c: Checker, p: ast.TypeParam) -> TypeVar:
     return TypeVar(p.name, next(c.session.uids), constraint, p.span, p.lifted)
 
 
-__all__ = ["Tangent", "TypeContext", "combine", "elaborate", "local_size", "size_of_type", "type_var"]
+__all__ = ["Derived", "TypeContext", "combine", "elaborate", "local_size", "size_of_type", "type_var"]

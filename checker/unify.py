@@ -20,6 +20,7 @@ from ..lang.types import (
     UNIT,
     Abstract,
     Array,
+    Derived,
     Error,
     Exists,
     Fun,
@@ -27,10 +28,10 @@ from ..lang.types import (
     Record,
     Scalar,
     Sum,
-    Tangent,
     Tuple,
     Type,
     TypeVar,
+    derived,
     map_type,
     opened,
     pulled,
@@ -53,7 +54,7 @@ from .clashes import (
     TypeClash,
     TypeEscape,
 )
-from .equations import SizeEquation, TangentEquation
+from .equations import DerivedEquation, SizeEquation
 
 if TYPE_CHECKING:
     from .variants import Variants
@@ -126,14 +127,17 @@ class Solver:
                     types[uid] = t
             if isinstance(t, Meta):
                 return t
-        if isinstance(t, Tangent):
-            of = self.prune(t.of)
-            kind = self.kinds.get(of.uid) if isinstance(of, Meta) else None
-            if kind is not None and kind.cls == "float":
-                return of  # some float scalar: its tangents are of the same type
+        if isinstance(t, Derived):
+            of = tuple([self.prune(i) for i in t.of])
+            last = of[-1]
+            while t.function == "number" and isinstance(last, Array):
+                last = self.prune(last.element)
+            kind = self.kinds.get(last.uid) if isinstance(last, Meta) else None
+            if kind is not None and kind.cls == "float":  # some float scalar: its tangents are of the same type
+                return last if len(of) == 1 else self.prune(tangent(of[0]))
             if kind is not None and kind.cls in ("int", "bits"):
                 return UNIT
-            result = tangent(of)
+            result = derived(t.function, of)
             return result if not isinstance(result, Meta) else self.prune(result)
         return t
 
@@ -206,8 +210,9 @@ class Solver:
             case Abstract(_, _, types):
                 for i in types:
                     yield from self.unknowns(i)
-            case Tangent(of):
-                yield from self.unknowns(of)
+            case Derived(_, of):
+                for i in of:
+                    yield from self.unknowns(i)
             case _:
                 return
 
@@ -282,10 +287,10 @@ class Solver:
         a, b = self.prune(a), self.prune(b)
         if a is b:
             return
-        if (isinstance(a, Tangent) and isinstance(b, Meta) and b.uid in self.kinds) \
-                or (isinstance(b, Tangent) and isinstance(a, Meta) and a.uid in self.kinds):
+        if (isinstance(a, Derived) and isinstance(b, Meta) and b.uid in self.kinds) \
+                or (isinstance(b, Derived) and isinstance(a, Meta) and a.uid in self.kinds):
             # A number is the tangent of something that is not known yet: only later will that be seen to be a scalar.
-            self.add(TangentEquation(self, a, b))
+            self.add(DerivedEquation(self, a, b))
             return
         if isinstance(a, Meta):
             if isinstance(b, Meta) and a.uid == b.uid:
@@ -329,10 +334,11 @@ class Solver:
                 pairs.extend((n, m) for n, m in zip(ns, ms, strict=True) if n != m)
                 for x, y in zip(xs, ys, strict=True):
                     self.unify_parts(x, y, pairs)
-            case Tangent(x), Tangent(y):
-                self.unify_parts(x, y, pairs)
-            case (Tangent(), _) | (_, Tangent()):
-                self.add(TangentEquation(self, a, b))
+            case Derived(f, xs), Derived(g, ys) if f == g and f != "number":
+                for x, y in zip(xs, ys, strict=True):
+                    self.unify_parts(x, y, pairs)
+            case (Derived(), _) | (_, Derived()):
+                self.add(DerivedEquation(self, a, b))
             case _:
                 raise TypeClash(a, b)
 
@@ -509,8 +515,9 @@ class Solver:
                     self._admit_size(s, level, bound)
                 for i in types:
                     self._admit(meta, i, level, bound)
-            case Tangent(of):
-                self._admit(meta, of, level, bound)
+            case Derived(_, of):
+                for i in of:
+                    self._admit(meta, i, level, bound)
             case Exists(vars, body):
                 self._admit(meta, body, level, bound | set(vars))
             case TypeVar(uid=uid):
@@ -542,8 +549,8 @@ class Solver:
                         below += [param, result]
                     case Abstract(_, _, types):
                         below.extend(types)
-                    case Tangent(of):
-                        below.append(of)
+                    case Derived(_, of):
+                        below.extend(of)
                     case _:
                         pass
             level = below

@@ -3,7 +3,8 @@ whose lowering needs more than one statement, and the differential operators.
 
 Each has its type in Dad's own syntax; `codegen/lower` holds their lowering under the same name. Primitives that
 programs may name carry their signature in their own record (`lang.prims`). Everything else in the prelude is written
-in Dad. `tangent a` is the type of tangents of `a`.
+in Dad. `tangent a` is the type of tangents of `a`, `derivative a b` that of derivatives of functions from `a` to
+`b`, and `number a` that of the numbers in `a` (`lang.types`).
 """
 from __future__ import annotations
 
@@ -76,6 +77,12 @@ SIGNATURES: dict[str, str] = {
     "vjp2": "'a 'b (f: a -> b) (x: a) (dy: tangent b) : (b, tangent a)",
     "grad": "'a 'b: float (f: a -> b) (x: a) : tangent a",
     "value_and_grad": "'a 'b: float (f: a -> b) (x: a) : (b, tangent a)",
+    "jacobian": "'a 'b (f: a -> b) (x: a) : derivative a b",
+    "jacfwd": "'a 'b (f: a -> b) (x: a) : derivative a b",
+    "jacrev": "'a 'b (f: a -> b) (x: a) : derivative a b",
+    "hessian": "'a 'b: float (f: a -> b) (x: a) : derivative a a",
+    "laplacian": "'a 'b: float (f: a -> b) (x: a) : b",
+    "divergence": "'a (f: a -> tangent a) (x: a) : number a",
     "vmap": "'a 'b [n] (f: a -> b) (xs: [n]a) : [n]b",
     "stop_grad": "'a (x: a) : a",
 }

@@ -128,10 +128,11 @@ class Meta:
 
 
 @dataclass(frozen=True, slots=True)
-class Tangent:
-    """The type of tangents of `of`, while `of` is not known: its floats, with integers and booleans as unit."""
+class Derived:
+    """A type that is worked out from others, while these are not known: `function` is a name in `DERIVED`."""
 
-    of: Type
+    function: str
+    of: tuple[Type, ...]
 
 
 @dataclass(eq=False)
@@ -168,7 +169,7 @@ MAX_CONSTRUCTORS = 256
 TAG = "u8"
 """The type of the number that says which constructor a value is."""
 
-Type = Scalar | Exists | Array | Tuple | Record | Sum | Fun | TypeVar | Abstract | Meta | Tangent | Error
+Type = Scalar | Exists | Array | Tuple | Record | Sum | Fun | TypeVar | Abstract | Meta | Derived | Error
 
 UNIT = Tuple(())
 BOOL = Scalar("bool")
@@ -201,8 +202,8 @@ def map_type(t: Type, leaf: Callable[[Type], Type | None], size: Callable[[Size]
             if not sizes and not types:
                 return t
             return Abstract(family, tuple(size(s) for s in sizes), tuple(map_type(i, leaf, size) for i in types))
-        case Tangent(of):
-            return tangent(map_type(of, leaf, size))
+        case Derived(function, of):
+            return derived(function, tuple(map_type(i, leaf, size) for i in of))
         case _:
             return t
 
@@ -267,41 +268,94 @@ def revealed(t: Type) -> Type:
 
 
 def tangent(t: Type) -> Type:
-    """The type of tangents and cotangents of a value of type `t`; a `Tangent` node where that is not known yet."""
+    """The type of tangents and cotangents of a value of type `t`; a `Derived` node where that is not known yet."""
+    return _with_floats(t, "tangent", (), None)
+
+
+def derivative(a: Type, b: Type) -> Type:
+    """The type of derivatives of functions from `a` to `b`: tangents of `b` with a tangent of `a` for each float.
+
+    >>> show(derivative(Array(Size.constant(2), F64), Array(Size.constant(3), F64)))
+    '[3][2]f64'
+    """
+    if isinstance(a, Derived) and a.function == "tangent":
+        (a,) = a.of
+    return _with_floats(b, "derivative", (a,), tangent(a))
+
+
+def number(t: Type) -> Type:
+    """The type of numbers that the floats of `t` add up to: the largest of their types."""
+    found: set[Type] = set()
+
+    def leaf(inner: Type) -> Type | None:
+        if isinstance(inner, (Scalar, TypeVar, Meta, Abstract, Fun, Error)):
+            if not isinstance(tangent(inner), Tuple):
+                found.add(inner)
+            return inner
+        if isinstance(inner, Derived):
+            found.add(inner)
+            return inner
+        return None
+
+    map_type(t, leaf, lambda s: s)
+    if len(found) == 1:
+        (only,) = found
+        if isinstance(only, (Scalar, Error)) or (isinstance(only, TypeVar) and only.constraint == "float"):
+            return only
+    if all(isinstance(i, Scalar) for i in found):
+        return next((Scalar(name) for name in ("f64", "f32", "f16") if Scalar(name) in found), F64)
+    return Derived("number", (t,))
+
+
+DERIVED: dict[str, tuple[int, Callable[..., Type]]] = {
+    "tangent": (1, tangent), "derivative": (2, derivative), "number": (1, number),
+}
+"""The functions of types that programs may write, `derivative a b`, and how many types each takes."""
+
+
+def derived(function: str, of: tuple[Type, ...]) -> Type:
+    return DERIVED[function][1](*of)
+
+
+def _with_floats(t: Type, function: str, along: tuple[Type, ...], float_: Type | None) -> Type:
+    """The type with `float_` in place of each float (None: the float itself) and units for what is none.
+
+    What is not known yet becomes a node of `function`, with `along` before it.
+    """
     match t:
         case Scalar(name):
-            return t if name in FLOATS else UNIT
+            return UNIT if name not in FLOATS else t if float_ is None else float_
         case Array(size, element):
-            inner = tangent(element)
+            inner = _with_floats(element, function, along, float_)
             return UNIT if inner == UNIT else Array(size, inner)
         case Tuple(items):
-            return Tuple(tuple(tangent(i) for i in items))
+            return Tuple(tuple(_with_floats(i, function, along, float_) for i in items))
         case Record(fields):
-            inner_fields = tuple((f, tangent(i)) for f, i in fields)
+            inner_fields = tuple((f, _with_floats(i, function, along, float_)) for f, i in fields)
             return t if inner_fields == fields else Record(inner_fields, None, t.order)
         case Sum():
-            return _sum_tangent(t)
+            # A part to each constructor that holds something, zero where it is another one.
+            parts: list[tuple[str, Type]] = []
+            for name, items in t.written:
+                if items:
+                    held = tuple(_with_floats(i, function, along, float_) for i in items)
+                    parts.append((name, held[0] if len(held) == 1 else Tuple(held)))
+            flat = all(p == UNIT or (isinstance(p, Tuple) and all(i == UNIT for i in p.items)) for _, p in parts)
+            return UNIT if flat else Record.of(parts)
         case TypeVar(constraint="float"):
-            return t
+            return t if float_ is None else float_
         case TypeVar(constraint="int"):
             return UNIT
-        case Meta() | TypeVar() | Tangent() | Abstract():
-            return Tangent(t)
+        case Derived("tangent", (of,)):
+            return t if float_ is None else _with_floats(of, function, along, float_)
+        case Derived("derivative", _) if float_ is None:
+            return t
+        case Meta() | TypeVar() | Derived() | Abstract():
+            return Derived(function, (*along, t))
         case Exists(vars, body):
-            return Exists(vars, tangent(body))
+            return Exists(vars, _with_floats(body, function, along, float_))
         case Fun() | Error():
             return UNIT if not isinstance(t, Error) else t
-
-
-def _sum_tangent(t: Sum) -> Type:
-    """The tangent of a sum has a part to each constructor that holds something, zero where it is another one."""
-    parts: list[tuple[str, Type]] = []
-    for name, items in t.written:
-        if items:
-            inner = tuple(tangent(i) for i in items)
-            parts.append((name, inner[0] if len(inner) == 1 else Tuple(inner)))
-    flat = all(p == UNIT or (isinstance(p, Tuple) and all(i == UNIT for i in p.items)) for _, p in parts)
-    return UNIT if flat else Record.of(parts)
 
 
 def holds_function(t: Type) -> bool:
@@ -366,8 +420,11 @@ def sizes_of(t: Type) -> Iterator[Size]:
             yield from sizes
             for i in types:
                 yield from sizes_of(i)
-        case Tangent(of) | Exists(_, of):
-            yield from sizes_of(of)
+        case Derived(_, of):
+            for i in of:
+                yield from sizes_of(i)
+        case Exists(_, body):
+            yield from sizes_of(body)
         case _:
             return
 
@@ -402,8 +459,8 @@ def show(t: Type) -> str:
             return name
         case Meta(uid):
             return f"t{uid}"
-        case Tangent(of):
-            return f"tangent ({show(of)})"
+        case Derived(function, of):
+            return " ".join([function, *(_argument(i) for i in of)])
         case Error():
             return "?"
 
@@ -411,6 +468,11 @@ def show(t: Type) -> str:
 def _applied(name: str, arguments: tuple[Size | Type, ...]) -> str:
     given = (f"[{a}]" if isinstance(a, Size) else show_atom(a) for a in arguments)
     return " ".join([name, *given]).replace("] [", "][")
+
+
+def _argument(t: Type) -> str:
+    text = show(t)
+    return text if text.startswith(("(", "{")) or text.isidentifier() else f"({text})"
 
 
 def show_atom(t: Type) -> str:

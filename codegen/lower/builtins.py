@@ -17,10 +17,10 @@ from ...lang.intrinsics import CONSTANTS, LIMITS, SIGNATURES, constant
 from ...lang.members import MEMBERS
 from ...lang.prims import PRIMITIVES
 from ...lang.sizes import Opaque, Size, SizeVar
-from . import matrices, members, soacs
+from . import derivatives, matrices, members, soacs
 from .frame import Frame
 from .functions import apply, canonical, stuck
-from .values import FunV, TupV, Value, leaves, map_leaves, rebuild, tangent_leaves, tangent_value, the_atom
+from .values import FunV, TupV, Value, leaves, map_leaves, rebuild, the_atom
 
 __all__ = ["BINARY", "arithmetic", "builtin_value", "loop_over", "unary"]
 
@@ -277,54 +277,6 @@ def unzipped(f: Frame, inst: Inst, args: list[Value]) -> Value:
     return args[0]
 
 
-# ---------------------------------------------------------------- differential operators
-
-
-def derivative(f: Frame, mode: Literal["jvp", "vjp"], function: Value, x: Value,
-               seeds: Callable[[Value], list[Atom]]) -> tuple[Value, list[Atom]]:
-    """The value of `function x`, and the tangents of its floats (jvp) or the cotangents of the floats in `x` (vjp).
-
-    `seeds` gives the tangents of the floats in `x`, or, from the result's form, the cotangents of its floats.
-    """
-    g = f.nested()
-    params = tuple(g.b.fresh("x", a.type) for a in leaves(x))
-    result = apply(g, function, [rebuild(x, iter(params))])
-    lam = Lambda(params, g.b.block(leaves(result)))
-    out = f.b.bind(ir.Diff(mode, lam, tuple(leaves(x)), tuple(seeds(result))), "d")
-    count = len(leaves(result))
-    return rebuild(result, iter(out[:count])), list(out[count:])
-
-
-def jvp(f: Frame, inst: Inst, args: list[Value]) -> tuple[Value, Value]:
-    function, x, dx = args
-    value, tangents = derivative(f, "jvp", function, x, lambda _: tangent_leaves(x, dx))
-    return value, tangent_value(value, iter(tangents))
-
-
-def vjp(f: Frame, inst: Inst, args: list[Value]) -> tuple[Value, Value]:
-    function, x, dy = args
-    value, cotangents = derivative(f, "vjp", function, x, lambda result: tangent_leaves(result, dy))
-    return value, tangent_value(x, iter(cotangents))
-
-
-def value_and_grad(f: Frame, inst: Inst, args: list[Value]) -> tuple[Value, Value]:
-    function, x = args
-    value, cotangents = derivative(f, "vjp", function, x, lambda result: [ir.Const(1.0, the_atom(result).type.dtype)])
-    return value, tangent_value(x, iter(cotangents))
-
-
-def both(operator: Callable[[Frame, Inst, list[Value]], tuple[Value, Value]]) -> Rule:
-    return lambda f, inst, args: TupV(operator(f, inst, args))
-
-
-def second(operator: Callable[[Frame, Inst, list[Value]], tuple[Value, Value]]) -> Rule:
-    return lambda f, inst, args: operator(f, inst, args)[1]
-
-
-def stopped(f: Frame, inst: Inst, a: Atom) -> Atom:
-    return f.b.prim("stop_grad", a) if a.type.is_float else a
-
-
 def iota(f: Frame, inst: Inst, args: list[Value]) -> Value:
     count = f.b.prim("check_size", the_atom(args[0]), what="the length of iota")
     return f.b.prim("iota", count, as_="is")
@@ -365,9 +317,7 @@ RULES: dict[str, tuple[int, Rule]] = {
     "and": (1, along("all")), "or": (1, along("any")),
     **matrices.RULES,
     "from_i64": (1, as_wanted), "from_f64": (1, as_wanted),
-    "jvp": (3, second(jvp)), "jvp2": (3, both(jvp)),
-    "vjp": (3, second(vjp)), "vjp2": (3, both(vjp)),
-    "grad": (2, second(value_and_grad)), "value_and_grad": (2, both(value_and_grad)),
-    "stop_grad": (1, leafwise(stopped)),
+    **derivatives.RULES,
+    "stop_grad": (1, leafwise(derivatives.stopped)),
 }
 assert set(SIGNATURES) == set(RULES), set(SIGNATURES) ^ set(RULES)

@@ -11,7 +11,8 @@ from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh
 from ...lang.core.ir import Atom
 from ...lang.sizes import Size, SizeVar
-from .builtins import derivative, loop_over
+from .builtins import loop_over
+from .derivatives import derivative
 from .expressions import expression
 from .frame import Frame
 from .functions import Special, Specialiser, apply, definition_body, definition_value

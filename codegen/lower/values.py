@@ -193,8 +193,8 @@ def payload_tangent(payload: tuple[Value, ...], tangent: Value) -> Value:
     return tangent if len(payload) > 1 else TupV((tangent,))
 
 
-def tangent_value(primal: Value, atoms: Iterator[Atom]) -> Value:
-    """The tangent of `primal` made of these atoms, one to each of its float atoms. Inverse of `tangent_leaves`."""
+def tangent_value(primal: Value, atoms: Iterator[Value]) -> Value:
+    """The tangent of `primal` made of these values, one to each of its float atoms; inverse of `tangent_leaves`."""
     match primal:
         case TupV(items):
             return TupV(tuple([tangent_value(i, atoms) for i in items]))
