@@ -276,13 +276,16 @@ def lowered(checked: Checked, transforms: Sequence[Transform] = ()) -> Lowered:
         raise Diagnostics([too_deep()]) from None
 
 
-def optimised(program: ir.Program, roots: Sequence[str], *, verify: bool = False, observe: Observe | None = None
-              ) -> ir.Program:
-    """All passes; nothing is left of derivatives and of functions that the roots don't reach."""
+def optimised(program: ir.Program, roots: Sequence[str], *, verify: bool = False, observe: Observe | None = None,
+              marked: bool = False) -> ir.Program:
+    """All passes; nothing is left of derivatives and of functions that the roots don't reach.
+
+    `marked`: each reverse sweep stands between marks (`codegen/passes/saved.py`).
+    """
     from .codegen.passes import run_pipeline
 
     try:
-        return run_pipeline(program, roots, verify=verify, observe=observe)
+        return run_pipeline(program, roots, verify=verify, observe=observe, marked=marked)
     except RecursionError:
         raise Diagnostics([too_deep()]) from None
 

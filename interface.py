@@ -20,6 +20,7 @@ from .codegen.backends.numpy.module import plain
 from .codegen.lower import Kind, Lowered, Transform
 from .codegen.runtime.entry import shared_sizes
 from .lang import types as ty
+from .lang.core import ir
 from .lang.sizes import Opaque, Size, SizeAtom, SizeVar
 
 
@@ -102,6 +103,22 @@ def usual_transforms(checked: Checked) -> Sequence[Transform]:
     for definition in checked.entries:
         wanted.extend(Transform(definition.name, kind, wrt) for kind, wrt in possible(definition))
     return wanted
+
+
+def axis_formulas(definition: Definition) -> dict[tuple[int, int], Size]:
+    """Of the IR function of an entry, or of a derivative of it: the declared size of each axis of a parameter."""
+    from .codegen.lower.values import from_type
+
+    found: list[tuple[Size, ...]] = []
+
+    def leaf(t: ir.Type, sizes: tuple[Size, ...]) -> ir.Atom:
+        found.append(sizes)
+        return ir.Var(len(found), "x", t)
+
+    *types, _ = told_apart(definition)
+    for t in types:
+        from_type(t, leaf)
+    return {(k, axis): size for k, sizes in enumerate(found) for axis, size in enumerate(sizes)}
 
 
 def possible(definition: Definition) -> list[tuple[Kind, tuple[str, ...]]]:

@@ -87,12 +87,21 @@ def run_pipeline(
     *,
     verify: bool = False,
     observe: Callable[[str, ir.Program], None] | None = None,
+    marked: bool = False,
 ) -> ir.Program:
-    """Run all passes, `verify`ing after each if asked; `observe` gets each pass's name and the program after it."""
+    """Run all passes, `verify`ing after each if asked; `observe` gets each pass's name and the program after it.
+
+    `marked`: reverse sweeps stand between marks, which `saved` reads.
+    """
     from ...lang.core.verify import verify as check
 
     for stage in PIPELINE:
-        program = stage.run(program, roots)
+        if marked and stage.name == "differentiate":
+            from .differentiate import differentiate
+
+            program = differentiate(program, marked=True)
+        else:
+            program = stage.run(program, roots)
         if verify:
             check(program)
         if observe is not None:

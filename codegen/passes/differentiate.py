@@ -19,7 +19,7 @@ stand later.
 from __future__ import annotations
 
 from ...lang.core import ir
-from ...lang.core.build import Fresh
+from ...lang.core.build import Fresh, i64
 from ...lang.core.ir import Block, Function, Lambda, Program, Stmt
 from ...lang.core.walk import Renamer, callees, next_id, scopes
 from ...lang.diagnostics.report import Diagnostic, Diagnostics, Label
@@ -29,11 +29,14 @@ from .jvp import jvp_lambda
 from .vjp import vjp_lambda
 
 
-def differentiate(program: Program) -> Program:
-    """The program without `Diff`. Raises Diagnostics when a function takes a derivative of itself."""
+def differentiate(program: Program, marked: bool = False) -> Program:
+    """The program without `Diff`. Raises Diagnostics when a function takes a derivative of itself.
+
+    `marked`: with a `mark` before and behind the reverse sweep of each, for `saved`.
+    """
     if not any(_has_diff(f.body) for f in program.functions.values()):
         return program
-    return _Differentiation(program).run()
+    return _Differentiation(program, marked).run()
 
 
 def self_derivative(function: str, span: Span | None) -> Diagnostics:
@@ -45,7 +48,9 @@ def self_derivative(function: str, span: Span | None) -> Diagnostics:
 
 
 class _Differentiation:
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, marked: bool) -> None:
+        self.marked = marked
+        self.sites = 0
         self.source = program.functions
         self.clean: dict[str, Function] = {name: f for name, f in self.source.items() if not _has_diff(f.body)}
         self.busy: list[tuple[str, Span | None]] = []
@@ -95,7 +100,7 @@ class _Remover(Renamer):
                 continue
             op = stmt.op
             self.owner.busy[-1] = (self.owner.busy[-1][0], stmt.span)
-            taken = self.derivative(op.mode, self.function(op.body))
+            taken = self.derivative(op.mode, self.function(op.body), stmt.span)
             values = self.atoms(op.args + op.seeds)
             inlined = Renamer(self.supply, dict(zip(taken.params, values, strict=True)))
             body = inlined.block(taken.body)
@@ -103,9 +108,19 @@ class _Remover(Renamer):
             self.env.update(zip(stmt.vars, body.results, strict=True))
         return Block(tuple(stmts), self.atoms(block.results))
 
-    def derivative(self, mode: str, lam: Lambda) -> Lambda:
+    def derivative(self, mode: str, lam: Lambda, span: Span | None) -> Lambda:
         calls = self.owner.derived
-        return jvp_lambda(lam, self.supply, calls) if mode == "jvp" else vjp_lambda(lam, self.supply, calls)
+        if mode == "jvp":
+            return jvp_lambda(lam, self.supply, calls)
+        if not self.owner.marked:
+            return vjp_lambda(lam, self.supply, calls)
+        self.owner.sites += 1
+        site = i64(self.owner.sites)
+
+        def mark(end: bool) -> Stmt:
+            return Stmt((self.supply.var("site", ir.I64),), ir.Prim("mark", (site,), (("end", end),)), span)
+
+        return vjp_lambda(lam, self.supply, calls, mark)
 
 
 def _has_diff(block: Block) -> bool:

@@ -14,7 +14,7 @@ The result is IR like any other and can be differentiated again.
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -65,8 +65,11 @@ class ReverseCalls(Calls, Protocol):
         """The two functions, for these varying arguments and results with a cotangent; `once`: called outside loops."""
 
 
-def vjp_lambda(lam: Lambda, supply: Fresh, calls: ReverseCalls) -> Lambda:
-    """The lambda from parameters, and cotangents of float results, to results, and cotangents of float parameters."""
+def vjp_lambda(lam: Lambda, supply: Fresh, calls: ReverseCalls, mark: Callable[[bool], Stmt] | None = None) -> Lambda:
+    """The lambda from parameters, and cotangents of float results, to results, and cotangents of float parameters.
+
+    `mark` gives statements to stand before the reverse sweep (False) and behind it (True).
+    """
     inputs = [p for p in lam.params if p.type.is_float]
     body, varied = prepared(lam.body, inputs, supply, calls)
     reverse = Reverse(supply, calls, varied)
@@ -78,7 +81,8 @@ def vjp_lambda(lam: Lambda, supply: Fresh, calls: ReverseCalls) -> Lambda:
         ct = scope.take(p)
         cotangents.append(scope.b.zeros_like(p) if ct is None else ct)
     back = prune(scope.b.block(cotangents))
-    return Lambda((*lam.params, *seeds), Block((*forward, *back.stmts), (*body.results, *back.results)))
+    stmts = (*forward, *back.stmts) if mark is None else (*forward, mark(False), *back.stmts, mark(True))
+    return Lambda((*lam.params, *seeds), Block(stmts, (*body.results, *back.results)))
 
 
 def prepared(body: Block, inputs: Sequence[Var], supply: Fresh, calls: Calls) -> tuple[Block, set[Var]]:

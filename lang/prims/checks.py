@@ -123,3 +123,23 @@ _check("check_divisor", 1, INTEGERS, _check_divisor, {}, "d != 0, else R104; giv
 _check("check_size", 1, ("i64",), _check_size, {"what": str}, "n >= 0, else R105; gives n.")
 _check("check_pivot", 1, ("i64",), _check_pivot, {"what": str}, "k < 0, else R107: a matrix has no factor; gives k.")
 _check("assert", 1, (BOOL.dtype,), _assert, {"what": str}, "c holds, else R106 with the message; gives c.")
+
+register(
+    Primitive(
+        "mark",
+        lambda args, attrs: _marked(args, attrs),
+        lambda site, end: site,
+        numpy="{0}",
+        flat=True,
+        fails=True,
+        grade="flat",
+        doc="Stands before the reverse sweep of derivative `site`, or (`end`) behind it, where someone asked for such "
+        "marks; gives its argument. Like a check it stays where it is.",
+    )
+)
+
+
+def _marked(args: Sequence[Type], attrs: Attrs) -> Type:
+    expect_count(args, 1)
+    expect_attrs(attrs, end=bool)
+    return args[0]
