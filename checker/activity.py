@@ -33,6 +33,7 @@ from .flow import (
     held,
     join,
     lose,
+    mapped,
     project,
     rooted,
     smooth_base,
@@ -115,6 +116,8 @@ class Walk:
         self.taken: list[Span] = []
         self.nested = 0
         self.reported: set[tuple[str, int]] = set()
+        self.seed = Root(0, "variable", "the seed", Span(c.session.text, 0, 0))
+        """What derivative rules are given, to see whether it reaches what they give."""
         self.fixed: dict[int, Root] = {}
         """By identity: parameters that are `data`, and their parts. Elements of them, and loops from them, are free."""
 
@@ -518,7 +521,14 @@ class Walk:
             case "argmax" | "argmin":
                 return lose(args[0], span, f"only an index is taken by `{name}`")
             case "stop_grad":
-                return lose(args[0], span, "`stop_grad` holds it fixed")
+                return mapped(args[0], lambda v: lose(v, span, "`stop_grad` holds it fixed"))
+            case "with_jvp" | "with_vjp":
+                # What f captures is differentiated as f is written, its argument by the rule.
+                f, rule, x = args
+                ruled = flat(call(rule, x, Flow(frozenset({self.seed}))))
+                out = call(f, mapped(x, lambda _: NOTHING))
+                reached = self.seed in ruled.active
+                return join(out, flat(x) if reached else lose(x, span, f"the rule given to `{name}` has no derivative"))
             case "cast":
                 return flat(args[0])
             case _ if name in FLAT:

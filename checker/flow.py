@@ -176,6 +176,24 @@ def lose(v: Value, span: Span, how: str) -> Flow:
     return Flow(frozenset(), f.lost | {(r, loss) for r in f.active})
 
 
+def mapped(v: Value, change: Callable[[Flow], Flow]) -> Value:
+    """The same structure of changed flows; of a function, what it has captured."""
+    match v:
+        case Flow():
+            return change(v)
+        case Parts(items):
+            return Parts(tuple((n, mapped(x, change)) for n, x in items))
+        case Closure(params, body, env, recursive):
+            return Closure(params, body, {k: mapped(x, change) if isinstance(x, (Flow, Parts)) else x
+                                          for k, x in env.items()}, recursive)
+        case Partial(function, given, spans):
+            return Partial(function, tuple(mapped(x, change) for x in given), spans)
+        case Unknown(flow):
+            return Unknown(change(flow))
+        case _:
+            return v
+
+
 def copied(v: Value) -> Value:
     """An equal value that is another object: an element of a parameter is not the parameter itself."""
     match v:

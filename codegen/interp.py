@@ -149,10 +149,15 @@ class Run:
                 return self.fold(op)
             case ir.Loop():
                 return self.loop(op)
+            case ir.Custom():
+                return self.custom(op)
             case ir.Diff():
                 raise InterpreterError("a derivative that passes.differentiate should have taken")
             case _:
                 assert_never(op)
+
+    def custom(self, op: ir.Custom) -> tuple[Value, ...]:
+        return self.apply(op.body, self.values(op.args))
 
     def map(self, op: ir.Map) -> tuple[Value, ...]:
         arrays = self.values(op.arrays)

@@ -85,6 +85,8 @@ SIGNATURES: dict[str, str] = {
     "divergence": "'a (f: a -> tangent a) (x: a) : number a",
     "vmap": "'a 'b [n] (f: a -> b) (xs: [n]a) : [n]b",
     "stop_grad": "'a (x: a) : a",
+    "with_jvp": "'a 'b (f: a -> b) (rule: a -> tangent a -> tangent b) (x: a) : b",
+    "with_vjp": "'a 'b (f: a -> b) (rule: a -> tangent b -> tangent a) (x: a) : b",
 }
 
 CONVERTIBLE = ("f64", "f32", "f16", "i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8", "bool")

@@ -72,6 +72,10 @@ class _Marker:
                 self.bind(params, init)
                 self.fixpoint(body, params)
                 return list(map(active, (*params, *body.results[len(params):])))
+            case ir.Custom(body=lam, args=args):
+                self.block(lam.body)  # what varies otherwise than with the arguments
+                ruled = any(map(active, args))
+                return [ruled or active(x) for x in lam.body.results]
             case ir.Diff():
                 raise AssertionError("derivatives inside are taken before those outside")
 

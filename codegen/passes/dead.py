@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from ...lang.core import ir
 from ...lang.core.ir import Atom, Block, Lambda, Stmt, Var
-from ...lang.core.walk import atoms, callees
+from ...lang.core.walk import atoms, callees, free_in_op
 from .effects import Effects, reachable
 
 # A node is a variable, ("op", id) for an operation as such, or ("part", id, k) for component k of a loop, reduce or
@@ -99,6 +99,11 @@ class _Sweep:
         match op:
             case ir.Prim() | ir.Call():
                 self.read_all(here, tuple(atoms(op)))
+            case ir.Custom(body=body, args=args):
+                self.read_all(here, args)
+                self.block(body.body, here)
+                self.read_all(here, body.body.results)
+                self.read_all(here, tuple(free_in_op(op)))  # its rule does not run: nothing in it needs to stay
             case ir.Diff(body=body):
                 self.read_all(here, tuple(atoms(op)))
                 self.block(body.body, here)
@@ -173,6 +178,8 @@ class _Sweep:
         match op:
             case ir.Prim() | ir.Call():
                 return stmt
+            case ir.Custom(mode, body, rule, args):
+                return Stmt(vars, ir.Custom(mode, Lambda(body.params, self.rebuild(body.body)), rule, args), span)
             case ir.Diff(mode, body, args, seeds):
                 return Stmt(vars, ir.Diff(mode, Lambda(body.params, self.rebuild(body.body)), args, seeds), span)
             case ir.If(cond, then, orelse):

@@ -12,14 +12,14 @@ from collections.abc import Callable, Sequence
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh
 from ...lang.core.ir import Atom, Block, Function, Lambda, Op, Stmt, Type, Var
-from ...lang.core.walk import callees, next_id
+from ...lang.core.walk import Renamer, callees, next_id
 from .activity import varying
 from .adjoint import Read, Scope, as_read, bound_in
 from .extents import Dim, Extents, Size
 from .jvp import jvp_lambda
 from .prune import prune
 from .recompute import Reads, Rerun
-from .vjp import Returned, Reverse, Split, prepared
+from .vjp import Returned, Reverse, Split, prepared, vjp_lambda
 
 Pattern = tuple[bool, ...]
 SplitKey = tuple[str, Pattern, Pattern, bool]
@@ -108,6 +108,24 @@ class Derived:
         dims = f.dims and f.dims + tuple(d for d, a in zip(f.dims, active, strict=True) if a)
         self.declare(Function(name, lam.params, lam.body, f.source_name, dims))
         return name
+
+    # ------------------------------------------------------------ rules of the program's own
+
+    def transposed(self, op: ir.Custom, supply: Fresh) -> Lambda:
+        """A rule for one mode is linear in its seeds: the rule for the other mode is its transpose, the reverse
+        derivative of the rule in the seeds, at 0.
+        """
+        rule = Renamer(supply).function(op.rule)
+        count = len(op.args) + len(op.body.body.results)
+        fixed, seeds = rule.params[:count], rule.params[count:]
+        like = [p for p in (fixed[:len(op.args)] if op.mode == "jvp" else fixed[len(op.args):]) if p.type.is_float]
+        linear = vjp_lambda(Lambda(seeds, rule.body), supply, self)
+        zeros = Builder(supply)
+        start = Renamer(supply, {p: zeros.zeros_like(x) for p, x in zip(seeds, like, strict=True)})
+        back = tuple(start.binder(p) for p in linear.params[len(seeds):])
+        body = start.block(linear.body)
+        made = Block((*zeros.stmts, *body.stmts), body.results[len(rule.body.results):])
+        return Lambda((*fixed, *back), made)
 
     # ------------------------------------------------------------ reverse mode
 

@@ -71,11 +71,15 @@ class Effects:
                 return function not in self.partial
             case ir.Loop(count=None) | ir.Diff():
                 return False
+            case ir.Custom(body=body):  # its rule does not run here
+                return all(self.total(stmt.op) for stmt in body.body.stmts)
             case _:
                 return all(self.total(stmt.op) for _, block in scopes(op) for stmt in block.stmts)
 
     def harmless(self, op: Op) -> bool:
         """Whether the operation surely raises no error, blocks included."""
+        if isinstance(op, ir.Custom):
+            return all(self.harmless(stmt.op) for stmt in op.body.body.stmts)
         return not self.fails(op) and all(self.harmless(stmt.op) for _, block in scopes(op) for stmt in block.stmts)
 
 
@@ -87,7 +91,10 @@ def _direct(block: Block) -> tuple[bool, bool]:
         for stmt in pending.pop().stmts:
             fails |= isinstance(stmt.op, ir.Prim) and PRIMITIVES[stmt.op.name].fails
             endless |= isinstance(stmt.op, ir.Loop) and stmt.op.count is None
-            pending.extend(inner for _, inner in scopes(stmt.op))
+            if isinstance(stmt.op, ir.Custom):
+                pending.append(stmt.op.body.body)
+            else:
+                pending.extend(inner for _, inner in scopes(stmt.op))
     return fails, endless
 
 

@@ -150,6 +150,10 @@ class Extents:
                     self._bind(var, (trips, *map(self._value, row)), None)
                 if count is None:
                     self.unknown(vars[-1])
+            case ir.Custom(body=body, args=args):
+                self.like(body.params, args)
+                self.define(body.body.stmts)
+                self.like(vars, body.body.results)
             case ir.Call() | ir.Diff():
                 for var in vars:
                     self.unknown(var)

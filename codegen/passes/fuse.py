@@ -154,6 +154,8 @@ class _Fusion(Facts):
                 return ir.Loop(count, test, index, params, init, self.block(body), shapes, ragged)
             case ir.Diff(mode, body, args, seeds):
                 return ir.Diff(mode, self.function(body), args, seeds)
+            case ir.Custom(mode, body, rule, args):
+                return ir.Custom(mode, self.function(body), self.function(rule), args)
             case _:
                 return op
 

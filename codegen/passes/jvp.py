@@ -7,21 +7,30 @@ which), a fold's operator becomes the operator on dual numbers, which is associa
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh
 from ...lang.core.ir import Atom, Block, Lambda, Op, Stmt, Var
 from ...lang.core.part import tangent as tangent_span
+from ...lang.core.walk import Renamer, free_vars
 from ...lang.prims import PRIMITIVES
+from ...lang.source import Span
 from .activity import Calls, varying
+from .recompute import Rerun
 from .slopes import times
+
+if TYPE_CHECKING:
+    from .vjp import Reverse
 
 
 class ForwardCalls(Calls, Protocol):
     def jvp_function(self, function: str, varying: tuple[bool, ...]) -> str:
         """From arguments, and tangents of those that vary, to results, and tangents of those that vary."""
+
+    def transposed(self, op: ir.Custom, supply: Fresh) -> Lambda:
+        """The rule of a custom derivative for the other mode."""
 
 
 def jvp_lambda(
@@ -110,6 +119,8 @@ class Forward:
                 self.fold(b, stmt, stmt.op)
             case ir.Loop():
                 self.loop(b, stmt, stmt.op)
+            case ir.Custom():
+                self.custom(b, stmt, stmt.op)
             case ir.Diff():
                 raise AssertionError("derivatives inside are taken before those outside")
 
@@ -141,6 +152,26 @@ class Forward:
             total = record.jvp(b, op.args, y, tangents, dict(op.attrs))
         if total is not None:
             self.tangents[y] = full_rank(b, total, y)
+
+    def custom(self, b: Builder, stmt: Stmt, op: ir.Custom) -> None:
+        # dy = rule args y dargs + tangent by captured variables
+        b.stmts.append(stmt)
+        again = captured(self, b, op)
+        if again is not None:
+            self.statements(b, again.stmts)
+            for y, x in zip(stmt.vars, again.results, strict=True):
+                known = self.known(x)
+                if known is not None:
+                    self.tangents[y] = known
+        b.span = tangent_span(stmt.span)
+        if not any(map(self.varies, op.args)):
+            return
+        rule = op.rule if op.mode == "jvp" else self.calls.transposed(op, self.supply)
+        seeds = [self.tangent(b, x) for x in op.args if x.type.is_float]
+        made = apply_rule(b, rule, (*op.args, *stmt.vars, *seeds), tangent_span)
+        for y, t in zip([y for y in stmt.vars if y.type.is_float], made, strict=True):
+            before = self.tangents.get(y)
+            self.tangents[y] = t if before is None else b.add(before, t)
 
     def fold(self, b: Builder, stmt: Stmt, op: ir.Reduce | ir.Scan) -> None:
         count = len(op.neutral)
@@ -184,3 +215,41 @@ class Forward:
 def full_rank(b: Builder, x: Atom, like: Atom) -> Atom:
     """`x`, or the array of `like`'s shape with the scalar `x` everywhere."""
     return x if x.type.rank == like.type.rank else b.full(x, b.shape(like))
+
+
+def apply_rule(
+    b: Builder, rule: Lambda, given: Sequence[Atom], part: Callable[[Span | None], Span | None]
+) -> tuple[Atom, ...]:
+    """Write the statements of a rule, with fresh names, as that part of the derivative, and give its results."""
+    copy = _Written(b.supply, dict(zip(rule.params, given, strict=True)), part).block(rule.body)
+    b.stmts.extend(copy.stmts)
+    return copy.results
+
+
+class _Written(Renamer):
+    def __init__(self, supply: Fresh, env: dict[Var, Atom], part: Callable[[Span | None], Span | None]) -> None:
+        super().__init__(supply, env)
+        self.part = part
+
+    def stmt(self, stmt: Stmt) -> Stmt:
+        made = super().stmt(stmt)
+        return Stmt(made.vars, made.op, self.part(made.span))
+
+
+def captured(of: Forward | Reverse, b: Builder, op: ir.Custom) -> Block | None:
+    """The body of a function with a rule once more, as code to differentiate with respect to what it captures, if any
+    of that varies. Its arguments come in as copies, which do not vary here, but do in derivatives of this derivative.
+    """
+    free = [v for v in free_vars(op.body.body, op.body.params) if of.varies(v)]
+    if not free:
+        return None
+    given = {p: copy(b, x) if of.varies(x) else x for p, x in zip(op.body.params, op.args, strict=True)}
+    block = Rerun(b.supply, given).block(op.body.body)
+    of.varied |= varying(block, free, of.calls)
+    return block
+
+
+def copy(b: Builder, x: Atom) -> Atom:
+    """Another variable for `x`, with its derivatives."""
+    p, q, y, t = (b.fresh("x", x.type) for _ in range(4))
+    return b.bind(ir.Custom("jvp", Lambda((p,), Block((), (p,))), Lambda((q, y, t), Block((), (t,))), (x,)), "x")[0]

@@ -79,6 +79,8 @@ class _Namer:
                 return ("loop", head, test, self.bind((index, *params)), self.block(body))
             case ir.Diff(mode, body, args, seeds):
                 return ("diff", mode, self.atoms(args), self.atoms(seeds), self.function(body))
+            case ir.Custom(mode, body, rule, args):
+                return ("custom", mode, self.atoms(args), self.function(body), self.function(rule))
 
 
 def _order(key: Key) -> tuple[int, object]:

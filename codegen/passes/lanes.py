@@ -252,6 +252,8 @@ def may_fail(op: ir.Op, fallible: frozenset[str]) -> bool:
             return block_may_fail(body.body, fallible)
         case ir.Loop(cond=cond, body=block):
             return block_may_fail(block, fallible) or (cond is not None and block_may_fail(cond.body, fallible))
+        case ir.Custom(body=body):
+            return block_may_fail(body.body, fallible)
 
 
 def block_may_fail(block: ir.Block, fallible: frozenset[str]) -> bool:

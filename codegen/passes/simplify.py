@@ -159,6 +159,9 @@ class Simplifier(Facts):
                 self.loop(vars, op)
             case ir.Diff(mode, body, args, seeds) as op:
                 self.put(vars, ir.Diff(mode, self.lambda_(op, body), self.resolved(args), self.resolved(seeds)))
+            case ir.Custom(mode, body, rule, args) as op:
+                inside = self.lambda_(op, body, barrier=True)
+                self.put(vars, ir.Custom(mode, inside, self.lambda_(op, rule, barrier=True), self.resolved(args)))
 
     def prim_stmt(self, vars: tuple[Var, ...], op: Prim) -> None:
         simple = self.reduce(op)
@@ -280,10 +283,10 @@ class Simplifier(Facts):
 
     # ------------------------------------------------------------ maps and folds
 
-    def lambda_(self, op: Op, body: Lambda) -> Lambda:
+    def lambda_(self, op: Op, body: Lambda, *, barrier: bool = False) -> Lambda:
         self.bind_params(op, len(self.frames))
         self.written.update(body.params)
-        return Lambda(body.params, self.block(body.body))
+        return Lambda(body.params, self.block(body.body, barrier=barrier))
 
     def map(self, vars: tuple[Var, ...], op: ir.Map) -> None:
         sources = self.resolved(op.arrays)

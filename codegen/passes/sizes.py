@@ -161,6 +161,8 @@ class Sizes:
         match op:
             case ir.Map(body=body) | ir.Reduce(body=body) | ir.Scan(body=body) | ir.Diff(body=body):
                 params: tuple[tuple[Var, ...], ...] = (body.params,)
+            case ir.Custom(_, lam, rule, _):
+                params = (lam.params, rule.params)
             case ir.Loop(cond=cond, params=state, index=index):
                 params = (state, cond.params if cond is not None else ())
                 self.origin[index] = Origin(op, -1, True)
@@ -317,6 +319,9 @@ class Sizes:
                         return self._at(args[parameter], place)
                     case known:
                         return known
+            case ir.Custom(args=args):
+                if origin.parameter and k < len(args):
+                    return self._at(args[k], axis)
             case ir.Diff(mode, body, args, _):
                 if origin.parameter:
                     return self._at(args[k], axis)

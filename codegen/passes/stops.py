@@ -1,6 +1,7 @@
-"""Removes `stop_grad`, once there are no derivatives left to stop.
+"""Removes `stop_grad` and derivative rules of the program's own, once there are no derivatives left.
 
-In: a program without `Diff`. Out: the same program, each `stop_grad x` replaced by x.
+In: a program without `Diff`. Out: the same program, each `stop_grad x` replaced by x, each function with a rule by what it
+does.
 """
 
 from __future__ import annotations
@@ -20,6 +21,13 @@ def _function(f: ir.Function) -> ir.Function:
 
 class _Stops(Substitution):
     def stmt(self, stmt: Stmt, out: list[Stmt]) -> None:
+        if isinstance(stmt.op, ir.Custom):
+            body = stmt.op.body
+            self.env.update(zip(body.params, self.atoms(stmt.op.args), strict=True))
+            for inner in body.body.stmts:
+                self.stmt(inner, out)
+            self.env.update(zip(stmt.vars, self.atoms(body.body.results), strict=True))
+            return
         op = self.op(stmt.op)
         if isinstance(op, Prim) and op.name == "stop_grad":
             self.env[stmt.vars[0]] = op.args[0]

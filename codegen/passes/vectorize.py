@@ -103,7 +103,7 @@ class _Vectorizer:
                 return self.loop(stmt.op, stmt.vars, env, ctx, b)
             case ir.Call():
                 return self.call(stmt.op, stmt.vars, env, ctx, b)
-            case ir.Diff():
+            case ir.Diff() | ir.Custom():
                 raise AssertionError("derivatives are taken before vectorisation")
 
     # ------------------------------------------------------------ map

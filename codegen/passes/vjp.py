@@ -22,9 +22,11 @@ from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh
 from ...lang.core.ir import Atom, Block, Lambda, Stmt, Type, Var
 from ...lang.core.part import adjoint
+from ...lang.core.walk import free_vars
 from ...lang.prims import PRIMITIVES
 from .activity import Calls, varying
 from .adjoint import Read, Scope, SliceRead, bound_in
+from .jvp import apply_rule, captured
 from .prune import prune
 from .recompute import WRITES, Roots
 from .reverse_if import reverse_if
@@ -63,6 +65,9 @@ class Split:
 class ReverseCalls(Calls, Protocol):
     def split(self, function: str, varying: tuple[bool, ...], wanted: tuple[bool, ...], once: bool) -> Split:
         """The two functions, for these varying arguments and results with a cotangent; `once`: called outside loops."""
+
+    def transposed(self, op: ir.Custom, supply: Fresh) -> Lambda:
+        """The rule of a custom derivative for the other mode."""
 
 
 def vjp_lambda(lam: Lambda, supply: Fresh, calls: ReverseCalls, mark: Callable[[bool], Stmt] | None = None) -> Lambda:
@@ -142,6 +147,8 @@ class Reverse:
                 return reverse_loop(self, scope, stmt, op, cts)
             case ir.Call() as op:
                 return self.call(scope, stmt, op, cts)
+            case ir.Custom() as op:
+                return self.custom(scope, stmt, op, cts)
             case ir.Reduce() | ir.Scan() | ir.Diff():
                 raise AssertionError(f"{type(stmt.op).__name__} is rewritten before reverse mode")
 
@@ -200,6 +207,30 @@ class Reverse:
         if split.forward == op.function:
             return [stmt]
         return [Stmt((*stmt.vars, *saved), ir.Call(split.forward, op.args, op.types + split.saved), stmt.span)]
+
+
+    def custom(self, scope: Scope, stmt: Stmt, op: ir.Custom, cts: Sequence[Atom | None]) -> list[Stmt]:
+        # To the arguments goes what the rule makes of the cotangents; captured variables are reached through the code.
+        b = scope.b
+        if any(map(self.varies, op.args)):
+            rule = op.rule if op.mode == "vjp" else self.calls.transposed(op, self.supply)
+            pairs = zip(stmt.vars, cts, strict=True)
+            seeds = [b.zeros_like(y) if ct is None else ct for y, ct in pairs if y.type.is_float]
+            made = apply_rule(b, rule, (*op.args, *stmt.vars, *seeds), adjoint)
+            for x, part in zip([x for x in op.args if x.type.is_float], made, strict=True):
+                if self.varies(x):
+                    scope.add(x, part)
+        copies = Builder(self.supply, stmt.span)
+        again = captured(self, copies, op)
+        if again is None:
+            return [stmt]
+        again = sequentialize(again, self.supply, lambda s: any(v in self.varied for v in s.vars))
+        self.varied |= varying(again, [v for v in free_vars(again) if self.varies(v)], self.calls)
+        scope.local.update(bound_in(again))
+        for x, ct in zip(again.results, cts, strict=True):
+            if ct is not None and self.varies(x):
+                scope.add(x, ct)
+        return [stmt, *copies.stmts, *self.sweep(scope, again.stmts)]
 
 
 def pulled(b: Builder, ct: Atom, partial: Atom, x: Atom, singular: bool) -> Atom:

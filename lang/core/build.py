@@ -188,3 +188,5 @@ def result_types(op: Op) -> tuple[Type, ...]:
             if mode == "jvp":
                 return primal + tuple(t for t in primal if t.is_float)
             return primal + tuple(p.type for p in body.params if p.type.is_float)
+        case ir.Custom(body=body):
+            return tuple(a.type for a in body.body.results)

@@ -197,7 +197,24 @@ class Diff:
     seeds: tuple[Atom, ...]
 
 
-Op = Prim | Call | If | Map | Reduce | Scan | Loop | Diff
+@dataclass(frozen=True, slots=True)
+class Custom:
+    """`body` of `args`, with a derivative rule of the program's own.
+
+    The parameters of `rule` are `args`, the results, then seeds. `jvp`: seeds are tangents of the float `args`; what it
+    gives are the tangents of the float results. `vjp`: seeds are cotangents of the float results; what it gives are the
+    cotangents of the float `args`. Free variables of the body are differentiated as its code says; what they contribute
+    is added. The rule is code like any other: derivatives of derivatives differentiate it. Once all derivatives are
+    taken, `passes.stops` puts the body in place.
+    """
+
+    mode: Literal["jvp", "vjp"]
+    body: Lambda
+    rule: Lambda
+    args: tuple[Atom, ...]
+
+
+Op = Prim | Call | If | Map | Reduce | Scan | Loop | Diff | Custom
 
 
 @dataclass(frozen=True, slots=True)

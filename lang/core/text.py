@@ -105,6 +105,10 @@ def _stmt_lines(stmt: Stmt, indent: str) -> Iterator[str]:
             yield indent + "}"
         case ir.Diff(mode, body, args, seeds):
             yield from _with_lambda(f"{head} {mode} ({_atoms(args)}) seeds ({_atoms(seeds)}) ", body, indent)
+        case ir.Custom(mode, body, rule, args):
+            *lines, last = _with_lambda(f"{head} custom ({_atoms(args)}) ", body, indent)
+            yield from lines
+            yield from _with_lambda(f"{last} {mode} ", rule, indent)
         case _:
             assert_never(stmt.op)
 
@@ -317,6 +321,11 @@ class _Parser:
                 self.expect("seeds")
                 seeds = self.atoms()
                 return ir.Diff("jvp" if keyword == "jvp" else "vjp", self.lambda_(), args, seeds)
+            case "custom":
+                args = self.atoms()
+                body = self.lambda_()
+                mode = self.next("name")
+                return ir.Custom("jvp" if mode == "jvp" else "vjp", body, self.lambda_(), args)
             case _:
                 args_found = []
                 while self.kind in ("var", "number") or self.token in ("true", "false"):

@@ -179,6 +179,8 @@ class _Checker:
                 self.loop(op)
             case ir.Diff():
                 self.diff(op)
+            case ir.Custom():
+                self.custom(op)
             case _:
                 assert_never(op)
 
@@ -236,6 +238,16 @@ class _Checker:
         results = self.block(op.body.body, op.body.params)
         seeded = params if op.mode == "jvp" else results
         self.all_typed(op.seeds, [type for type in seeded if type.is_float], "seed")
+
+    def custom(self, op: ir.Custom) -> None:
+        args = [self.use(atom) for atom in op.args]
+        self.expect_params(op.body, args, "the function")
+        values = self.block(op.body.body, op.body.params)
+        given, wanted = (args, values) if op.mode == "jvp" else (values, args)
+        self.expect_params(op.rule, [*args, *values, *(t for t in given if t.is_float)], "the rule")
+        found = self.block(op.rule.body, op.rule.params)
+        if found != tuple(t for t in wanted if t.is_float):
+            raise _Mistake(f"the rule gives types ({listed(found)})")
 
 
 def listed(types: Sequence[Type]) -> str:

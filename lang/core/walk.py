@@ -11,7 +11,7 @@ from .ir import Atom, Block, Lambda, Op, Stmt, Var
 def atoms(op: Op) -> Iterator[Atom]:
     """The operands an operation reads itself, outside its nested blocks."""
     match op:
-        case ir.Prim(args=args) | ir.Call(args=args):
+        case ir.Prim(args=args) | ir.Call(args=args) | ir.Custom(args=args):
             yield from args
         case ir.If(cond, _, _):
             yield cond
@@ -45,6 +45,9 @@ def scopes(op: Op) -> Iterator[tuple[tuple[Var, ...], Block]]:
             if cond is not None:
                 yield cond.params, cond.body
             yield (index, *params), block
+        case ir.Custom(_, body, rule, _):
+            yield body.params, body.body
+            yield rule.params, rule.body
         case _:
             pass
 
@@ -135,6 +138,8 @@ class Renamer:
                 return ir.Loop(count, cond, index, params, init, self.block(body), shapes, ragged)
             case ir.Diff(mode, body, args, seeds):
                 return ir.Diff(mode, self.function(body), self.atoms(args), self.atoms(seeds))
+            case ir.Custom(mode, body, rule, args):
+                return ir.Custom(mode, self.function(body), self.function(rule), self.atoms(args))
 
 
 def next_id(function: ir.Function) -> int:
