@@ -1,7 +1,7 @@
 """Removes `stop_grad` and derivative rules of the program's own, once there are no derivatives left.
 
-In: a program without `Diff`. Out: the same program, each `stop_grad x` replaced by x, each function with a rule by what it
-does.
+In: a program without `Diff`. Out: the same program, each `stop_grad x` replaced by x, and each function with a rule
+by what it does.
 """
 
 from __future__ import annotations
