@@ -65,10 +65,11 @@ def unary(
     dtypes: Sequence[str] = ir.FLOATS,
     kind: str = "float",
     singular: bool = False,
+    visible: bool = True,
 ) -> Primitive:
     """A function of one number, from its slope (given argument and result; None: zero almost everywhere).
 
-    Without `numpy` it is NumPy's function of the same name.
+    Without `numpy` it is NumPy's function of the same name. Programs may name it if it is `visible`.
     """
     return register(
         Primitive(
@@ -77,7 +78,7 @@ def unary(
             evaluate or ufunc(name),
             numpy or f"np.{name}({{0}})",
             elementwise=True,
-            signature=f"'a: {kind} (x: a) : a",
+            signature=f"'a: {kind} (x: a) : a" if visible else None,
             flat=slope is None,
             grade=grade,
             mp=mp,

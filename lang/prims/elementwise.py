@@ -264,33 +264,62 @@ for _name, _mp in {
     )
 
 
-# Where a rule chooses 0, what it divides by is chosen too: derivatives of the side that is not taken are multiplied
-# by 0.
+def _direction(x: Any, y: Any) -> Any:
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        size = np.maximum(np.abs(x), np.abs(y))
+        scale = np.where((size > 0) & np.isfinite(size), np.frexp(size)[1], 0)
+        far = np.isinf(size)  # the direction of a corner of the square
+        u, v = (
+            np.where(far, np.where(np.isinf(z), np.copysign(1, z), 0), np.ldexp(z, -scale)).astype(size.dtype)
+            for z in (x, y)
+        )
+        length = np.hypot(u, v)
+        return np.where(length == 0, 0, u / np.where(length == 0, 1, length)).astype(size.dtype)[()]
 
 
-def _over_square(b: Builder, x: Atom, h: Atom) -> Atom:
-    """x / h**2, or 0 where the length `h` is 0 or infinite."""
-    degenerate = b.prim("or", b.prim("eq", h, number(0.0, h)), b.prim("isinf", h))
-    safe = b.select(degenerate, one(h), h)
-    return b.select(degenerate, number(0.0, h), b.div(b.div(x, safe), safe))
+def _over_length(b: Builder, value: Atom, x: Atom, y: Atom) -> Atom:
+    """value / hypot x y, where the value is 0 if the length is."""
+    h = b.prim("hypot", x, y)
+    return b.div(value, b.select(b.prim("eq", h, number(0.0, h)), one(h), h))
+
+
+def _toward(b: Builder, x: Atom, y: Atom) -> Atom:
+    return b.prim("direction", x, y)
+
+
+def _direction_dx(b: Builder, x: Atom, y: Atom, r: Atom) -> Atom:
+    across = _toward(b, y, x)
+    return b.mul(across, _over_length(b, across, x, y))
+
+
+def _direction_dy(b: Builder, x: Atom, y: Atom, r: Atom) -> Atom:
+    return b.neg(b.mul(r, _over_length(b, _toward(b, y, x), x, y)))
+
+
+binary(
+    "direction",
+    _direction_dx,
+    _direction_dy,
+    lambda mp, x, y: x / mp.hypot(x, y) if x else x,
+    evaluate=_direction,
+    numpy="_direction({0}, {1})",
+    kind=None,
+    grade="jump",
+    sample=(POSITIVE, ANY),
+    special=[(0.0, 0.0)],
+    singular=True,
+    doc="x / hypot x y, the cosine of an angle, without overflow; 0 at the origin, its derivatives too.",
+)
 
 
 def _atan2_dy(b: Builder, y: Atom, x: Atom, r: Atom) -> Atom:
-    return _over_square(b, x, b.prim("hypot", x, y))
+    return _over_length(b, _toward(b, x, y), x, y)
 
 
 def _atan2_dx(b: Builder, y: Atom, x: Atom, r: Atom) -> Atom:
-    return b.neg(_over_square(b, y, b.prim("hypot", x, y)))
-
-
-def _hypot_dx(b: Builder, x: Atom, y: Atom, r: Atom) -> Atom:
-    # x / hypot(x, y), scaled by the larger one so that the length can't overflow
-    m = b.prim("max", b.prim("abs", x), b.prim("abs", y))
-    origin = b.prim("eq", m, number(0.0, m))
-    scale = b.select(origin, one(m), m)
-    u = b.div(x, scale)
-    length = b.prim("hypot", u, b.div(y, scale))
-    return b.select(origin, number(0.0, m), b.div(u, b.select(origin, one(m), length)))
+    return b.neg(_over_length(b, _toward(b, y, x), x, y))
 
 
 binary(
@@ -319,8 +348,8 @@ binary(
 )
 binary(
     "hypot",
-    _hypot_dx,
-    lambda b, x, y, r: _hypot_dx(b, y, x, r),
+    lambda b, x, y, r: _toward(b, x, y),
+    lambda b, x, y, r: _toward(b, y, x),
     lambda mp, x, y: mp.hypot(x, y),
     numpy="np.hypot({0}, {1})",
     grade="lip",

@@ -90,9 +90,33 @@ def _sigmoid(x: Any) -> Any:
         return (np.where(x >= 0, np.ones_like(small), small) / (1 + small))[()]
 
 
+def _sech(x: Any) -> Any:
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        small = np.exp(-np.abs(x))
+        return 2 * small / (1 + small * small)
+
+
+def _square(b: Builder, x: Atom) -> Atom:
+    return b.mul(x, x)
+
+
+# The slopes of functions that level off are functions of their own, so that no slope is a difference of numbers that are
+# nearly equal, nor an infinite number times zero: 1 - tanh(x)**2 would be 0 from x = 19 on.
+unary(
+    "sech",
+    lambda b, x, y: b.neg(b.mul(y, b.prim("tanh", x))),
+    lambda mp, x: mp.sech(x),
+    evaluate=_sech,
+    numpy="_sech({0})",
+    special=[0.0],
+    visible=False,
+    doc="1 / cosh x, without overflow.",
+)
 unary(
     "sigmoid",
-    lambda b, x, y: b.mul(y, from_one(b, y)),
+    lambda b, x, y: _square(b, b.mul(number(0.5, x), b.prim("sech", b.mul(number(0.5, x), x)))),
     lambda mp, x: 1 / (1 + mp.exp(-x)),
     evaluate=_sigmoid,
     numpy="_sigmoid({0})",
@@ -102,9 +126,51 @@ unary(
 # ------------------------------------------------------------------ trigonometry
 
 
-def _one_over_root(b: Builder, x: Atom, sign: float) -> Atom:
-    """sign / sqrt((1 - x)(1 + x)), accurate near 1"""
-    return divide_number(b, sign, b.prim("sqrt", b.mul(from_one(b, x), plus(b, x, 1.0))))
+def _asin_slope(x: Any) -> Any:
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        return 1 / np.sqrt((1 - x) * (1 + x))
+
+
+def _acosh_slope(x: Any) -> Any:
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        return 1 / (np.sqrt(x - 1) * np.sqrt(x + 1))
+
+
+unary(
+    "asin_slope",
+    lambda b, x, y: b.mul(b.mul(x, y), _square(b, y)),
+    lambda mp, x: 1 / mp.sqrt(1 - x * x),
+    evaluate=_asin_slope,
+    numpy="1 / np.sqrt((1 - {0}) * (1 + {0}))",
+    sample=(-0.95, 0.95),
+    visible=False,
+    singular=True,
+    doc="1 / sqrt (1 - x**2), accurate near 1.",
+)
+unary(
+    "asinh_slope",
+    lambda b, x, y: b.neg(b.mul(b.prim("direction", x, one(x)), _square(b, y))),
+    lambda mp, x: 1 / mp.sqrt(x * x + 1),
+    evaluate=lambda x: ufunc("divide")(1, ufunc("hypot")(x, x.dtype.type(1))),
+    numpy="1 / np.hypot({0}, 1)",
+    visible=False,
+    doc="1 / sqrt (x**2 + 1), without overflow.",
+)
+unary(
+    "acosh_slope",
+    lambda b, x, y: b.neg(b.mul(b.prim("scaled", y, x), _square(b, y))),
+    lambda mp, x: 1 / (mp.sqrt(x - 1) * mp.sqrt(x + 1)) if x >= 1 else mp.nan,
+    evaluate=_acosh_slope,
+    numpy="1 / (np.sqrt({0} - 1) * np.sqrt({0} + 1))",
+    sample=(1.1, 5.0),
+    visible=False,
+    singular=True,
+    doc="1 / sqrt (x**2 - 1), accurate near 1, without overflow.",
+)
 
 
 unary("sin", lambda b, x, y: b.prim("cos", x), lambda mp, x: mp.sin(x), special=[0.0])
@@ -112,7 +178,7 @@ unary("cos", lambda b, x, y: b.neg(b.prim("sin", x)), lambda mp, x: mp.cos(x), s
 unary("tan", lambda b, x, y: plus(b, b.mul(y, y), 1.0), lambda mp, x: mp.tan(x), sample=(-1.5, 1.5), singular=True)
 unary(
     "asin",
-    lambda b, x, y: _one_over_root(b, x, 1.0),
+    lambda b, x, y: b.prim("asin_slope", x),
     lambda mp, x: mp.asin(x),
     evaluate=ufunc("arcsin"),
     numpy="np.arcsin({0})",
@@ -124,7 +190,7 @@ unary(
 )
 unary(
     "acos",
-    lambda b, x, y: _one_over_root(b, x, -1.0),
+    lambda b, x, y: b.neg(b.prim("asin_slope", x)),
     lambda mp, x: mp.acos(x),
     evaluate=ufunc("arccos"),
     numpy="np.arccos({0})",
@@ -136,24 +202,24 @@ unary(
 )
 unary(
     "atan",
-    lambda b, x, y: divide_number(b, 1.0, plus(b, b.mul(x, x), 1.0)),
+    lambda b, x, y: _square(b, b.prim("asinh_slope", x)),
     lambda mp, x: mp.atan(x),
     evaluate=ufunc("arctan"),
     numpy="np.arctan({0})",
 )
 unary("sinh", lambda b, x, y: b.prim("cosh", x), lambda mp, x: mp.sinh(x))
 unary("cosh", lambda b, x, y: b.prim("sinh", x), lambda mp, x: mp.cosh(x))
-unary("tanh", lambda b, x, y: from_one(b, b.mul(y, y)), lambda mp, x: mp.tanh(x), special=[0.0])
+unary("tanh", lambda b, x, y: _square(b, b.prim("sech", x)), lambda mp, x: mp.tanh(x), special=[0.0])
 unary(
     "asinh",
-    lambda b, x, y: divide_number(b, 1.0, b.prim("hypot", x, one(x))),
+    lambda b, x, y: b.prim("asinh_slope", x),
     lambda mp, x: mp.asinh(x),
     evaluate=ufunc("arcsinh"),
     numpy="np.arcsinh({0})",
 )
 unary(
     "acosh",
-    lambda b, x, y: b.div(divide_number(b, 1.0, b.prim("sqrt", plus(b, x, -1.0))), b.prim("sqrt", plus(b, x, 1.0))),
+    lambda b, x, y: b.prim("acosh_slope", x),
     lambda mp, x: mp.acosh(x),
     evaluate=ufunc("arccosh"),
     numpy="np.arccosh({0})",
@@ -165,7 +231,7 @@ unary(
 )
 unary(
     "atanh",
-    lambda b, x, y: divide_number(b, 1.0, b.mul(from_one(b, x), plus(b, x, 1.0))),
+    lambda b, x, y: _square(b, b.prim("asin_slope", x)),
     lambda mp, x: mp.atanh(x),
     evaluate=ufunc("arctanh"),
     numpy="np.arctanh({0})",
@@ -211,7 +277,7 @@ unary(
 )
 unary(
     "asinpi",
-    lambda b, x, y: _over_pi(b, _one_over_root(b, x, 1.0)),
+    lambda b, x, y: _over_pi(b, b.prim("asin_slope", x)),
     lambda mp, x: mp.asin(x) / mp.pi,
     evaluate=lambda x: _divided_by_pi("arcsin", x),
     numpy="np.arcsin({0}) / np.pi",
@@ -221,7 +287,7 @@ unary(
 )
 unary(
     "acospi",
-    lambda b, x, y: _over_pi(b, _one_over_root(b, x, -1.0)),
+    lambda b, x, y: b.neg(_over_pi(b, b.prim("asin_slope", x))),
     lambda mp, x: mp.acos(x) / mp.pi,
     evaluate=lambda x: _divided_by_pi("arccos", x),
     numpy="np.arccos({0}) / np.pi",
@@ -231,7 +297,7 @@ unary(
 )
 unary(
     "atanpi",
-    lambda b, x, y: _over_pi(b, divide_number(b, 1.0, plus(b, b.mul(x, x), 1.0))),
+    lambda b, x, y: _over_pi(b, _square(b, b.prim("asinh_slope", x))),
     lambda mp, x: mp.atan(x) / mp.pi,
     evaluate=lambda x: _divided_by_pi("arctan", x),
     numpy="np.arctan({0}) / np.pi",
@@ -272,16 +338,34 @@ unary(
     sample=POSITIVE,
     singular=True,
 )
+def _gauss(x: Any) -> Any:
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        x = np.clip(x, -40, 40)
+        head = np.rint(x * 64) / 64  # its square is exact
+        return np.exp(-head * head) * np.exp((head - x) * (head + x))
+
+
+unary(
+    "gauss",
+    lambda b, x, y: b.mul(b.mul(x, y), number(-2.0, x)),
+    lambda mp, x: mp.exp(-x * x),
+    evaluate=_gauss,
+    numpy="_gauss({0})",
+    visible=False,
+    doc="exp (-x**2), also where the square's rounding would show.",
+)
 unary(
     "erf",
-    lambda b, x, y: b.mul(number(2.0 / math.sqrt(math.pi), x), b.prim("exp", b.neg(b.mul(x, x)))),
+    lambda b, x, y: b.mul(number(2.0 / math.sqrt(math.pi), x), b.prim("gauss", x)),
     lambda mp, x: mp.erf(x),
     evaluate=each(math.erf),
     numpy="_erf({0})",
 )
 unary(
     "erfc",
-    lambda b, x, y: b.mul(number(-2.0 / math.sqrt(math.pi), x), b.prim("exp", b.neg(b.mul(x, x)))),
+    lambda b, x, y: b.mul(number(-2.0 / math.sqrt(math.pi), x), b.prim("gauss", x)),
     lambda mp, x: mp.erfc(x),
     evaluate=each(math.erfc),
     numpy="_erfc({0})",

@@ -55,6 +55,8 @@ TABLE: list[tuple[str, tuple[float, ...], tuple[float, ...]]] = [
     ("cbrt", (0.0,), (INF,)),
     ("log", (0.0,), (INF,)),
     ("hypot", (0.0, 0.0), (0.0, 0.0)),
+    ("direction", (0.0, 0.0), (0.0, 0.0)),
+    ("hypot", (INF, 1.0), (1.0, 0.0)),
     ("hypot", (3e-320, 4e-320), (0.6, 0.8)),
     ("hypot", (1.5e308, 1.5e308), (0.5**0.5, 0.5**0.5)),
     ("atan2", (0.0, 0.0), (0.0, 0.0)),
@@ -202,7 +204,7 @@ def has_corner(p: Primitive, point: Sequence[float]) -> bool:
     """Where mpmath's differences straddle a kink, a jump or the edge of the domain."""
     if p.name in ("max", "min"):
         return point[0] == point[1]
-    if p.name in ("abs", "copysign", "hypot"):
+    if p.name in ("abs", "copysign", "hypot", "direction"):
         return 0 in point
     return p.name in ("atan2", "atan2pi") and point[0] == 0
 

@@ -121,46 +121,15 @@ def _numpy_first(op: Prim, args: Operands, small: set[Var]) -> Operands:
     return args
 
 
-_HELPERS = {
-    "_lgamma": "lgamma",
-    "_gamma": "gamma",
-    "_digamma": "digamma",
-    "_polygamma": "polygamma",
-    "_erf": "erf",
-    "_erfc": "erfc",
-    "_sigmoid": "sigmoid",
-    "_scaled": "scaled",
-    "_quot": "quotient",
-    "_shl": "shift_left",
-    "_shr": "shift_right",
-    "_ushr": "shift_right_zero",
-    "_popc": "popc",
-    "_clz": "clz",
-    "_ctz": "ctz",
-    "_mul_hi": "mul_hi",
-    "_bitcast": "bitcast",
-    "_fma": "fma",
-    "_triangle": "triangle",
-    "_solve_triangular": "solve_triangular",
-    "_solve": "solve",
-    "_inverse": "inverse",
-    "_log_det": "log_det",
-    "_det": "det",
-    "_cofactors": "cofactors",
-    "_cholesky": "cholesky",
-    "_orthogonal": "orthogonal",
-    "_eigen": "eigen",
-    "_failed_pivot": "failed_pivot",
-    "_sinpi": "sinpi",
-    "_cospi": "cospi",
-    "_tanpi": "tanpi",
-}
+_HELPERS = {"_quot": "quotient", "_shl": "shift_left", "_shr": "shift_right", "_ushr": "shift_right_zero"}
+"""Helpers that have a longer name than their primitive."""
 
 
 def _helpers(tree: ast.expr) -> ast.expr:
     """Templates call helpers of `codegen.runtime` by a name with an underscore in front."""
     if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
-        return ast.Call(name(_HELPERS[tree.func.id]), tree.args, [])
+        short = tree.func.id
+        return ast.Call(name(_HELPERS.get(short, short.removeprefix("_"))), tree.args, [])
     return tree
 
 
