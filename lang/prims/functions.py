@@ -10,7 +10,7 @@ from ..core.ir import Atom, Type
 from ..core.primitive import Attrs, Primitive, register
 from . import special
 from .common import expect_attrs, expect_count, fail, number, one
-from .declare import POSITIVE, divide_number, each, from_one, plus, ufunc, unary
+from .declare import POSITIVE, divide_number, each, plus, ufunc, unary
 
 if TYPE_CHECKING:
     from ..core.build import Builder
@@ -102,8 +102,8 @@ def _square(b: Builder, x: Atom) -> Atom:
     return b.mul(x, x)
 
 
-# The slopes of functions that level off are functions of their own, so that no slope is a difference of numbers that are
-# nearly equal, nor an infinite number times zero: 1 - tanh(x)**2 would be 0 from x = 19 on.
+# The slopes of functions that level off are functions of their own, so that no slope is a difference of numbers that
+# are nearly equal, nor an infinite number times zero: 1 - tanh(x)**2 would be 0 from x = 19 on.
 unary(
     "sech",
     lambda b, x, y: b.neg(b.mul(y, b.prim("tanh", x))),

@@ -26,6 +26,7 @@ from dad.tests.prims.test_partials import has_corner
 
 EPSILON = 2.0**-52
 HUGE = 1.7976931348623157e308
+GAMMAS = ("gamma", "lgamma", "digamma")
 SATURATED = ("erf", "erfc", "tanh", "sigmoid", "expm1", "softplus")  # near their limits what is left is below 1e-300
 
 
@@ -49,7 +50,7 @@ def truth(name: str, point: tuple[float, ...]) -> tuple[Any, list[Any], list[Any
     p = PRIMITIVES[name]
     n = len(point)
     sizes = [abs(math.log10(abs(x))) if x else 0 for x in point]
-    gammas = name in ("gamma", "lgamma", "digamma")
+    gammas = name in GAMMAS
     base = 900 if name in SATURATED else 170
     digits = 60 + 2 * int(max(sizes)) if gammas else base + int(6 * max(sizes) + 2 * sum(sizes))
     with mpmath.workdps(digits):
@@ -115,7 +116,7 @@ def error(got: float, true: Any) -> float:
 
 
 def sweep(p: Primitive, count: int, seed: int, target: str) -> list[tuple[float, tuple[float, ...], float, Any, str]]:
-    """For value, first and second derivatives the worst error: with the point, what came out, the truth and its name."""
+    """The worst error of value, first and second derivatives: with the point, what came out, the truth and its name."""
     asked = [x for x in points(p, count, seed) if not unasked(p, x)]
     module = dad.compile(program(p), target=target)
     if target == "interp":
@@ -147,6 +148,8 @@ def unasked(p: Primitive, point: tuple[float, ...]) -> bool:
         return point[0] <= 0
     if p.name in ("mod", "rem"):
         return point[1] == 0 or abs(point[0] / point[1]) > 2**50
+    if p.name in GAMMAS and abs(point[0]) > 1e6:  # mpmath takes forever
+        return True
     return has_corner(p, point) or (p.name == "cbrt" and point == (0.0,))
 
 
