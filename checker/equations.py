@@ -77,7 +77,15 @@ class SizeEquation(Constraint):
         for left, right in ((self.found, self.expected), (self.expected, self.found)):
             first, known = two_unknowns(left) or two_unknowns(solver.size(left)), solver.size(right)
             if first is None:
-                continue
+                pairs = list(in_step(solver.size(left), known))
+                if len(pairs) < 2:
+                    continue
+                try:
+                    for factor, other in pairs:
+                        solver.unify_sizes(factor, other)
+                except Clash:
+                    return False
+                return True
             second, root = two_unknowns(known), square_root(known)
             if root is not None:
                 factors = (root, root)
@@ -97,6 +105,15 @@ class SizeEquation(Constraint):
 
     def give_up(self) -> None:
         self.solver.unsolved(self.solver.size(self.found), self.solver.size(self.expected), self.context)
+
+
+def in_step(one: Size, other: Size) -> Iterator[tuple[Size, Size]]:
+    """The factors of two products that are written alike, `n*(m*k)` and `p*(q*r)`."""
+    if one.written is None or other.written is None or not one.written[0] == other.written[0] == "*":
+        yield one, other
+        return
+    for left, right in zip(one.written[1:], other.written[1:], strict=True):
+        yield from in_step(left, right)
 
 
 def two_unknowns(s: Size) -> tuple[SizeMeta, SizeMeta] | None:

@@ -287,11 +287,13 @@ class Solver:
         a, b = self.prune(a), self.prune(b)
         if a is b:
             return
-        if (isinstance(a, Derived) and isinstance(b, Meta) and b.uid in self.kinds) \
-                or (isinstance(b, Derived) and isinstance(a, Meta) and a.uid in self.kinds):
-            # A number is the tangent of something that is not known yet: only later will that be seen to be a scalar.
-            self.add(DerivedEquation(self, a, b))
-            return
+        for one, other in ((a, b), (b, a)):
+            if isinstance(one, Derived) and isinstance(other, Meta) \
+                    and (other.uid in self.kinds or any(self.prune(x) == other for x in one.of)):
+                # A number is the tangent of something that is not known yet: only later will that be seen to be a
+                # scalar. And what is its own tangent consists of floats.
+                self.add(DerivedEquation(self, a, b))
+                return
         if isinstance(a, Meta):
             if isinstance(b, Meta) and a.uid == b.uid:
                 return

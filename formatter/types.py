@@ -23,6 +23,8 @@ class TypeRules(Rules):
             return Cat(self.token(items[0]), " ", self.separated(items[1]))
         return self.words(items)
 
+    rule_attributed_pat = rule_second
+
     def separated(self, items: list[Item]) -> Doc:
         """`a, b, c` without brackets."""
         return Align(Group(joined(self.commas(items, rows=False)[1], LINE)))

@@ -110,7 +110,14 @@ class Size:
 
     def as_written(self, op: str, left: Size, right: Size) -> Size:
         """The same size, written `left op right`."""
-        return Size(self.terms, (op, Size(left.terms), Size(right.terms)))
+        return Size(self.terms, (op, left._as_part(2), right._as_part(2)))
+
+    def _as_part(self, depth: int) -> Size:
+        """The size as a part of another: how it is written is kept to some depth, since parts may occur again and again."""
+        if self.written is None or not depth:
+            return self if self.written is None else Size(self.terms)
+        op, left, right = self.written
+        return Size(self.terms, (op, left._as_part(depth - 1), right._as_part(depth - 1)))
 
     @staticmethod
     def _make(terms: Mapping[Monomial, int]) -> Size:

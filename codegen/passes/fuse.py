@@ -341,7 +341,7 @@ class _Fusion(Facts):
         if self.harmless(producer.op):
             return True
         # A producer that may fail stays before everything else that may.
-        return self.harmless(op) and all(self.harmless(s.op) for s in out[at + 1 :])
+        return self.harmless(op) and all(s is GONE or self.harmless(s.op) for s in out[at + 1 :])
 
     def harmless(self, op: Op) -> bool:
         """Whether an operation can't fail; remembered, because a map that grows step by step is asked about at each."""

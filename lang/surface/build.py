@@ -18,7 +18,8 @@ from .machine import Action, Tables
 GRADES = ("none", "affine", "smooth", "C2", "C1", "lip", "cont", "flat", "jump", "opaque")
 ATTRIBUTES = ("inline", "noinline", "unroll", "unsafe", "sequential", "sequential_inner", "sequential_outer", "scratch",
               "incremental_flattening", "flatten", "cpu_function", "manifest", "blank", "opaque", "break", "trace",
-              "warn_on_safety_checks", "prop", "flattening", "intrablock_result", "nomap")
+              "warn", "warn_on_safety_checks", "prop", "flattening", "intrablock_result", "nomap", "stripmine", "bound",
+              "true_dep")
 """Futhark's hints to its compiler. They never change what a program means, and are accepted without effect."""
 _MODULES = frozenset(MODULES)
 

@@ -90,5 +90,10 @@ class ModuleBuilder(TypeBuilder):
         spec: ast.Spec = v[1]
         return spec
 
+    def attributed_pat(self, v: list[Any], start: int, end: int) -> ast.Pattern:
+        self.attribute(v[0])
+        pattern: ast.Pattern = v[1]
+        return pattern
+
     def attribute(self, token: Token) -> ast.Attribute:
         raise TypeError("attributes are read by the whole builder")
