@@ -113,7 +113,7 @@ class Size:
         return Size(self.terms, (op, left._as_part(2), right._as_part(2)))
 
     def _as_part(self, depth: int) -> Size:
-        """The size as a part of another: how it is written is kept to some depth, since parts may occur again and again."""
+        """The size as a part of another. How it is written is kept to some depth: parts may occur again and again."""
         if self.written is None or not depth:
             return self if self.written is None else Size(self.terms)
         op, left, right = self.written
