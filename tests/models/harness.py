@@ -6,11 +6,18 @@ forward one (⟨Jv, w⟩ = ⟨v, Jᵀw⟩), and a `vmap` over three slightly dif
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import dad
 import numpy as np
 
 STEP = 1e-5
+
+
+def load(name: str) -> Any:
+    """The module of a program in this folder."""
+    return dad.load(Path(__file__).with_name(f"{name}.dad"))
 
 
 def leaves(value: Any) -> Iterator[Any]:

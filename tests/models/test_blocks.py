@@ -12,8 +12,7 @@ WITH_BLOCKS = sorted(p.name for p in HERE.glob("*.dad") if "-- ==" in p.read_tex
 
 @pytest.mark.parametrize("name", WITH_BLOCKS)
 def test_blocks(name: str) -> None:
-    # The interpreter needs minutes for nested descents; it has its own tests.
-    result = run_file(str(HERE / name), ("numpy",) if name == "saddle.dad" else ("numpy", "interp"))
+    result = run_file(str(HERE / name), ("numpy", "interp"))
     assert not result.diagnostics
     assert result.outcomes
     assert [f"{o.place}: {o.name}: {o.problem}" for o in result.outcomes if o.problem is not None] == []

@@ -1,27 +1,15 @@
 """Numerical methods and array algorithms, compared with NumPy, SciPy and known answers."""
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import dad
 import numpy as np
 import pytest
-from dad.tests.models.harness import check, check_vmap, close
+from dad.tests.models.harness import check, check_vmap, close, load
 from scipy import special, stats
 from scipy.integrate import solve_ivp
 from scipy.interpolate import BSpline, CubicSpline
-
-HERE = Path(__file__).parent
-
-
-def load(name: str) -> Any:
-    return dad.load(HERE / f"{name}.dad")
-
-
-@pytest.fixture
-def random() -> np.random.Generator:
-    return np.random.default_rng(0)
 
 
 def test_nbody(random: np.random.Generator) -> None:

@@ -2,25 +2,13 @@
 from __future__ import annotations
 
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import dad
 import numpy as np
 import pytest
-from dad.tests.models.harness import check, check_vmap, close
+from dad.tests.models.harness import check, check_vmap, close, load
 from scipy import special, stats
-
-HERE = Path(__file__).parent
-
-
-def load(name: str) -> Any:
-    return dad.load(HERE / f"{name}.dad")
-
-
-@pytest.fixture
-def random() -> np.random.Generator:
-    return np.random.default_rng(0)
 
 
 def test_eight_schools(random: np.random.Generator) -> None:
