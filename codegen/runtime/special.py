@@ -90,6 +90,21 @@ def sech(x: Any) -> Any:
     return 2 * small / (1 + small * small)
 
 
+def softplus(x: Any) -> Any:
+    """log (1 + exp x), by the exponential that can't overflow."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def logit(p: Any) -> Any:
+    """log (p / (1 - p)); around a half, where the logarithms cancel, by atanh."""
+    return np.where(np.abs(p - 0.5) < 0.2, 2 * np.arctanh(2 * p - 1), np.log(p) - np.log1p(-p)).astype(p.dtype)[()]
+
+
+def log1mexp(x: Any) -> Any:
+    """log (1 - exp x)"""
+    return np.where(x > -0.6931471805599453, np.log(-np.expm1(x)), np.log1p(-np.exp(x))).astype(x.dtype)[()]
+
+
 def gauss(x: Any) -> Any:
     """exp (-x**2): the square of what is left beside a multiple of 1/64, whose square is exact, is small."""
     x = np.clip(x, -40, 40)

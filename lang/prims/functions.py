@@ -10,7 +10,7 @@ from ..core.ir import Atom, Type
 from ..core.primitive import Attrs, Primitive, register
 from . import special
 from .common import expect_attrs, expect_count, fail, number, one
-from .declare import POSITIVE, divide_number, each, plus, ufunc, unary
+from .declare import POSITIVE, binary, divide_number, each, from_one, plus, ufunc, unary
 
 if TYPE_CHECKING:
     from ..core.build import Builder
@@ -121,6 +121,82 @@ unary(
     evaluate=_sigmoid,
     numpy="_sigmoid({0})",
     special=[0.0],
+)
+
+def _softplus(x: Any) -> Any:
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+unary(
+    "softplus",
+    lambda b, x, y: b.prim("sigmoid", x),
+    lambda mp, x: mp.log1p(mp.exp(x)),
+    evaluate=_softplus,
+    numpy="_softplus({0})",
+    special=[0.0],
+    doc="log (1 + exp x), without overflow.",
+)
+
+
+def _logit(p: Any) -> Any:
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        return np.where(np.abs(p - 0.5) < 0.2, 2 * np.arctanh(2 * p - 1), np.log(p) - np.log1p(-p)).astype(p.dtype)[()]
+
+
+unary(
+    "logit",
+    lambda b, x, y: divide_number(b, 1.0, b.mul(x, from_one(b, x))),
+    lambda mp, x: mp.log(x / (1 - x)),
+    evaluate=_logit,
+    numpy="_logit({0})",
+    sample=(0.05, 0.95),
+    special=[0.5],
+    grade="cont",
+    singular=True,
+    doc="log (p / (1 - p)) of a probability, the inverse of `sigmoid`. Its derivative at 0 and 1 is inf.",
+)
+
+
+def _log1mexp(x: Any) -> Any:
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        return np.where(x > -0.6931471805599453, np.log(-np.expm1(x)), np.log1p(-np.exp(x))).astype(x.dtype)[()]
+
+
+unary(
+    "log1mexp",
+    lambda b, x, y: b.neg(b.div(b.prim("exp", x), b.prim("abs", b.prim("expm1", x)))),
+    lambda mp, x: mp.log(-mp.expm1(x)),
+    evaluate=_log1mexp,
+    numpy="_log1mexp({0})",
+    sample=(-4.0, -0.01),
+    singular=True,
+    doc="log (1 - exp x) for negative `x` (Maechler, Accurately computing log(1 - exp(-|a|)), 2012). Its derivative at "
+    "0 is -inf.",
+)
+
+
+def _logaddexp_dx(b: Builder, x: Atom, y: Atom, r: Atom) -> Atom:
+    # sigmoid (x - y), where two equal infinities are zero apart
+    same = b.prim("and", b.prim("eq", x, y), b.prim("isinf", x))
+    return b.prim("sigmoid", b.select(same, number(0.0, r), b.sub(x, b.select(same, number(0.0, r), y))))
+
+
+binary(
+    "logaddexp",
+    _logaddexp_dx,
+    lambda b, x, y, r: _logaddexp_dx(b, y, x, r),
+    lambda mp, x, y: max(x, y) + mp.log1p(mp.exp(-abs(x - y))),
+    numpy="np.logaddexp({0}, {1})",
+    commutative=True,
+    special=[(1.5, 1.5), (0.0, 0.0)],
+    doc="log (exp x + exp y), without overflow. Two equal infinities share the derivative equally.",
 )
 
 # ------------------------------------------------------------------ trigonometry
