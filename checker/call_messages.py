@@ -25,7 +25,7 @@ from ..lang.types import (
     TypeVar,
     sizes_of,
 )
-from . import clashes
+from . import clashes, derivative_messages
 from .clashes import Clash
 from .messages import REQUIREMENTS, declaration, plural, report, short, show, size_clash
 from .result import BuiltinRef
@@ -61,17 +61,6 @@ def argument(c: Checker, problem: Clash, context: Context, f: ast.Exp, function:
                 others=[(arguments[second].span, f"this is {show(c, _type_of(c, arguments[second], found))}")],
                 notes=[f"`{name}` : {show(c, _declared(c, f, function))}"], help=f"write `{name} {' '.join(texts)}`")
         return
-    if name in ("grad", "value_and_grad") and k == 0 and isinstance(f, ast.Name):
-        result = c.solver.prune(found)
-        if isinstance(result, Fun) and not isinstance(problem, clashes.Escape):
-            out = c.solver.prune(result.result)
-            if isinstance(out, (Array, Tuple, Record, Scalar)) and not (isinstance(out, Scalar) and out.name in FLOATS):
-                gives = show(c, out)
-                if "_" in gives:
-                    gives = "an array" if isinstance(out, Array) else "several values"
-                c.error("E503", f"`{name}` needs a function to one float; this one gives {gives}", context.span,
-                        f"this is {show(c, found)}", help=_gradient_help(out))
-                return
     others: list[tuple[Span, str]] = []
     notes: list[str] = []
     element = c.solver.prune(problem.type) if isinstance(problem, clashes.KindClash) else None
@@ -94,7 +83,8 @@ def argument(c: Checker, problem: Clash, context: Context, f: ast.Exp, function:
     else:
         others += [(other.span, f"this is {show(c, t)}") for other, t in given
                    if isinstance(c.solver.prune(t), Fun) and other is not arguments[k]]
-    report(c, problem, context, others, notes=notes)
+    more, help = derivative_messages.seed_advice(c, f, k, arguments, found, context.expected)
+    report(c, problem, context, others, notes=[*notes, *more], help=help)
 
 
 def tuple_for_arguments(c: Checker, f: ast.Exp, function: Type, argument: ast.Exp) -> bool:
@@ -114,12 +104,6 @@ def tuple_for_arguments(c: Checker, f: ast.Exp, function: Type, argument: ast.Ex
     c.error("E407", f"`{name}` takes its arguments one after the other, not as a tuple", argument.span,
             f"this is one argument, a tuple of {len(argument.items)}", help=f"write `{name} {items}`")
     return True
-
-
-def _gradient_help(out: Type) -> str:
-    if isinstance(out, Scalar):
-        return "let the function give a float that depends on its argument smoothly"
-    return "use `vjp f x dy`, or fold the result to one number, such as `sum`"
 
 
 def _type_of(c: Checker, e: ast.Exp, otherwise: Type) -> Type:

@@ -7,7 +7,7 @@ from ..lang.sizes import OversizedSize, Size, SizeAtom, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import BOOL, I64, INTEGERS, Array, Derived, Error, Fun, Meta, Scalar, Tuple, Type, TypeVar
-from . import arrays, call_messages, messages
+from . import arrays, call_messages, derivative_messages, messages
 from .clashes import Clash, Kind
 from .constraints import Arithmetic, Base, Equality
 from .context import Because, Checker, Context, name_of
@@ -82,6 +82,8 @@ def _argument(c: Checker, f: ast.Exp, function: Type, k: int, arguments: Sequenc
               given: list[tuple[ast.Exp, Type]]) -> bool:
     from .infer import blame
 
+    if k == 0 and derivative_messages.wrong_function(c, f, arguments, found):
+        return False
     span = blame(arguments[k]).span
     context = Context(span, Because(), found, param)
     try:

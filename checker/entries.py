@@ -16,9 +16,10 @@ from ..lang.types import (
     sizes_of,
     varies,
 )
+from .builtins import DERIVATIVES
 from .context import Checker
 from .messages import show
-from .result import GlobalRef, Scheme
+from .result import BuiltinRef, GlobalRef, Scheme
 
 
 def entry_scheme(c: Checker, node: ast.Def, scheme: Scheme) -> Scheme | None:
@@ -132,6 +133,11 @@ def _value_types(c: Checker) -> None:
             continue
         for var, t in zip(use.scheme.type_vars, use.types, strict=True):
             if var.lifted == "" and holds_function(c.solver.zonk(t)):
+                if isinstance(use.target, BuiltinRef) and use.target.name in DERIVATIVES:
+                    c.error("E503", f"`{use.target.name}` differentiates functions from values to values", node.span,
+                            f"here one of these would be a function, {show(c, t)}",
+                            help="apply it inside, to what it is meant to be applied to: `\\x -> f x y`")
+                    return
                 c.error("E233", f"the type parameter `'{var.name}` stands for values, but here it would be a function",
                         node.span, f"`{var.name}` would be the functional type {show(c, t)}",
                         others=[(var.origin, f"`'{var.name}` is declared here")] if var.origin is not None else None,

@@ -396,10 +396,11 @@ code("E501", "derivative with respect to data",
      "entry f (x: data f64) = grad (\\t -> t * t) x", "declare the parameter `param`, or leave `data` away.")
 code("E502", "nothing to differentiate with respect to",
      "Integers and bools have no tangents.", "def f (n: i64) = grad (\\k -> f64 k) n", "differentiate with respect to floats.")
-code("E503", "gradient of something that is not one float",
-     "`grad` and `value_and_grad` need a function to one float. For others, `vjp` multiplies by a cotangent and `jvp` by a "
-     "tangent.",
-     "def f [n] (xs: [n]f64) = grad (map sin) xs", "use `vjp`, or fold the result: `sum`.")
+code("E503", "derivative of something that is no function of numbers",
+     "Differential operators take a function of one value; several parameters are a tuple of them, or a lambda holds all "
+     "but one fixed. `grad`, `value_and_grad`, `hessian`, `hvp` and `laplacian` need a function to one float. Of others, "
+     "`jacobian` gives all derivatives, `vjp` multiplies by a cotangent and `jvp` by a tangent.",
+     "def f [n] (xs: [n]f64) = grad (map sin) xs", "use `jacobian`, or fold the result: `sum`.")
 code("E504", "derivative that is zero by construction",
      "The result does not depend on the argument, or only through operations without derivative: conversion to integers, "
      "comparison, rounding, `stop_grad`.",
