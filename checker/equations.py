@@ -21,8 +21,8 @@ class DerivedEquation(Constraint):
 
     def attempt(self) -> bool:
         one, other = self.solver.prune(self.one), self.solver.prune(self.other)
-        if (isinstance(one, Derived) and one != other) or (isinstance(other, Derived) and one != other):
-            return False
+        if isinstance(one, Derived) or isinstance(other, Derived):
+            return self.solver.zonk(one) == self.solver.zonk(other)
         self._equate(one, other)
         return True
 
