@@ -235,6 +235,13 @@ class Walk:
                             [(declared, f"`{name}` is declared `param` here"), (root.span, "declared `data` here")],
                             "remove the qualifier on one side")
 
+    def outside(self, span: Span) -> tuple[Span, str]:
+        """The place in the program for one in the library, and how derivatives end in the call there."""
+        if not span.source.shipped:
+            return span, ""
+        user = next((s for s in self.calls if not s.source.shipped), span)
+        return user, "it is held fixed inside this call"
+
     def report(self, code: str, message: str, span: Span, label: str, others: list[tuple[Span, str]],
                help: str) -> None:
         key = (code, span.start)
@@ -521,7 +528,12 @@ class Walk:
             case "argmax" | "argmin":
                 return lose(args[0], span, f"only an index is taken by `{name}`")
             case "stop_grad":
-                return mapped(args[0], lambda v: lose(v, span, "`stop_grad` holds it fixed"))
+                here, how = self.outside(span)
+                return mapped(args[0], lambda v: lose(v, here, how or "`stop_grad` holds it fixed"))
+            case "implicit" | "_implicit":
+                r, x = args
+                out = mapped(x, lambda v: lose(v, span, "a solution depends on its equation, not on how it was found"))
+                return join(out, flat(call(r, mapped(x, lambda _: NOTHING))))
             case "with_jvp" | "with_vjp":
                 # What f captures is differentiated as f is written, its argument by the rule.
                 f, rule, x = args

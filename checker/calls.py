@@ -7,7 +7,7 @@ from ..lang.sizes import OversizedSize, Size, SizeAtom, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import BOOL, I64, INTEGERS, Array, Derived, Error, Fun, Meta, Scalar, Tuple, Type, TypeVar
-from . import arrays, call_messages, derivative_messages, messages
+from . import arrays, call_messages, derivative_messages, messages, overloads
 from .clashes import Clash, Kind
 from .constraints import Arithmetic, Base, Equality
 from .context import Because, Checker, Context, name_of
@@ -29,7 +29,7 @@ PIPES = frozenset({"|>", "<|", ">->", "<-<"})
 def infer_apply(c: Checker, e: ast.Apply, want: Type | None = None) -> Type:
     from .infer import infer
 
-    function = infer(c, e.function)
+    function = overloads.of_function(c, e) or infer(c, e.function)
     t = apply(c, e.function, function, e.arguments, e.span)
     return c.open_inner(e, t, f"the size of what `{name_of(e.function.span.text)}` returns here")
 

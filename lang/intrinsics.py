@@ -84,9 +84,22 @@ SIGNATURES: dict[str, str] = {
     "laplacian": "'a 'b: float (f: a -> b) (x: a) : b",
     "divergence": "'a (f: a -> tangent a) (x: a) : number a",
     "vmap": "'a 'b [n] (f: a -> b) (xs: [n]a) : [n]b",
-    "stop_grad": "'a (x: a) : a",
+    "stop_grad": "'^a (x: a) : a",
     "with_jvp": "'a 'b (f: a -> b) (rule: a -> tangent a -> tangent b) (x: a) : b",
     "with_vjp": "'a 'b (f: a -> b) (rule: a -> tangent b -> tangent a) (x: a) : b",
+    # implicit differentiation; what begins with `_` is for the prelude, which searches with it
+    "implicit": "'a (r: a -> tangent a) (x: a) : a",
+    "_implicit": "'a (r: a -> a) (x: a) : a",
+    "_step": "'a (r: a -> a) (x: a) : a",
+    "_descent": "'a 'b: float (f: a -> b) (damping: f64) (x: a) : a",
+    "_slope": "'a 'b: float (f: a -> b) (x: a) : a",
+    "_along": "'a (x: a) (t: f64) (d: a) : a",
+    "_relative": "'a (d: a) (x: a) : f64",
+    "_square": "'a (x: a) : f64",
+    "_precision": "'a (x: a) : f64",
+    "_fixpoint_found": "'a (x: a) (off: f64) (tolerance: f64) (iterations: i64) : a",
+    "_root_found": "'a (x: a) (off: f64) (tolerance: f64) (iterations: i64) : a",
+    "_minimiser_found": "'a (x: a) (off: f64) (tolerance: f64) (iterations: i64) : a",
 }
 
 CONVERTIBLE = ("f64", "f32", "f16", "i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8", "bool")

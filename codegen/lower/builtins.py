@@ -17,7 +17,7 @@ from ...lang.intrinsics import CONSTANTS, LIMITS, SIGNATURES, constant
 from ...lang.members import MEMBERS
 from ...lang.prims import PRIMITIVES
 from ...lang.sizes import Opaque, Size, SizeVar
-from . import derivatives, matrices, members, rules, soacs
+from . import derivatives, implicit, matrices, members, rules, soacs
 from .frame import Frame
 from .functions import apply, canonical, stuck
 from .values import FunV, TupV, Value, leaves, map_leaves, rebuild, the_atom
@@ -319,6 +319,7 @@ RULES: dict[str, tuple[int, Rule]] = {
     "from_i64": (1, as_wanted), "from_f64": (1, as_wanted),
     **derivatives.RULES,
     "stop_grad": (1, leafwise(derivatives.stopped)),
+    **implicit.RULES,
     "with_jvp": (3, rules.with_rule("jvp")), "with_vjp": (3, rules.with_rule("vjp")),
 }
 assert set(SIGNATURES) == set(RULES), set(SIGNATURES) ^ set(RULES)

@@ -349,7 +349,7 @@ def _passing(b: Writer, name: str, active: Lanes, args: Sequence[Lanes]) -> list
     if name == "check_equal":
         return [args[0], b.choose(active, args[1], args[0])]
     harmless = {"check_index": (0, 1), "check_slice": (0, 0, 1, 0), "check_divisor": (1,), "check_size": (0,),
-                "check_pivot": (-1,)}[name]
+                "check_pivot": (-1,), "check_settled": (0.0, 0.0, 0.0)}[name]
     return [
         b.choose(active, arg, Lanes(Const(value, arg.atom.type.dtype)))
         for arg, value in zip(args, harmless, strict=True)
@@ -417,6 +417,7 @@ RULES: dict[str, Rule] = {
             "check_divisor",
             "check_size",
             "check_pivot",
+            "check_settled",
             "assert",
         )
     },

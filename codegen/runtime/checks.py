@@ -77,6 +77,15 @@ def check_pivot(k: Any, what: str, where: str) -> Any:
     return k
 
 
+def check_settled(off: Any, tolerance: Any, iterations: Any, what: str, where: str) -> Any:
+    holds = off <= tolerance
+    if not everywhere(holds):
+        x, asked, count = first_failing(holds, off, tolerance, iterations)
+        message = f"`{what}` has not converged: off by {x:.3g} after {count:.0f} iterations, where {asked:.3g} is asked"
+        raise RunError("R108", message, where)
+    return off
+
+
 def check_assert(c: Any, what: str, where: str) -> Any:
     if not everywhere(c):
         raise RunError("R106", what, where)

@@ -503,6 +503,13 @@ code("R107", "matrix without a factor or an inverse",
      "was singular. Elimination shows it at the pivot of the number given.",
      "def f (a: [2][2]f64) = cholesky a   -- called with [[1, 2], [2, 1]]",
      "add a small number to the diagonal (`jitter`), or look for rows that depend on each other.")
+code("R108", "search that has not converged",
+     "`fixpoint`, `solve` or `argmin` ended without a result: the last step was larger than the tolerance, or not a number, "
+     "after as many iterations as are allowed or where no step goes further. There may be no solution, or none that can be "
+     "reached from the first guess.",
+     "def f (x: f64) = solve (\\y -> y * y + x) 1   -- called with x = 1.0",
+     "start nearer to the solution; or say how exact the result has to be, with `fixpoint_with`, `root_with` or "
+     "`minimiser_with`.")
 code("R110", "recursion too deep",
      "A function called itself more levels deep than there is room for: 20,000 calls may be inside each other. Often the condition that "
      "ends it never holds. A call whose result is the function's own result is no level deeper: such a function runs as a loop. "

@@ -24,6 +24,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "check_size": ("R105", "{what}: negative size {0}"),
     "assert": ("R106", "{what}"),
     "check_pivot": ("R107", "{what}: pivot {0}"),
+    "check_settled": ("R108", "`{what}` has not converged: off by {0:.3g} after {2:.0f} iterations, where {1:.3g} is asked"),
 }
 
 
@@ -81,6 +82,10 @@ def _check_pivot(k: Any, what: str) -> Any:
     return _verify("check_pivot", k < 0, [k], {"what": what})
 
 
+def _check_settled(off: Any, tolerance: Any, iterations: Any, what: str) -> Any:
+    return _verify("check_settled", off <= tolerance, [off, tolerance, iterations], {"what": what})
+
+
 def _assert(c: Any, what: str) -> Any:
     return _verify("assert", c, [c], {"what": what})
 
@@ -122,6 +127,8 @@ _check("check_equal", 2, ("i64",), _check_equal, {"what": str}, "a == b, else R1
 _check("check_divisor", 1, INTEGERS, _check_divisor, {}, "d != 0, else R104; gives d.")
 _check("check_size", 1, ("i64",), _check_size, {"what": str}, "n >= 0, else R105; gives n.")
 _check("check_pivot", 1, ("i64",), _check_pivot, {"what": str}, "k < 0, else R107: a matrix has no factor; gives k.")
+_check("check_settled", 3, ("f64",), _check_settled, {"what": str},
+       "off <= tolerance, else R108: a search has not converged, after so many iterations; gives off.")
 _check("assert", 1, (BOOL.dtype,), _assert, {"what": str}, "c holds, else R106 with the message; gives c.")
 
 register(

@@ -297,6 +297,8 @@ CHECKS: list[tuple[str, list[int], dict[str, Any], bool]] = [
     ("check_divisor", [0], {}, False),
     ("check_pivot", [-1], {"what": "a"}, True),
     ("check_pivot", [2], {"what": "a"}, False),
+    ("check_settled", [0, 1, 5], {"what": "root"}, True),
+    ("check_settled", [2, 1, 5], {"what": "root"}, False),
     ("check_size", [0], {"what": "iota"}, True),
     ("check_size", [-1], {"what": "iota"}, False),
 ]
@@ -307,9 +309,11 @@ def test_checks(name: str, args: list[int], attrs: dict[str, Any], holds: bool) 
     """The same outcome and the same words as the reference, alone and for the last of three elements."""
     good = next(a for n, a, _, h in CHECKS if n == name and h)
     columns = [np.array([g, g, a]) for g, a in zip(good, args, strict=True)]
-    types = [ir.I64] * len(args)
+    number = ir.F64 if name == "check_settled" else ir.I64
+    types = [number] * len(args)
+    columns = [c.astype(number.dtype) for c in columns]
     for program, values in (
-        (straight(name, types, attrs), [np.int64(a) for a in args]),
+        (straight(name, types, attrs), [c[-1] for c in columns]),
         (mapped(name, types, attrs), columns),
     ):
         if holds:

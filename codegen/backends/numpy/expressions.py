@@ -423,7 +423,8 @@ WRITES = {
 }
 """Primitives that give an array with some places changed: done in place where the old array is not read again."""
 
-CHECKS = {"check_index", "check_slice", "check_equal", "check_divisor", "check_size", "check_pivot", "assert"}
+CHECKS = {"check_index", "check_slice", "check_equal", "check_divisor", "check_size", "check_pivot", "check_settled",
+          "assert"}
 
 
 OWN = frozenset({*RULES, *WRITES, *CHECKS, "div", "pow", "not", "cast"})
