@@ -24,7 +24,9 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "check_size": ("R105", "{what}: negative size {0}"),
     "assert": ("R106", "{what}"),
     "check_pivot": ("R107", "{what}: pivot {0}"),
-    "check_settled": ("R108", "`{what}` has not converged: off by {0:.3g} after {2:.0f} iterations, where {1:.3g} is asked"),
+    "check_settled": (
+        "R108", "`{what}` has not converged: off by {0:.3g} after {2:.0f} iterations, where {1:.3g} is asked",
+    ),
 }
 
 

@@ -168,7 +168,7 @@ def library() -> dict[str, str]:
     for path in sorted(LIBRARY.glob("*.dad")):
         prefix = "" if path.stem == "prelude" else path.stem + "."
         for declaration in parse(Source(path.name, path.read_text(encoding="utf-8")), Reporter()).declarations:
-            found |= {prefix + name: header for name, header in headers(declaration)}
+            found |= {prefix + name: header for name, header in headers(declaration) if name[0] != "_"}
     return found
 
 
