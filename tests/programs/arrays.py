@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dad.tests.programs import control, folds, transforms
 from dad.tests.programs.kinds import BOOL, I64, Array, Dim, Record, Scalar, Tuple, Type
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 def array(g: Generator, type: Array, s: Scope, depth: int) -> str:
     n, element, d = type.size, type.element, depth - 1
     for _ in range(6):  # not every way makes every type
-        text = one_way(g, n, element, type, s, d, g.rng.randrange(34))
+        text = one_way(g, n, element, type, s, d, g.rng.randrange(42))
         if text is not None:
             return text
     return comprehension(g, n, element, s, d)
@@ -84,17 +85,14 @@ def one_way(g: Generator, n: Dim, element: Type, type: Array, s: Scope, d: int, 
                 if isinstance(element, Scalar)
                 else None
             )
-        case 20 | 21 if element == F:
-            op, e = g.rng.choice((("(+)", "0"), ("(\\a b -> a + b - a * b)", "0"), ("(*)", "1"), ("max", "(-9)")))
-            g.smooth = g.smooth and op != "max"
-            return f"(scan {op} {e} (map sin {g.expr(type, s, d)}))"
+        case 20 | 21 | 34 if folds.supported(g, element):
+            return folds.scanned(g, n, element, s, d)
+        case 35 | 36 if folds.supported(g, element):
+            return folds.histogram(g, n, element, s, d)
         case 20 | 21 if element == I64:
             return g.rng.choice(
                 (f"(scan (+) 0 {g.expr(type, s, d)})", f"(scan max (-9) {g.expr(type, s, d)})", f"(iota ({n}))")
             )
-        case 20 if element == Tuple((F, F)):
-            op = "(\\(a, b) (c, d) -> (a * c, b * c + d))"
-            return f"(scan {op} (1, 0) (map (\\(x, y) -> (tanh x, sin y)) {g.expr(type, s, d)}))"
         case 22 if isinstance(element, Tuple) and len(element.items) == 2:
             first, second = element.items
             return f"(zip {g.expr(Array(n, first), s, d)} {g.expr(Array(n, second), s, d)})"
@@ -107,8 +105,8 @@ def one_way(g: Generator, n: Dim, element: Type, type: Array, s: Scope, d: int, 
             return f"({a} {op} {b})" if g.chance(70) else f"({b} {op} {a})"
         case 26 if element == F:
             return f"({g.rng.choice(('sin', 'tanh', 'exp <| tanh', 'sqrt <| 0.5 + sin'))} {g.expr(type, s, d)})"
-        case 27 if element == F and g.nesting < 2:
-            return derivatives(g, n, type, s, d)
+        case 27 | 37 if element == F and g.nesting < g.derivatives:
+            return transforms.array(g, n, s, d)
         case 28 if element == F:
             return f"(map (.0) {g.expr(Array(n, Tuple((F, I64))), s, d)})"
         case 28 if element == F and g.records:
@@ -127,8 +125,25 @@ def one_way(g: Generator, n: Dim, element: Type, type: Array, s: Scope, d: int, 
             return called(g, n, element, type, s, d)
         case 33 if element == F:
             op = g.rng.choice(("(+ 1)", "(* 0.5)", "(0.3 -)", "(max 0.1371)", "(hypot 0.5)"))
-            g.smooth = g.smooth and "max" not in op
             return f"(map {op} {g.expr(type, s, d)})"
+        case 38 if element == F:
+            return f"(map sum {g.expr(Array(n, Array(g.size(s), F)), s, d)})"
+        case 38 if isinstance(element, Array) and element.element == F:
+            return outer(g, n, element.size, s, d)
+        case 39 if element == F:
+            return f"(sort.sort {g.expr(type, s, d)})"
+        case 39 if isinstance(element, Array) and element.element == F:
+            k = g.size(s)
+            left, right = g.expr(Array(n, Array(k, F)), s, d), g.expr(Array(k, element), s, d)
+            return f"(map (map tanh) (matmul {left} {right}))"
+        case 40 if element == F:
+            k = g.size(s)
+            return f"(matvec {g.expr(Array(n, Array(k, F)), s, d)} {g.expr(Array(k, F), s, d)})"
+        case 40 if isinstance(element, Array) and isinstance(element.element, Array):
+            return f"(map transpose {g.expr(Array(n, Array(element.element.size, Array(element.size, element.element.element))), s, d)})"
+        case 41 if n.least > 0:
+            k = g.rng.randrange(1, n.least + 1)
+            return f"({g.expr(type, s, d)} with [:{k}] = {g.expr(Array(Dim(k), element), s, d)})"
         case 33 if element == I64:
             return f"(map {g.rng.choice(('(+ 1)', '(% 5)', 'abs', '(max 1)'))} {g.expr(type, s, d)})"
         case 33 if element == BOOL:
@@ -151,25 +166,14 @@ def joined(g: Generator, n: Dim, element: Type, s: Scope, d: int) -> str | None:
     return f"(concat {g.expr(Array(a, element), s, d)} {g.expr(Array(b, element), s, d)})"
 
 
-def derivatives(g: Generator, n: Dim, type: Array, s: Scope, d: int) -> str:
-    """Gradients at each element, of a sum, along a direction, backwards through an array."""
-    z = g.fresh("z")
-    F = g.F
-    with g.nested():
-        match g.rng.randrange(4):
-            case 0:
-                body = f"(cos {z} + {g.expr(F, s.inner((z, F)), d)})"
-                return f"(vmap (grad (\\{z} -> {body})) {g.expr(type, s, d)})"
-            case 1:
-                body = f"(sum (sin {z}) + {g.expr(F, s.inner((z, type)), d)})"
-                return f"(grad (\\({z}: {type}) -> {body}) {g.expr(type, s, d)})"
-            case 2:
-                body = f"({z} * {z} + {g.expr(type, s.inner((z, type)), d)})"
-                return f"(jvp (\\({z}: {type}) -> {body}) {g.expr(type, s, d)} {g.expr(type, s, 0)})"
-            case _:
-                m = g.size(s)
-                body = f"(replicate ({m}) (sum {z}) + {g.expr(Array(m, F), s.inner((z, type)), d)})"
-                return f"(vjp (\\({z}: {type}) -> {body}) {g.expr(type, s, d)} {g.expr(Array(m, F), s, 0)})"
+def outer(g: Generator, n: Dim, m: Dim, s: Scope, d: int) -> str:
+    """A matrix from two vectors: all products, or any function of both."""
+    xs, ys = g.expr(Array(n, g.F), s, d), g.expr(Array(m, g.F), s, d)
+    if g.chance(40):
+        return f"(outer {xs} {ys})"
+    x, y = g.fresh("x"), g.fresh("y")
+    body = g.expr(g.F, s.inner((x, g.F), (y, g.F)), d)
+    return f"(map (\\{x} -> map (\\{y} -> {body}) {ys}) {xs})"
 
 
 def called(g: Generator, n: Dim, element: Type, type: Array, s: Scope, d: int) -> str | None:
@@ -183,7 +187,7 @@ def called(g: Generator, n: Dim, element: Type, type: Array, s: Scope, d: int) -
             return f"(pairwise {op} {g.expr(Array(n + Dim(1), element), s, d)})"
         case "states" if n.constant == 1 and element in (g.F, Tuple((g.F, g.F))):
             x = g.fresh("x")
-            step = g.bounded(element, s.inner((x, element)), d)
+            step = control.bounded(g, element, s.inner((x, element)), d)
             return f"(states ({Dim(0, n.terms)}) {g.expr(element, s, d)} (\\({x}: {element}) -> {step}))"
         case "local_array" if element == g.F:
             return f"(local_array {g.expr(g.F, s, d)} {g.expr(type, s, d)} {g.expr(I64, s, d)})"

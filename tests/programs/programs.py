@@ -1,14 +1,19 @@
-"""Whole generated programs: types, definitions, entries; and arguments for them."""
+"""Whole generated programs: types, definitions, one entry `main`; and arguments for it."""
 
 from __future__ import annotations
 
+import re
+import zlib
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 import numpy as np
-from dad.tests.programs import sums
-from dad.tests.programs.generate import Generated, Generator, Scope
+from dad.tests.programs import marks, sums
+from dad.tests.programs.control import binding
+from dad.tests.programs.generate import Generator, Scope
 from dad.tests.programs.kinds import I64, Array, Dim, Record, Scalar, Sum, Tuple, Type, dim
+from dad.tests.programs.marks import marked
 
 HELPERS = {
     "apply_all": "def apply_all [p] 'a 'b (f: a -> b) (xs: [p]a) : [p]b = map f xs",
@@ -21,22 +26,44 @@ HELPERS = {
     "twice": "def twice 'a (f: a -> a) (x: a) : a = f (f x)",
     "fold_with": "def fold_with [p] 'a 'b (f: b -> a -> b) (start: b) (xs: [p]a) : b =\n"
     "  loop acc = start for x in xs do f acc x",
+    "newton": "def newton 'a: float (f: a -> a) (x0: a) : a = loop x = x0 for _i < 3 do x - f x / grad f x",
+    "tree": "def tree [p] 'a (op: a -> a -> a) (ne: a) (xs: [p]a) : a =\n"
+    "  if p == 0 then ne else if p == 1 then xs[0]\n"
+    "  else let h = p / 2 in op (tree op ne xs[:h]) (tree op ne xs[h:])",
 }
 
 
-def program(rng: Random, budget: int = 60, risky: bool = False, second: bool = False) -> Generated:
-    """One program. `risky`: at most one index may be out of range. `second`: with an entry of second derivatives."""
-    g = Generator(rng, budget, risky)
+@dataclass(frozen=True)
+class Generated:
+    """A program: its marked text, the parameters of its entry `main` that are left, the type of its floats."""
+
+    marked: str
+    params: tuple[tuple[str, Type], ...]
+    floats: str
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\n\n+", "\n\n", marks.plain(self.marked)).lstrip()
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """The parameters that have floats."""
+        return tuple(name for name, t in self.params if has_floats(t))
+
+
+def program(rng: Random, budget: int = 60, risky: bool = False, derivatives: int = 2) -> Generated:
+    """One program of about `budget` expressions. `risky`: at most one index may be out of range."""
+    g = Generator(rng, budget, risky, derivatives)
     F, n, m = g.F, dim("n"), dim("m")
     point = Record("point", (("x", F), ("y", F)))
     model = Record("model [n]", (("bias", F), ("degree", I64), ("weight", Array(n, F))))
     g.records = [r for r in (point, model) if g.chance(40)]
     lines = [f"type {r.name} = {{{', '.join(f'{f}: {t}' for f, t in r.fields)}}}" for r in g.records]
     shape, color, found = sums.declared(F)
-    g.sums = [color, shape] if g.chance(40) else []
+    g.sums = [color, shape] if g.chance(35) else []
     lines += [f"type {t.name} = {t.text}" for t in (g.sums and [*g.sums, found])]
-    g.helpers = [h for h in HELPERS if g.chance(35)]
-    lines += [HELPERS[h] for h in g.helpers]
+    g.helpers = [h for h in HELPERS if g.chance(25)]
+    lines += [marked("l", HELPERS[h]) for h in g.helpers]
     g.records = [r for r in g.records if r is not model]  # definitions of their own have other sizes
     lines += own_definitions(g)
     if any("model [n]" in line for line in lines):
@@ -45,36 +72,23 @@ def program(rng: Random, budget: int = 60, risky: bool = False, second: bool = F
         g.sums.append(found)
         g.rng.shuffle(g.sums)
     params = parameters(g)
-    s = Scope(
-        list(params),
-        [
-            n,
-            m,
-            dim("n", 1),
-            Dim(2),
-            *([Dim(0, (("n", 1), ("m", 1)))] if g.chance(30) else []),
-            *([Dim(0, (("n*m", 1),))] if g.chance(30) else []),
-        ],
-    )
-    head = " ".join(f"({name}: {t})" for name, t in params)
-    lines += ["", ""]
-    start = len(lines) - 1
-    for _ in range(rng.randrange(2, 6)):
-        text, s = g.binding(s, rng.randrange(2, 5))
-        lines.append(f"  {text}")
+    more = [Dim(0, (("n", 1), ("m", 1)))] * g.chance(30) + [Dim(0, (("n*m", 1),))] * g.chance(30)
+    s = Scope(list(params), [n, m, dim("n", 1), Dim(2), *more])
+    head = "".join(marked(f"p{name}", f" ({name}: {t})") for name, t in params)
+    names = "".join(marked(f"p{name}", f" {name}") for name, _ in params)
+    body = []
+    for _ in range(rng.randrange(1, 5)):
+        text, s = binding(g, s, rng.randrange(2, 5))
+        body.append(marked("l", f"  {text}\n"))
     result = Tuple((F, given_back(g, s), *([given_back(g, s)] if g.chance(40) else [])))
-    lines[start] = f"def body [n][m] {head} : {result} ="
-    first = " + ".join(["0.5", *terms(g, s, params)])
+    first = "0.5" + "".join(marked("l", f" + {term}") for term in terms(g, s, params))
     rest = ", ".join(g.expr(t, s, 2) for t in result.items[1:])
-    lines.append(f"  in ({first}, {rest})")
-    names = " ".join(name for name, _ in params)
-    lines += ["", f"entry main [n][m] {head} : {result} = body {names}"]
-    directions = (
-        tuple(name for name, t in params if t == F or (isinstance(t, Array) and base(t) == F)) if second else ()
-    )
-    if directions:
-        lines += second_entry(params, directions, head, names)
-    return Generated("\n".join(lines) + "\n", params, result, F.name, g.smooth, ("n", "m"), directions)
+    whole = f"{''.join(body)}  {'in ' if body else ''}({first}, {rest})"
+    if g.chance(75):
+        lines += [f"def body [n][m]{head} : {result} =\n{whole}", f"entry main [n][m]{head} : {result} = body{names}"]
+    else:
+        lines.append(f"entry main [n][m]{head} : {result} =\n{whole}")
+    return Generated("\n\n".join(lines) + "\n", params, F.name)
 
 
 def given_back(g: Generator, s: Scope) -> Type:
@@ -155,24 +169,6 @@ def terms(g: Generator, s: Scope, params: tuple[tuple[str, Type], ...]) -> list[
     return out
 
 
-def second_entry(params: tuple[tuple[str, Type], ...], directions: tuple[str, ...], head: str, names: str) -> list[str]:
-    """The product of the Hessian of `main`'s first result with a direction, in three nestings of the modes."""
-    types = dict(params)
-    given = " ".join(f"(d_{name}: {types[name]})" for name in directions)
-    point = ", ".join(directions)
-    pattern = f"({point})" if len(directions) > 1 else f"({point}: {types[point]})"
-    at, along = f"({point})", "(" + ", ".join(f"d_{name}" for name in directions) + ")"
-    inner = f"(\\{pattern} -> (body {names}).0)"
-    moved = pattern if len(directions) > 1 else f"({point}: {types[point]})"
-    return [
-        "",
-        f"entry second [n][m] {head} {given} =",
-        f"  let f = {inner}",
-        f"  let g = (\\{moved} -> grad f {at})",
-        f"  in (jvp g {at} {along}, vjp g {at} {along}, grad (\\{moved} -> jvp f {at} {along}) {at})",
-    ]
-
-
 # ---------------------------------------------------------------- arguments
 
 
@@ -195,8 +191,8 @@ def value(t: Type, sizes: dict[str, int], rng: np.random.Generator, rows: tuple[
 
 
 def arguments(program: Generated, sizes: dict[str, int], seed: int) -> list[Any]:
-    rng = np.random.default_rng(seed)
-    return [value(t, sizes, rng) for _, t in program.params]
+    """Values for the parameters; each depends on its own name alone, so that others may go."""
+    return [value(t, sizes, np.random.default_rng((seed, zlib.crc32(name.encode())))) for name, t in program.params]
 
 
 def tangent(t: Type, sizes: dict[str, int], rng: np.random.Generator, rows: tuple[int, ...] = ()) -> Any:

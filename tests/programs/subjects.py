@@ -1,0 +1,109 @@
+"""A generated program on its way through the compiler, each stage once, with everything that properties ask for.
+
+Programs are run on *leaves*: a scalar or array to each IR parameter, in order.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from dad import driver
+from dad.codegen import interp
+from dad.codegen.backends.entry import Module
+from dad.codegen.backends.numpy import emit_module
+from dad.codegen.lower import Lowered, Transform
+from dad.codegen.passes.differentiate import differentiate
+from dad.interface import entry_specs
+from dad.lang.core import ir
+from dad.lang.source import Source
+from dad.tests.ad.harness import derive, weighted
+from dad.tests.programs.programs import Generated
+
+Function = Callable[..., tuple[Any, ...]]
+
+
+class Subject:
+    """The program, and transforms of its entry by all parameters with floats. Raises AssertionError for diagnostics."""
+
+    def __init__(self, program: Generated) -> None:
+        self.generated = program
+        checking = driver.check(Source("generated.dad", program.text))
+        assert not checking.diagnostics, f"diagnostics: {checking.diagnostics[0].code} {checking.diagnostics[0]}"
+        self.checked = checking.require()
+        wrt, names = program.active, tuple(name for name, _ in program.params)
+        self.transforms = {kind: Transform("main", kind, wrt) for kind in ("jvp", "vjp")} if wrt else {}
+        self.transforms["vmap"] = Transform("main", "vmap", names)
+        self.lowered: Lowered = driver.lowered(self.checked, list(self.transforms.values()))
+
+    def name(self, kind: str) -> str:
+        """The IR function of a transform, or of the entry itself, `main`."""
+        return "main" if kind == "main" else self.transforms[kind].function
+
+    @cached_property
+    def plain(self) -> ir.Program:
+        """As lowered, derivatives taken, nothing optimised."""
+        return differentiate(self.lowered.program)
+
+    @cached_property
+    def second(self) -> tuple[ir.Program, Mapping[str, str]]:
+        """`plain`, with the gradient of a weighted sum of the results, and its derivatives in three nestings."""
+        whole, total = weighted(self.lowered.program, "main")
+        whole, gradient = derive(whole, total, "vjp", called=True)
+        whole, pushed = derive(whole, total, "jvp", called=True)
+        names = {"gradient": gradient}
+        whole, names["forward of reverse"] = derive(whole, gradient, "jvp")
+        whole, names["reverse of forward"] = derive(whole, pushed, "vjp")
+        whole, names["reverse of reverse"] = derive(whole, gradient, "vjp")
+        return differentiate(whole), names
+
+    @property
+    def roots(self) -> list[str]:
+        return [*self.lowered.entries.values(), *self.lowered.transforms.values()]
+
+    @cached_property
+    def optimised(self) -> ir.Program:
+        return driver.optimised(self.lowered.program, self.roots)
+
+    def verified(self) -> ir.Program:
+        """As `optimised`, looked at by the verifier after every pass."""
+        return driver.optimised(self.lowered.program, self.roots, verify=True)
+
+    def module(self) -> Module:
+        return emit_module(self.optimised, entry_specs(self.checked, self.lowered), driver.version())
+
+    @cached_property
+    def emitted(self) -> dict[str, Function]:
+        """NumPy functions of leaves, by kind."""
+        return functions_of(executed(self.module().linked))
+
+
+def executed(text: str, alone: bool = False) -> dict[str, Any]:
+    """The names that an emitted module defines; `alone`: it may import NumPy and Python's library, nothing of dad."""
+
+    def importing(name: str, *rest: Any) -> Any:
+        assert not alone or name.split(".")[0] != "dad", f"built: a built module imports {name}"
+        return builtins.__import__(name, *rest)
+
+    names: dict[str, Any] = {"__name__": "generated", "__builtins__": {**vars(builtins), "__import__": importing}}
+    exec(builtins.compile(text, "generated.py", "exec"), names)
+    return names
+
+
+def functions_of(names: Mapping[str, Any]) -> dict[str, Function]:
+    entry = names["main"]
+    return {"main": entry.function, **entry.transforms}
+
+
+def run(function: Function, leaves: Sequence[Any]) -> tuple[Any, ...]:
+    """Results of an emitted function; arguments are copied, since it may keep or write them."""
+    with np.errstate(all="ignore"):
+        results = function(*(np.array(x)[()] for x in leaves))
+    return results if isinstance(results, tuple) else (results,)
+
+
+def interpreted(program: ir.Program, name: str, leaves: Sequence[Any]) -> tuple[Any, ...]:
+    return interp.run(program, name, leaves)
