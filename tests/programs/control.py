@@ -120,7 +120,7 @@ def guarded(g: Generator, type: Type, acc: str, start: str, s: Scope, depth: int
     first = g.expr(F, s, d)
     next_ = g.rng.choice((f"0.5 * {x}", f"0.6 * sin {x}", f"{x} / (1.7 + {x} * {x})"))
     if g.chance(30):
-        next_ = f"0.4 * {x} + 0.1 * tanh {g.expr(F, inner, d)}"
+        next_ = f"0.4 * {x} + 0.05 * tanh {g.expr(F, inner, d)}"
     limit = g.rng.choice(("0.1371", "0.3119"))
     return (
         f"(loop ({acc}, {x}) = ({start}, 1.3 * tanh {first}) while abs {x} > {limit} do "

@@ -95,17 +95,18 @@ class Generator:
     def small_type(self, scope: Scope) -> Type:
         """A type of values that loops, tuples and arrays hold."""
         F = self.F
-        plain = (F, F, F, I64, BOOL, Tuple((F, I64)), Tuple((F, F)), Tuple((F, F, F, F)))
+        plain = (F, F, F, F, F, I64, BOOL, Tuple((F, I64)), Tuple((F, F)), Tuple((F, F)), Tuple((F, F, F, F)))
         return self.one_of((*plain, *self.records[:1], *self.sums[:1]))
 
     def any_type(self, scope: Scope) -> Type:
         s, F = self.size(scope), self.F
-        row = Array(s, F)
+        row, pair = Array(s, F), Array(Dim(2), F)
         return self.one_of(
             (
-                F, F, I64, row, row, row, Array(s, I64), Array(s, Array(self.size(scope), F)),
-                Array(Dim(2), Array(self.size(scope), Array(Dim(2), F))), Tuple((F, row)),
-                Array(s, self.small_type(scope)), *self.records, *self.sums,
+                F, F, F, row, row, row, row, pair, Array(s, Array(self.size(scope), F)), Array(s, pair),
+                Array(self.size(scope), row), Array(Dim(2), Array(self.size(scope), pair)), Tuple((F, row)),
+                Array(s, self.small_type(scope)), Array(s, self.small_type(scope)), self.small_type(scope),
+                I64, Array(s, I64), *self.records, *self.sums,
             )
         )  # fmt: skip
 
@@ -132,7 +133,7 @@ class Generator:
         name = self.named(s, type)
         if depth <= 0 or self.budget <= 0:
             return name if name is not None and self.chance(85) else self.leaf(type, s)
-        if name is not None and self.chance(8):
+        if name is not None and self.chance(12):
             return name
         parts = self.parts(s, type)
         if parts and self.chance(25):
@@ -141,18 +142,18 @@ class Generator:
         if calls and self.chance(30):
             function, params, _ = self.rng.choice(calls)
             return f"({function} {' '.join(self.expr(t, s, depth - 1) for t in params)})"
-        match self.rng.randrange(16 if self.sums else 15):
+        match self.rng.randrange(18 if self.sums else 17):
             case 0:
                 return control.branch(self, type, s, depth)
             case 1:
                 return control.let(self, type, s, depth)
-            case 2:
+            case 2 | 3 | 4:
                 return control.loop(self, type, s, depth)
-            case 3:
+            case 5:
                 element = self.element_of(type, s, depth)
                 if element is not None:
                     return element
-            case 15:
+            case 17:
                 return sums.matched(self, type, s, depth)
         match type:
             case Scalar("f64" | "f32"):
@@ -171,25 +172,41 @@ class Generator:
                 return sums.made(self, type, s, depth)
 
     def leaf(self, type: Type, s: Scope) -> str:
+        """Something small, mostly of what is there already."""
         match type:
             case Scalar("f64" | "f32"):
-                literal = self.rng.choice(("0.5", "1.5", "-0.75", "0.25", "0.0", "1.0"))
-                return f"({literal}{type})" if type.name == "f32" else f"({literal})"  # f64 by itself
+                return self.some_number(s)
             case Scalar("bool"):
                 return self.rng.choice(("true", "false"))
             case Scalar("i64"):
-                return self.rng.choice(("0", "1", "3", "(-2)", *(f"({d})" for d in s.sizes), *s.below))
+                return self.rng.choice(("0", "1", "3", "(-2)", *(f"({d})" for d in s.sizes), *s.below, *s.below))
             case Scalar():
                 return self.rng.choice(("0", "1", "3", "(-2)"))
             case Array(n, element):
                 known = self.named(s, type)
-                return known or f"(replicate ({n}) {self.leaf(element, s)})"
+                if known:
+                    return known
+                if self.chance(20):
+                    return f"(replicate ({n}) {self.leaf(element, s)})"
+                i = self.fresh("i")
+                return f"[{self.leaf(element, s.counting(i, n))} for {i} < {n}]"
             case Tuple(items):
                 return "(" + ", ".join(self.leaf(t, s) for t in items) + ")"
             case Record(_, fields):
                 return "{" + ", ".join(f"{f} = {self.leaf(t, s)}" for f, t in fields) + "}"
             case Sum():
                 return sums.leaf(self, type, s)
+
+    def some_number(self, s: Scope) -> str:
+        """A number in scope, perhaps changed by an index; a constant where there is none, and now and then."""
+        name, F = self.named(s, self.F), self.F
+        if name is None or self.chance(12):
+            literal = self.rng.choice(("0.5", "1.5", "-0.75", "0.25", "0.0", "1.0"))
+            return f"({literal}{F})" if F.name == "f32" else f"({literal})"  # f64 by itself
+        if s.below and self.chance(70):
+            i = self.rng.choice(list(s.below))
+            return self.rng.choice((f"({name} * {F} {i})", f"(sin ({name} + {F} {i}))", f"({name} - 0.4 * {F} {i})"))
+        return name if self.chance(70) else f"({name} + 0.3)"
 
     def place(self, n: Dim, s: Scope, depth: int) -> str:
         """An index below `n`, which is at least 1."""

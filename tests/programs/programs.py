@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from dad.tests.programs import marks, sums
+from dad.tests.programs import marks, sums, transforms
 from dad.tests.programs.control import binding
 from dad.tests.programs.generate import Generator, Scope
 from dad.tests.programs.kinds import I64, Array, Dim, Record, Scalar, Sum, Tuple, Type, dim
@@ -77,11 +77,14 @@ def program(rng: Random, budget: int = 60, risky: bool = False, derivatives: int
     head = "".join(marked(f"p{name}", f" ({name}: {t})") for name, t in params)
     names = "".join(marked(f"p{name}", f" {name}") for name, _ in params)
     body = []
-    for _ in range(rng.randrange(1, 5)):
-        text, s = binding(g, s, rng.randrange(2, 5))
+    count = rng.randrange(1, 2 + min(budget // 6, 6))
+    for _ in range(count):
+        g.budget = budget // count
+        text, s = binding(g, s, rng.randrange(2, 6))
         body.append(marked("l", f"  {text}\n"))
-    result = Tuple((F, given_back(g, s), *([given_back(g, s)] if g.chance(40) else [])))
-    first = "0.5" + "".join(marked("l", f" + {term}") for term in terms(g, s, params))
+    result = Tuple((F, given_back(g, s), *([given_back(g, s)] if g.chance(30) else [])))
+    first = "0.5" + "".join(marked("l", f" + {term}") for term in terms(g, s, len(params)))
+    g.budget = 4
     rest = ", ".join(g.expr(t, s, 2) for t in result.items[1:])
     whole = f"{''.join(body)}  {'in ' if body else ''}({first}, {rest})"
     if g.chance(75):
@@ -120,23 +123,16 @@ def base(t: Type) -> Type:
 def parameters(g: Generator) -> tuple[tuple[str, Type], ...]:
     n, m, F = dim("n"), dim("m"), g.F
     some: list[tuple[str, Type]] = [
-        ("xs", Array(n, F)),
-        ("ys", Array(m, F)),
-        ("c", F),
-        ("k", I64),
-        ("grid", Array(n, Array(m, F))),
-        ("places", Array(m, I64)),
-        ("long", Array(dim("n", 1), F)),
-        ("pair", Tuple((F, I64))),
-        ("flags", Array(n, Scalar("bool"))),
-        ("rows", Array(n, Tuple((F, I64)))),
-        ("small", Scalar("i32")),
-    ]
+        ("xs", Array(n, F)), ("ys", Array(m, F)), ("c", F), ("k", I64), ("grid", Array(n, Array(m, F))),
+        ("places", Array(m, I64)), ("long", Array(dim("n", 1), F)), ("pair", Tuple((F, I64))),
+        ("square", Array(Dim(2), Array(Dim(2), F))), ("flags", Array(n, Scalar("bool"))),
+        ("rows", Array(n, Tuple((F, I64)))), ("small", Scalar("i32")), ("e", F),
+    ]  # fmt: skip
     some += [(f"r{k}", r) for k, r in enumerate(g.records)]
     if any(r.name == "point" for r in g.records):
         some.append(("points", Array(m, g.records[0])))
     kept = {"xs", "ys", "c", "k"}
-    return tuple((name, t) for name, t in some if name in kept or g.chance(35))
+    return tuple((name, t) for name, t in some if name in kept or g.chance(25))
 
 
 def own_definitions(g: Generator) -> list[str]:
@@ -153,19 +149,16 @@ def own_definitions(g: Generator) -> list[str]:
     return lines
 
 
-def terms(g: Generator, s: Scope, params: tuple[tuple[str, Type], ...]) -> list[str]:
-    """A number from each value that there is, so that little of the program is for nothing."""
+def terms(g: Generator, s: Scope, params: int) -> list[str]:
+    """A number from each value that was made, so that little of the program is for nothing."""
     out = []
-    for name, t in dict(s.values).items():
-        match t:
-            case Scalar() if t == g.F:
-                out.append(f"sin {name}")
-            case Array(_, element) if element == g.F:
-                out.append(f"sum (sin {name})")
-            case Array(_, Array(_, element)) if element == g.F:
-                out.append(f"sum (map sum {name})")
-            case Tuple(items) if items[0] == g.F:
-                out.append(f"{name}.0")
+    for name, t in dict(s.values[params:] or s.values).items():
+        if transforms.depends(g, t):
+            out.append(f"({transforms.anchor(g, name, t)})")
+    for function, taken, given in s.functions:
+        if transforms.depends(g, given):
+            x, args = g.fresh("x"), " ".join(g.leaf(t, s) for t in taken)
+            out.append(f"(let {x} = {function} {args} in {transforms.anchor(g, x, given)})")
     return out
 
 
