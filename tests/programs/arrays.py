@@ -140,7 +140,8 @@ def one_way(g: Generator, n: Dim, element: Type, type: Array, s: Scope, d: int, 
             k = g.size(s)
             return f"(matvec {g.expr(Array(n, Array(k, F)), s, d)} {g.expr(Array(k, F), s, d)})"
         case 40 if isinstance(element, Array) and isinstance(element.element, Array):
-            return f"(map transpose {g.expr(Array(n, Array(element.element.size, Array(element.size, element.element.element))), s, d)})"
+            turned = Array(element.element.size, Array(element.size, element.element.element))
+            return f"(map transpose {g.expr(Array(n, turned), s, d)})"
         case 41 if n.least > 0:
             k = g.rng.randrange(1, n.least + 1)
             return f"({g.expr(type, s, d)} with [:{k}] = {g.expr(Array(Dim(k), element), s, d)})"

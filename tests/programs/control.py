@@ -82,7 +82,8 @@ def loop(g: Generator, type: Type, s: Scope, depth: int) -> str:
             name, t = g.rng.choice(arrays)
             assert isinstance(t, Array)
             xs = name if g.chance(70) else g.expr(t, s, d)
-            return f"(loop {acc} = {start} for {x} in {xs} do {step(g, type, acc, inner.inner((x, t.element)), depth)})"
+            after = step(g, type, acc, inner.inner((x, t.element)), depth)
+            return f"(loop {acc} = {start} for {x} in {xs} do {after})"
         case 1:
             more = g.rng.choice(("true", g.expr(BOOL, s, d)))
             bound = g.rng.choice(("3", "2", g.expr(I64, s, 1)))
@@ -95,7 +96,8 @@ def loop(g: Generator, type: Type, s: Scope, depth: int) -> str:
             return guarded(g, type, acc, start, s, depth)
         case 3:
             last = g.expr(I64, s, 1)
-            return f"(loop {acc} = {start} for {i} < min 3 {last} do {step(g, type, acc, inner.inner((i, I64)), depth)})"
+            after = step(g, type, acc, inner.inner((i, I64)), depth)
+            return f"(loop {acc} = {start} for {i} < min 3 {last} do {after})"
         case 4:
             # Two values that change together, one of them an array written in place.
             other = Array(g.size(s), g.F)

@@ -67,7 +67,9 @@ OPERATORS: tuple[Operator, ...] = (
         "(0, 0, 0)", "(1, sin {x}, 0)", numbers(3), True,
     ),
     # triangular matrices
-    Operator("(\\(a, b, c) (d, e, f) -> (a * d, a * e + b * f, c * f))", "(1, 0, 1)", "(cos {x}, {x}, 0.9)", numbers(3)),
+    Operator(
+        "(\\(a, b, c) (d, e, f) -> (a * d, a * e + b * f, c * f))", "(1, 0, 1)", "(cos {x}, {x}, 0.9)", numbers(3)
+    ),
     # matrices
     Operator(
         "(\\(a, b, c, d) (e, f, g, h) -> (a*e + b*g, a*f + b*h, c*e + d*g, c*f + d*h))",

@@ -125,7 +125,7 @@ def parameters(g: Generator) -> tuple[tuple[str, Type], ...]:
     some: list[tuple[str, Type]] = [
         ("xs", Array(n, F)), ("ys", Array(m, F)), ("c", F), ("k", I64), ("grid", Array(n, Array(m, F))),
         ("places", Array(m, I64)), ("long", Array(dim("n", 1), F)), ("pair", Tuple((F, I64))),
-        ("square", Array(Dim(2), Array(Dim(2), F))), ("flags", Array(n, Scalar("bool"))),
+        ("block", Array(Dim(2), Array(Dim(2), F))), ("flags", Array(n, Scalar("bool"))),
         ("rows", Array(n, Tuple((F, I64)))), ("small", Scalar("i32")), ("e", F),
     ]  # fmt: skip
     some += [(f"r{k}", r) for k, r in enumerate(g.records)]

@@ -147,9 +147,7 @@ def differences(
     for k, (high, middle, low, slope) in enumerate(zip(ahead, base, behind, slopes, strict=True)):
         expected = (high - low) / (2 * STEP)
         scale = 1 + largest([expected, slope]) + largest([middle])
-        if not finite([expected, slope]):
-            kink = True
-        elif largest([(high - 2 * middle + low) / STEP]) > KINK * scale:
+        if not finite([expected, slope]) or largest([(high - 2 * middle + low) / STEP]) > KINK * scale:
             kink = True
         else:
             shown = f"float result {k}: {shorter(slope)}, by differences {shorter(expected)}"

@@ -1,113 +1,84 @@
-"""Random well-typed Dad programs, from text to numbers: both targets, derivatives, `vmap`, the built module.
+"""Random well-typed Dad programs, from text to numbers: derivatives in 50 digits, NumPy, `vmap`, the built module.
 
-Hypothesis drives the generator. Without settings the same programs are tried every time; `DAD_EXAMPLES=5000` makes a
-long run of fresh ones. A failing program is reported as found; with `DAD_SHRINK=1`, which takes minutes, as small as it
-gets.
+The same 520 programs are tried every time; `python -m dad.tests.programs.campaign` tries others, replays one by
+its seed and cuts it down. What is asked of a program, `properties` says.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from random import Random
-
+import pytest
 from dad.driver import deepen
-from dad.tests.programs import checks
-from dad.tests.programs.programs import program
-from hypothesis import HealthCheck, Phase, given, note, settings
-from hypothesis import strategies as st
+from dad.tests.programs import exact, marks, properties
+from dad.tests.programs.campaign import Case, examine, failure, kind_of
+from dad.tests.programs.kinds import F64, I64, Array, Dim
+from dad.tests.programs.programs import Generated
+from dad.tests.programs.shrink import candidates, shrunk
+from dad.tests.programs.subjects import Subject
 
-EXAMPLES = int(os.environ.get("DAD_EXAMPLES", "0"))
-SHRINK = "DAD_SHRINK" in os.environ
-SIZES = (0, 1, 2, 5)
-
-
-def examples(count: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Settings for `count` examples of every run, or for a long run's share of DAD_EXAMPLES."""
-    total = max(1, EXAMPLES * count // 260) if EXAMPLES else count
-    return settings(
-        max_examples=total,
-        derandomize=not EXAMPLES,
-        deadline=None,
-        database=None,
-        print_blob=False,
-        report_multiple_bugs=False,
-        phases=(Phase.generate, Phase.shrink) if SHRINK else (Phase.generate,),
-        suppress_health_check=list(HealthCheck),
-    )
+BLOCK = 20
 
 
-randoms = st.randoms(use_true_random=False)
+@pytest.mark.parametrize("first", range(0, 520, BLOCK))
+def test_programs(first: int) -> None:
+    for seed in range(first, first + BLOCK):
+        case = Case(seed)
+        error = failure(case.program, case)
+        replay = f"python -m dad.tests.programs.campaign --seed {seed}"
+        assert error is None, f"{replay}\n{kind_of(error)}: {error}\n{case.program.text}"
 
 
-def sizes(rng: Random) -> dict[str, int]:
-    return {"n": rng.choice(SIZES), "m": rng.choice(SIZES)}
+def test_a_seed_stands_for_one_program() -> None:
+    for seed in (3, 4):
+        assert Case(seed).program == Case(seed).program
+        subject = Subject(Case(seed).program)
+        assert subject.module().python == Subject(Case(seed).program).module().python
 
 
-def attempt(rng: Random, run: checks.Run, times: int = 3) -> tuple[dict[str, int], int] | None:
-    """Values at some sizes; sizes and seed of arguments whose value is finite, if there are any."""
-    finite = None
-    for seed in range(times):
-        at = sizes(rng)
-        if checks.same_values(run, at, seed):
-            finite = at, seed
-    return finite
+def test_most_programs_have_derivatives_to_compare() -> None:
+    """The generator is worth its time: nearly all of its programs are smooth where they are looked at, and tame."""
+    found = [examine(case.program, case) for case in map(Case, range(1000, 1030))]
+    assert found.count("fine") >= 25
 
 
-@examples(90)
-@given(randoms)
-def test_values(rng: Random) -> None:
-    """No diagnostics; the interpreter and NumPy code agree, also on which check fails."""
-    made = program(rng, budget=90, risky=rng.randrange(3) == 0)
-    note(made.text)
-    checks.without_diagnostics(made)
-    attempt(rng, checks.Run(made))
+WRONG = """
+def half (x: f64) : f64 = x + x
+
+entry main (xs: [3]f64) (k: i64) : (f64, f64) = (sum (map (\\x -> sin x * stop_grad x) xs), half xs[k % 3])
+"""
 
 
-@examples(70)
-@given(randoms)
-def test_derivatives(rng: Random) -> None:
-    """Forward and reverse mode are transposes of each other, and agree with differences and between targets."""
-    made = program(rng, budget=50)
-    note(made.text)
-    run = checks.Run(made)
-    found = attempt(rng, run, 2)
-    if found is not None:
-        checks.derivatives(run, *found)
+def test_a_wrong_derivative_is_found() -> None:
+    """What `stop_grad` holds fixed, differences that let it move do not: they must notice."""
+    subject = Subject(Generated(WRONG, (("xs", Array(Dim(3), F64)), ("k", I64)), "f64"))
+    t = properties.trial(subject, {}, 1)
+    assert properties.derivatives(t) == "fine"
+    t.exact[0][0] += exact.ONE
+    slopes = exact.run(subject.plain, subject.name("jvp"), [*t.exact, *map(exact.lifted, t.directions)])[2:]
+
+    def at(step: object) -> list[object]:
+        moved = properties.moved(t.exact, list(map(exact.lifted, t.directions)), step)
+        return list(exact.run(subject.plain, "main", moved))
+
+    with pytest.raises(AssertionError, match="differences"):
+        properties.differences(at, at(0), slopes, properties.FIRST, "differences")
 
 
-@examples(35)
-@given(randoms)
-def test_second_derivatives(rng: Random) -> None:
-    """The Hessian is the same in every nesting of the modes."""
-    made = program(rng, budget=25, second=True)
-    note(made.text)
-    run = checks.Run(made)
-    found = attempt(rng, run, 2)
-    if found is not None and made.second:
-        checks.second_derivatives(run, *found)
+def test_failures_are_cut_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that fails whenever it mentions `hypot` becomes hardly more than that."""
 
+    def examined(made: Generated, case: Case) -> str:
+        Subject(made)
+        assert "hypot" not in made.text, "hypot: it is there"
+        return "fine"
 
-@examples(45)
-@given(randoms)
-def test_vmap(rng: Random) -> None:
-    """`vmap` is a loop of calls; a call that fails makes it fail."""
-    made = program(rng, budget=60, risky=rng.randrange(3) == 0)
-    note(made.text)
-    checks.mapped(checks.Run(made), sizes(rng), 0, rows=rng.choice((1, 3)))
-
-
-@examples(20)
-@given(randoms)
-def test_built(rng: Random) -> None:
-    """What `dad build` writes needs NumPy alone, is the same text every time, and gives the same."""
-    made = program(rng, budget=30)
-    note(made.text)
-    assert checks.build(made.text) == checks.build(made.text)
-    run = checks.Run(made, built=True)
-    found = attempt(rng, run)
-    if found is not None:
-        checks.derivatives(run, *found)
+    monkeypatch.setattr("dad.tests.programs.campaign.examine", examined)
+    case = next(c for c in map(Case, range(200)) if "hypot" in c.program.text and "hypot" not in c.program.text[:200])
+    error = failure(case.program, case)
+    assert error is not None
+    small = shrunk(case.program, case, error)
+    assert "hypot" in small.text
+    assert len(small.text) < 0.5 * len(case.program.text)
+    assert all(len(marks.plain(c.marked)) < len(marks.plain(small.marked)) for c in candidates(small))
 
 
 deepen()
