@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ..lang.sizes import OversizedSize, Size, SizeAtom, SizeVar
 from ..lang.source import Span
@@ -30,12 +31,16 @@ def infer_apply(c: Checker, e: ast.Apply, want: Type | None = None) -> Type:
     from .infer import infer
 
     function = overloads.of_function(c, e) or infer(c, e.function)
-    t = apply(c, e.function, function, e.arguments, e.span)
+    t = apply(c, e.function, function, e.arguments, e.span, want)
     return c.open_inner(e, t, f"the size of what `{name_of(e.function.span.text)}` returns here")
 
 
-def apply(c: Checker, f: ast.Exp, function: Type, arguments: Sequence[ast.Exp], span: Span) -> Type:
-    """The type of `f` applied to the arguments; lambdas last, when the others have said what they take."""
+def apply(c: Checker, f: ast.Exp, function: Type, arguments: Sequence[ast.Exp], span: Span, want: Type | None = None
+          ) -> Type:
+    """The type of `f` applied to the arguments; lambdas last, when the others have said what they take.
+
+    `want`: what the result is for, which may say it too: `xs |> map (\\x -> …)`.
+    """
     from .infer import infer
 
     result = function
@@ -68,6 +73,11 @@ def apply(c: Checker, f: ast.Exp, function: Type, arguments: Sequence[ast.Exp], 
                         infer(c, rest)
                 return Error()
         result = result_for(c, result, argument)
+    if late and isinstance(want, Fun) and isinstance(result, Fun):
+        piped, taken = c.solver.prune(want.param), c.solver.prune(result.param)
+        if isinstance(piped, Array) and isinstance(taken, Array) and isinstance(c.solver.prune(taken.element), Meta):
+            with suppress(Clash):  # which is reported when the types are compared as a whole
+                c.solver.unify(piped.element, taken.element)
     for k, argument, param in late:
         saved = c.facts
         arrays.pending_index(c, facts, argument)
@@ -342,10 +352,8 @@ def _pipe(c: Checker, e: ast.BinOp, left: Type) -> Type:
     from .infer import infer
 
     if e.op == "|>":
-        if isinstance(e.right, ast.Lambda):
-            function = infer(c, e.right, Fun(left, c.solver.meta()))
-        else:
-            function = infer(c, e.right)
+        wanted = Fun(left, c.solver.meta()) if isinstance(e.right, (ast.Lambda, ast.Apply)) else None
+        function = infer(c, e.right, wanted)
         return _apply_one(c, e, e.right, function, e.left, left)
     if e.op == "<|":
         function = c.solver.prune(left)

@@ -54,7 +54,7 @@ def test_a_gradient_has_primal_and_adjoint_statements_on_the_lines_they_come_fro
 
 @pytest.mark.parametrize("seed", range(8))
 def test_no_statement_of_a_generated_program_is_without_place(seed: int) -> None:
-    found = statements(generated(Random(seed), second=True).text)
+    found = statements(generated(Random(seed)).text)
     assert all(s.span is not None for s in found)
     kinds = Counter(described(s.span) for s in found)
     assert kinds["primal"]

@@ -143,8 +143,8 @@ def one_way(g: Generator, n: Dim, element: Type, type: Array, s: Scope, d: int, 
             turned = Array(element.element.size, Array(element.size, element.element.element))
             return f"(map transpose {g.expr(Array(n, turned), s, d)})"
         case 41 if n.least > 0:
-            k = g.rng.randrange(1, n.least + 1)
-            return f"({g.expr(type, s, d)} with [:{k}] = {g.expr(Array(Dim(k), element), s, d)})"
+            part = Dim(g.rng.randrange(1, n.least + 1))
+            return f"({g.expr(type, s, d)} with [:{part}] = {g.expr(Array(part, element), s, d)})"
         case 33 if element == I64:
             return f"(map {g.rng.choice(('(+ 1)', '(% 5)', 'abs', '(max 1)'))} {g.expr(type, s, d)})"
         case 33 if element == BOOL:

@@ -19,6 +19,7 @@ import mpmath
 import numpy as np
 from dad.codegen import interp
 from dad.codegen.interp import Value
+from dad.codegen.runtime.depth import LEVELS, Room
 from dad.codegen.runtime.errors import RunError
 from dad.lang.core import ir
 from dad.lang.core.primitive import PRIMITIVES
@@ -78,7 +79,7 @@ def lowered(x: Value) -> Any:
 def run(program: ir.Program, function: str, args: Sequence[Value], stops: Stops | None = None) -> tuple[Value, ...]:
     """Results of a function without derivatives left to take, at lifted arguments. Raises `RunError`."""
     f = program.functions[function]
-    with np.errstate(all="ignore"), interp.Room(interp.FRAMES * interp.LEVELS):
+    with np.errstate(all="ignore"), Room(interp.FRAMES * LEVELS):
         return Exact(program, dict(zip(f.params, args, strict=True)), stops or Stops()).block(f.body)
 
 

@@ -77,7 +77,9 @@ def gradient(g: Generator, type: Type, s: Scope, d: int) -> str:
 def number(g: Generator, s: Scope, d: int) -> str:
     """A number that a derivative gives."""
     type = g.active_type(s)
-    match g.rng.randrange(9):
+    match g.rng.randrange(10):
+        case 9:
+            return own_rule(g, type, s, d)
         case 0 | 1:
             return f"(jvp {number_of(g, type, s, d)} {g.expr(type, s, d)} {g.expr(type, s, 0)})"
         case 2:
@@ -97,6 +99,14 @@ def number(g: Generator, s: Scope, d: int) -> str:
         case 8 if g.nesting + 1 < g.derivatives:
             return f"(grad (grad {number_of(g, g.F, s, d)}) {g.expr(g.F, s, d)})"
     return gradient(g, g.F, s, d)
+
+
+def own_rule(g: Generator, type: Type, s: Scope, d: int) -> str:
+    """A number from a function with a derivative rule of its own, which says what the compiler knows."""
+    f, x, dx = g.fresh("f"), g.fresh("x"), g.fresh("d")
+    mode = g.rng.choice(("jvp", "vjp"))
+    known = f"let {f} = {number_of(g, type, s, d)}"
+    return f"({known} in with_{mode} {f} (\\{x} {dx} -> {mode} {f} {x} {dx}) {g.expr(type, s, d)})"
 
 
 def pair(g: Generator, s: Scope, d: int) -> str:
