@@ -1,7 +1,7 @@
 """From the checker's types to what a back end is told about entries (`codegen/backends/entry.py`)."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from .checker.result import Checked, Definition
 from .codegen.backends.entry import (
@@ -15,6 +15,8 @@ from .codegen.backends.entry import (
     SumSpec,
     TupleSpec,
     ValueSpec,
+    is_float,
+    leaves,
 )
 from .codegen.backends.numpy.module import plain
 from .codegen.lower import Kind, Lowered, Transform
@@ -22,6 +24,12 @@ from .codegen.runtime.entry import shared_sizes
 from .lang import types as ty
 from .lang.core import ir
 from .lang.sizes import Opaque, Size, SizeAtom, SizeVar
+
+USUAL: tuple[Kind, ...] = ("value_and_grad", "jvp", "vjp", "vmap")
+"""What built modules have without being asked."""
+OF_NUMBERS: tuple[Kind, ...] = ("value_and_grad", "hessian", "hvp", "laplacian")
+"""Derivatives of entries to one float."""
+JACOBIANS: tuple[Kind, ...] = ("jacobian", "jacfwd", "jacrev")
 
 
 def entry_specs(checked: Checked, lowered: Lowered) -> tuple[EntrySpec, ...]:
@@ -98,11 +106,14 @@ def renaming(size: Size, renamed: Mapping[SizeAtom, Size]) -> Size:
 
 
 def usual_transforms(checked: Checked) -> Sequence[Transform]:
-    """What `dad build` derives: every transform that an entry's type allows, for the usual parameters."""
-    wanted: list[Transform] = []
-    for definition in checked.entries:
-        wanted.extend(Transform(definition.name, kind, wrt) for kind, wrt in possible(definition))
-    return wanted
+    """What `dad build` derives: first derivatives and `vmap`, where an entry's type allows them."""
+    return transforms_of(checked, USUAL)
+
+
+def transforms_of(checked: Checked, kinds: Collection[Kind]) -> list[Transform]:
+    """Those of these kinds that the entries' types allow, for the usual parameters."""
+    return [Transform(definition.name, kind, wrt) for definition in checked.entries
+            for kind, wrt in possible(definition) if kind in kinds]
 
 
 def axis_formulas(definition: Definition) -> dict[tuple[int, int], Size]:
@@ -127,15 +138,31 @@ def possible(definition: Definition) -> list[tuple[Kind, tuple[str, ...]]]:
     kinds: list[tuple[Kind, tuple[str, ...]]] = []
     if spec.wrt:
         if isinstance(spec.result, ScalarSpec) and spec.result.dtype in ty.FLOATS:
-            kinds.append(("value_and_grad", spec.wrt))
-        if ty.tangent(definition.result_type) != ty.UNIT:
+            kinds += [(kind, spec.wrt) for kind in OF_NUMBERS]
+        if any(is_float(dtype) for dtype, _ in leaves(spec.result)):
             kinds += [("jvp", spec.wrt), ("vjp", spec.wrt)]
+            if not unknown_sizes(definition):
+                kinds += [(kind, spec.wrt) for kind in JACOBIANS]
     plain_params = [(p.name, p.activity, plain(p.value)) for p in spec.params]
     shared = shared_sizes(plain_params, plain(spec.result))
     mapped = tuple(name for name in definition.param_names if name not in shared)
     if mapped:
         kinds.append(("vmap", mapped))
     return kinds
+
+
+def unknown_sizes(definition: Definition) -> list[SizeVar]:
+    """Sizes of an entry's result that neither its arguments' shapes nor their values say."""
+    known: set[SizeVar] = {v for t in definition.param_types for size in ty.sizes_of(t) for v in variables(size)}
+    t: ty.Type = definition.scheme.type
+    for _ in definition.param_types:
+        assert isinstance(t, ty.Fun)
+        known.update(v for _, v in t.parts)
+        if t.size_var is not None:
+            known.add(t.size_var)
+        t = t.result
+    return [v for size in ty.sizes_of(definition.result_type) for v in variables(size)
+            if v not in known and not v.fixed]
 
 
 def value_spec(t: ty.Type, dims: tuple[DimSpec, ...] = ()) -> ValueSpec:

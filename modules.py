@@ -17,10 +17,10 @@ import numpy as np
 from . import driver
 from .checker.result import Checked, Definition
 from .codegen.backends.entry import EntrySpec
-from .codegen.lower import Kind, Lowered, Transform, lower
+from .codegen.lower import KINDS, Kind, Lowered, Transform, lower
 from .codegen.runtime.entry import Entry
 from .codegen.runtime.errors import DadArgumentError
-from .interface import entry_spec, possible
+from .interface import entry_spec, possible, unknown_sizes
 from .lang import types as ty
 from .lang.core import ir
 from .lang.diagnostics.report import Diagnostic, Diagnostics
@@ -101,8 +101,7 @@ class LiveEntry(Entry):
         return f"<{signature(self.definition)}>"
 
     def _transform(self, kind: str, wrt: tuple[str, ...]) -> Function:
-        kinds: tuple[Kind, ...] = ("value_and_grad", "jvp", "vjp", "vmap")
-        transform = next((Transform(self.__name__, k, wrt) for k in kinds if k == kind), None)
+        transform = next((Transform(self.__name__, k, wrt) for k in KINDS if k == kind), None)
         assert transform is not None, kind
         function = self.compiled.get(transform)
         if function is None:
@@ -139,8 +138,15 @@ class LiveEntry(Entry):
             )
         if kind not in {k for k, _ in possible(d)}:
             result = ty.show(d.result_type)
-            use = "use `.vjp` or `.jvp`" if has_floats(ty.tangent(d.result_type)) else "it has no derivative"
-            raise DadArgumentError("A105", f"`{name}` returns {result}: a gradient is of one f64 or f32; {use}")
+            what = {"value_and_grad": "a gradient is of one float", "hessian": "a Hessian is of one float",
+                    "hvp": "a Hessian is of one float", "laplacian": "a Laplacian is of one float"}.get(kind)
+            use = "use `.jacobian`, `.vjp` or `.jvp`"
+            if not has_floats(ty.tangent(d.result_type)):
+                what, use = "no float depends on its parameters", "it has no derivative"
+            elif unknown := unknown_sizes(d):
+                what = what or f"the size `{unknown[0].name}` is known only when it has run"
+                use = "use `.vjp` or `.jvp`"
+            raise DadArgumentError("A105", f"`{name}` returns {result}: {what}; {use}")
         reasons = [self.compiler.checked.flat.get((d.qualified, param)) for param in wrt]
         if all(reasons):
             raise DadArgumentError("A107", f"{reasons[0]}: its derivative would be zero everywhere")

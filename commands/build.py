@@ -8,19 +8,24 @@ import tempfile
 from collections.abc import Sequence
 from keyword import iskeyword
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import driver
 from ..lang.diagnostics.render import clean
 from .options import Command, Option, Usage, help_line, parse
 from .output import fail, read
 
+if TYPE_CHECKING:
+    from ..codegen.lower import Kind
+
 TARGETS = ("numpy",)
 PLANNED_TARGETS = ("native", "cuda")
 COMMAND = Command(
-    "build", "dad build FILE -o DIR [--target numpy]",
+    "build", "dad build FILE -o DIR [--target numpy] [--with KINDS]",
     "Write the program as a Python module, with its type stub, into a folder; the module needs NumPy alone.",
     (Option("output", "the folder, made when it is missing", "DIR", short="o"),
      Option("target", "what to make", "TARGET", (*TARGETS, *PLANNED_TARGETS)),
+     Option("with", "more derivatives, with commas: hessian, hvp, jacobian, jacfwd, jacrev, laplacian", "KINDS"),
      Option("verify", "check the compiler's own work after every pass")))
 
 
@@ -35,13 +40,28 @@ def main(args: Sequence[str]) -> int:
         raise Usage(f"the target {target} is not in this version of Dad", f"there is {', '.join(TARGETS)}", "U002")
     path = given.words[0]
     name = module_name("stdin" if path == "-" else Path(path).stem)
-    from ..interface import usual_transforms
+    from ..interface import transforms_of
 
-    module = driver.compile_source(read(path), transforms=usual_transforms,
+    kinds = wanted_kinds(given.get("with", ""))
+    module = driver.compile_source(read(path), transforms=lambda checked: transforms_of(checked, kinds),
                                    verify=given.has("verify"))
     for written in write_all(Path(given.options["output"]), {f"{name}.py": module.python, f"{name}.pyi": module.stub}):
         print(f"wrote {clean(str(written))}")
     return 0
+
+
+def wanted_kinds(text: str) -> set[Kind]:
+    """What is derived: the usual kinds, and those of a list with commas."""
+    from ..codegen.lower import KINDS
+    from ..interface import USUAL
+
+    names = {word.strip() for word in text.split(",")} - {""}
+    more = [kind for kind in KINDS if kind not in USUAL]
+    unknown = sorted(names - set(KINDS) - {"grad"})
+    if unknown:
+        raise Usage(f"there is no derivative `{clean(unknown[0])}` to build",
+                    f"`--with` takes a list of {', '.join(more)}, with commas between them")
+    return {*USUAL, *(kind for kind in more if kind in names)}
 
 
 def module_name(stem: str) -> str:

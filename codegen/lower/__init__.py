@@ -5,9 +5,10 @@
     patterns.py     binding patterns and reading sizes off values
     expressions.py  one case to an expression
     functions.py    definitions and closures as values; specialisation, one IR function to a distinct use
-    builtins.py     combinators, array functions and differential operators, one rule to a name
+    builtins.py     combinators and array functions, one rule to a name
+    derivatives.py  differential operators
     program.py      `lower`: the whole program
 """
-from .program import Kind, Lowered, Transform, lower
+from .program import KINDS, Kind, Lowered, Transform, lower
 
-__all__ = ["Kind", "Lowered", "Transform", "lower"]
+__all__ = ["KINDS", "Kind", "Lowered", "Transform", "lower"]

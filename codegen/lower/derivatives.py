@@ -21,14 +21,16 @@ from ...lang import types as ty
 from ...lang.core import ir
 from ...lang.core.build import Builder, i64
 from ...lang.core.ir import Atom, Const, Lambda
-from .frame import Frame
-from .functions import apply
+from ...lang.sizes import Size
+from .frame import Frame, UnknownSize
+from .functions import apply, stuck
 from .values import FunV, TupV, Value, from_type, leaves, rebuild, tangent_leaves, tangent_value, the_atom
 
 if TYPE_CHECKING:
     from .builtins import Inst, Rule
 
 Shape = tuple[Atom, ...]
+Mode = Literal["jacobian", "jacfwd", "jacrev"]
 CHUNK = 16
 """Directions that a sum over all of them takes at once."""
 
@@ -185,14 +187,20 @@ def plus(b: Builder, x: Atom, y: Atom) -> Atom:
 
 def floats_of(f: Frame, t: ty.Type) -> list[tuple[str, Shape]]:
     """Dtype and shape of each leaf of type `t` that holds floats."""
-    found: list[str] = []
+    found: list[tuple[str, Shape]] = []
 
-    def leaf(made: ir.Type, _: object) -> Atom:
-        found.append(made.dtype)
+    def leaf(made: ir.Type, sizes: tuple[Size, ...]) -> Atom:
+        if made.is_float:
+            found.append((made.dtype, f.shape(sizes)))
         return i64(0)
 
-    from_type(t, leaf)
-    return [(dtype, shape) for dtype, shape in zip(found, f.row_shapes(t), strict=True) if dtype in ir.FLOATS]
+    try:
+        from_type(t, leaf)
+    except UnknownSize as unknown:
+        assert f.b.span is not None
+        raise stuck(f.b.span, "E692", f"the size `{unknown}` is not known where this derivative is taken",
+                    "needs it as a value", "use `jvp`, or give the result a size that is known outside") from None
+    return found
 
 
 # ---------------------------------------------------------------- Jacobians
@@ -235,24 +243,20 @@ def reverse(f: Frame, function: Value, x: Value, outputs: Directions, inputs: Se
         tangent_value(x, iter([outputs.rows(f.b, k, r) for r in rows])) for k in range(len(outputs.floats))]))
 
 
-def jacfwd(f: Frame, inst: Inst, args: list[Value]) -> Value:
-    function, x = args
-    return forward(f, function, x, Directions(f.b, floats_of(f, inst.types["a"])), floats_of(f, inst.types["b"]))
+def jacobian(mode: Mode) -> Rule:
+    return lambda f, inst, args: jacobian_by(f, mode, args[0], args[1], inst.types["a"], inst.types["b"])
 
 
-def jacrev(f: Frame, inst: Inst, args: list[Value]) -> Value:
-    function, x = args
-    return reverse(f, function, x, Directions(f.b, floats_of(f, inst.types["b"])), floats_of(f, inst.types["a"]))
+def jacobian_by(f: Frame, mode: Mode, function: Value, x: Value, a: ty.Type, b: ty.Type) -> Value:
+    """The Jacobian of a function from `a` to `b`.
 
-
-def jacobian(f: Frame, inst: Inst, args: list[Value]) -> Value:
-    """In the mode that takes fewer passes; where sizes are known only when it runs, it chooses then."""
-    function, x = args
-    return smaller(f, function, x, inst.types["a"], inst.types["b"])
-
-
-def smaller(f: Frame, function: Value, x: Value, a: ty.Type, b: ty.Type) -> Value:
+    `jacobian` takes the mode that takes fewer passes; where sizes are known only when it runs, it chooses then.
+    """
     inputs, outputs = floats_of(f, a), floats_of(f, b)
+    if mode == "jacfwd":
+        return forward(f, function, x, Directions(f.b, inputs), outputs)
+    if mode == "jacrev":
+        return reverse(f, function, x, Directions(f.b, outputs), inputs)
     n, m = (number_of(f.b, floats) for floats in (inputs, outputs))
     if n == m or n == i64(1) or (isinstance(n, Const) and isinstance(m, Const) and n.value <= m.value):
         return forward(f, function, x, Directions(f.b, inputs), outputs)
@@ -277,10 +281,19 @@ def hessian(f: Frame, inst: Inst, args: list[Value]) -> Value:
     return second_derivatives(f, function, x, inst.types["a"])
 
 
+def product_with(f: Frame, function: Value, x: Value, seeds: Callable[[Value], list[Atom]]) -> Value:
+    """The Hessian times a tangent of `x`."""
+    value, tangents = derivative(f, "jvp", slope_of(function), x, seeds)
+    return tangent_value(value, iter(tangents))
+
+
 def second_derivatives(f: Frame, function: Value, x: Value, a: ty.Type) -> Value:
-    slope = FunV(1, ("gradient",), (function,), lambda g, captured, given: gradient(g, captured[0], given[0])[1])
     floats = floats_of(f, a)
-    return forward(f, slope, x, Directions(f.b, floats), floats)
+    return forward(f, slope_of(function), x, Directions(f.b, floats), floats)
+
+
+def slope_of(function: Value) -> FunV:
+    return FunV(1, ("gradient",), (function,), lambda g, captured, given: gradient(g, captured[0], given[0])[1])
 
 
 # ---------------------------------------------------------------- sums on the diagonal
@@ -334,6 +347,6 @@ RULES: dict[str, tuple[int, Rule]] = {
     "jvp": (3, second(jvp)), "jvp2": (3, both(jvp)),
     "vjp": (3, second(vjp)), "vjp2": (3, both(vjp)),
     "grad": (2, second(value_and_grad)), "value_and_grad": (2, both(value_and_grad)),
-    "jacobian": (2, jacobian), "jacfwd": (2, jacfwd), "jacrev": (2, jacrev),
+    "jacobian": (2, jacobian("jacobian")), "jacfwd": (2, jacobian("jacfwd")), "jacrev": (2, jacobian("jacrev")),
     "hessian": (2, hessian), "laplacian": (2, laplacian), "divergence": (2, divergence),
 }

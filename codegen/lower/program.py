@@ -1,9 +1,9 @@
 """`lower`: a checked program to IR, entry by entry, with the derived functions that are wanted of them."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from ...checker.result import Checked, Definition, GlobalRef, Use
 from ...lang import types as ty
@@ -12,14 +12,15 @@ from ...lang.core.build import Builder, Fresh
 from ...lang.core.ir import Atom
 from ...lang.sizes import Size, SizeVar
 from .builtins import loop_over
-from .derivatives import derivative
+from .derivatives import curvature, derivative, jacobian_by, product_with, second_derivatives
 from .expressions import expression
 from .frame import Frame
 from .functions import Special, Specialiser, apply, definition_body, definition_value
 from .patterns import axes, open_sizes
-from .values import FunV, TupV, Value, form, from_type, leaves
+from .values import FunV, RecV, TupV, Value, form, from_type, leaves, the_atom
 
-Kind = Literal["value_and_grad", "jvp", "vjp", "vmap"]
+Kind = Literal["value_and_grad", "jvp", "vjp", "vmap", "jacobian", "jacfwd", "jacrev", "hessian", "hvp", "laplacian"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,9 @@ class Transform:
     `value_and_grad`, `vjp`: parameters are the entry's, then (vjp) the cotangents of the result's floats; results are
     the value, then the cotangents of the floats of the parameters `wrt`. `jvp`: the entry's parameters, then the
     tangents of the floats of `wrt`; results are the value, then the tangents of its floats. `vmap`: parameters named in
-    `wrt` have one more axis in front, and so have all results.
+    `wrt` have one more axis in front, and so have all results. `jacobian`, `jacfwd`, `jacrev`, `hessian`, `laplacian`:
+    the entry's parameters; results are the derivative's floats: for each float of the result (`hessian`: of the
+    gradient) the floats of a gradient. `hvp`: the parameters, then tangents of `wrt`; results are the product's floats.
     """
 
     entry: str
@@ -154,12 +157,16 @@ def write_transform(checked: Checked, specialiser: Specialiser, definition: Defi
     def seeds(result: Value) -> list[Atom]:
         if transform.kind == "value_and_grad":
             return [ir.Const(1.0, a.type.dtype) for a in leaves(result)]
-        floats = x if transform.kind == "jvp" else result
+        floats = x if transform.kind in ("jvp", "hvp") else result
         extra.extend(frame.b.fresh("seed", a.type) for a in leaves(floats) if a.type.is_float)
         return list(extra)
 
     if mapped:
         outputs = leaves(loop_over(frame, picked, definition.result_type, of_picked))
+    elif transform.kind not in ("value_and_grad", "jvp", "vjp"):
+        values_as_sizes(frame, definition, args)
+        domain = ty.Tuple(tuple(t for t, n in zip(types, definition.param_names, strict=True) if n in wrt))
+        outputs = leaves(of_higher_order(frame, transform.kind, function, x, domain, definition.result_type, seeds))
     else:
         mode: Literal["jvp", "vjp"] = "jvp" if transform.kind == "jvp" else "vjp"
         value, derived = derivative(frame, mode, function, x, seeds)
@@ -168,3 +175,34 @@ def write_transform(checked: Checked, specialiser: Specialiser, definition: Defi
     dims = tuple(frame.param_dims.get(p.id, (None,) * p.type.rank) for p in (*params, *extra))
     specialiser.functions[name] = ir.Function(name, (*params, *extra), frame.b.block(outputs), definition.name, dims)
     return name
+
+
+def of_higher_order(f: Frame, kind: Kind, function: FunV, x: Value, a: ty.Type, b: ty.Type,
+                    seeds: Callable[[Value], list[Atom]]) -> Value:
+    """A derivative of `function` from `a` to `b` at `x` in all directions, or of second order."""
+    match kind:
+        case "hessian":
+            return second_derivatives(f, function, x, a)
+        case "hvp":
+            return product_with(f, function, x, seeds)
+        case "laplacian":
+            assert isinstance(b, ty.Scalar)
+            return curvature(f, function, x, a, b.name)
+        case "jacfwd" | "jacrev":
+            return jacobian_by(f, kind, function, x, a, b)
+        case _:
+            return jacobian_by(f, "jacobian", function, x, a, b)
+
+
+def values_as_sizes(f: Frame, definition: Definition, args: Sequence[Value]) -> None:
+    """Sizes of the result that are the values of parameters, or of what these hold."""
+    t: ty.Type = definition.scheme.type
+    for arg in args:
+        assert isinstance(t, ty.Fun)
+        for path, var in (*t.parts, *((((), t.size_var),) if t.size_var is not None else ())):
+            value = arg
+            for step in path:
+                assert isinstance(value, TupV | RecV)
+                value = value.items[int(step)] if isinstance(value, TupV) else value.get(step)
+            f.sizes[var] = the_atom(value)
+        t = t.result

@@ -74,6 +74,24 @@ def floats_of(spec: Any) -> Any:
     raise AssertionError(spec)
 
 
+def derivatives_of(spec: Any, gradient: Any) -> Any:
+    """The type of derivatives of values whose floats are those of `spec`: a gradient for each float."""
+    match spec:
+        case ("scalar", _):
+            return gradient
+        case ("array", _, dims):
+            return "rows", dims, gradient
+        case ("tuple", items):
+            return "tuple", tuple(derivatives_of(item, gradient) for item in items)
+        case ("record", _, fields):
+            return "record", None, tuple((field, derivatives_of(item, gradient)) for field, item in fields)
+        case ("params", items):
+            return "params", tuple((name, derivatives_of(item, gradient)) for name, item in items)
+        case ("rows", dims, element):
+            return "rows", dims, derivatives_of(element, gradient)
+    raise AssertionError(spec)
+
+
 def type_text(dtype: str, dims: Any) -> str:
     return "".join(f"[{text}]" for text, _ in dims) + dtype
 

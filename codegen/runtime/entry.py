@@ -24,6 +24,7 @@ from .arguments import (
     DTYPES,
     Held,
     Leaves,
+    derivatives_of,
     described,
     field_name,
     floats_of,
@@ -157,10 +158,11 @@ def one_size(values: Any, name: str) -> tuple[Any, int]:
 
 
 class Entry:
-    """A function of a Dad program. Call it with arrays and numbers; `grad`, `value_and_grad`, `jvp`, `vjp`, `vmap`
-    derive it.
+    """A function of a Dad program. Call it with arrays and numbers; `grad`, `value_and_grad`, `jvp`, `vjp`, `jacobian`,
+    `hessian`, `hvp`, `laplacian`, `vmap` derive it.
 
-    Derivatives are taken with respect to the parameters declared `param`, or else all with floats that are not `data`.
+    Derivatives are taken with respect to the parameters declared `param`, or else all with floats that are not `data`;
+    `wrt=("x",)` says otherwise. Of one parameter they come as they are, of several as a named tuple.
     """
 
     def __init__(
@@ -212,13 +214,9 @@ class Entry:
 
         Tangents are structured like a gradient: one parameter's as it is, several as a tuple or by name.
         """
-        args, tangents = self.point_and_seed(args, "jvp", "tangents")
         active = self.active(wrt)
         function = self._transform("jvp", active)
-        specs = [(f"tangent of {name}", floats_of(spec)) for name, _, spec in self.params if name in active]
-        inputs = self.leaves_for(dict(specs))
-        parts = [*self.parts(self.point(args)), *self.seeds(tangents, active, specs)]
-        values = inputs.converted(parts)
+        values = self._with_tangents(args, "jvp", active)
         results = owned(self.run(function, values), values)
         return self.output.build(results), self.tangent.build(results)
 
@@ -234,6 +232,42 @@ class Entry:
         values = inputs.converted([*self.parts(self.point(args)), *taken_apart(spec, cotangent, "cotangent")])
         results = owned(self.run(function, values), values)
         return self.output.build(results), self.derivative(active).build(results)
+
+    def jacobian(self, *args: Any, wrt: Any = None, **named: Any) -> Any:
+        """All derivatives: the value's structure with a gradient for each float, forward or backward, whichever takes
+        fewer passes. Of an array result and an array parameter: an array of the axes of both.
+        """
+        return self._jacobian("jacobian", args, wrt, named)
+
+    def jacfwd(self, *args: Any, wrt: Any = None, **named: Any) -> Any:
+        """`jacobian` in forward mode, one pass for each float of the parameters."""
+        return self._jacobian("jacfwd", args, wrt, named)
+
+    def jacrev(self, *args: Any, wrt: Any = None, **named: Any) -> Any:
+        """`jacobian` in reverse mode, one pass for each float of the value."""
+        return self._jacobian("jacrev", args, wrt, named)
+
+    def hessian(self, *args: Any, wrt: Any = None, **named: Any) -> Any:
+        """All second derivatives: a gradient for each float of the gradient."""
+        active = self.active(wrt)
+        function = self._transform("hessian", active)
+        gradient = self.gradient_spec(active)
+        return self._results(function, self.arguments(args, named), Builder(derivatives_of(gradient, gradient)))
+
+    def laplacian(self, *args: Any, wrt: Any = None, **named: Any) -> Any:
+        """The sum of the second derivatives by each float alone, the trace of the Hessian."""
+        function = self._transform("laplacian", self.active(wrt))
+        return self._results(function, self.arguments(args, named), self.output)
+
+    def hvp(self, *args: Any, wrt: Any = None) -> Any:
+        """The Hessian times tangents: `f.hvp(x, y, tangents)`, or `f.hvp((x, y), tangents)`.
+
+        Tangents and product are structured like a gradient.
+        """
+        active = self.active(wrt)
+        function = self._transform("hvp", active)
+        values = self._with_tangents(args, "hvp", active)
+        return self.derivative(active).build(owned(self.run(function, values), values))
 
     def vmap(self, *args: Any, in_axes: Any = 0, **named: Any) -> Any:
         """The results for each element along an axis of the arguments (`in_axes`, one number or one to each; None:
@@ -295,6 +329,23 @@ class Entry:
         results = [np.array(np.broadcast_to(x, (size, *np.shape(x)))) for x in self.run(self.function, values)]
         return Builder(self.result, 1).build(owned(results, values))
 
+    def _jacobian(self, kind: str, args: tuple[Any, ...], wrt: Any, named: Mapping[str, Any]) -> Any:
+        active = self.active(wrt)
+        function = self._transform(kind, active)
+        spec = derivatives_of(floats_of(self.result), self.gradient_spec(active))
+        return self._results(function, self.arguments(args, named), Builder(spec))
+
+    def _results(self, function: Callable[..., Any], given: Sequence[Any], builder: Builder) -> Any:
+        values = self.inputs.converted(self.parts(given))
+        return builder.build(owned(self.run(function, values), values))
+
+    def _with_tangents(self, args: tuple[Any, ...], kind: str, active: tuple[str, ...]) -> Sequence[Any]:
+        """The leaves of the arguments, then those of tangents of the active ones."""
+        args, tangents = self.point_and_seed(args, kind, "tangents")
+        specs = [(f"tangent of {name}", floats_of(spec)) for name, _, spec in self.params if name in active]
+        parts = [*self.parts(self.point(args)), *self.seeds(tangents, active, specs)]
+        return self.leaves_for(dict(specs)).converted(parts)
+
     def _transform(self, kind: str, wrt: tuple[str, ...]) -> Callable[..., Any]:
         """The function of leaves for a transform; whoever can compile more overrides this."""
         function = self.transforms.get(kind)
@@ -303,7 +354,8 @@ class Entry:
             over = f" with respect to {listed(wrt)}" if wrt and kind != "vmap" else ""
             raise DadArgumentError(
                 "A105",
-                f"`{self.__name__}` was built without `{kind}`{over}; it has {have} with respect to {listed(self.wrt)}",
+                f"`{self.__name__}` was built without `{kind}`{over}; it has {have} with respect to "
+                f"{listed(self.wrt)}; `dad build --with {kind}` builds more, `dad.load` derives what it is asked for",
             )
         return function
 
@@ -392,10 +444,12 @@ class Entry:
     def derivative(self, active: tuple[str, ...]) -> Builder:
         """Of one parameter: its gradient; of several: a record by name."""
         if active not in self.derivatives:
-            specs = [(name, floats_of(spec)) for name, _, spec in self.params if name in active]
-            whole = specs[0][1] if len(specs) == 1 else ("params", tuple(specs))
-            self.derivatives[active] = Builder(whole)
+            self.derivatives[active] = Builder(self.gradient_spec(active))
         return self.derivatives[active]
+
+    def gradient_spec(self, active: tuple[str, ...]) -> Any:
+        specs = [(name, floats_of(spec)) for name, _, spec in self.params if name in active]
+        return specs[0][1] if len(specs) == 1 else ("params", tuple(specs))
 
     def seeds(self, tangents: Any, active: tuple[str, ...], specs: Sequence[tuple[str, Any]]) -> Iterator[Any]:
         if len(active) == 1:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ....lang.prims.common import NUMPY_NAMES
 from ..entry import (
@@ -15,6 +15,7 @@ from ..entry import (
     ArraySpec,
     DimSpec,
     EntrySpec,
+    ParamSpec,
     RecordSpec,
     ScalarSpec,
     SumSpec,
@@ -47,7 +48,9 @@ SCALARS = {"f64": "float", "i64": "int", "bool": "bool"}
 
 
 class _Stub:
-    def __init__(self) -> None:
+    def __init__(self, taken: Collection[str]) -> None:
+        self.taken = taken
+        """Names of entries."""
         self.records: dict[str, str] = {}
         """Text of each NamedTuple class, by class name."""
 
@@ -81,6 +84,7 @@ class _Stub:
     def record(self, name: str, fields: Sequence[tuple[str, str]]) -> str:
         lines = [f"    {attribute(f, k)}: {t}" for k, (f, t) in enumerate(fields)] or ["    pass"]
         base = identifier(name.strip("_") or "record")
+        base = f"{base}_record" if base in self.taken else base
         title, number = base, 2
         while self.records.get(title, lines_text := "\n".join(lines)) != lines_text:
             title, number = f"{base}_{number}", number + 1
@@ -150,12 +154,41 @@ def floats(value: ValueSpec) -> ValueSpec:
             return ArrayOf(dims, inner)
 
 
+def derivatives(value: ValueSpec, gradient: ValueSpec) -> ValueSpec:
+    """The type of derivatives of values whose floats are those of `value`: a gradient for each float."""
+    match value:
+        case ScalarSpec():
+            return gradient
+        case ArraySpec(_, dims):
+            return rows(dims, gradient)
+        case TupleSpec(items):
+            return TupleSpec(tuple(derivatives(i, gradient) for i in items))
+        case RecordSpec(_, fields):
+            return RecordSpec(None, tuple((f, derivatives(i, gradient)) for f, i in fields))
+        case ArrayOf(dims, element):
+            return rows(dims, derivatives(element, gradient))
+        case SumSpec():
+            raise AssertionError("floats of a sum are a record")
+
+
+def rows(dims: tuple[DimSpec, ...], value: ValueSpec) -> ValueSpec:
+    match value:
+        case ScalarSpec(dtype):
+            return ArraySpec(dtype, dims)
+        case ArraySpec(dtype, inner):
+            return ArraySpec(dtype, dims + inner)
+        case ArrayOf(inner, element):
+            return ArrayOf(dims + inner, element)
+        case _:
+            return ArrayOf(dims, value)
+
+
 def has_floats(value: ValueSpec) -> bool:
     return any(is_float(dtype) for dtype, _ in leaves(value))
 
 
 def stub(entries: Sequence[EntrySpec], published: Mapping[str, str], version: str) -> str:
-    made, classes = _Stub(), []
+    made, classes = _Stub(set(published.values())), []
     for entry in entries:
         classes.append(_entry(made, entry, published[entry.name]))
     records = [f"class {title}(NamedTuple):\n{body}\n" for title, body in made.records.items()]
@@ -190,10 +223,31 @@ def _entry(made: _Stub, entry: EntrySpec, name: str) -> str:
             lines.append(
                 f"    def jvp(self, *args: Any, wrt: Any = ...) -> tuple[{result}, {tangent}]: ..."
             )
+        lines += _all_directions(made, entry, name, with_wrt, active)
     if "vmap" in entry.transforms:
-        rows = DimSpec("batch", ((1, ("batch",)),))
+        batch = DimSpec("batch", ((1, ("batch",)),))
         lines.append(
             f"    def vmap(self, *args: Any, in_axes: Any = ..., **named: Any) -> "
-            f"{made.result(entry.result, f'{name}_rows', (rows,))}: ..."
+            f"{made.result(entry.result, f'{name}_rows', (batch,))}: ..."
         )
     return f"class _{name}(Protocol):\n" + "\n".join(lines) + "\n"
+
+
+def _all_directions(made: _Stub, entry: EntrySpec, name: str, head: str, active: Sequence[ParamSpec]) -> list[str]:
+    """Jacobians and what is of second order."""
+    lines = []
+    slopes = [(p.name, floats(p.value)) for p in active]
+    gradient = slopes[0][1] if len(slopes) == 1 else RecordSpec(f"{name}_gradient", tuple(slopes))
+    for kind in ("jacobian", "jacfwd", "jacrev"):
+        if kind in entry.transforms:
+            whole = made.result(derivatives(floats(entry.result), gradient), f"{name}_jacobian")
+            lines.append(f"    def {kind}({head}) -> {whole}: ...")
+    if "hessian" in entry.transforms:
+        second = made.result(derivatives(gradient, gradient), f"{name}_hessian")
+        lines.append(f"    def hessian({head}) -> {second}: ...")
+    if "laplacian" in entry.transforms:
+        lines.append(f"    def laplacian({head}) -> {made.result(entry.result, name)}: ...")
+    if "hvp" in entry.transforms:
+        product = made.result(gradient, f"{name}_gradient")
+        lines.append(f"    def hvp(self, *args: Any, wrt: Any = ...) -> {product}: ...")
+    return lines
