@@ -124,10 +124,14 @@ class Run:
                 raise OutOfSteps
             self.steps.left -= 1
             try:
-                self.bind(stmt.vars, self.op(stmt.op))
+                self.bind(stmt.vars, self.perform(stmt))
             except CheckFailed as failure:
                 raise RunError(failure.code, failure.message, where(stmt.span)) from None
         return self.values(block.results)
+
+    def perform(self, stmt: ir.Stmt) -> tuple[Value, ...]:
+        """The results of one statement; interpreters that look on begin here."""
+        return self.op(stmt.op)
 
     def apply(self, function: ir.Lambda, args: Sequence[Value]) -> tuple[Value, ...]:
         self.bind(function.params, args)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .ir import Atom, AttrValue, Type
 
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from .build import Builder
 
 Attrs = dict[str, AttrValue]
+Moves = Literal["all", "none", "result", "part", "place"]
+"""`all`: operands are read and the result is written. `none`: nothing is, only a shape is asked or given. `result`: the
+result is written. `part`: elements of the first operand, as many as the result has, are read, so are the other
+operands, and the result is written. `place`: the other operands are read, and the second one's elements are written
+into the first one, which becomes the result."""
 Infer = Callable[[Sequence[Type], Attrs], Type]
 # Elementwise: given arguments, result and which arguments are active (have a derivative that somebody wants), the
 # factors d result / d argument, one to each argument: an atom of the result's dtype whose rank is 0 or the result's, or
@@ -23,6 +28,11 @@ Partials = Callable[["Builder", Sequence[Atom], Atom, Sequence[bool]], Sequence[
 Jvp = Callable[["Builder", Sequence[Atom], Atom, Sequence["Atom | None"], Attrs], "Atom | None"]
 # Given arguments, result, cotangent and attributes, a cotangent to each argument.
 Vjp = Callable[["Builder", Sequence[Atom], Atom, Atom, Attrs], Sequence["Atom | None"]]
+
+# Sizes of an array, numbers or formulas: what is computed from them by +, -, * and division by a number stays such.
+Shape = Sequence[Any]
+# Given the operands' shapes, the result's and attributes, a count of elements.
+Count = Callable[[Sequence[Shape], Shape, Attrs], Any]
 
 
 class PrimTypeError(Exception):
@@ -58,6 +68,11 @@ class Primitive:
     singular: bool = False
     """A partial derivative may be infinite or undefined. It is multiplied with tangents and cotangents by `scaled`, so
     that a zero one stays zero: what is computed before a branch and used in the arm not taken contributes nothing."""
+    flops: int | Count | None = None
+    """Operations on floats: of each element of the result (a number), or in all. None: one where a float takes part if
+    the primitive is elementwise, else none. See `lang/core/cost.py`."""
+    moves: Moves = "all"
+    """Which elements are read and written."""
     grade: str = "smooth"
     mp: Callable[..., Any] | None = None
     """High-precision meaning, over mpmath numbers: given the mpmath module, then the arguments."""

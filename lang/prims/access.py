@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..core.cost import elements
 from ..core.ir import Atom, Const, Type
-from ..core.primitive import Attrs, Primitive, register
+from ..core.primitive import Attrs, Primitive, Shape, register
 from .common import (
     apply,
     axis_of,
@@ -47,6 +48,11 @@ def _below(array: Type, indices: Sequence[Type]) -> Type:
     return Type(array.dtype, array.rank - len(indices))
 
 
+def placed(shapes: Sequence[Shape], result: Shape, attrs: Attrs) -> Any:
+    """One addition for each element that is added."""
+    return elements(shapes[1])
+
+
 def _at(indices: Sequence[Any]) -> tuple[int, ...]:
     return tuple(int(index) for index in indices)
 
@@ -60,7 +66,15 @@ def _index_vjp(b: Builder, args: Sequence[Atom], r: Atom, ct: Atom, attrs: Attrs
 
 
 register(
-    Primitive("index", _index_type, _index, jvp=same_primitive("index", [0]), vjp=_index_vjp, grade="affine")
+    Primitive(
+        "index",
+        _index_type,
+        _index,
+        moves="part",
+        jvp=same_primitive("index", [0]),
+        vjp=_index_vjp,
+        grade="affine",
+    )
 )
 
 
@@ -92,6 +106,7 @@ register(
         "update",
         _update_type,
         _update,
+        moves="place",
         jvp=same_primitive("update", [0, 1]),
         vjp=_update_vjp,
         grade="affine",
@@ -118,6 +133,8 @@ register(
         "accumulate",
         _update_type,
         _accumulate,
+        flops=placed,
+        moves="place",
         jvp=same_primitive("accumulate", [0, 1]),
         vjp=_accumulate_vjp,
         grade="affine",
@@ -155,6 +172,7 @@ register(
         "slice",
         _slice_type,
         _slice,
+        moves="part",
         jvp=same_primitive("slice", [0]),
         vjp=_slice_vjp,
         grade="affine",
@@ -194,6 +212,7 @@ register(
         "update_slice",
         _update_slice_type,
         _update_slice,
+        moves="place",
         jvp=same_primitive("update_slice", [0, 1]),
         vjp=_update_slice_vjp,
         grade="affine",
@@ -219,6 +238,8 @@ register(
         "accumulate_slice",
         _update_slice_type,
         _accumulate_slice,
+        flops=placed,
+        moves="place",
         jvp=same_primitive("accumulate_slice", [0, 1]),
         vjp=_accumulate_slice_vjp,
         grade="affine",
@@ -265,6 +286,7 @@ register(
         "gather",
         _gather_type,
         _gather,
+        moves="part",
         jvp=same_primitive("gather", [0]),
         vjp=_gather_vjp,
         grade="affine",
@@ -302,6 +324,8 @@ register(
         "accumulate_at",
         _accumulate_at_type,
         _accumulate_at,
+        flops=placed,
+        moves="place",
         jvp=same_primitive("accumulate_at", [0, 1]),
         vjp=_accumulate_at_vjp,
         grade="affine",
@@ -343,6 +367,7 @@ register(
         "scatter",
         _scatter_type,
         _scatter,
+        moves="place",
         jvp=same_primitive("scatter", [0, 2]),
         vjp=_scatter_vjp,
         grade="affine",

@@ -109,6 +109,8 @@ def _check(name: str, count: int, dtypes: Sequence[str], evaluate: Any, attribut
             elementwise=True,
             flat=True,
             fails=True,
+            flops=0,
+            moves="none",
             grade="flat",
             doc=doc,
         )

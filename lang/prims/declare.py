@@ -24,6 +24,10 @@ Slope = Callable[["Builder", Atom, Atom], Atom]
 Slope3 = Callable[["Builder", Atom, Atom, Atom], "Atom | None"]
 ANY: Interval = (-4.0, 4.0)
 POSITIVE: Interval = (0.1, 5.0)
+ELEMENTARY = 10
+"""What exp, log, sin, pow … count, in operations on floats."""
+SPECIAL = 50
+"""What erf, lgamma … count."""
 
 
 def ufunc(name: str) -> Evaluate:
@@ -66,6 +70,7 @@ def unary(
     kind: str = "float",
     singular: bool = False,
     visible: bool = True,
+    flops: int = ELEMENTARY,
 ) -> Primitive:
     """A function of one number, from its slope (given argument and result; None: zero almost everywhere).
 
@@ -87,6 +92,7 @@ def unary(
             special=tuple((x,) for x in special),
             doc=doc,
             singular=singular,
+            flops=flops,
         )
     )
 
@@ -107,6 +113,7 @@ def binary(
     kind: str | None = "float",
     commutative: bool = False,
     singular: bool = False,
+    flops: int = 1,
 ) -> Primitive:
     """A function of two numbers of one type; `dx`, `dy`: given both and the result, the partial derivatives.
 
@@ -130,6 +137,7 @@ def binary(
             doc=doc,
             commutative=commutative,
             singular=singular,
+            flops=flops,
         )
     )
 

@@ -25,7 +25,7 @@ from .common import (
     tangent_or_zero,
     unbroadcast,
 )
-from .declare import ANY, NUMBERS, POSITIVE, binary, divide_number, plus, ufunc, unary
+from .declare import ANY, ELEMENTARY, NUMBERS, POSITIVE, binary, divide_number, plus, ufunc, unary
 
 if TYPE_CHECKING:
     from ..core.build import Builder
@@ -188,6 +188,7 @@ binary(
     "`x ** y * log x`, 0 where `x` or `x ** y` is 0, and nan where `x < 0`, since the power is then defined "
     "for whole `y` only. Integers: wraps around; a negative exponent gives the inverse rounded towards zero.",
     singular=True,
+    flops=ELEMENTARY,
 )
 
 
@@ -224,6 +225,7 @@ unary(
     dtypes=NUMBERS,
     kind="num",
     grade="affine",
+    flops=1,
 )
 unary(
     "abs",
@@ -234,6 +236,7 @@ unary(
     grade="lip",
     special=[0.0],
     doc="The derivative of `abs` at 0 is 0.",
+    flops=1,
 )
 unary(
     "sign",
@@ -243,6 +246,7 @@ unary(
     kind="num",
     grade="jump",
     doc="The derivative of `sign` is 0, also at 0.",
+    flops=1,
 )
 
 for _name, _mp in {
@@ -258,6 +262,7 @@ for _name, _mp in {
         evaluate=ufunc("rint" if _name == "round" else _name),
         numpy="np.rint({0})" if _name == "round" else None,
         grade="jump",
+        flops=1,
         special=[0.5, 1.5, 2.0],
         doc=f"The derivative of `{_name}` is 0, also at the jumps."
         + " Halves go to the even side." * (_name == "round"),
@@ -333,6 +338,7 @@ binary(
     special=[(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)],
     sample=(POSITIVE, ANY),
     doc="The derivative of `atan2 y x` at the origin is 0 in both arguments.",
+    flops=ELEMENTARY,
 )
 binary(
     "atan2pi",
@@ -345,6 +351,7 @@ binary(
     special=[(0.0, 0.0)],
     sample=(POSITIVE, ANY),
     doc="The angle of `atan2`, as a part of half a turn. Its derivative at the origin is 0 in both arguments.",
+    flops=ELEMENTARY,
 )
 binary(
     "hypot",
@@ -356,6 +363,7 @@ binary(
     commutative=True,
     special=[(0.0, 0.0), (0.0, 2.0)],
     doc="The derivative of `hypot` at the origin is 0 in both arguments.",
+    flops=ELEMENTARY,
 )
 binary(
     "copysign",
@@ -542,6 +550,7 @@ register(
         _select_type,
         _select,
         "np.where({0}, {1}, {2})",
+        flops=0,
         elementwise=True,
         jvp=_select_jvp,
         vjp=_select_vjp,
@@ -573,6 +582,7 @@ register(
         "cast",
         _cast_type,
         integers.convert,
+        flops=0,
         elementwise=True,
         jvp=_cast_jvp,
         vjp=_cast_vjp,

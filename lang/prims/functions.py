@@ -10,7 +10,7 @@ from ..core.ir import Atom, Type
 from ..core.primitive import Attrs, Primitive, register
 from . import special
 from .common import expect_attrs, expect_count, fail, number, one
-from .declare import POSITIVE, binary, divide_number, each, from_one, plus, ufunc, unary
+from .declare import POSITIVE, SPECIAL, binary, divide_number, each, from_one, plus, ufunc, unary
 
 if TYPE_CHECKING:
     from ..core.build import Builder
@@ -26,6 +26,7 @@ unary(
     special=[0.0],
     doc="The derivative of `sqrt` at 0 is inf.",
     singular=True,
+    flops=1,
 )
 unary(
     "rsqrt",
@@ -36,6 +37,7 @@ unary(
     grade="cont",
     sample=POSITIVE,
     singular=True,
+    flops=2,
 )
 unary(
     "cbrt",
@@ -395,6 +397,7 @@ unary(
     sample=POSITIVE,
     doc="log |gamma x|; its derivative is `digamma x`.",
     singular=True,
+    flops=SPECIAL,
 )
 unary(
     "gamma",
@@ -404,6 +407,7 @@ unary(
     numpy="_gamma({0})",
     sample=POSITIVE,
     singular=True,
+    flops=SPECIAL,
 )
 unary(
     "digamma",
@@ -413,6 +417,7 @@ unary(
     numpy="_digamma({0})",
     sample=POSITIVE,
     singular=True,
+    flops=SPECIAL,
 )
 def _gauss(x: Any) -> Any:
     import numpy as np
@@ -438,6 +443,7 @@ unary(
     lambda mp, x: mp.erf(x),
     evaluate=each(math.erf),
     numpy="_erf({0})",
+    flops=SPECIAL,
 )
 unary(
     "erfc",
@@ -445,6 +451,7 @@ unary(
     lambda mp, x: mp.erfc(x),
     evaluate=each(math.erfc),
     numpy="_erfc({0})",
+    flops=SPECIAL,
 )
 
 
@@ -476,6 +483,7 @@ register(
         lambda x, order: special.each(lambda v: special.polygamma(order, v), x),
         "_polygamma({0}, {order})",
         elementwise=True,
+        flops=SPECIAL,
         sample=(POSITIVE,),
         mp=lambda mp, x, order: mp.polygamma(order, x),
         jvp=lambda b, args, r, dargs, attrs: (

@@ -15,10 +15,11 @@ Notation: `x_adj` is the adjoint of `x`, `dx` its tangent.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ..core.cost import elements
 from ..core.ir import Atom, Const, Type
-from ..core.primitive import Attrs, Primitive, register
+from ..core.primitive import Attrs, Primitive, Shape, register
 from . import matrix_reference as reference
 from .common import expect_attrs, expect_count, fail, number, tangent_or_zero
 
@@ -101,12 +102,25 @@ def _matmul_vjp(b: Builder, args: Sequence[Atom], r: Atom, ct: Atom, attrs: Attr
     return [product(b, ct, transposed(b, y)), product(b, transposed(b, x), ct)]
 
 
+def eliminations(shape: Shape) -> Any:
+    """Of Gaussian elimination: n³ 2/3 - n²/2 - n/6 operations (Golub & Van Loan, Matrix Computations, 3.2)."""
+    n = shape[-1]
+    return elements(shape[:-2]) * n * (n - 1) * (4 * n + 1) / 6
+
+
+def roots(shape: Shape) -> Any:
+    """Of Cholesky's factor: n³/3 + n²/2 + n/6 operations, square roots included."""
+    n = shape[-1]
+    return elements(shape[:-2]) * n * (n + 1) * (2 * n + 1) / 6
+
+
 register(
     Primitive(
         "matmul",
         _matrices(2),
         reference.matmul,
         "np.matmul({0}, {1})",
+        flops=lambda shapes, result, _: 2 * elements(result) * shapes[0][-1],
         jvp=_matmul_jvp,
         vjp=_matmul_vjp,
         doc="The product of two matrices.",
@@ -158,6 +172,7 @@ register(
         _matrices(2, extra=_upper_attrs),
         reference.solve_triangular,
         "_solve_triangular({0}, {1}, {upper})",
+        flops=lambda shapes, result, _: elements(result) * shapes[0][-1],
         jvp=_triangular_jvp,
         vjp=_triangular_vjp,
         doc="X with L X = B, where of L only the lower triangle is read, or only the upper one; nan where a number "
@@ -191,6 +206,7 @@ register(
         _matrices(2),
         reference.solve,
         "_solve({0}, {1})",
+        flops=lambda shapes, result, _: eliminations(shapes[0]) + 2 * elements(result) * shapes[0][-1],
         jvp=_solve_jvp,
         vjp=_solve_vjp,
         doc="X with A X = B.",
@@ -215,6 +231,7 @@ register(
         _matrices(1),
         reference.inverse,
         "_inverse({0})",
+        flops=lambda shapes, result, _: 2 * elements(result) * shapes[0][-1],
         jvp=_inverse_jvp,
         vjp=_inverse_vjp,
         doc="A⁻¹.",
@@ -242,6 +259,7 @@ register(
         _matrices(1, drop=2),
         reference.log_det,
         "_log_det({0})",
+        flops=lambda shapes, result, _: eliminations(shapes[0]),
         jvp=_log_det_jvp,
         vjp=_log_det_vjp,
         doc="log |det A|; -inf for a singular matrix, whose derivative is nan.",
@@ -267,6 +285,7 @@ register(
         _matrices(1, drop=2),
         reference.det,
         "_det({0})",
+        flops=lambda shapes, result, _: eliminations(shapes[0]),
         jvp=_det_jvp,
         vjp=_det_vjp,
         doc="The determinant; its derivative is the matrix of cofactors.",
@@ -299,6 +318,7 @@ register(
         _matrices(1),
         reference.cofactors,
         "_cofactors({0})",
+        flops=lambda shapes, result, _: 2 * elements(result) * shapes[0][-1],
         jvp=_cofactors_jvp,
         vjp=_cofactors_vjp,
         doc="det A · A⁻ᵀ, also where A is singular; its own derivative is nan there.",
@@ -333,6 +353,7 @@ register(
         _matrices(1),
         reference.cholesky,
         "_cholesky({0})",
+        flops=lambda shapes, result, _: roots(shapes[0]),
         jvp=_cholesky_jvp,
         vjp=_cholesky_vjp,
         doc="The lower triangular L with L Lᵀ = (A + Aᵀ) / 2; from the pivot on that is not positive, nan.",
@@ -370,6 +391,7 @@ register(
         _matrices(1),
         reference.orthogonal,
         "_orthogonal({0})",
+        flops=lambda shapes, result, _: 4 * elements(shapes[0]) * shapes[0][-1],
         jvp=_orthogonal_jvp,
         vjp=_orthogonal_vjp,
         doc="Q of A = Q R, R upper triangular with a positive diagonal; A has at least as many rows as columns.",
@@ -431,6 +453,7 @@ register(
         _matrices(1),
         reference.eigen,
         "_eigen({0})",
+        flops=lambda shapes, result, _: 9 * elements(shapes[0]) * shapes[0][-1],
         jvp=_eigen_jvp,
         vjp=_eigen_vjp,
         grade="cont",
@@ -457,6 +480,7 @@ register(
         _failed_type,
         reference.failed_pivot,
         "_failed_pivot({0}, {1}, '{kind}')",
+        moves="none",
         flat=True,
         grade="jump",
         doc="Given a matrix and what was computed from it: the number of the pivot that is not positive (`cholesky`) "

@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core import ir
+from ..core.cost import elements
 from ..core.ir import Atom, Block, Const, Loop, Type
-from ..core.primitive import Attrs, Infer, Jvp, Primitive, Vjp, register
+from ..core.primitive import Attrs, Infer, Jvp, Primitive, Shape, Vjp, register
 from .common import axis_of, expect_count, fail, from_front, number, spread, to_front
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ def same_dtype_fold(name: str) -> Callable[..., Any]:
     return evaluate
 
 
+def _each_once(shapes: Sequence[Shape], result: Shape, attrs: Attrs) -> Any:
+    """One operation for each element of the operand."""
+    return elements(shapes[0])
+
+
 Rule = Callable[["Builder", Atom, Atom, Atom, int], Atom]
 
 
@@ -96,6 +102,7 @@ def declare(
             evaluate,
             jvp=forward_rule,
             vjp=backward_rule,
+            flops=_each_once,
             grade=grade,
             doc=doc,
         )
@@ -328,6 +335,7 @@ for _name in ("argmax", "argmin"):
             _name,
             along_axis(NUMBERS, "i64"),
             _arg(_name),
+            flops=_each_once,
             flat=True,
             grade="jump",
             doc="The first place of the extreme; of nan, if there is one; 0 when there are no elements.",

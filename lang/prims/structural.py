@@ -45,7 +45,7 @@ def _iota(n: Any) -> Any:
     return np.arange(int(n), dtype=np.int64)
 
 
-register(Primitive("iota", _iota_type, _iota, flat=True, grade="flat", doc="0, 1, … n-1."))
+register(Primitive("iota", _iota_type, _iota, moves="result", flat=True, grade="flat", doc="0, 1, … n-1."))
 
 
 def _replicate_type(args: Sequence[Type], attrs: Attrs) -> Type:
@@ -88,7 +88,7 @@ def _zeros_like(x: Any) -> Any:
     return np.zeros_like(x)[()]
 
 
-register(Primitive("zeros_like", _zeros_like_type, _zeros_like, flat=True, grade="flat"))
+register(Primitive("zeros_like", _zeros_like_type, _zeros_like, moves="result", flat=True, grade="flat"))
 
 
 def _dim_type(args: Sequence[Type], attrs: Attrs) -> Type:
@@ -103,7 +103,7 @@ def _dim(x: Any, axis: int) -> Any:
     return np.int64(x.shape[axis])
 
 
-register(Primitive("dim", _dim_type, _dim, flat=True, grade="flat"))
+register(Primitive("dim", _dim_type, _dim, moves="none", flat=True, grade="flat"))
 
 
 def _stack_type(args: Sequence[Type], attrs: Attrs) -> Type:
@@ -144,7 +144,15 @@ def _stop_type(args: Sequence[Type], attrs: Attrs) -> Type:
 
 
 register(
-    Primitive("stop_grad", _stop_type, lambda x: x, flat=True, grade="flat", doc="Held fixed by every derivative.")
+    Primitive(
+        "stop_grad",
+        _stop_type,
+        lambda x: x,
+        moves="none",
+        flat=True,
+        grade="flat",
+        doc="Held fixed by every derivative.",
+    )
 )
 
 # ------------------------------------------------------------------ rearranging
@@ -218,6 +226,7 @@ register(
         "transpose",
         _transpose_type,
         _transpose,
+        moves="none",
         jvp=all_linear("transpose"),
         vjp=_transpose_vjp,
         grade="affine",
@@ -304,6 +313,7 @@ register(
         "reshape",
         _reshape_type,
         _reshape,
+        moves="none",
         jvp=same_primitive("reshape", [0]),
         vjp=_reshape_vjp,
         grade="affine",
