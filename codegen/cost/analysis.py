@@ -21,13 +21,14 @@ from ...lang.core import ir
 from ...lang.core.ir import Atom, Block, Stmt, Var
 from ...lang.core.walk import callees
 from ...lang.formulas import Formula, power_sum
-from ...lang.sizes import Monomial, Opaque, OversizedSize, Size, SizeAtom, SizeVar
+from ...lang.sizes import Monomial, Opaque, Size, SizeAtom, SizeVar
 from ...lang.source import Span
 from .transfer import shape_of, value_of
 from .values import POSITION, Abstract, Cost, Key, Kind, Metric, Place, Symbol, Watch
 
-TERMS = 300
-"""A formula of more terms is given up for a symbol."""
+LONG = 40
+"""A formula of more terms becomes a symbol at the end of an iteration or a function."""
+HOLDS = "how often the condition holds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,10 @@ class Analysis:
         if found is None:
             body, formals = self.body(name)
             results = body.block(self.program.functions[name].body)
+            called = self.program.functions[name].source_name or name
+            for key, formula in body.cost.items():
+                if len(formula.top.terms) > LONG:
+                    body.cost[key] = body.given_up(None, formula, f"the cost of `{called}`", 0)
             found = self.summaries[name] = Summary(formals, body.cost, tuple(results), body.counts)
         return found
 
@@ -283,8 +288,7 @@ class Body:
             nonlocal taken
             if taken is None:
                 assert isinstance(op.cond, Var)
-                what = "how often the condition holds"
-                taken = self.watched(op.cond, None, "branch", what, span, Formula.of(1))
+                taken = self.watched(op.cond, None, "branch", HOLDS, span, Formula.of(1))
                 self.env[op.cond] = Abstract((), taken)
             return taken
 
@@ -309,12 +313,14 @@ class Body:
                 value = array.value.substitute({POSITION: Formula.of(index)})
             self.bind(param, Abstract(array.shape[1:], value))
 
-    def enter(self, trips: Formula) -> SizeVar:
+    def enter(self, stmt: Stmt, trips: Formula) -> SizeVar:
         """Into a body that runs so often: the number of the iteration."""
         self.level += 1
         index = self.owner.fresh("i")
         self.born[index] = self.level
         self.limits[index] = trips
+        if stmt.vars:
+            self.owner.watch.indices.setdefault((self.name, stmt.vars[0]), []).append(index)
         return index
 
     def leave(self, stmt: Stmt, before: Cost, cost: Cost, trips: Formula, index: SizeVar) -> None:
@@ -329,6 +335,9 @@ class Body:
 
     def sum_over(self, stmt: Stmt, formula: Formula, trips: Formula, index: SizeVar, tests: bool) -> Formula:
         total = Formula.of(0)
+        if len(formula.top.terms) > LONG and not tests:
+            what = "the cost of an iteration"
+            formula = self.given_up(stmt.vars[0], formula, what, self.level + 1)
         for monomial, coefficient in formula.top.terms:
             inner = tuple(a for a in monomial if self.age(a) > self.level)
             outer = Formula(Size(((tuple(a for a in monomial if self.age(a) <= self.level), coefficient),)))
@@ -336,9 +345,15 @@ class Body:
                 total = total + outer * power_sum(len(inner), trips)
             else:
                 total = total + outer * self.sum_of(stmt, inner, trips, tests)
-        if len(total.top.terms) > TERMS:
-            raise OversizedSize
         return total / formula.below
+
+    def given_up(self, var: Var | None, formula: Formula, what: str, level: int) -> Formula:
+        """A symbol for a formula that is too long, of an iteration (`var` as in `Key`) or of the whole function."""
+        made = self.symbol("total", what, None, level)
+        symbol = made.top.atom
+        assert isinstance(symbol, SizeVar)
+        self.owner.watch.ends.setdefault((self.name, var), []).append((symbol, formula))
+        return made
 
     def sum_of(self, stmt: Stmt, product: Monomial, trips: Formula, tests: bool) -> Formula:
         """The symbol for the sum of a product over the iterations."""
@@ -356,6 +371,8 @@ class Body:
 
     def described(self, product: Monomial) -> tuple[Kind, Span | None, Formula | None, str]:
         """Kind, place, bound and words for the sum of a product of symbols over many runs."""
+        if all(isinstance(a, Opaque) and a.op in ("eq", "ne", "lt", "le") for a in product):
+            return "branch", None, Formula.of(1), HOLDS
         inside = dict.fromkeys(a for atom in product for a in Size.of(atom).atoms())
         symbols = [self.owner.symbols.get(a) for a in inside if isinstance(a, SizeVar)]
         found = [s for s in symbols if s is not None]
@@ -385,7 +402,7 @@ class Body:
         trips = self.abstract(op.arrays[0]).shape[0]
         sizes = [tuple(self.number(n, stmt.span) for n in row) for row in op.shapes]
         before = self.apart()
-        index = self.enter(trips)
+        index = self.enter(stmt, trips)
         self.rows(op.body.params, op.arrays, index)
         results = self.block(op.body.body)
         self.leave(stmt, before, self.cost, trips, index)
@@ -404,7 +421,7 @@ class Body:
         count = len(op.neutral)
         start = [self.abstract(a) for a in op.neutral]
         before = self.apart()
-        index = self.enter(trips)
+        index = self.enter(stmt, trips)
         for param, value in zip(op.body.params[:count], start, strict=True):
             self.bind(param, Abstract(value.shape))
         self.rows(op.body.params[count:], op.arrays, index)

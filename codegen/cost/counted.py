@@ -96,13 +96,27 @@ class Counted(Run):
             stmt = self.active[-1]
             tests = isinstance(stmt.op, ir.Loop) and stmt.op.cond is not None and block is stmt.op.cond.body
             if tests or any(block is inner for _, inner in scopes(stmt.op)):
+                if not tests:
+                    self.worked_out(stmt.vars[0] if stmt.vars else None)
                 for symbol, product, of_tests in self.totals(stmt):
                     if of_tests == tests:
                         self.symbols[symbol] += multiplied(product, self.symbols)
+                if not tests:
+                    for index in self.indices(stmt):
+                        self.symbols[index] += 1
         return results
+
+    def worked_out(self, key: Var | None) -> None:
+        """The formulas of an iteration or of the whole function, at its end."""
+        for symbol, formula in self.tally.watch.ends.get((self.name, key), ()):
+            worth = sum((c * multiplied(m, self.symbols) for m, c in formula.terms()), Fraction(0))
+            self.symbols[symbol] = int(worth)  # a count, though its parts may be fractions
 
     def totals(self, stmt: Stmt) -> Sequence[tuple[SizeVar, Monomial, bool]]:
         return self.tally.watch.totals.get((self.name, stmt.vars[0]), ()) if stmt.vars else ()
+
+    def indices(self, stmt: Stmt) -> Sequence[SizeVar]:
+        return self.tally.watch.indices.get((self.name, stmt.vars[0]), ()) if stmt.vars else ()
 
     # ------------------------------------------------------------ statements
 
@@ -115,6 +129,7 @@ class Counted(Run):
             case ir.Map() | ir.Reduce() | ir.Scan() | ir.Loop():
                 self.active.append(stmt)
                 self.symbols.update({symbol: 0 for symbol, _, _ in self.totals(stmt)})
+                self.symbols.update(dict.fromkeys(self.indices(stmt), 0))
                 results = self.op(op)
                 self.active.pop()
                 self.rows_moved(stmt, op, results)
@@ -173,6 +188,7 @@ class Counted(Run):
         self.steps.depth += 1
         inner = Counted(self.program, dict(zip(target.params, args, strict=True)), self.steps, function, tally)
         results = inner.block(target.body)
+        inner.worked_out(None)
         self.steps.depth -= 1
         if members is not None:
             family = next(f for f in reversed(tally.families) if f.members == members)

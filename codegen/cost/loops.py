@@ -40,7 +40,7 @@ def loop(body: Body, stmt: Stmt, op: ir.Loop) -> None:
     steps = states.found(count)
 
     before = body.apart()
-    index = body.enter(count)
+    index = body.enter(stmt, count)
     body.bind(op.index, Abstract((), Formula.of(index)))
     states.enter(steps, index)
     tests: Cost = {}
@@ -91,7 +91,7 @@ class States:
         for _ in range(ROUNDS * (len(steps) + 1)):
             counts = dict(body.counts)
             before = body.apart()
-            index = body.enter(count)
+            index = body.enter(self.stmt, count)
             body.bind(op.index, Abstract((), Formula.of(index)))
             marks = self.enter(steps, index)
             results = body.block(op.body)

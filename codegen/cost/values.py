@@ -73,6 +73,10 @@ class Watch:
     """Of a variable: its number (None), or the length of an axis."""
     totals: dict[Key, list[tuple[SizeVar, Monomial, bool]]] = field(default_factory=dict)
     """Of a map, fold or loop: sums over its iterations (or, True, over the tests of its condition) of products."""
+    indices: dict[Key, list[SizeVar]] = field(default_factory=dict)
+    """Of a map, fold or loop: numbers of the iteration."""
+    ends: dict[tuple[str, ir.Var | None], list[tuple[SizeVar, Formula]]] = field(default_factory=dict)
+    """Of an iteration, or (None) of a call of a function: what formulas are worth at its end."""
     calls: dict[Key, list[tuple[SizeVar, SizeVar]]] = field(default_factory=dict)
     """Of a call: symbols here, and those of the function called that they are."""
     families: dict[Key, list[tuple[SizeVar, str, Monomial]]] = field(default_factory=dict)
