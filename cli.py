@@ -17,9 +17,10 @@ COMMANDS = {
     "build": "write a Python module and its type stub",
     "run": "call an entry with values from the command line",
     "show": "print a stage of the compiler: tokens, ast, types, ir, python",
+    "cost": "what entries and their derivatives cost, as formulas of the sizes",
     "test": "run the test blocks (`-- ==`) of programs",
 }
-PLANNED = ("grad-check", "cost", "stage", "bench", "lsp", "repl", "doc", "new", "cache")
+PLANNED = ("grad-check", "stage", "bench", "lsp", "repl", "doc", "new", "cache")
 
 
 def overview() -> str:

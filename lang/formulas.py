@@ -249,8 +249,12 @@ def atom_text(atom: SizeAtom, times: str, power: Callable[[str, int], str]) -> s
     left, right = (written(Formula(o), times, power) for o in atom.operands)
     if atom.op in ("max", "min"):
         return f"{atom.op}({left}, {right})"
+    if atom.op in ("/", "//", "%", "%%", "**"):
+        left, right = (f"({text})" if " " in text else text for text in (left, right))
     if atom.op in ("eq", "ne", "lt", "le"):
         return f"[{left} {SIGNS[atom.op]} {right}]" if times == "·" else f"({left} {PYTHON[atom.op]} {right})"
+    if atom.op == "/" or atom.op == "//":
+        return f"⌊{left}/{right}⌋" if times == "·" else f"({left} // {right})"
     return f"({left} {SIGNS[atom.op] if times == '·' else PYTHON.get(atom.op, SIGNS[atom.op])} {right})"
 
 

@@ -24,7 +24,8 @@ from ...lang.formulas import Formula, power_sum
 from ...lang.sizes import Monomial, Opaque, Size, SizeAtom, SizeVar
 from ...lang.source import Span
 from .transfer import shape_of, value_of
-from .values import POSITION, Abstract, Cost, Key, Kind, Metric, Place, Symbol, Watch
+from ..passes.saved import sweeps
+from .values import POSITION, Abstract, Cost, Kept, Key, Kind, Metric, Place, Symbol, Watch
 
 LONG = 40
 """A formula of more terms becomes a symbol at the end of an iteration or a function."""
@@ -61,19 +62,28 @@ def added(formulas: Sequence[Formula] | object) -> Formula:
     return total
 
 
-def analyse(program: ir.Program, function: str, args: Sequence[Abstract], careful: bool = False) -> Found:
+def analyse(program: ir.Program, function: str, args: Sequence[Abstract], careful: bool = False,
+            kept: Kept | None = None) -> Found:
     """The cost of one call of `function`. Symbols of the arguments count as known.
 
-    `careful`: nothing is taken not to be negative; formulas say `max`.
+    `careful`: nothing is taken not to be negative; formulas say `max`. `kept`: of a program with marks around its
+    reverse sweeps, what waits for each of them; then `saved` is counted too.
     """
-    return Analysis(program, careful).found(function, args)
+    return Analysis(program, careful, kept).found(function, args)
+
+
+def kept_values(program: ir.Program, roots: Sequence[str]) -> Kept:
+    """What each reverse sweep of a marked program keeps of the forward run."""
+    return {(sweep.function, sweep.mark): [(k.var, k.span) for k in sweep.kept if not k.given]
+            for sweep in sweeps(program, roots)}
 
 
 class Analysis:
     """Summaries of a program's functions, made when they are asked for."""
 
-    def __init__(self, program: ir.Program, careful: bool = False) -> None:
+    def __init__(self, program: ir.Program, careful: bool = False, kept: Kept | None = None) -> None:
         self.program = program
+        self.kept: Kept = kept or {}
         self.careful = careful
         self.summaries: dict[str, Summary] = {}
         self.symbols: dict[SizeVar, Symbol] = {}
@@ -257,6 +267,9 @@ class Body:
 
     def primitive(self, stmt: Stmt, op: ir.Prim) -> None:
         (var,) = stmt.vars
+        for value, span in self.owner.kept.get((self.name, var), ()):
+            amount = costs.elements(self.env[value].shape) * costs.BYTES[value.type.dtype]
+            self.spend("saved", Place.of(span), amount)
         args = [self.abstract(a) for a in op.args]
         shape = shape_of(op, args, lambda k: self.number(op.args[k], stmt.span), var.type.rank)
         self.measured(var, shape, value_of(op, args, var.type), stmt.span)
@@ -472,4 +485,4 @@ def families(program: ir.Program) -> Mapping[str, frozenset[str]]:
             for name, seen in reached.items() if name in seen}
 
 
-__all__ = ["Analysis", "Body", "Found", "Key", "Recursion", "Summary", "analyse"]
+__all__ = ["Analysis", "Body", "Found", "Key", "Recursion", "Summary", "analyse", "kept_values"]

@@ -19,9 +19,10 @@ from ...lang.core.walk import scopes
 from ...lang.formulas import number
 from ...lang.prims import PRIMITIVES
 from ...lang.sizes import Monomial, SizeAtom, SizeVar
+from ...lang.source import Span
 from ..interp import Room, Run, Steps, Value, argument
 from ..runtime.depth import LEVELS
-from .values import Metric, Place, Watch
+from .values import Kept, Metric, Place, Watch
 
 FRAMES = 90
 """Calls of Python functions that one call of a function of the program takes at most."""
@@ -44,6 +45,7 @@ class Tally:
     """What all calls of a run share."""
 
     watch: Watch
+    kept: Kept
     cost: dict[tuple[Metric, Place], int | Fraction] = field(default_factory=dict)
     families: list[Family] = field(default_factory=list)
 
@@ -57,11 +59,12 @@ class Family:
     values: dict[SizeAtom, int]
 
 
-def count(program: ir.Program, function: str, args: Sequence[Value], watch: Watch | None = None) -> Counts:
-    """Run `function` and count. Raises what `interp.run` raises."""
+def count(program: ir.Program, function: str, args: Sequence[Value], watch: Watch | None = None,
+          kept: Kept | None = None) -> Counts:
+    """Run `function` and count; with `kept` as in `analysis` what is saved too. Raises what `interp.run` raises."""
     params = program.functions[function].params
     values = [argument(p, a) for p, a in zip(params, args, strict=True)]
-    tally = Tally(watch or Watch())
+    tally = Tally(watch or Watch(), kept or {})
     with np.errstate(all="ignore"), Room(FRAMES * LEVELS):
         outside = Counted(program, {}, Steps(), "", tally)
         key = params[0] if params else Var(0, "", ir.I64)
@@ -144,9 +147,9 @@ class Counted(Run):
                 self.active = active
                 return results
 
-    def spend(self, metric: Metric, stmt: Stmt, amount: int | Fraction) -> None:
+    def spend(self, metric: Metric, span: Span | None, amount: int | Fraction) -> None:
         if amount:
-            key = (metric, Place.of(stmt.span))
+            key = (metric, Place.of(span))
             self.tally.cost[key] = self.tally.cost.get(key, 0) + amount
 
     def primitive(self, stmt: Stmt, op: ir.Prim, result: Value) -> None:
@@ -157,9 +160,11 @@ class Counted(Run):
             shapes = [[Fraction(size) for size in s] for s in shapes]
             shape = [Fraction(size) for size in shape]
         (var,) = stmt.vars
-        self.spend("flops", stmt, costs.flops(op, types, shapes, var.type, shape))
+        for kept, span in self.tally.kept.get((self.name, var), ()):
+            self.spend("saved", span, np.size(self.env[kept]) * costs.BYTES[kept.type.dtype])
+        self.spend("flops", stmt.span, costs.flops(op, types, shapes, var.type, shape))
         if var.type.rank or any(t.rank for t in types):
-            self.spend("bytes", stmt, costs.traffic(op, types, shapes, var.type, shape))
+            self.spend("bytes", stmt.span, costs.traffic(op, types, shapes, var.type, shape))
 
     def rows_moved(self, stmt: Stmt, op: ir.Map | ir.Reduce | ir.Scan | ir.Loop, results: Sequence[Value]) -> None:
         first = 0
@@ -169,11 +174,11 @@ class Counted(Run):
             first = len(results)
         for var, value in list(zip(stmt.vars, results, strict=True))[first:]:
             if var.type.rank:
-                self.spend("bytes", stmt, np.size(value) * costs.BYTES[var.type.dtype])
+                self.spend("bytes", stmt.span, np.size(value) * costs.BYTES[var.type.dtype])
         if not isinstance(op, ir.Loop):
             for atom in op.arrays:
                 if atom.type.rank == 1:
-                    self.spend("bytes", stmt, len(self.value(atom)) * costs.BYTES[atom.type.dtype])
+                    self.spend("bytes", stmt.span, len(self.value(atom)) * costs.BYTES[atom.type.dtype])
 
     # ------------------------------------------------------------ calls
 

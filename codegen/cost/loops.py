@@ -182,7 +182,8 @@ def least(body: Body, count: Formula) -> Formula | None:
         return None
     for atom in dict.fromkeys(a for monomial, _ in count.top.terms for a in monomial):
         if isinstance(atom, Opaque):
-            if atom.op not in ("/", "%", "max") or body.age(atom) or not all(c > 0 for _, c in count.top.terms):
+            plain = atom.op in ("/", "//", "%") and all(c > 0 for o in atom.operands for _, c in o.terms)
+            if body.age(atom) or not (plain or atom.op == "max") or not all(c > 0 for _, c in count.top.terms):
                 return None
             continue
         if body.age(atom) == 0 and atom not in body.owner.symbols:

@@ -5,7 +5,7 @@ source and words for what it is. `Watch` says how the interpreter that counts fi
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -46,7 +46,7 @@ class Place:
         return Place(span.source.name, span.line, described(span), span.source.line(span.line).strip())
 
 
-Metric = Literal["flops", "bytes"]
+Metric = Literal["flops", "bytes", "saved"]
 Cost = dict[tuple[Metric, Place], Formula]
 
 
@@ -83,6 +83,10 @@ class Watch:
     """Of a call of a recursive function: sums over all calls of a function that follow from it."""
     members: dict[str, frozenset[str]] = field(default_factory=dict)
     """The functions that a recursive function may lead back from."""
+
+
+Kept = Mapping[Key, Sequence[tuple[ir.Var, Span | None]]]
+"""Of the mark before a reverse sweep: the values that are kept for it, and where they come from."""
 
 
 def known(*parts: Formula | None) -> Sequence[Formula] | None:

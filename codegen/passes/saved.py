@@ -57,6 +57,8 @@ class Sweep:
 
     function: str
     site: int
+    mark: Var
+    """What the mark before it binds: no other sweep has it."""
     span: Span | None
     kept: tuple[Kept, ...]
     total: Size
@@ -121,7 +123,7 @@ class _Finder:
                     open_marks[site] = (k + 1, stmt, dict(bound))
                 elif site in open_marks:
                     start, first, before = open_marks.pop(site)
-                    self.sweep(site, first.span, before, block.stmts[start:k])
+                    self.sweep(site, first, before, block.stmts[start:k])
                 continue
             self.nested(stmt, bound)
             bound.update(dict.fromkeys(stmt.vars, stmt))
@@ -140,7 +142,7 @@ class _Finder:
         if isinstance(op, ir.Map | ir.Reduce | ir.Scan | ir.Loop):
             self.within.pop()
 
-    def sweep(self, site: int, span: Span | None, before: dict[Var, Stmt | None], stmts: Sequence[Stmt]) -> None:
+    def sweep(self, site: int, mark: Stmt, before: dict[Var, Stmt | None], stmts: Sequence[Stmt]) -> None:
         readers: dict[Var, dict[Span, None]] = {}
         for stmt in stmts:
             for var in _reads(stmt):
@@ -161,7 +163,7 @@ class _Finder:
                              tuple(places), made is None, stack))
             if made is not None:
                 total = total + size
-        self.found.append(Sweep(self.function.name, site, span, tuple(kept), total, tuple(self.within)))
+        self.found.append(Sweep(self.function.name, site, mark.vars[0], mark.span, tuple(kept), total, tuple(self.within)))
 
 
 def _reads(stmt: Stmt) -> dict[Var, None]:

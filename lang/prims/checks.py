@@ -143,6 +143,7 @@ register(
         numpy="{0}",
         flat=True,
         fails=True,
+        moves="none",
         grade="flat",
         doc="Stands before the reverse sweep of derivative `site`, or (`end`) behind it, where someone asked for such "
         "marks; gives its argument. Like a check it stays where it is.",
