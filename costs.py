@@ -8,16 +8,18 @@ counted in a second copy, which has marks around reverse sweeps.
 >>> source = Source("<string>", "entry norm [n] (x: [n]f64) : f64 = sum (x * x)")
 >>> (entry,) = entry_costs(source, ["norm"], ["primal", "grad"])
 >>> [(c.op, str(c.total("flops"))) for c in entry.ops]
-[('primal', '2·n'), ('grad', '2·n')]
+[('primal', '2·n'), ('grad', 'n')]
 """
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from . import driver
 from .checker.result import Checked, Definition
 from .codegen.backends.entry import leaves
+from .codegen.cost.advice import hints
 from .codegen.cost.analysis import Found, analyse, kept_values
 from .codegen.cost.values import LETTERS, Abstract, Metric, Place, Symbol
 from .codegen.lower import lower
@@ -27,8 +29,9 @@ from .lang.core import ir
 from .lang.diagnostics.report import Diagnostics
 from .lang.formulas import Formula
 from .lang.sizes import Size, SizeAtom, SizeVar
-from .lang.source import Source
+from .lang.source import Source, Span
 
+CHUNKS = "would take a few directions at a time"
 OPS = ("primal", "grad", "hvp", "hessian", "jacobian", "laplacian")
 METRICS: tuple[Metric, ...] = ("flops", "bytes", "saved")
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -65,7 +68,21 @@ class EntryCost:
     sizes: dict[str, SizeVar]
     ops: list[OpCost]
     refused: dict[str, str]
-    advice: list[str] = field(default_factory=list)
+    advice: list[Advice] = field(default_factory=list)
+
+
+@dataclass
+class Advice:
+    """An operator that would be cheaper at a place of the program; `costs` is (as it is, with it) for the entry."""
+
+    span: Span | None
+    reason: str
+    instead: str
+    verdict: str
+    costs: dict[Metric, tuple[Formula, Formula]]
+
+
+Totals = dict[Metric, Formula]
 
 
 def entry_costs(source: Source, entries: Sequence[str], ops: Sequence[str], wrt: Sequence[str] | None = None,
@@ -133,7 +150,86 @@ def one_entry(source: Source, checked: Checked, definition: Definition, ops: Seq
                 why = error.diagnostics[0].message
         if why is not None:
             made.refused[op] = why
+    made.advice = advice(checked, definition, names, numbers)
     return made
+
+
+# ------------------------------------------------------------------ what would be cheaper
+
+
+def advice(checked: Checked, definition: Definition, names: Names, numbers: Mapping[str, int]) -> list[Advice]:
+    """Operators that the entry could use in place of others, if that makes something cheaper."""
+    with driver.without_collection():
+        made = lower(checked, [], [definition])
+    function = made.entries[definition.qualified]
+    stages: list[tuple[str, ir.Program]] = [("lower", made.program)]
+    with driver.without_collection():
+        driver.optimised(made.program, [function], observe=lambda name, program: stages.append((name, program)))
+    before = next(program for (_, program), (after, _) in pairwise(stages) if after == "fuse")
+    found: list[Advice] = []
+    now: Totals | None = None
+    for hint in hints(before):
+        if hint.program is None:
+            found.append(Advice(hint.span, hint.reason, hint.instead, "would keep no matrix", {}))
+            continue
+        now = now or totals(made.program, definition, function, names, numbers)
+        then = totals(hint.program, definition, function, names, numbers)
+        if now is None or then is None:
+            found.append(Advice(hint.span, hint.reason, hint.instead, "would keep no matrix", {}))
+            continue
+        both = {m: (now[m], then[m]) for m in METRICS}
+        verdict = compared(both, hint.mode) or (CHUNKS if hint.trace else None)
+        if verdict is not None:
+            found.append(Advice(hint.span, hint.reason, hint.instead, verdict, both))
+    return found
+
+
+def totals(lowered: ir.Program, definition: Definition, function: str, names: Names,
+           numbers: Mapping[str, int]) -> Totals | None:
+    """What a program costs; None where it has symbols, which those of another program have nothing in common with."""
+    made: Totals = {}
+    for marked in (False, True):
+        with driver.without_collection():
+            program = driver.optimised(lowered, [function], marked=marked)
+        kept = kept_values(program, [function]) if marked else None
+        found = analyse(program, function, names.arguments(definition, program.functions[function]), kept=kept)
+        for metric in ("saved",) if marked else METRICS[:2]:
+            made[metric] = found.total(metric).substitute(names.numbers(numbers))
+            if any(a in found.symbols for a in made[metric].atoms()):
+                return None
+    return made
+
+
+def compared(both: Mapping[Metric, tuple[Formula, Formula]], by_size: bool) -> str | None:
+    """What is better about the second of each pair; None if nothing is."""
+    now, then = both["flops"]
+    free = [a for a in dict.fromkeys((*now.atoms(), *then.atoms())) if isinstance(a, SizeVar)]
+    if by_size and len(free) == 1:
+        first = turning_point(now, then, free[0])
+        where = f" from {free[0].name} = {first} on" if first is not None and first > 1 else ""
+        return None if first is None else f"would be cheaper{where}"
+    if weight(then) < weight(now):
+        return "would be cheaper" if not by_size or not free else "would be cheaper at some sizes"
+    if by_size:
+        return None
+    words: dict[Metric, str] = {"bytes": "move", "saved": "keep"}
+    less = [word for metric, word in words.items() if weight(both[metric][1]) < weight(both[metric][0])]
+    return f"would {' and '.join(less)} less" if less else None
+
+
+def turning_point(now: Formula, then: Formula, size: SizeVar) -> int | None:
+    """The least size from which on `then` is less, tried up to a million."""
+    def less(at: int) -> bool:
+        return then.at({size: at}) < now.at({size: at})
+
+    high = 1 << 20
+    if not less(high):
+        return None
+    low = 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if less(middle) else (middle, high)
+    return high
 
 
 def one_op(source: Source, checked: Checked, definition: Definition, op: str, wrt: Sequence[str], names: Names,
@@ -154,8 +250,7 @@ def one_op(source: Source, checked: Checked, definition: Definition, op: str, wr
         kept = kept_values(program, [function]) if marked else {}
         args = names.arguments(definition, program.functions[function])
         result = analyse(program, function, args, kept=kept)
-        known: dict[SizeAtom, Formula] = {names.sizes[n]: Formula.of(v) for n, v in numbers.items() if n in names.sizes}
-        if any(negative(c.substitute(known)) for c in result.counts):
+        if any(negative(c.substitute(names.numbers(numbers))) for c in result.counts):
             result = analyse(program, function, args, careful=True, kept=kept)
         found[marked] = result
     return summed_up(op, found[False], found[True], names, numbers, lines)
@@ -187,12 +282,12 @@ def summed_up(op: str, plain: Found, marked: Found, names: Names, numbers: Mappi
             name, shared = names.symbol(symbol, (*key, seen[key]))
             named[name] = symbol
             env[var] = Formula.of(shared)
-    named = {name: renamed_bound(symbol, env) for name, symbol in sorted(named.items())}
     for text, number in numbers.items():
         if (size := names.sizes.get(text)) is not None:
             env[size] = Formula.of(number)
-        elif (shared := names.shared(text)) is not None:
-            env.update({var: Formula.of(number) for var, f in env.items() if f.top.atom == shared})
+        elif (known := names.shared(text)) is not None:
+            env.update({var: Formula.of(number) for var, f in env.items() if f.top.atom == known})
+    named = {name: renamed_bound(symbol, env) for name, symbol in sorted(named.items())}
     costs = {metric: Formula.of(0) for metric in METRICS}
     by_line: dict[int, dict[Metric, Formula]] = {}
     texts: dict[int, str] = {}
@@ -264,6 +359,9 @@ class Names:
                     value = Formula.of(self.size(name))
                 found.append(Abstract(tuple(sizes), value))
         return found
+
+    def numbers(self, given: Mapping[str, int]) -> dict[SizeAtom, Formula]:
+        return {self.sizes[name]: Formula.of(value) for name, value in given.items() if name in self.sizes}
 
     def atom(self, name: str, atom: SizeAtom | None) -> Formula:
         if atom is None or isinstance(atom, SizeVar):

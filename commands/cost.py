@@ -13,7 +13,7 @@ from .output import fail, read, signature
 if TYPE_CHECKING:
     from ..checker.result import Checked, Definition
     from ..codegen.cost.values import Symbol
-    from ..costs import EntryCost, Line, OpCost
+    from ..costs import Advice, EntryCost, Line, OpCost
     from ..lang.formulas import Formula
 
 LINES = 6
@@ -42,7 +42,7 @@ def main(args: Sequence[str]) -> int:
     ops = chosen_ops(given)
     sizes = numbers(given.get("size", ""))
     lines = whole(given.get("lines", str(LINES)), "--lines")
-    from .plot import swept
+    from .plot import check_target, plot, swept
 
     sweep = swept(given.options["sizes"]) if given.has("sizes") else None
     if sweep is not None and not given.has("plot"):
@@ -54,14 +54,13 @@ def main(args: Sequence[str]) -> int:
     entries = chosen(checked, given)
     wrt = named(given, entries) if given.has("wrt") else None
     plotting = given.has("plot")
+    if plotting:
+        check_target(given.options["plot"], len(entries))
     found = entry_costs(source, [d.name for d in entries], ops or OPS, wrt, {} if plotting else sizes)
     refuse(found, ops)
     known(found, sizes)
     if plotting:
-        from .plot import plot
-
         return plot(found, sizes, sweep, given.options["plot"], given.get("metric", "flops"))
-    advise(source, found)
     if given.get("format", "full") == "json":
         print(json.dumps([as_json(entry) for entry in found], indent=2, ensure_ascii=False))
     else:
@@ -145,10 +144,6 @@ def known(found: Sequence[EntryCost], sizes: Mapping[str, int]) -> None:
                         or (f"the sizes are {', '.join(names)}" if names else "nothing here depends on a size"))
 
 
-def advise(source: Any, found: Sequence[EntryCost]) -> None:
-    """Note what would be cheaper."""
-
-
 # ---------------------------------------------------------------- text
 
 
@@ -169,8 +164,20 @@ def report(entry: EntryCost, lines: int, asked: bool) -> list[str]:
         out.append(f"  where {', '.join(assumed)}")
     for op in entry.ops:
         out += line_rows(op, lines)
-    out += [f"  note: {note}" for note in entry.advice]
+    for advice in entry.advice:
+        out += ["", *note(advice)]
     return out
+
+
+def note(advice: Advice) -> list[str]:
+    """What would be cheaper, where, and by how much."""
+    place = "" if advice.span is None else f"line {advice.span.line}: "
+    lines = [f"  note: {place}{advice.reason}; `{advice.instead}` {advice.verdict}"]
+    if advice.span is not None:
+        lines.append(f"        {clipped(advice.span.text)}")
+    for metric, (now, then) in advice.costs.items():
+        lines.append(f"        {HEADS[metric]}: {shown(then)} in place of {shown(now)}")
+    return lines
 
 
 def atom_names(formula: Formula) -> list[str]:
@@ -197,8 +204,18 @@ def meaning(symbol: Symbol) -> str:
     return text + (f", at most {shown(symbol.most)}" if symbol.most is not None else "")
 
 
+WIDE = 120
+
+
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows under their heads; where that is too wide, a line to each cell."""
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    if sum(widths) + 2 * len(widths) > WIDE:
+        heads, *rest = rows
+        width = max(map(len, heads[1:]))
+        return [*([f"  {heads[0]}"] if heads[0] else []), *(line for row in rest for line in (
+            f"  {row[0]}  {row[4] if len(row) > 4 else ''}".rstrip(),
+            *(f"    {head.ljust(width)}  {cell}" for head, cell in zip(heads[1:4], row[1:4], strict=True) if cell)))]
     return ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in rows]
 
@@ -235,7 +252,10 @@ def as_json(entry: EntryCost) -> dict[str, Any]:
         "sizes": list(entry.sizes),
         "ops": [op_json(op) for op in entry.ops],
         "refused": entry.refused,
-        "notes": entry.advice,
+        "notes": [{"line": None if a.span is None else a.span.line, "reason": a.reason, "instead": a.instead,
+                   "verdict": a.verdict,
+                   **{m: {"now": formula_json(now), "then": formula_json(then)} for m, (now, then) in a.costs.items()}}
+                  for a in entry.advice],
     }
 
 

@@ -33,12 +33,16 @@ def swept(text: str) -> Sweep:
     return found[1], int(found[2]), int(found[3])
 
 
-def plot(entries: Sequence[EntryCost], sizes: Mapping[str, int], sweep: Sweep | None, target: str, metric: str) -> int:
-    """Print or write the picture; of several entries only where it is printed."""
+def check_target(target: str, entries: int) -> None:
+    """Raises Usage when a picture of so many entries cannot go there."""
     if target != "-" and not target.endswith(".svg"):
         raise Usage(f"`--plot` cannot write `{target}`", "name an .svg file, or `-` for the terminal")
-    if target != "-" and len(entries) > 1:
+    if target != "-" and entries > 1:
         raise Usage("a file holds the picture of one entry", "name it: --entry E")
+
+
+def plot(entries: Sequence[EntryCost], sizes: Mapping[str, int], sweep: Sweep | None, target: str, metric: str) -> int:
+    """Print or write the picture; of several entries only where it is printed."""
     for entry in entries:
         name, first, last = sweep if sweep is not None else (free_size(entry, sizes), *DEFAULT)
         if name not in entry.sizes and not any(name in op.symbols for op in entry.ops):
@@ -78,10 +82,11 @@ def curves(entry: EntryCost, metric: str, sizes: dict[str, int], name: str, firs
 
 def value(formula: Formula, numbers: Mapping[str, int], entry: EntryCost) -> float:
     from ..costs import SUBSCRIPTS
-    from ..lang.sizes import SizeVar
+    from ..lang.sizes import SizeAtom, SizeVar
 
     given = {name[0] + name[1:].translate(SUBSCRIPTS): n for name, n in numbers.items()} | dict(numbers)
-    env = {a: given.get(a.name, 10 if a.name in entry.sizes else 1) for a in formula.atoms() if isinstance(a, SizeVar)}
+    env: dict[SizeAtom, int] = {
+        a: given.get(a.name, 10 if a.name in entry.sizes else 1) for a in formula.atoms() if isinstance(a, SizeVar)}
     return float(formula.at(env))
 
 
@@ -102,11 +107,11 @@ def text_picture(title: str, found: Sequence[Curve], first: int, last: int) -> l
                 row = round((HEIGHT - 1) * (math.log10(y) - low) / (high - low))
                 grid[HEIGHT - 1 - row][column] = MARKS[number % len(MARKS)]
     out = [title, ""]
-    for k, row in enumerate(grid):
+    for k, cells in enumerate(grid):
         label = f"1e{high:.0f}" if k == 0 else f"1e{low:.0f}" if k == HEIGHT - 1 else ""
-        out.append(f"{label:>5} |{''.join(row).rstrip()}")
+        out.append(f"{label:>5} |{''.join(cells).rstrip()}")
     out.append(f"{'':5} +{'-' * WIDTH}")
-    out.append(f"{'':7}{first}{str(last):>{WIDTH - len(str(first))}}")
+    out.append(f"{'':7}{first}{last!s:>{WIDTH - len(str(first))}}")
     out.append(f"{'':7}" + "  ".join(f"{MARKS[k % len(MARKS)]} {name}" for k, (name, _) in enumerate(found)))
     return out
 

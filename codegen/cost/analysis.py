@@ -12,7 +12,7 @@ grows by the same amount each time. Functions are looked at once, their paramete
 """
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -23,8 +23,8 @@ from ...lang.core.walk import callees
 from ...lang.formulas import Formula, power_sum
 from ...lang.sizes import Monomial, Opaque, Size, SizeAtom, SizeVar
 from ...lang.source import Span
-from .transfer import shape_of, value_of
 from ..passes.saved import sweeps
+from .transfer import shape_of, value_of
 from .values import POSITION, Abstract, Cost, Kept, Key, Kind, Metric, Place, Symbol, Watch
 
 LONG = 40
@@ -55,9 +55,9 @@ class Found:
         return added(formula for (m, _), formula in self.cost.items() if m == metric)
 
 
-def added(formulas: Sequence[Formula] | object) -> Formula:
+def added(formulas: Iterable[Formula]) -> Formula:
     total = Formula.of(0)
-    for formula in formulas:  # type: ignore[attr-defined]
+    for formula in formulas:
         total = total + formula
     return total
 
@@ -128,8 +128,11 @@ class Analysis:
             sizes = []
             for axis in range(param.type.rank):
                 equal = dims[axis] if axis < len(dims) else None
-                size = Formula.of(equal.value) if isinstance(equal, ir.Const) else shared.get(equal) if equal else None
-                if size is None or not isinstance(size, Formula):
+                if isinstance(equal, ir.Const):
+                    sizes.append(Formula.of(int(equal.value)))
+                    continue
+                size = None if equal is None else shared.get(equal)
+                if size is None:
                     var = self.fresh(f"{param.name}.{axis}")
                     self.watch.bound.setdefault((name, param), []).append((axis, var))
                     size = Formula.of(var)
@@ -260,7 +263,7 @@ class Body:
                 self.loop(stmt, op)
             case ir.Call() as op:
                 self.call(stmt, op)
-            case ir.Diff():
+            case ir.Diff() | ir.Custom():
                 raise AssertionError("derivatives are taken before costs are counted")
             case _:
                 assert_never(stmt.op)
@@ -289,9 +292,9 @@ class Body:
                 self.bind(var, result)
             return
         before = self.apart()
-        results = [self.block(op.then)]
+        arms = [self.block(op.then)]
         costs_of = [self.apart()]
-        results.append(self.block(op.orelse))
+        arms.append(self.block(op.orelse))
         costs_of.append(self.cost)
         self.cost = before
         span = stmt.span
@@ -308,7 +311,7 @@ class Body:
         for metric, place in dict.fromkeys((*costs_of[0], *costs_of[1])):
             yes, no = (c.get((metric, place), Formula.of(0)) for c in costs_of)
             self.spend(metric, place, yes if yes == no else no + truth() * (yes - no))
-        for var, x, y in zip(stmt.vars, *results, strict=True):
+        for var, x, y in zip(stmt.vars, arms[0], arms[1], strict=True):
             sizes = [a if a == b else b + truth() * (a - b) for a, b in zip(x.shape, y.shape, strict=True)]
             value = None
             if x.value is not None and y.value is not None and not var.type.rank:

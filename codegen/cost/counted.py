@@ -20,8 +20,8 @@ from ...lang.formulas import number
 from ...lang.prims import PRIMITIVES
 from ...lang.sizes import Monomial, SizeAtom, SizeVar
 from ...lang.source import Span
-from ..interp import Room, Run, Steps, Value, argument
-from ..runtime.depth import LEVELS
+from ..interp import Run, Steps, Value, argument
+from ..runtime.depth import LEVELS, Room
 from .values import Kept, Metric, Place, Watch
 
 FRAMES = 90

@@ -163,7 +163,8 @@ class _Finder:
                              tuple(places), made is None, stack))
             if made is not None:
                 total = total + size
-        self.found.append(Sweep(self.function.name, site, mark.vars[0], mark.span, tuple(kept), total, tuple(self.within)))
+        within = tuple(self.within)
+        self.found.append(Sweep(self.function.name, site, mark.vars[0], mark.span, tuple(kept), total, within))
 
 
 def _reads(stmt: Stmt) -> dict[Var, None]:
