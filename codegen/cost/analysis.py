@@ -263,7 +263,12 @@ class Body:
                 self.loop(stmt, op)
             case ir.Call() as op:
                 self.call(stmt, op)
-            case ir.Diff() | ir.Custom():
+            case ir.Custom(_, body, _, args):
+                for param, arg in zip(body.params, args, strict=True):
+                    self.bind(param, self.abstract(arg))
+                for var, result in zip(stmt.vars, self.block(body.body), strict=True):
+                    self.bind(var, result)
+            case ir.Diff():
                 raise AssertionError("derivatives are taken before costs are counted")
             case _:
                 assert_never(stmt.op)
