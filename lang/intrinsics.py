@@ -65,6 +65,9 @@ SIGNATURES: dict[str, str] = {
     "inverse": "'a: float [n] (matrix: [n][n]a) : [n][n]a",
     "det": "'a: float [n] (matrix: [n][n]a) : a",
     "logdet": "'a: float [n] (matrix: [n][n]a) : a",
+    "slogdet": "'a: float [n] (matrix: [n][n]a) : (a, a)",
+    "lu": "'a: float [n] (matrix: [n][n]a) : ([n][n]a, [n][n]a, [n]i64)",
+    "svd": "'a: float [n] [m] (matrix: [n][m]a) : ([n][m]a, [m]a, [m][m]a)",
     "orthogonal": "'a: float [n] [m] (matrix: [n][m]a) : [n][m]a",
     "eigen": "'a: float [n] (matrix: [n][n]a) : ([n]a, [n][n]a)",
     # numbers of the type that is wanted, in generic definitions

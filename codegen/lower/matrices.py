@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...lang.core.build import Builder, i64
 from ...lang.core.ir import Atom
+from ...lang.prims.matrices import identity, part, rows
 from .frame import Frame
 from .values import TupV, Value, the_atom
 
@@ -65,6 +66,29 @@ def _plain(name: str) -> Rule:
     return lambda f, inst, args: f.b.prim(name, *_atoms(args))
 
 
+def _lu(f: Frame, inst: Inst, args: list[Value]) -> Value:
+    (matrix,) = _atoms(args)
+    n = f.b.dim(matrix)
+    packed = f.b.prim("lu", matrix)
+    both = rows(f.b, packed, i64(0), n)
+    lower = f.b.add(part(f.b, both, "strict_lower"), identity(f.b, both))
+    order = f.b.prim("argmax", rows(f.b, packed, n, n), axis=1)
+    return TupV((lower, part(f.b, both, "upper"), order))
+
+
+def _slogdet(f: Frame, inst: Inst, args: list[Value]) -> Value:
+    (matrix,) = _atoms(args)
+    return TupV((f.b.prim("det_sign", matrix), f.b.prim("log_det", matrix)))
+
+
+def _svd(f: Frame, inst: Inst, args: list[Value]) -> Value:
+    (matrix,) = _atoms(args)
+    n, m = f.b.dim(matrix), f.b.dim(matrix, 1)
+    packed = f.b.prim("svd", matrix)
+    left, right = rows(f.b, packed, i64(1), n), rows(f.b, packed, f.b.add(n, i64(1)), m)
+    return TupV((left, f.b.prim("index", packed, i64(0)), right))
+
+
 def _eigen(f: Frame, inst: Inst, args: list[Value]) -> Value:
     (matrix,) = _atoms(args)
     both = f.b.prim("eigen", matrix)
@@ -84,5 +108,8 @@ RULES: dict[str, tuple[int, Rule]] = {
     "det": (1, _plain("det")),
     "logdet": (1, _plain("log_det")),
     "orthogonal": (1, _plain("orthogonal")),
+    "lu": (1, _lu),
+    "slogdet": (1, _slogdet),
+    "svd": (1, _svd),
     "eigen": (1, _eigen),
 }

@@ -139,8 +139,12 @@ class Forward:
         # dy = sum over arguments of (d y / d x) dx
         record = PRIMITIVES[op.name]
         y = stmt.vars[0]
-        b.stmts.append(stmt)
         tangents = [self.known(x) if self.varies(x) else None for x in op.args]
+        if record.toward is not None:
+            name, args = record.toward(op.args, tangents)
+            b.stmts.append(Stmt((y,), ir.Prim(name, args, op.attrs), stmt.span))
+        else:
+            b.stmts.append(stmt)
         total: Atom | None = None
         if record.partials is not None:
             partials = record.partials(b, op.args, y, [t is not None for t in tangents])

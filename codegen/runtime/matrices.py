@@ -91,17 +91,65 @@ def single(a: Any) -> Any:
     return a.astype(np.float32) if a.dtype == np.float16 else a
 
 
+def svd_of_each(a: Any, full: bool) -> tuple[Any, Any, Any]:
+    """LAPACK's factors, nan for those matrices of a stack that are not finite."""
+    fine = np.isfinite(a).all(axis=(-2, -1))
+    found = np.linalg.svd(single(np.where(fine[..., None, None], a, 0)), full_matrices=full)
+    if fine.all():
+        return found
+    u, s, v = found
+    return u, np.where(fine[..., None], s, np.nan).astype(s.dtype), v
+
+
 def cofactors(a: Any) -> Any:
     """det A · A⁻ᵀ, from singular values, so that A may be singular."""
-    if a.size == 0 or not np.all(np.isfinite(a)):
-        return np.full_like(a, np.nan)
-    left, values, right = np.linalg.svd(single(a))
+    left, values, right = svd_of_each(a, True)
     before = np.ones_like(values)
     before[..., 1:] = np.cumprod(values[..., :-1], axis=-1)
     after = np.ones_like(values)
     after[..., :-1] = np.cumprod(values[..., :0:-1], axis=-1)[..., ::-1]
     sign = np.linalg.det(left) * np.linalg.det(right)
     return (sign[..., None, None] * np.matmul(left * (before * after)[..., None, :], right)).astype(a.dtype)
+
+
+def cofactors_along(a: Any, d: Any) -> Any:
+    """The derivative of the cofactors of A along D: with A = U S Vᵀ, products of singular values but two."""
+    lead = np.broadcast_shapes(a.shape[:-2], d.shape[:-2])
+    if a.size == 0 or d.size == 0:
+        return np.zeros(lead + a.shape[-2:], a.dtype)
+    left, values, right = svd_of_each(a, True)
+    n = values.shape[-1]
+    others = np.zeros((*values.shape, n), values.dtype)
+    for i in range(n):
+        for j in range(i):
+            both = np.prod(np.delete(values, (j, i), axis=-1), axis=-1)
+            others[..., i, j] = others[..., j, i] = both
+    across = np.swapaxes(left, -1, -2) @ single(d) @ np.swapaxes(right, -1, -2)
+    inner = -others * np.swapaxes(across, -1, -2)
+    places = np.arange(n)
+    inner[..., places, places] = (others @ np.diagonal(across, axis1=-2, axis2=-1)[..., None])[..., 0]
+    sign = np.linalg.det(left) * np.linalg.det(right)
+    return (sign[..., None, None] * (left @ inner @ right)).astype(a.dtype)
+
+
+def det_sign(a: Any) -> Any:
+    """-1, 0 or 1"""
+    return np.linalg.slogdet(single(a))[0].astype(a.dtype)[()]
+
+
+def lu(a: Any) -> Any:
+    """L and U of P A = L U in one square, and below it P."""
+    n = a.shape[-1]
+    work = np.concatenate([a, np.broadcast_to(np.eye(n, dtype=a.dtype), a.shape)], axis=-1)
+    for k in range(n):
+        at = k + np.argmax(np.abs(work[..., k:, k]), axis=-1)[..., None, None]
+        pivot, top = np.take_along_axis(work, at, -2), work[..., k : k + 1, :].copy()
+        np.put_along_axis(work, at, top, -2)
+        work[..., k : k + 1, :] = pivot
+        below = work[..., k + 1 :, k]
+        below[...] = np.where(below == 0, 0, below / pivot[..., k])
+        work[..., k + 1 :, k + 1 : n] -= below[..., None] * pivot[..., k + 1 : n]
+    return np.concatenate([work[..., :n], work[..., n:]], axis=-2)
 
 
 def cholesky(a: Any) -> Any:
@@ -144,6 +192,44 @@ def _eigen(a: Any) -> Any:
         largest = np.argmax(np.abs(vectors), axis=-2)[..., None, :]
         vectors = vectors * np.where(np.take_along_axis(vectors, largest, -2) < 0, -1, 1).astype(a.dtype)
     return np.concatenate([values[..., None, :], vectors], axis=-2)
+
+
+# Eigenvalues that differ by less, times the largest one, are taken to be equal.
+EQUAL = {"float64": 2.0**-46, "float32": 2.0**-17, "float16": 2.0**-5}
+
+
+def eigen_toward(a: Any, d: Any) -> Any:
+    """`eigen`, with the vectors of equal eigenvalues turned such that each stays one when A moves along D."""
+    plain = eigen(a)
+    lead = np.broadcast_shapes(a.shape[:-2], d.shape[:-2])
+    values = plain[..., 0, :]
+    slack = EQUAL[a.dtype.name] * np.max(np.abs(values), axis=-1, initial=0)
+    apart = np.diff(values, axis=-1) > slack[..., None]
+    out = np.broadcast_to(plain, lead + plain.shape[-2:])
+    if apart.all():
+        return out
+    out, apart = out.copy(), np.broadcast_to(apart, lead + apart.shape[-1:])
+    d = np.broadcast_to(single(d), lead + d.shape[-2:])
+    for at in np.ndindex(*lead):
+        if not apart[at].all() and np.isfinite(d[at]).all() and np.isfinite(out[at]).all():
+            ends = [*(np.flatnonzero(apart[at]) + 1), a.shape[-1]]
+            for start, end in zip([0, *ends], ends, strict=False):
+                if end > start + 1:
+                    basis = single(out[at][1:, start:end])
+                    block = basis.T @ d[at] @ basis
+                    out[at][1:, start:end] = basis @ np.linalg.eigh((block + block.T) / 2)[1]
+    return out
+
+
+def svd(a: Any) -> Any:
+    """Singular values as the first row, below it U, below that V, whose largest components are positive."""
+    u, values, across = svd_of_each(a, False)
+    v = np.swapaxes(across, -1, -2)
+    if a.shape[-1] == 0:
+        return np.zeros((*a.shape[:-2], 1 + a.shape[-2], 0), a.dtype)
+    largest = np.argmax(np.abs(v), axis=-2)[..., None, :]
+    sign = np.where(np.take_along_axis(v, largest, -2) < 0, -1, 1).astype(v.dtype)
+    return np.concatenate([values[..., None, :], u * sign, v * sign], axis=-2).astype(a.dtype)
 
 
 def failed_pivot(a: Any, result: Any, kind: str) -> Any:

@@ -61,6 +61,9 @@ class Primitive:
     partials: Partials | None = None
     jvp: Jvp | None = None
     vjp: Vjp | None = None
+    toward: Callable[[Sequence[Atom], Sequence[Atom | None]], tuple[str, tuple[Atom, ...]]] | None = None
+    """What forward mode puts in its place, a primitive and its arguments, given arguments and tangents: of several
+    results that are as good, it gives that which moves smoothly along the tangents."""
     flat: bool = False
     fails: bool = False
     """May raise a run-time error, so it is never dropped, hoisted or evaluated for lanes that are not taken."""

@@ -3,15 +3,27 @@
 Importing this package fills `lang.core.primitive.PRIMITIVES`. Tables: `elementwise` (arithmetic, comparisons),
 `functions` (of real numbers), `bits` (their representation), `structural` (making and rearranging arrays), `access`
 (reading and writing parts), `reductions` (folds and prefixes), `ordering` (where elements go), `checks` (run-time
-checks), `matrices` (linear
-algebra), `batched` (what only vectorised code uses).
+checks), `matrices`, `determinants` and `spectra` (linear algebra), `batched` (what only vectorised code uses).
 NumPy is imported only when a record is evaluated.
 """
 
 from __future__ import annotations
 
 from ..core.primitive import PRIMITIVES, Primitive
-from . import access, batched, bits, checks, elementwise, functions, matrices, ordering, reductions, structural
+from . import (
+    access,
+    batched,
+    bits,
+    checks,
+    determinants,
+    elementwise,
+    functions,
+    matrices,
+    ordering,
+    reductions,
+    spectra,
+    structural,
+)
 
 __all__ = [
     "PRIMITIVES",
@@ -20,10 +32,12 @@ __all__ = [
     "batched",
     "bits",
     "checks",
+    "determinants",
     "elementwise",
     "functions",
     "matrices",
     "ordering",
     "reductions",
+    "spectra",
     "structural",
 ]

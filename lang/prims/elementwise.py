@@ -310,6 +310,7 @@ binary(
     lambda mp, x, y: x / mp.hypot(x, y) if x else x,
     evaluate=_direction,
     numpy="_direction({0}, {1})",
+    flops=ELEMENTARY,
     kind=None,
     grade="jump",
     sample=(POSITIVE, ANY),

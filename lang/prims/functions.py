@@ -10,7 +10,7 @@ from ..core.ir import Atom, Type
 from ..core.primitive import Attrs, Primitive, register
 from . import special
 from .common import expect_attrs, expect_count, fail, number, one
-from .declare import POSITIVE, SPECIAL, binary, divide_number, each, from_one, plus, ufunc, unary
+from .declare import ELEMENTARY, POSITIVE, SPECIAL, binary, divide_number, each, from_one, plus, ufunc, unary
 
 if TYPE_CHECKING:
     from ..core.build import Builder
@@ -196,6 +196,7 @@ binary(
     lambda b, x, y, r: _logaddexp_dx(b, y, x, r),
     lambda mp, x, y: max(x, y) + mp.log1p(mp.exp(-abs(x - y))),
     numpy="np.logaddexp({0}, {1})",
+    flops=ELEMENTARY,
     commutative=True,
     special=[(1.5, 1.5), (0.0, 0.0)],
     doc="log (exp x + exp y), without overflow. Two equal infinities share the derivative equally.",

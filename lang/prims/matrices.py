@@ -1,4 +1,6 @@
-"""Primitives of linear algebra: products, triangular and general systems, factorisations, determinants.
+"""Primitives of linear algebra: products, triangular and general systems, factorisations by elimination and QR.
+
+Determinants are in `determinants`, eigenvalues and singular values in `spectra`.
 
 The last two axes of an operand are a matrix; axes in front, which only vectorised code has, are lanes and broadcast.
 All are total: a matrix that has no factor or inverse gives nan, `failed_pivot` finds out where it went wrong, and
@@ -19,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.cost import elements
 from ..core.ir import Atom, Const, Type
-from ..core.primitive import Attrs, Primitive, Shape, register
+from ..core.primitive import Attrs, Jvp, Primitive, Shape, Vjp, register
 from . import matrix_reference as reference
-from .common import expect_attrs, expect_count, fail, number, tangent_or_zero
+from .common import apply, expect_attrs, expect_count, fail, number, tangent_or_zero
 
 if TYPE_CHECKING:
     from ..core.build import Builder
@@ -32,7 +34,7 @@ PARTS = ("lower", "lower_half", "strict_lower", "upper", "strict_upper")
 # ------------------------------------------------------------------ typing and small idioms
 
 
-def _matrices(count: int, drop: int = 0, extra: Callable[[Attrs], None] | None = None) -> Callable[..., Type]:
+def matrices(count: int, drop: int = 0, extra: Callable[[Attrs], None] | None = None) -> Callable[..., Type]:
     """`count` matrices of floats of one dtype; the result has the largest rank, less `drop` axes."""
 
     def infer(args: Sequence[Type], attrs: Attrs) -> Type:
@@ -76,15 +78,6 @@ def symmetric(b: Builder, x: Atom) -> Atom:
     return b.mul(number(0.5, x), b.add(x, transposed(b, x)))
 
 
-def _spread(b: Builder, value: Atom, like: Atom) -> Atom:
-    """A scalar at every place of a matrix."""
-    return b.full(value, b.shape(like))
-
-
-def _sum(b: Builder, x: Atom) -> Atom:
-    return b.prim("sum", b.prim("sum", x, axis=0), axis=0)
-
-
 # ------------------------------------------------------------------ products and triangles
 
 
@@ -117,7 +110,7 @@ def roots(shape: Shape) -> Any:
 register(
     Primitive(
         "matmul",
-        _matrices(2),
+        matrices(2),
         reference.matmul,
         "np.matmul({0}, {1})",
         flops=lambda shapes, result, _: 2 * elements(result) * shapes[0][-1],
@@ -129,7 +122,7 @@ register(
 register(
     Primitive(
         "triangle",
-        _matrices(1, extra=_triangle_attrs),
+        matrices(1, extra=_triangle_attrs),
         reference.triangle,
         "_triangle({0}, '{part}')",
         jvp=lambda b, args, r, tangents, attrs: (
@@ -145,70 +138,55 @@ register(
 # ------------------------------------------------------------------ systems of equations
 
 
-def _triangular_jvp(
-    b: Builder, args: Sequence[Atom], r: Atom, tangents: Sequence[Atom | None], attrs: Attrs
-) -> Atom | None:
-    # dX = L⁻¹ (dB - tri(dL) X)
-    (l, rhs), (dl, drhs) = args, tangents
-    if dl is None and drhs is None:
-        return None
-    change = tangent_or_zero(b, drhs, rhs)
-    if dl is not None:
-        change = b.sub(change, product(b, part(b, dl, "upper" if attrs["upper"] else "lower"), r))
-    return b.prim("solve_triangular", l, change, upper=bool(attrs["upper"]))
+def _solved(name: str, tri: Callable[[Builder, Atom, Attrs], Atom]) -> tuple[Jvp, Vjp]:
+    """The rules of X = A⁻¹ B, where `tri` of a matrix is the part that is read of A."""
+
+    def across(attrs: Attrs) -> Attrs:
+        return {"upper": not attrs["upper"]} if attrs else attrs
+
+    def jvp(b: Builder, args: Sequence[Atom], r: Atom, tangents: Sequence[Atom | None], attrs: Attrs) -> Atom | None:
+        # dX = A⁻¹ (dB - tri(dA) X)
+        (a, rhs), (da, drhs) = args, tangents
+        if da is None and drhs is None:
+            return None
+        change = tangent_or_zero(b, drhs, rhs)
+        if da is not None:
+            change = b.sub(change, product(b, tri(b, da, attrs), r))
+        return apply(b, name, [a, change], attrs)
+
+    def vjp(b: Builder, args: Sequence[Atom], r: Atom, ct: Atom, attrs: Attrs) -> Sequence[Atom | None]:
+        # B_adj = A⁻ᵀ X_adj, A_adj = - tri(B_adj Xᵀ)
+        rhs_adj = apply(b, name, [transposed(b, args[0]), ct], across(attrs))
+        return [b.neg(tri(b, product(b, rhs_adj, transposed(b, r)), attrs)), rhs_adj]
+
+    return jvp, vjp
 
 
-def _triangular_vjp(b: Builder, args: Sequence[Atom], r: Atom, ct: Atom, attrs: Attrs) -> Sequence[Atom | None]:
-    # B_adj = L⁻ᵀ X_adj, L_adj = - tri(B_adj Xᵀ)
-    upper = bool(attrs["upper"])
-    rhs_adj = b.prim("solve_triangular", transposed(b, args[0]), ct, upper=not upper)
-    l_adj = b.neg(part(b, product(b, rhs_adj, transposed(b, r)), "upper" if upper else "lower"))
-    return [l_adj, rhs_adj]
-
-
+_jvp, _vjp = _solved("solve_triangular", lambda b, x, attrs: part(b, x, "upper" if attrs["upper"] else "lower"))
 register(
     Primitive(
         "solve_triangular",
-        _matrices(2, extra=_upper_attrs),
+        matrices(2, extra=_upper_attrs),
         reference.solve_triangular,
         "_solve_triangular({0}, {1}, {upper})",
         flops=lambda shapes, result, _: elements(result) * shapes[0][-1],
-        jvp=_triangular_jvp,
-        vjp=_triangular_vjp,
+        jvp=_jvp,
+        vjp=_vjp,
         doc="X with L X = B, where of L only the lower triangle is read, or only the upper one; nan where a number "
         "on the diagonal is zero.",
     )
 )
 
-
-def _solve_jvp(
-    b: Builder, args: Sequence[Atom], r: Atom, tangents: Sequence[Atom | None], attrs: Attrs
-) -> Atom | None:
-    # dX = A⁻¹ (dB - dA X)
-    (a, rhs), (da, drhs) = args, tangents
-    if da is None and drhs is None:
-        return None
-    change = tangent_or_zero(b, drhs, rhs)
-    if da is not None:
-        change = b.sub(change, product(b, da, r))
-    return b.prim("solve", a, change)
-
-
-def _solve_vjp(b: Builder, args: Sequence[Atom], r: Atom, ct: Atom, attrs: Attrs) -> Sequence[Atom | None]:
-    # B_adj = A⁻ᵀ X_adj, A_adj = - B_adj Xᵀ
-    rhs_adj = b.prim("solve", transposed(b, args[0]), ct)
-    return [b.neg(product(b, rhs_adj, transposed(b, r))), rhs_adj]
-
-
+_jvp, _vjp = _solved("solve", lambda b, x, attrs: x)
 register(
     Primitive(
         "solve",
-        _matrices(2),
+        matrices(2),
         reference.solve,
         "_solve({0}, {1})",
         flops=lambda shapes, result, _: eliminations(shapes[0]) + 2 * elements(result) * shapes[0][-1],
-        jvp=_solve_jvp,
-        vjp=_solve_vjp,
+        jvp=_jvp,
+        vjp=_vjp,
         doc="X with A X = B.",
     )
 )
@@ -228,100 +206,13 @@ def _inverse_vjp(b: Builder, args: Sequence[Atom], r: Atom, ct: Atom, attrs: Att
 register(
     Primitive(
         "inverse",
-        _matrices(1),
+        matrices(1),
         reference.inverse,
         "_inverse({0})",
         flops=lambda shapes, result, _: 2 * elements(result) * shapes[0][-1],
         jvp=_inverse_jvp,
         vjp=_inverse_vjp,
         doc="A⁻¹.",
-    )
-)
-
-# ------------------------------------------------------------------ determinants
-
-
-def _log_det_jvp(
-    b: Builder, args: Sequence[Atom], r: Atom, tangents: Sequence[Atom | None], attrs: Attrs
-) -> Atom | None:
-    if tangents[0] is None:
-        return None
-    return _sum(b, b.mul(transposed(b, b.prim("inverse", args[0])), tangents[0]))
-
-
-def _log_det_vjp(b: Builder, args: Sequence[Atom], r: Atom, ct: Atom, attrs: Attrs) -> Sequence[Atom | None]:
-    return [b.mul(ct, transposed(b, b.prim("inverse", args[0])))]
-
-
-register(
-    Primitive(
-        "log_det",
-        _matrices(1, drop=2),
-        reference.log_det,
-        "_log_det({0})",
-        flops=lambda shapes, result, _: eliminations(shapes[0]),
-        jvp=_log_det_jvp,
-        vjp=_log_det_vjp,
-        doc="log |det A|; -inf for a singular matrix, whose derivative is nan.",
-    )
-)
-
-
-def _det_jvp(
-    b: Builder, args: Sequence[Atom], r: Atom, tangents: Sequence[Atom | None], attrs: Attrs
-) -> Atom | None:
-    if tangents[0] is None:
-        return None
-    return _sum(b, b.mul(b.prim("cofactors", args[0]), tangents[0]))
-
-
-def _det_vjp(b: Builder, args: Sequence[Atom], r: Atom, ct: Atom, attrs: Attrs) -> Sequence[Atom | None]:
-    return [b.mul(ct, b.prim("cofactors", args[0]))]
-
-
-register(
-    Primitive(
-        "det",
-        _matrices(1, drop=2),
-        reference.det,
-        "_det({0})",
-        flops=lambda shapes, result, _: eliminations(shapes[0]),
-        jvp=_det_jvp,
-        vjp=_det_vjp,
-        doc="The determinant; its derivative is the matrix of cofactors.",
-    )
-)
-
-
-def _cofactors_jvp(
-    b: Builder, args: Sequence[Atom], r: Atom, tangents: Sequence[Atom | None], attrs: Attrs
-) -> Atom | None:
-    # C = det A · A⁻ᵀ: dC = tr(A⁻¹ dA) C - C dAᵀ A⁻ᵀ
-    da = tangents[0]
-    if da is None:
-        return None
-    across = transposed(b, b.prim("inverse", args[0]))
-    growth = _sum(b, b.mul(across, da))
-    return b.sub(b.mul(growth, r), product(b, product(b, r, transposed(b, da)), across))
-
-
-def _cofactors_vjp(b: Builder, args: Sequence[Atom], r: Atom, ct: Atom, attrs: Attrs) -> Sequence[Atom | None]:
-    across = transposed(b, b.prim("inverse", args[0]))
-    growth = _sum(b, b.mul(ct, r))
-    turned = product(b, product(b, across, transposed(b, ct)), r)
-    return [b.sub(b.mul(growth, across), turned)]
-
-
-register(
-    Primitive(
-        "cofactors",
-        _matrices(1),
-        reference.cofactors,
-        "_cofactors({0})",
-        flops=lambda shapes, result, _: 2 * elements(result) * shapes[0][-1],
-        jvp=_cofactors_jvp,
-        vjp=_cofactors_vjp,
-        doc="det A · A⁻ᵀ, also where A is singular; its own derivative is nan there.",
     )
 )
 
@@ -350,7 +241,7 @@ def _cholesky_vjp(b: Builder, args: Sequence[Atom], r: Atom, ct: Atom, attrs: At
 register(
     Primitive(
         "cholesky",
-        _matrices(1),
+        matrices(1),
         reference.cholesky,
         "_cholesky({0})",
         flops=lambda shapes, result, _: roots(shapes[0]),
@@ -388,7 +279,7 @@ def _orthogonal_vjp(b: Builder, args: Sequence[Atom], r: Atom, ct: Atom, attrs: 
 register(
     Primitive(
         "orthogonal",
-        _matrices(1),
+        matrices(1),
         reference.orthogonal,
         "_orthogonal({0})",
         flops=lambda shapes, result, _: 4 * elements(shapes[0]) * shapes[0][-1],
@@ -399,67 +290,59 @@ register(
 )
 
 
-def _gaps(b: Builder, values: Atom) -> Atom:
-    """1 / (λ_j - λ_i) at i, j, and 0 where the two are equal."""
-    n = b.dim(values)
-    across = b.prim("replicate", n, values)
-    difference = b.sub(across, transposed(b, across))
-    same = b.prim("eq", difference, number(0.0, values))
-    apart = b.select(same, number(1.0, values), difference)
-    return b.select(same, number(0.0, values), b.div(number(1.0, values), apart))
+def identity(b: Builder, like: Atom) -> Atom:
+    """The identity matrix of the size of a square one."""
+    n = b.dim(like)
+    places = b.prim("replicate", n, b.prim("iota", n))
+    return b.prim("cast", b.prim("eq", places, transposed(b, places)), to=like.type.dtype)
 
 
-def _split(b: Builder, r: Atom) -> tuple[Atom, Atom]:
-    """The eigenvalues and the matrix of eigenvectors of an `eigen`."""
+def rows(b: Builder, x: Atom, start: Atom, count: Atom) -> Atom:
+    """`count` rows from `start`, where several matrices stand below each other."""
+    return b.prim("slice", x, start, count, Const(1, "i64"), axis=0)
+
+
+def _lu_parts(b: Builder, r: Atom) -> tuple[Atom, Atom, Atom]:
+    """L, U and P of an `lu`."""
     n = b.dim(r, 1)
-    one, zero = Const(1, "i64"), Const(0, "i64")
-    return b.prim("index", r, zero), b.prim("slice", r, one, n, one, axis=0)
+    both = rows(b, r, Const(0, "i64"), n)
+    return b.add(part(b, both, "strict_lower"), identity(b, both)), part(b, both, "upper"), rows(b, r, n, n)
 
 
-def _joined(b: Builder, values: Atom, vectors: Atom) -> Atom:
-    return b.prim("concat", b.prim("stack", values), vectors)
-
-
-def _diagonal(b: Builder, x: Atom) -> Atom:
-    n = b.dim(x)
-    places = b.prim("iota", n)
-    return b.prim("gather", x, places, places)
-
-
-def _eigen_jvp(
-    b: Builder, args: Sequence[Atom], r: Atom, tangents: Sequence[Atom | None], attrs: Attrs
-) -> Atom | None:
-    # With M = Vᵀ dA V: dλ = diag M, dV = V (gaps ∘ M)
+def _lu_jvp(b: Builder, args: Sequence[Atom], r: Atom, tangents: Sequence[Atom | None], attrs: Attrs) -> Atom | None:
+    # With T = L⁻¹ P dA U⁻¹: dL = L stril T, dU = triu T U
     if tangents[0] is None:
         return None
-    values, v = _split(b, r)
-    m = product(b, product(b, transposed(b, v), symmetric(b, tangents[0])), v)
-    return _joined(b, _diagonal(b, m), product(b, v, b.mul(_gaps(b, values), m)))
+    l, u, p = _lu_parts(b, r)
+    left = b.prim("solve_triangular", l, product(b, p, tangents[0]), upper=False)
+    t = transposed(b, b.prim("solve_triangular", transposed(b, u), transposed(b, left), upper=False))
+    both = b.add(product(b, l, part(b, t, "strict_lower")), product(b, part(b, t, "upper"), u))
+    return b.prim("concat", both, b.zeros_like(p))
 
 
-def _eigen_vjp(b: Builder, args: Sequence[Atom], r: Atom, ct: Atom, attrs: Attrs) -> Sequence[Atom | None]:
-    # A_adj = V (diag λ_adj + gaps ∘ Vᵀ V_adj) Vᵀ, its symmetric part
-    values, v = _split(b, r)
-    values_adj, v_adj = _split(b, ct)
-    mixed = b.mul(_gaps(b, values), product(b, transposed(b, v), v_adj))
-    places = b.prim("iota", b.dim(values))
-    inner = b.prim("accumulate_at", mixed, values_adj, places, places)
-    return [symmetric(b, product(b, product(b, v, inner), transposed(b, v)))]
+def _lu_vjp(b: Builder, args: Sequence[Atom], r: Atom, ct: Atom, attrs: Attrs) -> Sequence[Atom | None]:
+    # T_adj = stril(Lᵀ L_adj) + triu(U_adj Uᵀ), A_adj = Pᵀ L⁻ᵀ T_adj U⁻ᵀ
+    l, u, p = _lu_parts(b, r)
+    both = rows(b, ct, Const(0, "i64"), b.dim(p))
+    low = part(b, product(b, transposed(b, l), part(b, both, "strict_lower")), "strict_lower")
+    high = part(b, product(b, part(b, both, "upper"), transposed(b, u)), "upper")
+    left = b.prim("solve_triangular", transposed(b, l), b.add(low, high), upper=True)
+    right = transposed(b, b.prim("solve_triangular", u, transposed(b, left), upper=True))
+    return [product(b, transposed(b, p), right)]
 
 
 register(
     Primitive(
-        "eigen",
-        _matrices(1),
-        reference.eigen,
-        "_eigen({0})",
-        flops=lambda shapes, result, _: 9 * elements(shapes[0]) * shapes[0][-1],
-        jvp=_eigen_jvp,
-        vjp=_eigen_vjp,
-        grade="cont",
-        doc="Of a symmetric matrix, (A + Aᵀ) / 2: the eigenvalues in ascending order as the first row, and below it "
-        "the matrix whose columns are the eigenvectors, of which the component of largest modulus is positive. Where "
-        "two eigenvalues are equal, the derivative of their vectors leaves out what they exchange.",
+        "lu",
+        matrices(1),
+        reference.lu,
+        "_lu({0})",
+        flops=lambda shapes, result, _: eliminations(shapes[0]),
+        jvp=_lu_jvp,
+        vjp=_lu_vjp,
+        grade="jump",
+        doc="Of a square matrix, P A = L U by elimination with pivoting by rows: one square above the other, L below "
+        "its diagonal of ones together with U, and P. Where a pivot is zero, the derivative is nan.",
     )
 )
 
@@ -489,7 +372,7 @@ register(
 )
 
 MATRIX_PRIMITIVES = (
-    "matmul", "triangle", "solve_triangular", "solve", "inverse", "log_det", "det", "cofactors", "cholesky",
-    "orthogonal", "eigen",
+    "matmul", "triangle", "solve_triangular", "solve", "inverse", "log_det", "det_sign", "det", "cofactors",
+    "cofactors_along", "cholesky", "orthogonal", "lu", "eigen", "eigen_toward", "svd",
 )  # fmt: skip
 """Those that take matrices and run on stacks of them; `failed_pivot` too."""

@@ -10,6 +10,9 @@ from typing import Any
 
 Single = Callable[..., Any]
 
+TOLERANCE = {"f64": 2.0**-46, "f32": 2.0**-17, "f16": 2.0**-5}
+"""Eigenvalues that differ by less, times the largest one, are taken to be equal: elimination has made their digits."""
+
 
 def stacked(single: Single) -> Single:
     """`single` on every matrix of stacks."""
@@ -129,6 +132,41 @@ def _cofactors(a: Any) -> Any:
     return out
 
 
+def _cofactors_along(a: Any, d: Any) -> Any:
+    """To each place what the determinant of the rest changes by: a sum over its places."""
+    import numpy as np
+
+    n = len(a)
+    out = np.zeros_like(a)
+    for i in range(n):
+        for j in range(n):
+            minor, change = (np.delete(np.delete(x, i, 0), j, 1) for x in (a, d))
+            out[i, j] = (-1) ** (i + j) * np.sum(_cofactors(minor) * change)
+    return out
+
+
+def _det_sign(a: Any) -> Any:
+    import numpy as np
+
+    upper, _, sign, failed = _eliminated(a, np.zeros_like(a))
+    return a.dtype.type(0.0 if failed >= 0 else sign * np.prod(np.sign(np.diag(upper))))
+
+
+def _lu(a: Any) -> Any:
+    import numpy as np
+
+    n = len(a)
+    a = np.concatenate([a, np.eye(n, dtype=a.dtype)], axis=1)  # beside it the order of the rows
+    for k in range(n):
+        at = k + int(np.argmax(np.abs(a[k:, k])))
+        a[[k, at]] = a[[at, k]]
+        for i in range(k + 1, n):
+            if a[i, k] != 0:
+                a[i, k] /= a[k, k]
+                a[i, k + 1 : n] -= a[i, k] * a[k, k + 1 : n]
+    return np.concatenate([a[:, :n], a[:, n:]])
+
+
 def _cholesky(a: Any) -> Any:
     import numpy as np
 
@@ -187,6 +225,73 @@ def _eigen(a: Any) -> Any:
     return np.concatenate([values[None], v]).astype(given)
 
 
+def _eigen_toward(a: Any, d: Any) -> Any:
+    """One cluster of equal eigenvalues after the other."""
+    import numpy as np
+
+    plain = _eigen(a)
+    values, out = plain[0], np.array(plain)
+    block = plain[1:].T @ ((d + d.T) / 2) @ plain[1:]
+    if not np.all(np.isfinite(block)):
+        return out
+    slack = TOLERANCE[{"float64": "f64", "float32": "f32"}.get(a.dtype.name, "f16")] * np.max(np.abs(values), initial=0)
+    start = 0
+    for end in range(1, len(values) + 1):
+        if end == len(values) or values[end] - values[end - 1] > slack:
+            if end > start + 1:
+                turn = _eigen(block[start:end, start:end])[1:]
+                out[1:, start:end] = plain[1:, start:end] @ turn
+            start = end
+    return out
+
+
+def _svd(a: Any) -> Any:
+    """One-sided rotations after Jacobi: columns are turned until all are orthogonal."""
+    import numpy as np
+
+    given, (n, m) = a.dtype, a.shape
+    u, v = a.astype(np.float64), np.eye(m)
+    if not np.all(np.isfinite(u)):
+        return np.full((1 + n + m, m), np.nan, given)
+    for _ in range(40):
+        for p in range(m):
+            for q in range(p + 1, m):
+                x, y = u[:, p], u[:, q]
+                if abs(x @ y) <= 1e-300:
+                    continue
+                angle = 0.5 * np.arctan2(2 * (x @ y), x @ x - y @ y)
+                c, s = np.cos(angle), np.sin(angle)
+                for w in (u, v):
+                    w[:, p], w[:, q] = c * w[:, p] + s * w[:, q], c * w[:, q] - s * w[:, p]
+    values = np.sqrt(np.sum(u * u, axis=0))
+    order = np.argsort(-values, kind="stable")
+    u, v, values = u[:, order], v[:, order], values[order]
+    u = _orthogonal(u + 0.0) if values.size and values[-1] > 1e-12 * values[0] else _completed(u, values)
+    for k in range(m):
+        if v[np.argmax(np.abs(v[:, k])), k] < 0:
+            u[:, k], v[:, k] = -u[:, k], -v[:, k]
+    return np.concatenate([values[None], u, v]).astype(given)
+
+
+def _completed(u: Any, values: Any) -> Any:
+    """Orthonormal columns, where some singular values are zero: unit vectors fill up."""
+    import numpy as np
+
+    columns: list[Any] = []
+    spare = iter(np.eye(len(u)))
+    for k, value in enumerate(values):
+        column = u[:, k] / value if value > 1e-12 * values[0] else next(spare)
+        for attempt in range(len(u) + 1):
+            for _ in range(2):
+                for other in columns:
+                    column = column - (other @ column) * other
+            if attempt == len(u) or np.sqrt(column @ column) > 1e-3:
+                break
+            column = next(spare)
+        columns.append(column / np.sqrt(column @ column))
+    return np.array(columns).T.reshape(len(u), len(values))
+
+
 def _failed_pivot(a: Any, result: Any, kind: str) -> Any:
     import numpy as np
 
@@ -211,6 +316,11 @@ inverse = stacked(_inverse)
 det = stacked(_det)
 log_det = stacked(_log_det)
 cofactors = stacked(_cofactors)
+cofactors_along = stacked(_cofactors_along)
+det_sign = stacked(_det_sign)
+lu = stacked(_lu)
+eigen_toward = stacked(_eigen_toward)
+svd = stacked(_svd)
 cholesky = stacked(_cholesky)
 orthogonal = stacked(_orthogonal)
 eigen = stacked(_eigen)

@@ -117,7 +117,7 @@ def flat(value: Any) -> Any:
 def check(found: Any, row: Row, tolerance: float) -> None:
     value, gradient, forward, *seconds = found
     wanted = flat(row.derivative)
-    near = {"rtol": tolerance, "atol": tolerance}
+    near: Any = {"rtol": tolerance, "atol": tolerance}
     np.testing.assert_allclose(float(value), row.value, **near)
     np.testing.assert_allclose(flat(gradient), wanted, err_msg="reverse", **near)
     np.testing.assert_allclose(flat(forward), wanted, err_msg="forward", **near)
@@ -139,8 +139,8 @@ def test_the_table(target: str, dtype: str, single: bool, many: bool) -> None:
     module = compiled(target, dtype, single, many)
     wrong = []
     for k, row in enumerate(rows()):
-        point = [np.asarray(v, kind)[()] for v in row.point]
-        beside = [np.asarray(np.where(np.isfinite(v), v, 0) + 0.25, kind) for v in row.point]
+        point: list[Any] = [np.asarray(v, kind)[()] for v in row.point]
+        beside: list[Any] = [np.asarray(np.where(np.isfinite(v), v, 0) + 0.25, kind) for v in row.point]
         try:
             if single:
                 check(getattr(module, f"at{k}")(*point), row, tolerance)

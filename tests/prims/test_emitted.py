@@ -232,9 +232,16 @@ ARRAYS: list[tuple[str, list[Any], dict[str, Any]]] = [
     ("orthogonal", [M + np.eye(4)[:, :3]], {}),
     ("eigen", [REGULAR], {}),
     ("eigen", [np.eye(3)], {}),
+    ("eigen_toward", [REGULAR, np.ones((3, 3))], {}),
+    *[("cofactors_along", [A, M[:3]], {}) for A in (REGULAR, SINGULAR, np.zeros((3, 3)), np.diag([1.0, 0.0, 0.0]))],
+    ("svd", [REGULAR], {}),
+    ("svd", [M + np.eye(4)[:, :3]], {}),
+    *[("lu", [A], {}) for A in (REGULAR, SINGULAR, -REGULAR.T)],
+    *[("det_sign", [A], {}) for A in (REGULAR, SINGULAR, -REGULAR.T, 1e200 * REGULAR)],
     *[("failed_pivot", [A, R], {"kind": kind}) for kind in ("general", "cholesky", "triangular")
       for A in (REGULAR, SINGULAR, np.full((3, 3), np.nan)) for R in (A, np.full((3, 3), np.nan))],
-    *[(name, [np.zeros((0, 0))], {}) for name in ("inverse", "det", "log_det", "cholesky", "eigen")],
+    *[(name, [np.zeros((0, 0))], {}) for name in ("inverse", "det", "det_sign", "log_det", "cholesky", "eigen",
+                                                "lu", "svd")],
 ]  # fmt: skip
 
 
