@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ...checker.result import Checked
 from ...lang import types as ty
@@ -41,6 +41,8 @@ class Frame:
         self.types = types
         self.param_dims: dict[int, tuple[Atom | None, ...]] = {}
         self.param_names: dict[int, str] = {}
+        self.again: Literal["", "sqrt", "log"] = ""
+        """Of a function's outermost frame: whether reverse mode runs it again (`ir.Function.again`)."""
 
     def nested(self) -> Frame:
         """For a block inside this one."""

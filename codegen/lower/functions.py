@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Literal
 
 from ...checker.result import Checked, Definition, GlobalRef, Scheme, Use
 from ...lang import types as ty
@@ -30,6 +31,8 @@ MAX_FUNCTIONS = 10_000
 MAX_CALLS = 1_000
 MAX_INLINED = 12
 MAX_LEAVES = 1_000
+CHECKPOINTS: dict[str, Literal["sqrt", "log"]] = {"checkpoint": "sqrt", "checkpoint_log": "log"}
+"""Functions of the prelude whose calls reverse mode runs again, and how it goes back through the loops in them."""
 MAX_DEPTH = 64
 """Versions of one function that may be written inside each other."""
 
@@ -135,7 +138,7 @@ class Specialiser:
         frame = Frame(self.checked, self, Builder(supply), {}, {}, {})
         result = body(frame, rebuild(inputs, iter(params)))
         dims = frame.param_dims
-        function = ir.Function(name, frame.named(params), frame.b.block(leaves(result)), hint)
+        function = ir.Function(name, frame.named(params), frame.b.block(leaves(result)), hint, again=frame.again)
         if dims:
             function = replace(function, dims=tuple(dims.get(p.id, (None,) * p.type.rank) for p in params))
         self.functions[name] = function
@@ -236,6 +239,8 @@ def definition_value(f: Frame, definition: Definition, use: Use, span: Span) -> 
         h = g.inside({}, {s: the_atom(a) for s, a in zip((*names, *extra), known, strict=True)}, types)
         value = definition_body(h, definition, inputs.items[len(captured):])
         g.param_dims, g.param_names = h.param_dims, h.param_names
+        if definition.node.span.source.shipped:
+            g.again = CHECKPOINTS.get(definition.name, "")
         return value
 
     function = FunV(len(definition.param_types), key, captured, invoke)

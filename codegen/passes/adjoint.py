@@ -54,14 +54,32 @@ class Adjoint:
     reads: list[Read | SliceRead] = field(default_factory=list)
 
 
+@dataclass
+class Total:
+    """A cotangent, or that of a read, that is summed up through all pieces of a loop: at the start and end of one."""
+
+    var: Var
+    read: Read | SliceRead | None
+    start: Var
+    end: Atom | None = None
+
+
 Kind = Literal["whole", "function", "map", "if", "loop"]
 
 
 class Scope:
     """A block being reversed; `b` writes its reverse sweep. `local` variables are bound in it."""
 
-    def __init__(self, kind: Kind, b: Builder, local: Iterable[Var], parent: Scope | None = None) -> None:
+    def __init__(
+        self, kind: Kind, b: Builder, local: Iterable[Var], parent: Scope | None = None, part: str = ""
+    ) -> None:
         self.kind = kind
+        self.part = part
+        """Of a loop: which part of a loop in pieces it is."""
+        self.given: dict[Var, Var] = {}
+        """Of a function: cotangents so far that it takes, to add to them."""
+        self.totals: list[Total] = []
+        """Of a loop over pieces: what each piece goes on summing up."""
         self.b = b
         self.local = set(local)
         self.parent = parent
@@ -74,8 +92,9 @@ class Scope:
     def adjoint(self, x: Var) -> Adjoint:
         found = self.adjoints.get(x)
         if found is None:
-            found = self.adjoints[x] = Adjoint()
-            if x.type.rank and self.threads(x) and (self.kind == "loop" or self.outer.carries(x)):
+            found = self.adjoints[x] = Adjoint(self.given.get(x))
+            threaded = found.dense is None and x.type.rank and self.threads(x)
+            if threaded and (self.kind == "loop" or self.outer.carries(x)):
                 found.dense = self.start(x)
         return found
 
@@ -90,13 +109,18 @@ class Scope:
         self.adjoint(x).reads.append(read)
 
     def threads(self, x: Var) -> bool:
-        """Whether `x` is bound outside, with loops and arms only in between."""
+        """Whether `x` is bound outside, with loops and arms only in between.
+
+        A loop in pieces threads the parameters of its function in any case: stacks would have a row to each iteration.
+        """
         scope: Scope | None = self
         if x in self.local:
             return False
+        pieces = False
         while scope is not None and x not in scope.local:
-            if scope.kind in ("map", "function"):
+            if scope.kind == "map" or (scope.kind == "function" and not pieces):
                 return False
+            pieces = pieces or scope.part in ("pieces", "log")
             scope = scope.parent
         return True
 

@@ -39,6 +39,7 @@ def remove_dead(function: ir.Function, effects: Effects) -> ir.Function:
             tuple(a if a in shared or isinstance(a, ir.Const) or a in sweep.live else None for a in dims)
             for dims in function.dims
         ),
+        function.again,
     )
 
 
@@ -199,7 +200,7 @@ class _Sweep:
                 return Stmt(
                     _pick(vars, keep), type(op)(_pick(arrays, keep), _pick(neutral, keep), Lambda(params, block)), span
                 )
-            case ir.Loop(count, cond, index, params, init, body, shapes, ragged):
+            case ir.Loop(count, cond, index, params, init, body, shapes, ragged, part):
                 states = [k for k in range(len(params)) if ("part", id(stmt), k) in live]
                 stacks = [k for k in range(len(shapes)) if vars[len(params) + k] in live]
                 keep = states + [len(params) + k for k in stacks]
@@ -214,6 +215,7 @@ class _Sweep:
                     _only(self.rebuild(body), keep),
                     _pick(shapes, stacks),
                     ragged,
+                    part,
                 )
                 return Stmt(kept_vars, loop, span)
 

@@ -19,11 +19,12 @@ from .extents import Dim, Extents, Size
 from .jvp import jvp_lambda
 from .prune import prune
 from .recompute import Reads, Rerun
-from .vjp import Returned, Reverse, Split, prepared, vjp_lambda
+from .vjp import Returned, Reverse, Schedule, Split, prepared, vjp_lambda
 
 Pattern = tuple[bool, ...]
-SplitKey = tuple[str, Pattern, Pattern, bool]
-"""Function, which arguments vary, which results have a cotangent, whether cotangents of arrays come back whole."""
+SplitKey = tuple[str, Pattern, Pattern, bool, Pattern, Schedule]
+"""Function, which arguments vary, which results have a cotangent, whether cotangents of arrays come back whole, which
+cotangents so far are given, how its loops go backwards."""
 
 
 class Derived:
@@ -106,7 +107,7 @@ class Derived:
         inputs = [p for p, a in zip(f.params, active, strict=True) if a]
         lam = jvp_lambda(Lambda(f.params, f.body), Fresh(next_id(f)), self, inputs, zeros=False)
         dims = f.dims and f.dims + tuple(d for d, a in zip(f.dims, active, strict=True) if a)
-        self.declare(Function(name, lam.params, lam.body, f.source_name, dims))
+        self.declare(Function(name, lam.params, lam.body, f.source_name, dims, f.again))
         return name
 
     # ------------------------------------------------------------ rules of the program's own
@@ -129,46 +130,47 @@ class Derived:
 
     # ------------------------------------------------------------ reverse mode
 
-    def split(self, function: str, active: Pattern, wanted: Pattern, once: bool) -> Split:
+    def runs_again(self, function: str) -> bool:
+        return self.body_of(function).again != ""
+
+    def split(self, function: str, active: Pattern, wanted: Pattern, once: bool, carried: Pattern = (),
+              schedule: Schedule = "") -> Split:
         recursive = self.recursive(function)
-        key = (function, active, wanted, once or recursive)
+        again = self.body_of(function).again
+        key = (function, active, wanted, once or recursive, () if recursive else carried, schedule)
         found = self.splits.get(key)
         if found is None:
-            found = self._recursive_split(key) if recursive else self._split(key)
+            if recursive:
+                found = self._recursive_split(key)
+            else:
+                found = self._split_again(key, again) if again else self._split(key)
             self.splits[key] = found
         return found
 
-    def _swept(self, key: SplitKey) -> tuple[Function, Block, Scope, list[Stmt], list[Var], Fresh]:
-        """The function, its body after preparations, the scope of its reverse sweep, forward statements, seeds."""
-        function, active, wanted, dense = key
+    def _swept(self, key: SplitKey, given: Sequence[int] = ()
+               ) -> tuple[Function, Block, Scope, list[Stmt], list[Var], Fresh]:
+        """The function, its body after preparations, the scope of its reverse sweep, forward statements, seeds.
+
+        `given`: parameters whose cotangents so far are given.
+        """
+        function, active, wanted, dense, _, schedule = key
         f = self.body_of(function)
+        if f.again:
+            schedule = "" if f.again == "plain" else f.again
         supply = Fresh(next_id(f))
         inputs = [p for p, a in zip(f.params, active, strict=True) if a]
-        body, varied = prepared(f.body, inputs, supply, self)
-        reverse = Reverse(supply, self, varied)
+        body, varied = prepared(f.body, inputs, supply, self, schedule)
+        reverse = Reverse(supply, self, varied, schedule)
         # Called in loops, the function must not make a whole array for every element that it reads: see `adjoint`.
         local = f.params if dense else tuple(p for p in f.params if not p.type.rank)
         scope = Scope("function", Builder(supply), [*local, *bound_in(body)])
+        scope.given = {f.params[k]: supply.var(f.params[k].name + "_adj", f.params[k].type) for k in given}
         seeds = reverse.seeds(scope, body.results, wanted)
         return f, body, scope, reverse.sweep(scope, body.stmts), seeds, supply
 
     def _split(self, key: SplitKey) -> Split:
         f, body, scope, forward, seeds, supply = self._swept(key)
-        returned: list[Returned] = []
-        results: list[Atom] = []
-        for k, p in enumerate(f.params):
-            adjoint = scope.adjoints.get(p)
-            if adjoint is None:
-                continue
-            if p in scope.local:
-                scope.dense(p)
-            if adjoint.dense is not None:
-                returned.append(Returned(k))
-                results.append(adjoint.dense)
-            for part in adjoint.reads:
-                read: Read = as_read(scope.b, p, part)
-                returned.append(Returned(k, len(read.indices), read.holes))
-                results.extend((*read.indices, read.value))
+        returned, results = self._leaving(f, scope)
         tail = Builder(supply, forward[-1].span if forward else None)
         sizes = _Measured(tail, f, forward)
         back = Rerun(supply, {}, sizes).block(prune(scope.b.block(results)))
@@ -188,9 +190,48 @@ class Derived:
         types = tuple(x.type for x in results)
         return Split(forward_name, tuple(v.type for v in saved), backward_name, tuple(passed), tuple(returned), types)
 
+    def _leaving(self, f: Function, scope: Scope) -> tuple[list[Returned], list[Atom]]:
+        """The cotangents of parameters as results."""
+        returned: list[Returned] = []
+        results: list[Atom] = []
+        for k, p in enumerate(f.params):
+            adjoint = scope.adjoints.get(p)
+            if adjoint is None:
+                continue
+            if p in scope.local or p in scope.given:
+                scope.dense(p)
+            if adjoint.dense is not None:
+                returned.append(Returned(k, carried=p in scope.given))
+                results.append(adjoint.dense)
+            for part in adjoint.reads:
+                read: Read = as_read(scope.b, p, part)
+                returned.append(Returned(k, len(read.indices), read.holes))
+                results.extend((*read.indices, read.value))
+        return returned, results
+
+    def _split_again(self, key: SplitKey, again: str) -> Split:
+        """Nothing is kept: the backward function takes the arguments and runs the function again."""
+        # Whole arrays are handed through if the function makes whole arrays anyway.
+        f = self.body_of(key[0])
+        offered = [k for k, there in enumerate(key[4]) if there]
+        cheap = [k for k in offered if key[3] or not f.params[k].type.rank]
+        f, _, scope, forward, seeds, supply = self._swept(key, cheap)
+        whole = [p for p, adjoint in scope.adjoints.items() if adjoint.dense is not None]
+        if any(f.params[k] in whole for k in offered if k not in cheap):
+            _, _, scope, forward, seeds, supply = self._swept(key, [k for k in offered if f.params[k] in whole])
+        carried = [k for k, p in enumerate(f.params) if p in scope.given and p in scope.adjoints]
+        returned, results = self._leaving(f, scope)
+        back = Rerun(supply, {}).block(prune(Block((*forward, *scope.b.stmts), tuple(results))))
+        read = Reads(None).block(back)
+        passed = tuple(k for k, p in enumerate(f.params) if p in read)
+        name = self.new_name(f.name, "bwd")
+        params = (*(f.params[k] for k in passed), *seeds, *(scope.given[f.params[k]] for k in carried))
+        self.declare(Function(name, params, back, f.source_name, again="log" if again == "log" else "plain"))
+        return Split(f.name, (), name, passed, tuple(returned), tuple(x.type for x in results), tuple(carried))
+
     def _recursive_split(self, key: SplitKey) -> Split:
         # The signature does not depend on the body: arguments, then cotangents, to cotangents of active arguments.
-        function, active, _, _ = key
+        function, active, *_ = key
         f = self.body_of(function)
         chosen = [k for k, a in enumerate(active) if a]
         types: tuple[Type, ...] = tuple(f.params[k].type for k in chosen)

@@ -81,7 +81,7 @@ class _Differentiation:
         body = remover.block(f.body)
         dims = tuple(tuple(d if d is None else remover.atom(d) for d in row) for row in f.dims)
         self.busy.pop()
-        self.clean[name] = Function(name, params, body, f.source_name, dims)
+        self.clean[name] = Function(name, params, body, f.source_name, dims, f.again)
         return self.clean[name]
 
 

@@ -20,7 +20,7 @@ def extremes(program: Program) -> Program:
         params = tuple(copy.binder(p) for p in f.params)
         body = copy.block(f.body)
         dims = tuple(tuple(d if d is None else copy.atom(d) for d in row) for row in f.dims)
-        functions[name] = Function(f.name, params, body, f.source_name, dims)
+        functions[name] = Function(f.name, params, body, f.source_name, dims, f.again)
     return Program(functions)
 
 

@@ -17,7 +17,7 @@ proof.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...lang.core import ir
 from ...lang.core.build import Fresh, i64, result_types
@@ -48,7 +48,7 @@ def _function(function: ir.Function, effects: Effects, signatures: Mapping[str, 
         body = _Fusion(function, effects, signatures).body()
         if body == function.body:
             break
-        function = ir.Function(function.name, function.params, body, function.source_name, function.dims)
+        function = replace(function, body=body)
     return function
 
 
@@ -149,9 +149,9 @@ class _Fusion(Facts):
                 return ir.If(cond, self.block(then), self.block(orelse))
             case ir.Reduce(arrays, neutral, body) | ir.Scan(arrays, neutral, body):
                 return type(op)(arrays, neutral, self.function(body))
-            case ir.Loop(count, cond, index, params, init, body, shapes, ragged):
+            case ir.Loop(count, cond, index, params, init, body, shapes, ragged, part):
                 test = None if cond is None else self.function(cond)
-                return ir.Loop(count, test, index, params, init, self.block(body), shapes, ragged)
+                return ir.Loop(count, test, index, params, init, self.block(body), shapes, ragged, part)
             case ir.Diff(mode, body, args, seeds):
                 return ir.Diff(mode, self.function(body), args, seeds)
             case ir.Custom(mode, body, rule, args):

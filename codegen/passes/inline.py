@@ -99,10 +99,10 @@ class _Inliner(Substitution):
         f = self.source
         body = self.block(f.body)
         dims = tuple(tuple(None if a is None else self.atom(a) for a in axes) for axes in f.dims)
-        return ir.Function(f.name, f.params, body, f.source_name, dims)
+        return ir.Function(f.name, f.params, body, f.source_name, dims, f.again)
 
     def wanted(self, name: str) -> bool:
-        if name in self.recursive or name not in self.done:
+        if name in self.recursive or name not in self.done or self.done[name].again:
             return False
         size = self.sizes[name]
         return name in self.once or (size <= SMALL and self.size + size <= self.limit)

@@ -212,7 +212,7 @@ class Forward:
         self.tangents.update(zip(dual, made, strict=True))
         stacks = stmt.vars[states:len(results)]
         vars = (*stmt.vars[:states], *made[:len(live)], *stacks, *made[len(live):], *stmt.vars[len(results):])
-        loop = ir.Loop(op.count, cond, op.index, (*op.params, *seeds), op.init + init, body, shapes, op.ragged)
+        loop = ir.Loop(op.count, cond, op.index, (*op.params, *seeds), op.init + init, body, shapes, op.ragged, op.part)
         b.stmts.append(Stmt(vars, loop, stmt.span))
 
 

@@ -66,7 +66,7 @@ def _narrow_loop(stmt: Stmt, op: ir.Loop, live: list[int]) -> Stmt:
     cond = op.cond and Lambda(tuple(op.cond.params[k] for k in chosen), op.cond.body)
     params, init = tuple(op.params[k] for k in chosen), tuple(op.init[k] for k in chosen)
     shapes = tuple(op.collect_shapes[k - states] for k in kept_rows)
-    loop = ir.Loop(op.count, cond, op.index, params, init, body, shapes, op.ragged)
+    loop = ir.Loop(op.count, cond, op.index, params, init, body, shapes, op.ragged, op.part)
     vars = [stmt.vars[k] for k in (*chosen, *kept_rows)]
     if op.count is None:
         vars.append(stmt.vars[-1])

@@ -33,9 +33,12 @@ Roots = dict[Var, frozenset[Var]]
 
 
 def mark_fragile(op: ir.Loop, roots: Roots) -> None:
-    """Note the state arrays of a loop, and of the loops inside, and what is made from them by writing places."""
+    """Note the state arrays of a loop, and of the loops inside, and what is made from them by writing places.
+
+    Of a loop over pieces (or `log`) the states are kept whole: few are kept, and what comes of them is run again.
+    """
     for p in op.params:
-        if p.type.rank:
+        if p.type.rank and op.part not in ("pieces", "log"):
             roots[p] = frozenset((p,))
     _spread(op.body, roots)
 

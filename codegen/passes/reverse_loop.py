@@ -18,15 +18,16 @@ from ...lang.core.build import Builder, Fresh, i64, zero
 from ...lang.core.ir import Atom, Block, Const, Stmt, Var
 from ...lang.core.part import adjoint
 from ...lang.core.walk import free_in_op
-from .adjoint import Irregular, Read, Scope, SliceRead, accumulate, as_read, bound_in, fixed, value_shape
+from .adjoint import Irregular, Read, Scope, SliceRead, Total, accumulate, as_read, bound_in, fixed, value_shape
 from .extents import Extents
 from .prune import prune
 from .recompute import Reads, Rerun, mark_fragile, plan
+from .rewind import Rewind, rewind
 
 if TYPE_CHECKING:
     from .vjp import Reverse
 
-Action = tuple[Var, Read | SliceRead | None, int]
+Action = tuple[Var, Read | SliceRead | None, int] | Total
 """Whose cotangent results of the reverse loop are: a variable, a read of it, how many indices are results too."""
 
 
@@ -39,7 +40,7 @@ class _ReverseLoop:
         self.rev, self.scope, self.stmt, self.op = rev, scope, stmt, op
         self.trips = stmt.vars[-1] if op.count is None else op.count
         mark_fragile(op, rev.roots)
-        self.inner = Scope("loop", scope.b.nested(), [op.index, *op.params, *bound_in(op.body)], scope)
+        self.inner = Scope("loop", scope.b.nested(), [op.index, *op.params, *bound_in(op.body)], scope, op.part)
         self.states: list[tuple[Var, Atom, Atom]] = []
         """Of the reverse loop: parameter, first value, next value."""
         self.rows: list[tuple[Atom, tuple[Atom, ...]]] = []
@@ -94,6 +95,12 @@ class _ReverseLoop:
         for x in touched:
             if x not in self.threaded:
                 self.collect_returned(x, actions, late)
+        for going in inner.totals:
+            read = going.read and fixed(self.extents, going.read, going.read.value)
+            assert (read is None) == (going.read is None), "what is the same in all pieces is known outside"
+            assert going.end is not None
+            self.states.append((going.start, self.nothing(going.var, read), going.end))
+            actions.append((going.var, read, 0))
         return actions + late
 
     def collect_returned(self, x: Var, actions: list[Action], late: list[Action]) -> None:
@@ -103,8 +110,7 @@ class _ReverseLoop:
         for read in inner.adjoints[x].reads:
             same = fixed(self.extents, read, read.value)
             if same is not None:
-                self.sum_up(read.value, outer.full(Const(0.0, x.type.dtype), value_shape(outer, x, same)))
-                actions.append((x, same, 0))
+                self.sum_up(x, same, read.value, actions)
                 continue
             mark = len(b.stmts)
             many = as_read(b, x, read)
@@ -119,13 +125,25 @@ class _ReverseLoop:
             else:
                 dense = accumulate(b, b.zeros_like(x) if dense is None else dense, many)
         if dense is not None:
-            self.sum_up(dense, outer.zeros_like(x))
-            actions.append((x, None, 0))
+            self.sum_up(x, None, dense, actions)
 
-    def sum_up(self, value: Atom, first: Atom) -> None:
-        """A state that adds `value` up."""
+    def sum_up(self, x: Var, read: Read | SliceRead | None, value: Atom, actions: list[Action]) -> None:
+        """A state that adds `value` up, the cotangent of `x` or of a read of it; a piece goes on from the last one."""
         total = self.rev.supply.var("adj", value.type)
-        self.states.append((total, first, self.inner.b.add(total, value)))
+        following = self.inner.b.add(total, value)
+        if self.op.part == "piece" and self.scope.part == "pieces":
+            going = Total(x, read, self.rev.supply.var("adj", value.type))
+            self.scope.totals.append(going)
+            self.states.append((total, going.start, following))
+            actions.append(going)
+            return
+        self.states.append((total, self.nothing(x, read), following))
+        actions.append((x, read, 0))
+
+    def nothing(self, x: Var, read: Read | SliceRead | None) -> Atom:
+        """Zeros of the shape of a variable or of what is read of it."""
+        b = self.scope.b
+        return b.zeros_like(x) if read is None else b.full(Const(0.0, x.type.dtype), value_shape(b, x, read))
 
     def define_sizes(self) -> None:
         op = self.op
@@ -158,14 +176,18 @@ class _ReverseLoop:
         # Rows that the program collects anyway serve as saved values.
         count, results = len(op.params), op.body.results
         stacks = {x: v for x, v in zip(results[count:], stmt.vars[count:], strict=False) if isinstance(x, Var)}
-        saved = [*(p for p in op.params if p in chosen.needed), *chosen.saved]
+        states = [p for p in op.params if p in chosen.needed]
+        saved = [*chosen.saved] if op.part == "log" else [*states, *chosen.saved]
         new = [v for v in saved if v not in stacks]
         even = [v for v in new if sizes.knows(v)]
         ragged = [Ragged(rev.supply, v) for v in new if v not in even]
         made = [rev.supply.var(v.name + "s", ir.Type(v.type.dtype, v.type.rank + 1)) for v in even]
         stacks.update(zip(even, made, strict=True))
         loads = [(v, stacks[v]) for v in saved if v in stacks]
-        self.write(back, chosen.again, loads, ragged, op.index in chosen.needed, actions)
+        found = None
+        if op.part == "log" and states:
+            found = rewind(op, states, self.trips, rev.supply, self.scope.b, self.scope.b.span)
+        self.write(back, chosen.again, loads, ragged, op.index in chosen.needed, actions, found)
         if not new:
             return [stmt]
         rows = tuple(sizes.dims(v) or () for v in even)
@@ -177,19 +199,19 @@ class _ReverseLoop:
                                      op.cond.body)
         loop = ir.Loop(op.count, cond, op.index, (*op.params, *(r.part for r in ragged)),
                        (*op.init, *(r.empty(outside) for r in ragged)), body,
-                       op.collect_shapes + rows + ((),) * len(noted), op.ragged or bool(ragged))
+                       op.collect_shapes + rows + ((),) * len(noted), op.ragged or bool(ragged), op.part)
         vars = (*stmt.vars[:count], *(r.whole for r in ragged), *stmt.vars[count:len(results)], *made,
                 *(v for r in ragged for v in r.notes), *stmt.vars[len(results):])
         return [*outside.stmts, Stmt(vars, loop, stmt.span)]
 
     def write(self, back: Block, again: Sequence[Stmt], loads: Sequence[tuple[Var, Var]], ragged: Sequence[Ragged],
-              indexed: bool, actions: Sequence[Action]) -> None:
+              indexed: bool, actions: Sequence[Action], found: Rewind | None) -> None:
         op, rev, scope = self.op, self.rev, self.scope
         b = scope.b
         k = rev.supply.var(op.index.name, ir.I64)
         head: list[Stmt] = []
         here = adjoint(self.stmt.span)
-        if indexed or loads or ragged:
+        if indexed or loads or ragged or found is not None:
             last = b.sub(self.trips, i64(1))
             head.append(Stmt((op.index,), ir.Prim("sub", (last, k)), here))
             head.extend(Stmt((v,), ir.Prim("index", (stack, op.index)), here) for v, stack in loads)
@@ -197,12 +219,19 @@ class _ReverseLoop:
         for r in ragged:
             r.load(loading, op.index)
         head.extend(loading.stmts)
+        own: tuple[tuple[Var, Atom, Atom], ...] = ()
+        if found is not None:
+            head.extend(found.head)
+            own = found.states
         rerun = Rerun(rev.supply, {}, self.extents)
-        params = tuple(rerun.binder(p) for p, _, _ in self.states)
-        body = rerun.block(Block((*head, *again, *back.stmts), back.results))
+        params = tuple(rerun.binder(p) for p, _, _ in (*own, *self.states))
+        results = (*(x for _, _, x in own), *back.results)
+        body = rerun.block(Block((*head, *again, *back.stmts), results))
         shapes = tuple(shape for _, shape in self.rows)
-        loop = ir.Loop(self.trips, None, k, params, tuple(x for _, x, _ in self.states), body, shapes, op.ragged)
-        values = iter(b.bind(loop, "adj"))
+        starts = tuple(x for _, x, _ in (*own, *self.states))
+        part = "" if op.part == "log" else op.part
+        loop = ir.Loop(self.trips, None, k, params, starts, body, shapes, op.ragged, part)
+        values = iter(b.bind(loop, "adj")[len(own):])
         entered = [(op.init[position], next(values)) for position in self.carried]
         # What was threaded holds all contributions so far; the first states may add to the same variables.
         for x in self.threaded:
@@ -210,7 +239,11 @@ class _ReverseLoop:
         for start, ct in entered:
             if rev.varies(start):
                 scope.add(start, ct)
-        for x, read, count in actions:
+        for action in actions:
+            if isinstance(action, Total):
+                action.end = next(values)
+                continue
+            x, read, count = action
             places = tuple(next(values) for _ in range(count))
             value = next(values)
             if read is None:

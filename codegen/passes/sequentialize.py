@@ -7,6 +7,7 @@ products, extremes) are primitives long before and keep their closed forms.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh
@@ -49,10 +50,10 @@ def _inside(op: Op, supply: Fresh, chosen: Callable[[Stmt], bool]) -> Op:
         case ir.Scan(arrays, neutral, lam):
             new = function(lam)
             return op if new is lam else ir.Scan(arrays, neutral, new)
-        case ir.Loop(count, cond, index, params, init, body, shapes, ragged):
+        case ir.Loop(body=body):
             # The condition of a `while` gives a truth value, which nothing differentiates.
             new_body = block(body)
-            return op if new_body is body else ir.Loop(count, cond, index, params, init, new_body, shapes, ragged)
+            return op if new_body is body else replace(op, body=new_body)
         case _:
             return op
 

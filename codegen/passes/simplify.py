@@ -89,7 +89,7 @@ class Simplifier(Facts):
         body = self.block(self.source.body, barrier=True)
         f = self.source
         dims = tuple(tuple(None if a is None else self.resolve(a) for a in axes) for axes in f.dims)
-        return ir.Function(f.name, f.params, body, f.source_name, dims)
+        return ir.Function(f.name, f.params, body, f.source_name, dims, f.again)
 
     # ------------------------------------------------------------ what rules use
 
@@ -338,7 +338,7 @@ class Simplifier(Facts):
         if isinstance(count, Const) and count.value <= 1:
             self.few(vars, op, init, stacked, int(count.value))
             return
-        op = ir.Loop(count, op.cond, op.index, op.params, init, op.body, stacked, op.ragged)
+        op = ir.Loop(count, op.cond, op.index, op.params, init, op.body, stacked, op.ragged, op.part)
         self.bind_params(op, len(self.frames))
         self.written.update((op.index, *op.params))
         self.states(vars, op)
@@ -360,7 +360,7 @@ class Simplifier(Facts):
                 del self.env[param]
         body = self.block(op.body, known=known)
         self.span = span
-        self.put(vars, ir.Loop(count, cond, op.index, op.params, init, body, stacked, op.ragged))
+        self.put(vars, ir.Loop(count, cond, op.index, op.params, init, body, stacked, op.ragged, op.part))
 
     def states(self, vars: tuple[Var, ...], op: ir.Loop) -> None:
         """States that keep their first value, and states that always equal another one."""

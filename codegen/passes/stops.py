@@ -16,7 +16,7 @@ def drop_stops(program: ir.Program) -> ir.Program:
 
 
 def _function(f: ir.Function) -> ir.Function:
-    return ir.Function(f.name, f.params, _Stops().block(f.body), f.source_name, f.dims)
+    return ir.Function(f.name, f.params, _Stops().block(f.body), f.source_name, f.dims, f.again)
 
 
 class _Stops(Substitution):

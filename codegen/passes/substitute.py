@@ -47,11 +47,11 @@ class Substitution:
                 return ir.Reduce(self.atoms(arrays), self.atoms(neutral), self.function(body))
             case ir.Scan(arrays, neutral, body):
                 return ir.Scan(self.atoms(arrays), self.atoms(neutral), self.function(body))
-            case ir.Loop(count, cond, index, params, init, body, shapes, ragged):
+            case ir.Loop(count, cond, index, params, init, body, shapes, ragged, part):
                 count = None if count is None else self.atom(count)
                 cond = None if cond is None else self.function(cond)
                 shapes = self.shapes(shapes)
-                return ir.Loop(count, cond, index, params, self.atoms(init), self.block(body), shapes, ragged)
+                return ir.Loop(count, cond, index, params, self.atoms(init), self.block(body), shapes, ragged, part)
             case ir.Diff(mode, body, args, seeds):
                 return ir.Diff(mode, self.function(body), self.atoms(args), self.atoms(seeds))
             case ir.Custom(mode, body, rule, args):

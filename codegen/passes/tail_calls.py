@@ -87,7 +87,7 @@ class _Inlined(Renamer):
         params = tuple(self.binder(p) for p in f.params)
         body = self.block(f.body)
         dims = tuple(tuple(None if a is None else self.atom(a) for a in axes) for axes in f.dims)
-        return Function(f.name, params, body, f.source_name, dims)
+        return Function(f.name, params, body, f.source_name, dims, f.again)
 
     def block(self, block: Block) -> Block:
         stmts: list[Stmt] = []
@@ -199,7 +199,7 @@ def _looped(f: Function) -> Function | None:
     _, *last, _ = b.bind(loop, ["going", *(p.name for p in params), "steps"], span)
     after = Renamer(supply, dict(zip((f.params[k] for k in states), last, strict=True)))
     rest = _rest(f.body, tail, after)
-    return Function(f.name, f.params, Block((*b.stmts, *rest.stmts), rest.results), f.source_name, dims)
+    return Function(f.name, f.params, Block((*b.stmts, *rest.stmts), rest.results), f.source_name, dims, f.again)
 
 
 def _step(block: Block, tail: Tail, copy: Renamer, states: Sequence[int], params: Sequence[Var]) -> Block:

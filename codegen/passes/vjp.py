@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh
@@ -26,6 +26,7 @@ from ...lang.core.walk import free_vars
 from ...lang.prims import PRIMITIVES
 from .activity import Calls, varying
 from .adjoint import Read, Scope, SliceRead, bound_in
+from .checkpoints import in_pieces
 from .jvp import apply_rule, captured
 from .prune import prune
 from .recompute import WRITES, Roots
@@ -43,6 +44,8 @@ class Returned:
     param: int
     indices: int = 0
     holes: bool = False
+    carried: bool = False
+    """What was there before is in it."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,24 @@ class Split:
     params: tuple[int, ...]
     returned: tuple[Returned, ...]
     types: tuple[Type, ...]
+    carried: tuple[int, ...] = ()
+    """Parameters whose cotangents so far `backward` takes, after those of the results."""
+
+
+Schedule = Literal["", "sqrt", "log"]
+"""How loops are gone through backwards: keeping every iteration's state, about sqrt(T) or about log(T) of them."""
 
 
 class ReverseCalls(Calls, Protocol):
-    def split(self, function: str, varying: tuple[bool, ...], wanted: tuple[bool, ...], once: bool) -> Split:
-        """The two functions, for these varying arguments and results with a cotangent; `once`: called outside loops."""
+    def runs_again(self, function: str) -> bool:
+        """Whether nothing is kept of what the function computes."""
+
+    def split(self, function: str, varying: tuple[bool, ...], wanted: tuple[bool, ...], once: bool,
+              carried: tuple[bool, ...] = (), schedule: Schedule = "") -> Split:
+        """The two functions, for these varying arguments and results with a cotangent; `once`: called outside loops.
+
+        `carried`: arguments whose cotangent so far the backward function takes, and returns with its own added.
+        """
 
     def transposed(self, op: ir.Custom, supply: Fresh) -> Lambda:
         """The rule of a custom derivative for the other mode."""
@@ -90,15 +106,24 @@ def vjp_lambda(lam: Lambda, supply: Fresh, calls: ReverseCalls, mark: Callable[[
     return Lambda((*lam.params, *seeds), Block(stmts, (*body.results, *back.results)))
 
 
-def prepared(body: Block, inputs: Sequence[Var], supply: Fresh, calls: Calls) -> tuple[Block, set[Var]]:
-    """The body with folds that vary written as loops, and what varies in it."""
+def prepared(body: Block, inputs: Sequence[Var], supply: Fresh, calls: Calls, schedule: Schedule = ""
+             ) -> tuple[Block, set[Var]]:
+    """The body with folds that vary written as loops, which go by the schedule, and what varies in it."""
     varied = varying(body, inputs, calls)
-    loops = sequentialize(body, supply, lambda stmt: any(v in varied for v in stmt.vars))
+
+    def varies(stmt: Stmt) -> bool:
+        return any(v in varied for v in stmt.vars)
+
+    loops = sequentialize(body, supply, varies)
+    if schedule:
+        varied = varied if loops is body else varying(loops, inputs, calls)
+        loops = in_pieces(loops, supply, varies, schedule == "log")
     return loops, varied if loops is body else varying(loops, inputs, calls)
 
 
 class Reverse:
-    def __init__(self, supply: Fresh, calls: ReverseCalls, varied: set[Var]) -> None:
+    def __init__(self, supply: Fresh, calls: ReverseCalls, varied: set[Var], schedule: Schedule = "") -> None:
+        self.schedule = schedule
         self.supply = supply
         self.calls = calls
         self.varied = varied
@@ -191,16 +216,29 @@ class Reverse:
     def call(self, scope: Scope, stmt: Stmt, op: ir.Call, cts: Sequence[Atom | None]) -> list[Stmt]:
         # f_fwd gives the results and what f_bwd needs of the values inside.
         wanted = tuple(ct is not None for ct in cts)
-        split = self.calls.split(op.function, tuple(map(self.varies, op.args)), wanted, not scope.repeats())
+        once = not scope.repeats()
+        carried: tuple[bool, ...] = ()
+        if self.calls.runs_again(op.function):
+            # Cotangents go through the function, so that they are summed up as if it were written out.
+            carried = tuple(isinstance(x, Var) and self.varies(x) and x not in op.args[:k]
+                            and (x in scope.adjoints or (x.type.rank > 0 and scope.carries(x)))
+                            for k, x in enumerate(op.args))
+        split = self.calls.split(op.function, tuple(map(self.varies, op.args)), wanted, once, carried, self.schedule)
         saved = tuple(self.supply.var("saved", type) for type in split.saved)
         args = [*(op.args[k] for k in split.params), *saved, *(ct for ct in cts if ct is not None)]
+        for k in split.carried:
+            x = op.args[k]
+            assert isinstance(x, Var)
+            args.append(scope.dense(x))
         parts = iter(scope.b.bind(ir.Call(split.backward, tuple(args), split.types)))
         for part in split.returned:
             x = op.args[part.param]
             indices = tuple(next(parts) for _ in range(part.indices))
             ct = next(parts)
             assert isinstance(x, Var)
-            if indices:
+            if part.carried:
+                scope.adjoint(x).dense = ct
+            elif indices:
                 scope.add_read(x, Read(indices, ct, part.holes))
             else:
                 scope.add(x, ct)

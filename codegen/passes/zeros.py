@@ -19,7 +19,7 @@ def plain_zeros(program: ir.Program) -> ir.Program:
 
 
 def _function(f: ir.Function) -> ir.Function:
-    return ir.Function(f.name, f.params, _Zeros().block(f.body), f.source_name, f.dims)
+    return ir.Function(f.name, f.params, _Zeros().block(f.body), f.source_name, f.dims, f.again)
 
 
 class _Zeros(Substitution):

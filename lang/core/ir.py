@@ -170,6 +170,10 @@ class Loop:
     `collect_shapes` gives the shape of a row of each. Results: the final state, the stacks, and for `while` the number
     of iterations (i64). A negative count means none. `ragged`: arrays of the state may change their size from iteration
     to iteration, so nothing may be concluded from their first sizes.
+
+    `part`: of a loop that reverse mode has cut into pieces, the loop over the `pieces`, of which it keeps the first
+    states alone and runs each again when its turn comes, or the loop over one `piece`; `log` of one whose states it
+    finds again by halving; empty for all others.
     """
 
     count: Atom | None
@@ -180,6 +184,7 @@ class Loop:
     body: Block
     collect_shapes: tuple[tuple[Atom, ...], ...] = ()
     ragged: bool = False
+    part: Literal["", "pieces", "piece", "log"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +236,9 @@ class Function:
     `dims` says what is known of the parameters' sizes: for each parameter and axis the atom that its size equals (a
     constant, or the result of a `dim` statement at the head of the body), or None; empty when nothing is known. It is
     how `(x: [n]f64) (y: [n]f64)` keeps saying that both have one length.
+
+    `again`: reverse mode keeps nothing of what the function computes, and runs it again; a call of it is never written
+    out. What it says is how its loops are gone through backwards (`passes/checkpoints.py`); empty for others.
     """
 
     name: str
@@ -238,6 +246,7 @@ class Function:
     body: Block
     source_name: str = field(default="", compare=False)
     dims: tuple[tuple[Atom | None, ...], ...] = field(default=(), compare=False)
+    again: Literal["", "plain", "sqrt", "log"] = ""
 
     @property
     def result_types(self) -> tuple[Type, ...]:

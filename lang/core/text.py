@@ -21,7 +21,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar, assert_never
+from typing import Literal, TypeVar, assert_never
 
 from . import ir
 from .ir import Atom, AttrValue, Block, Const, Function, Lambda, Op, Program, Stmt, Type, Var
@@ -61,7 +61,8 @@ def _function_lines(function: Function) -> Iterator[str]:
     yield f"def {_name(function.name)}{source} ({_binders(function.params)}) {{"
     yield from _block_lines(function.body, "  ")
     dims = " ".join(f"({' '.join('_' if size is None else _atom(size) for size in shape)})" for shape in function.dims)
-    yield f"}} dims ({dims})" if function.dims else "}"
+    again = f" again {function.again}" if function.again else ""
+    yield (f"}} dims ({dims})" if function.dims else "}") + again
 
 
 def _block_lines(block: Block, indent: str) -> Iterator[str]:
@@ -90,7 +91,7 @@ def _stmt_lines(stmt: Stmt, indent: str) -> Iterator[str]:
             yield from _with_lambda(f"{head} reduce ({_atoms(arrays)}) neutral ({_atoms(neutral)}) ", body, indent)
         case ir.Scan(arrays, neutral, body):
             yield from _with_lambda(f"{head} scan ({_atoms(arrays)}) neutral ({_atoms(neutral)}) ", body, indent)
-        case ir.Loop(count, cond, index, params, init, body, shapes, ragged):
+        case ir.Loop(count, cond, index, params, init, body, shapes, ragged, part):
             if count is not None:
                 start = f"{head} for {_atom(count)} "
             else:
@@ -100,7 +101,7 @@ def _stmt_lines(stmt: Stmt, indent: str) -> Iterator[str]:
                 yield from lines
                 start = last + " "
             head_params = f"\\({_binders((index, *params))}) from ({_atoms(init)}) shapes {_shapes(shapes)} "
-            yield f"{start}{head_params}{'ragged ' if ragged else ''}{{"
+            yield f"{start}{head_params}{'ragged ' if ragged else ''}{part}{' ' if part else ''}{{"
             yield from _block_lines(body, indent + "  ")
             yield indent + "}"
         case ir.Diff(mode, body, args, seeds):
@@ -254,7 +255,11 @@ class _Parser:
         params = self.listed(self.binder)
         body = self.braced()
         dims = self.listed(lambda: self.listed(self.known_size)) if self.accept("dims") else ()
-        return Function(name, params, body, source_name, dims)
+        again: Literal["", "plain", "sqrt", "log"] = ""
+        if self.accept("again"):
+            word = self.next("name")
+            again = "sqrt" if word == "sqrt" else "log" if word == "log" else "plain"
+        return Function(name, params, body, source_name, dims, again)
 
     def known_size(self) -> Atom | None:
         return None if self.accept("_") else self.atom()
@@ -345,8 +350,12 @@ class _Parser:
         ragged = self.token == "ragged"
         if ragged:
             self.expect("ragged")
+        part: Literal["", "pieces", "piece", "log"] = ""
+        for word in ("pieces", "piece", "log"):
+            if self.accept(word):
+                part = word
         index, *params = [self.bound(v) for v in declared]
-        return ir.Loop(count, cond, index, tuple(params), init, self.braced(), shapes, ragged)
+        return ir.Loop(count, cond, index, tuple(params), init, self.braced(), shapes, ragged, part)
 
     def shapes(self) -> tuple[tuple[Atom, ...], ...]:
         self.expect("shapes")

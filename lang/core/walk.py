@@ -128,14 +128,14 @@ class Renamer:
                 return ir.Reduce(self.atoms(arrays), self.atoms(neutral), self.function(body))
             case ir.Scan(arrays, neutral, body):
                 return ir.Scan(self.atoms(arrays), self.atoms(neutral), self.function(body))
-            case ir.Loop(count, cond, index, params, init, body, shapes, ragged):
+            case ir.Loop(count, cond, index, params, init, body, shapes, ragged, part):
                 count = None if count is None else self.atom(count)
                 init = self.atoms(init)
                 shapes = tuple(self.atoms(s) for s in shapes)
                 cond = None if cond is None else self.function(cond)
                 index = self.binder(index)
                 params = tuple(self.binder(p) for p in params)
-                return ir.Loop(count, cond, index, params, init, self.block(body), shapes, ragged)
+                return ir.Loop(count, cond, index, params, init, self.block(body), shapes, ragged, part)
             case ir.Diff(mode, body, args, seeds):
                 return ir.Diff(mode, self.function(body), self.atoms(args), self.atoms(seeds))
             case ir.Custom(mode, body, rule, args):
