@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..codegen.lower import Lowered, Transform
     from ..lang.core import ir
 
-STAGES = ("tokens", "ast", "types", "bounds", "ir", "python")
+STAGES = ("tokens", "ast", "types", "bounds", "ir", "saved", "python")
 PLANNED_STAGES = ("memory",)
 COMMAND = Command(
     "show", "dad show FILE [--stage STAGE] [--entry E] [--grad] [--pass NAME]",
@@ -53,6 +53,11 @@ def main(args: Sequence[str]) -> int:
         return 0
     if stage == "bounds":
         print("\n".join(bound_lines(source, checked, entries if given.has("entry") else None)))
+        return 0
+    if stage == "saved":
+        from .saved import lines
+
+        print("\n".join(lines(checked, entries, given.has("verify"))))
         return 0
     made, roots = lowered(checked, entries, given)
     print(ir_stages(made, roots, given) if stage == "ir" else python(entries, made, given))

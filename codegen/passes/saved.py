@@ -25,11 +25,18 @@ from dataclasses import dataclass
 
 from ...lang.core import ir
 from ...lang.core.ir import Block, Prim, Stmt, Type, Var
+from ...lang.core.part import parts
 from ...lang.core.walk import callees, free_in_op, scopes
 from ...lang.sizes import Size
 from ...lang.source import Span
 from .effects import reachable
+from .recompute import WRITES
 from .formulas import Formulas
+
+
+PLACED = WRITES | {"index", "gather", "slice", "dim", "zeros_like", "replicate", "reshape", "transpose", "concat", "stack"
+                   }
+"""Primitives that put numbers somewhere and compute none."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,8 @@ class Sweep:
     total: Size
     within: tuple[tuple[str, Size, Span | None], ...]
     """What it is nested in, outermost first: `map` or `loop`, how many elements or iterations, where."""
+    again: tuple[Span, ...]
+    """Places whose values it computes again."""
 
 
 def sweeps(
@@ -105,6 +114,7 @@ class _Finder:
     def __init__(
         self, program: ir.Program, function: ir.Function, given: Mapping[tuple[int, int], Size] | None
     ) -> None:
+        self.program = program
         self.function = function
         self.formulas = Formulas(program, function, given)
         self.found: list[Sweep] = []
@@ -163,8 +173,26 @@ class _Finder:
                              tuple(places), made is None, stack))
             if made is not None:
                 total = total + size
-        within = tuple(self.within)
-        self.found.append(Sweep(self.function.name, site, mark.vars[0], mark.span, tuple(kept), total, within))
+        again = tuple(_again(self.program, stmts))
+        self.found.append(Sweep(self.function.name, site, mark.vars[0], mark.span, tuple(kept), total,
+                                tuple(self.within), again))
+
+
+def _again(program: ir.Program, stmts: Sequence[Stmt]) -> dict[Span, None]:
+    """Where the numbers come from that primal statements in a sweep compute, in the order of the text."""
+    found: dict[Span, None] = {}
+    seen: set[str] = set()
+    pending = list(stmts)
+    while pending:
+        stmt = pending.pop()
+        if isinstance(stmt.op, ir.Call) and stmt.op.function not in seen:
+            seen.add(stmt.op.function)
+            pending.extend(program.functions[stmt.op.function].body.stmts)
+        pending.extend(s for _, block in scopes(stmt.op) for s in block.stmts)
+        computes = isinstance(stmt.op, Prim) and stmt.op.name not in PLACED and stmt.vars[0].type.is_float
+        if computes and stmt.span is not None and parts(stmt.span)[-1:] != ("adjoint",):
+            found[stmt.span] = None
+    return dict.fromkeys(sorted(found, key=lambda s: (s.source.name, s.start, s.end)))
 
 
 def _reads(stmt: Stmt) -> dict[Var, None]:
