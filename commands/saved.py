@@ -29,7 +29,7 @@ def lines(checked: Checked, entries: Sequence[Definition], verify: bool = False)
             yield from _shown(title, sweep)
 
 
-def _gradient(definition: Definition) -> list[tuple[str, tuple[str, ...]]]:
+def _gradient(definition: Definition) -> Sequence[tuple[str, tuple[str, ...]]]:
     from ..interface import possible
 
     found = [(kind, wrt) for kind, wrt in possible(definition) if kind in ("value_and_grad", "vjp")]

@@ -30,12 +30,11 @@ from ...lang.core.walk import callees, free_in_op, scopes
 from ...lang.sizes import Size
 from ...lang.source import Span
 from .effects import reachable
-from .recompute import WRITES
 from .formulas import Formulas
+from .recompute import WRITES
 
-
-PLACED = WRITES | {"index", "gather", "slice", "dim", "zeros_like", "replicate", "reshape", "transpose", "concat", "stack"
-                   }
+PLACED = WRITES | frozenset((
+    "index", "gather", "slice", "dim", "zeros_like", "replicate", "reshape", "transpose", "concat", "stack"))
 """Primitives that put numbers somewhere and compute none."""
 
 
@@ -182,6 +181,7 @@ def _again(program: ir.Program, stmts: Sequence[Stmt]) -> dict[Span, None]:
     """Where the numbers come from that primal statements in a sweep compute, in the order of the text."""
     found: dict[Span, None] = {}
     seen: set[str] = set()
+    around: set[tuple[str, int, int] | None] = set()
     pending = list(stmts)
     while pending:
         stmt = pending.pop()
@@ -192,7 +192,14 @@ def _again(program: ir.Program, stmts: Sequence[Stmt]) -> dict[Span, None]:
         computes = isinstance(stmt.op, Prim) and stmt.op.name not in PLACED and stmt.vars[0].type.is_float
         if computes and stmt.span is not None and parts(stmt.span)[-1:] != ("adjoint",):
             found[stmt.span] = None
-    return dict.fromkeys(sorted(found, key=lambda s: (s.source.name, s.start, s.end)))
+        if isinstance(stmt.op, ir.Loop):
+            around.add(_place(stmt.span))  # a loop in pieces counts them with statements of its own
+    inner = [span for span in found if _place(span) not in around]
+    return dict.fromkeys(sorted(inner, key=lambda s: (s.source.name, s.start, s.end)))
+
+
+def _place(span: Span | None) -> tuple[str, int, int] | None:
+    return None if span is None else (span.source.name, span.start, span.end)
 
 
 def _reads(stmt: Stmt) -> dict[Var, None]:

@@ -438,3 +438,18 @@ def test_verification(capsys: Captured, good: str, tmp_path: Path) -> None:
     for stage in ("ir", "python"):
         assert output(capsys, 0, "show", good, "--stage", stage, "--grad", "--verify") != ""
     assert output(capsys, 0, "build", good, "-o", str(tmp_path / "out"), "--verify") != ""
+
+
+def test_show_saved(capsys: Captured, tmp_path: Path) -> None:
+    path = tmp_path / "saved.dad"
+    path.write_text("entry f [n] (a: param f64) (xs: data [n]f64) : f64 =\n"
+                    "  let s = loop s = a for x in xs do sin (s * x)\n"
+                    "  in checkpoint (\\s -> loop s for i < n do cos s) s\n"
+                    "entry g (n: i64) : i64 = n\n")
+    *lines, last = output(capsys, 0, "show", str(path), "--stage", "saved").splitlines()
+    assert lines[0] == "f: gradient with respect to a"
+    assert "s of each iteration: [n]f64  8*n bytes  line 2  read by the adjoint of line 2" in "\n".join(lines)
+    assert "  kept in all: 8*n + 16 bytes" in lines
+    assert "  computed again: line 2 ((s * x)), line 3 (cos s)" in lines
+    assert last == "g: no reverse mode, and no parameter of it has a gradient"
+    assert output(capsys, 0, "show", str(path), "--stage", "saved", "--entry", "g") == last + "\n"
