@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ..lang.sizes import OversizedSize, Size, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import I64, Array, Error, Fun, Meta, Scalar, Tuple, Type
+from ..lang.types import I64, Array, Derived, Error, Fun, Meta, Scalar, Tuple, Type
 from . import patterns
 from .context import Because, BoundsJob, Checker, name_of
 
@@ -36,7 +36,7 @@ def indexed(c: Checker, node: ast.Exp, array_exp: ast.Exp, array: Type, indices:
     t = array
     for axis, index in enumerate(indices):
         t = c.solver.prune(t)
-        if isinstance(t, Meta):
+        if isinstance(t, (Meta, Derived)):
             fresh = Array(c.solver.size_meta("", array_exp.span, f"the size of `{name_of(array_exp.span.text)}`"),
                           c.solver.meta())
             if not c.unify(t, fresh, array_exp.span, Because(title="this is indexed, so it is an array")):
@@ -286,7 +286,7 @@ def infer_elements(c: Checker, clause: ast.ForIn) -> Type:
     size = _below(c, bound) if bound is not None else None
     if size is not None:
         c.index_params[clause.pattern] = size
-    if isinstance(t, Meta):
+    if isinstance(t, (Meta, Derived)):
         fresh = Array(c.solver.size_meta(), c.solver.meta())
         c.unify(t, fresh, clause.array.span, Because())
         t = fresh

@@ -10,7 +10,22 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..lang.source import Span
-from ..lang.types import Abstract, Array, Derived, Error, Fun, Meta, Record, Scalar, Sum, Tuple, Type, TypeVar
+from ..lang.types import (
+    Abstract,
+    Array,
+    Derived,
+    Error,
+    Fun,
+    Meta,
+    Record,
+    Scalar,
+    Sum,
+    Tuple,
+    Type,
+    TypeVar,
+    map_type,
+    tangent,
+)
 from . import call_messages, messages
 from .clashes import Clash, Constraint, Kind
 
@@ -111,6 +126,9 @@ class Arithmetic(Constraint):
         base = self.c.solver.prune(t)
         while isinstance(base, Array):
             base = self.c.solver.prune(base.element)
+        if isinstance(base, Derived):  # of what is not known yet: only then will it be seen to be a number
+            self.c.solver.add(Base(self.c, base, self.cls, self.op, self.span))
+            return
         bad = self.c.solver.require(base, Kind(self.cls))
         if bad is not None:
             call_messages.not_arithmetic(self.c, self, bad)
@@ -159,6 +177,43 @@ class Base(Constraint):
         bad = self.c.solver.require(self._base(), Kind(self.cls, because=self.span))
         if bad is not None and not isinstance(bad, Derived):
             call_messages.wrong_base(self.c, self, bad)
+        return True
+
+
+class Differentiated(Constraint):
+    """A derivative is taken by a value of type `t`: written numbers in it are floats, if nothing else in it is one.
+
+    So `grad (\\x -> x * x) 3` is 6.0, and `grad (\\(k, x) -> f64 k * x) (3, 2.0)` is by `x` alone.
+    """
+
+    def __init__(self, c: Checker, t: Type) -> None:
+        self.c, self.type = c, t
+
+    def attempt(self) -> bool:
+        return not any(True for _ in self.blockers())
+
+    def blockers(self) -> Iterator[int]:
+        yield from self.c.solver.unknowns(self.type)
+
+    def default(self) -> bool:
+        solver = self.c.solver
+        numbers: list[Meta] = []
+        floats = False
+
+        def leaf(t: Type) -> Type | None:
+            nonlocal floats
+            if isinstance(t, Meta) and t.uid in solver.kinds:
+                numbers.append(t)
+            floats = floats or (isinstance(t, (Scalar, TypeVar)) and tangent(t) == t) \
+                or (isinstance(t, Meta) and t.uid in solver.kinds and solver.kinds[t.uid].cls == "float")
+            return t if isinstance(t, (Scalar, Fun)) else None
+
+        map_type(solver.zonk(self.type), leaf, lambda s: s)
+        if not floats:
+            for number in numbers:
+                if solver.kinds[number.uid].cls == "num":
+                    solver.require(number, Kind("float"))
+                    solver.wake(number.uid)
         return True
 
 

@@ -24,7 +24,11 @@ REVERSE = frozenset({"vjp", "vjp2", "mjp", "mjp2", "vjp_vec", "vjp2_vec"})
 def operator(c: Checker, f: ast.Exp) -> str | None:
     """The name of the differential operator that `f` is."""
     use = c.uses.get(f)
-    match use.target if use is not None else None:
+    return None if use is None else operator_of(use.target)
+
+
+def operator_of(target: object) -> str | None:
+    match target:
         case BuiltinRef(name=name) if name in DERIVATIVES:
             return name
         case GlobalRef(definition=definition) if definition.node.span.source.name == "prelude.dad" \

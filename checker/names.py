@@ -14,9 +14,9 @@ from ..lang.sizes import Opaque, Size, SizeAtom, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import FLOATS, I64, Array, Error, Fun, Meta, Scalar, Type, TypeVar, map_type, sizes_of, substituted
-from . import builtins, recursion, scope
+from . import builtins, derivative_messages, recursion, scope
 from .clashes import Kind
-from .constraints import Arithmetic, Base, SameShape
+from .constraints import Arithmetic, Base, Differentiated, SameShape
 from .context import Checker, Pending, RawUse
 from .paths import exported_module, exported_value, find_module, module_at, no_member, structure_at
 from .result import BuiltinRef, GlobalRef, Scheme, SizeRef
@@ -122,6 +122,9 @@ def _use(c: Checker, node: ast.Node, use: RawUse, name: str) -> Type:
     assert use.scheme is not None
     types, sizes, t = instantiate(c, use.scheme, name, node.span)
     c.uses[node] = RawUse(use.target, use.scheme, types, sizes)
+    if derivative_messages.operator_of(use.target) is not None:
+        point = next(m for v, m in zip(use.scheme.type_vars, types, strict=True) if v.name == "a")
+        c.solver.add(Differentiated(c, point))
     return t
 
 

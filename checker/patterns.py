@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.types import Error, Meta, Record, Scalar, Sum, Tuple, Type
+from ..lang.types import Derived, Error, Meta, Record, Scalar, Sum, Tuple, Type
 from . import coverage, messages, variants
 from .context import Because, Checker
 from .typexp import TypeContext, elaborate
@@ -109,7 +109,7 @@ def _tuple(c: Checker, p: ast.PTuple, items: tuple[ast.Pattern, ...], t: Type, w
     parts: Sequence[Type]
     if isinstance(known, Tuple) and len(known.items) == len(items):
         parts = known.items
-    elif isinstance(known, Meta):
+    elif isinstance(known, (Meta, Derived)):
         parts = [c.solver.meta() for _ in items]
         c.unify(known, Tuple(tuple(parts)), p.span, Because())
     else:

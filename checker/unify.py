@@ -631,6 +631,11 @@ class Solver:
         if not self.unifying:
             self.run()
 
+    def wake(self, uid: int) -> None:
+        """More is known of an unknown than before, though not what it is: what waits for it looks again."""
+        self.ready.extend(self.waiting.pop(uid, ()))
+        self.run()
+
     def run(self) -> None:
         """Attempt everything that was woken."""
         if self.running:
