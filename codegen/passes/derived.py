@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh
-from ...lang.core.ir import Atom, Block, Function, Lambda, Op, Stmt, Type, Var
+from ...lang.core.ir import Atom, Block, Const, Function, Lambda, Op, Stmt, Type, Var
 from ...lang.core.walk import Renamer, callees, next_id
 from .activity import varying
 from .adjoint import Read, Scope, as_read, bound_in
@@ -186,7 +186,9 @@ class Derived:
             self.declare(Function(forward_name, f.params, more, f.source_name, f.dims))
         backward_name = self.new_name(f.name, "bwd")
         params = (*(f.params[k] for k in passed), *saved, *seeds)
-        self.declare(Function(backward_name, params, back, f.source_name))
+        head = Builder(supply)
+        dims = _shared_sizes(head, params, sizes)
+        self.declare(Function(backward_name, params, Block((*head.stmts, *back.stmts), back.results), f.source_name, dims))
         types = tuple(x.type for x in results)
         return Split(forward_name, tuple(v.type for v in saved), backward_name, tuple(passed), tuple(returned), types)
 
@@ -247,6 +249,21 @@ class Derived:
         again = Rerun(supply, {}).block(block)
         self.declare(Function(name, (*f.params, *seeds), again, f.source_name))
         return split
+
+
+def _shared_sizes(head: Builder, params: Sequence[Var], sizes: Extents) -> tuple[tuple[Atom | None, ...], ...]:
+    """`dims` of a function with these parameters: what is known of arguments and of values that were kept for it."""
+    first: dict[Size, tuple[Var, int]] = {}
+    read: dict[Size, Atom] = {}
+    for p in params:
+        for axis, size in enumerate(sizes.shape(p)):
+            if isinstance(size, Const):
+                read[size] = size
+            elif size is not None and size not in first:
+                first[size] = (p, axis)
+            elif size is not None and size not in read:
+                read[size] = head.dim(*first[size])
+    return tuple(tuple(None if size is None else read.get(size) for size in sizes.shape(p)) for p in params)
 
 
 class _Measured(Extents):

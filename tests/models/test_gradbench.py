@@ -27,7 +27,7 @@ def load(name: str) -> Any:
 def converse(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What the tool answers to messages, which are numbered here."""
     text = "".join(json.dumps({"id": number, **message}) + "\n" for number, message in enumerate(messages))
-    tool = [sys.executable, PROGRAMS / "tool.py"]
+    tool = [sys.executable, str(PROGRAMS / "tool.py")]
     done = subprocess.run(tool, input=text, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     responses = [json.loads(line) for line in done.stdout.splitlines()]
