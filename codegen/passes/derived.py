@@ -186,9 +186,10 @@ class Derived:
             self.declare(Function(forward_name, f.params, more, f.source_name, f.dims))
         backward_name = self.new_name(f.name, "bwd")
         params = (*(f.params[k] for k in passed), *saved, *seeds)
-        head = Builder(supply)
+        head = Builder(supply, tail.span)
         dims = _shared_sizes(head, params, sizes)
-        self.declare(Function(backward_name, params, Block((*head.stmts, *back.stmts), back.results), f.source_name, dims))
+        back = Block((*head.stmts, *back.stmts), back.results)
+        self.declare(Function(backward_name, params, back, f.source_name, dims))
         types = tuple(x.type for x in results)
         return Split(forward_name, tuple(v.type for v in saved), backward_name, tuple(passed), tuple(returned), types)
 
