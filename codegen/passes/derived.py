@@ -282,8 +282,8 @@ class _Measured(Extents):
         return n
 
     def _define(self, vars: Sequence[Var], op: Op) -> None:
-        if isinstance(op, ir.If):
-            # Sizes that an arm works out are not at hand behind it.
+        if isinstance(op, ir.If | ir.Custom):
+            # Sizes that are worked out inside are not at hand behind it.
             for v in vars:
                 self.unknown(v)
         else:
