@@ -15,17 +15,18 @@ COMMANDS = {
     "explain": "explain the code of a message",
     "fmt": "write programs in Dad's style",
     "build": "write a Python module and its type stub",
+    "grad-check": "compare derivatives, and derivative rules, with differences",
     "run": "call an entry with values from the command line",
     "show": "print a stage of the compiler: tokens, ast, types, ir, python",
     "cost": "what entries and their derivatives cost, as formulas of the sizes",
     "test": "run the test blocks (`-- ==`) of programs",
 }
-PLANNED = ("grad-check", "stage", "bench", "lsp", "repl", "doc", "new", "cache")
+PLANNED = ("stage", "bench", "lsp", "repl", "doc", "new", "cache")
 
 
 def overview() -> str:
     lines = ["usage: dad COMMAND …", "", "commands:"]
-    lines += [f"  {name:9} {about}" for name, about in COMMANDS.items()]
+    lines += [f"  {name:10} {about}" for name, about in COMMANDS.items()]
     lines += ["", "`dad help COMMAND` shows the options of one; `dad --version` the version."]
     return "\n".join(lines)
 
@@ -85,7 +86,7 @@ def dispatch(args: list[str]) -> int:
             print(overview())
             return 0
     if name in COMMANDS:
-        module = import_module(f".commands.{name}", __package__)
+        module = import_module(f".commands.{name.replace('-', '_')}", __package__)
         before = rest[:rest.index("--")] if "--" in rest else rest
         if "--help" in before or "-h" in before:
             print(module.COMMAND.help())

@@ -17,6 +17,7 @@ from ...lang.intrinsics import CONSTANTS, LIMITS, SIGNATURES, constant
 from ...lang.members import MEMBERS
 from ...lang.prims import PRIMITIVES
 from ...lang.sizes import Opaque, Size, SizeVar
+from ...lang.source import Span
 from . import derivatives, implicit, matrices, members, rules, soacs
 from .frame import Frame
 from .functions import apply, canonical, stuck
@@ -78,6 +79,8 @@ class Inst:
 
     types: dict[str, ty.Type]
     sizes: dict[str, Atom]
+    place: Span | None = None
+    """Where the name stands."""
 
     def size(self, f: Frame, name: str) -> Atom:
         """A size that is needed although no array that holds anything has it."""
@@ -91,7 +94,7 @@ class Inst:
 Rule = Callable[[Frame, Inst, list[Value]], Value]
 
 
-def builtin_value(f: Frame, name: str, dtype: str | None, use: Use) -> Value:
+def builtin_value(f: Frame, name: str, dtype: str | None, use: Use, place: Span | None = None) -> Value:
     """The builtin `name` as a value, at the instance that `use` says."""
     if name == "cast":
         assert dtype is not None
@@ -118,7 +121,7 @@ def builtin_value(f: Frame, name: str, dtype: str | None, use: Use) -> Value:
         values = [the_atom(c) for c in captured]
         count = len(names)
         h = g.inside({}, dict(zip(names, values[:count], strict=True)), {})
-        return rule(h, Inst(by_name, dict(zip(labels, values[count:], strict=True))), args)
+        return rule(h, Inst(by_name, dict(zip(labels, values[count:], strict=True)), place), args)
 
     return FunV(arity, key, captured, invoke)
 

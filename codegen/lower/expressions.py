@@ -159,7 +159,7 @@ def use_value(f: Frame, use: Use, span: Span) -> Value:
             f.at(span)
             return definition_value(f, definition, use, span)
         case BuiltinRef(name=name, dtype=dtype):
-            return builtin_value(f, name, dtype, use)
+            return builtin_value(f, name, dtype, use, span)
         case SizeRef(var=var):
             return f.size_atom(var)
 

@@ -243,7 +243,7 @@ def definition_value(f: Frame, definition: Definition, use: Use, span: Span) -> 
             g.again = CHECKPOINTS.get(definition.name, "")
         return value
 
-    function = FunV(len(definition.param_types), key, captured, invoke)
+    function = FunV(len(definition.param_types), key, captured, invoke, place=definition.node.name_span)
     return invoke(f, captured, []) if not definition.param_types else function
 
 
@@ -356,7 +356,7 @@ def closure(f: Frame, node: ast.Lambda | ast.LetFun, params: Sequence[ast.Patter
 
             return g.specialiser.call(g, hint, key, TupV((*captured, *args)), whole, result)
 
-        return FunV(len(params), key, everything, invoke)
+        return FunV(len(params), key, everything, invoke, place=node.span)
 
     value = instance(captured, {}, (), ())
     if scheme is not None and (scheme.type_vars or scheme.size_vars):

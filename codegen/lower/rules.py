@@ -5,13 +5,14 @@ when all derivatives are taken, the function's code takes its place.
 """
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from ...lang.core import ir
 from ...lang.core.ir import Atom, Lambda
 from .frame import Frame
 from .functions import apply
-from .values import Value, leaves, rebuild, tangent_leaves, tangent_value
+from .values import FunV, RecV, SumV, TupV, Value, leaves, rebuild, tangent_leaves, tangent_value
 
 if TYPE_CHECKING:
     from .builtins import Inst, Rule
@@ -33,7 +34,12 @@ def with_rule(mode: Literal["jvp", "vjp"]) -> Rule:
         made = apply(g, rule, [inner_x, tangent_value(given, iter(seeds))])
         lam = Lambda((*xs, *ys, *seeds), g.b.block(tangent_leaves(wanted, made)))
         f.b.span = span
-        return rebuild(value, iter(f.b.bind(ir.Custom(mode, body, lam, tuple(leaves(x))), "y")))
+        place = inst.place or span
+        origin = None
+        if place is not None and not place.source.shipped:
+            written = rule.place if isinstance(rule, FunV) else None
+            origin = ir.Origin(place, written or place, tuple(paths(x)), tuple(paths(value)))
+        return rebuild(value, iter(f.b.bind(ir.Custom(mode, body, lam, tuple(leaves(x)), origin), "y")))
 
     return lowered
 
@@ -45,3 +51,23 @@ def renewed(f: Frame, value: Value) -> tuple[ir.Var, ...]:
 
 def name(a: Atom) -> str:
     return a.name if isinstance(a, ir.Var) else "x"
+
+
+def paths(value: Value, here: str = "") -> Iterator[str]:
+    """What each atom of a value is called behind the value's name: nothing, or `.a.0`."""
+    match value:
+        case TupV(items):
+            for k, item in enumerate(items):
+                yield from paths(item, f"{here}.{k}")
+        case RecV(fields):
+            for field, item in fields:
+                yield from paths(item, f"{here}.{field}")
+        case SumV(tag, cases):
+            if tag is not None:
+                yield here
+            for case, payload in cases:
+                for item in payload:
+                    yield from paths(item, f"{here} #{case}")
+        case _:
+            for _ in leaves(value):
+                yield here

@@ -77,6 +77,8 @@ class FunV:
     args: tuple[Value, ...] = ()
     generic: Callable[[FunV, Frame, Use, Span], FunV] | None = None
     """For a polymorphic local function: itself at the instance that a use says."""
+    place: Span | None = None
+    """Where it is written."""
 
 
 Value = Atom | TupV | RecV | SumV | FunV

@@ -26,6 +26,7 @@ from ...lang.diagnostics.report import Diagnostic, Diagnostics, Label
 from ...lang.source import Span
 from .derived import Derived
 from .jvp import jvp_lambda
+from .stops import drop_stops
 from .vjp import vjp_lambda
 
 
@@ -36,6 +37,8 @@ def differentiate(program: Program, marked: bool = False) -> Program:
     """
     if not any(_has_diff(f.body) for f in program.functions.values()):
         return program
+    if not any(_has_diff(f.body, rules=False) for f in program.functions.values()):
+        return drop_stops(program)  # nothing asks for the rules that functions have
     return _Differentiation(program, marked).run()
 
 
@@ -123,13 +126,17 @@ class _Remover(Renamer):
         return vjp_lambda(lam, self.supply, calls, mark)
 
 
-def _has_diff(block: Block) -> bool:
+def _has_diff(block: Block, rules: bool = True) -> bool:
+    """Whether a derivative is taken in the block, or (`rules`) in the derivative rule of a function."""
     pending = [block]
     while pending:
         for stmt in pending.pop().stmts:
             if isinstance(stmt.op, ir.Diff):
                 return True
-            pending.extend(inner for _, inner in scopes(stmt.op))
+            if isinstance(stmt.op, ir.Custom) and not rules:
+                pending.append(stmt.op.body.body)
+            else:
+                pending.extend(inner for _, inner in scopes(stmt.op))
     return False
 
 

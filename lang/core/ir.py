@@ -203,6 +203,16 @@ class Diff:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Of a `Custom`: the place of the function with the rule, of the rule, and what its atoms are called (`.a`)."""
+
+    place: Span
+    rule: Span
+    args: tuple[str, ...]
+    results: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Custom:
     """`body` of `args`, with a derivative rule of the program's own.
 
@@ -217,6 +227,8 @@ class Custom:
     body: Lambda
     rule: Lambda
     args: tuple[Atom, ...]
+    origin: Origin | None = field(default=None, compare=False)
+    """Where the rule stands in the program; None for rules of the compiler's own."""
 
 
 Op = Prim | Call | If | Map | Reduce | Scan | Loop | Diff | Custom

@@ -138,8 +138,8 @@ class Renamer:
                 return ir.Loop(count, cond, index, params, init, self.block(body), shapes, ragged, part)
             case ir.Diff(mode, body, args, seeds):
                 return ir.Diff(mode, self.function(body), self.atoms(args), self.atoms(seeds))
-            case ir.Custom(mode, body, rule, args):
-                return ir.Custom(mode, self.function(body), self.function(rule), self.atoms(args))
+            case ir.Custom(mode, body, rule, args, origin):
+                return ir.Custom(mode, self.function(body), self.function(rule), self.atoms(args), origin)
 
 
 def next_id(function: ir.Function) -> int:

@@ -8,7 +8,7 @@ codes that occur in the tree, both ways.
     E2xx  types                              Wxxx  warnings
     E3xx  sizes                              Rxxx  run-time checks that failed
     E4xx  application and patterns           Axxx  arguments given from Python
-                                             Uxxx  command usage, files
+    Gxxx  derivatives that differ            Uxxx  command usage, files
 """
 # ruff: noqa: E501 - explanations are prose, and whole sentences on a line are easier to edit
 from __future__ import annotations
@@ -517,6 +517,24 @@ code("R110", "recursion too deep",
      "def f (n: i64) : i64 = if n == 0 then 0 else 1 + f (n - 1)   -- called with n = -1",
      "look at what ends the recursion; give the result so far as an argument, so that the call comes last: "
      "`def f (n: i64) (sum: i64) : i64 = if n == 0 then sum else f (n - 1) (sum + 1)`; or write a `loop`.")
+
+# ---------------------------------------------------------------- Gxxx: dad grad-check
+
+code("G101", "derivative that differs from differences",
+     "`dad grad-check` found that a derivative of an entry is not what differences of its values say, at two series of steps and on both "
+     "sides of the point. No derivative rule of the program explains it.",
+     "", "see whether the program is smooth at the point given; if it is, Dad has made a mistake: please report it.")
+code("G102", "derivative rule that is wrong",
+     "`dad grad-check` compared a rule given to `with_jvp` or `with_vjp` with differences of the function that it belongs to, at a point "
+     "that it receives when an entry runs. They differ. One number of the argument is changed at a time; the message names it, the number "
+     "that the rule gives and the one that it should give.",
+     "entry f (x: f64) : f64 = with_vjp (\\x -> x * x) (\\x dy -> x * dy) x",
+     "correct the rule. Where the rule is another derivative on purpose, as in a straight-through estimator, write `#[surrogate]` before "
+     "the function: `#[surrogate] def rounded = with_vjp round (\\_ dy -> dy)`.")
+code("G103", "nothing to compare derivatives at",
+     "`dad grad-check` tried the inputs of the entry's test blocks and random ones. The program failed at all of them, or its result was "
+     "not finite.",
+     "", "give the entry a test block with inputs that suit it.")
 
 # ---------------------------------------------------------------- Axxx: arguments given from Python
 

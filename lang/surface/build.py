@@ -19,8 +19,9 @@ GRADES = ("none", "affine", "smooth", "C2", "C1", "lip", "cont", "flat", "jump",
 ATTRIBUTES = ("inline", "noinline", "unroll", "unsafe", "sequential", "sequential_inner", "sequential_outer", "scratch",
               "incremental_flattening", "flatten", "cpu_function", "manifest", "blank", "opaque", "break", "trace",
               "warn", "warn_on_safety_checks", "prop", "flattening", "intrablock_result", "nomap", "stripmine", "bound",
-              "true_dep")
-"""Futhark's hints to its compiler. They never change what a program means, and are accepted without effect."""
+              "true_dep", "surrogate")
+"""Futhark's hints to its compiler; they never change what a program means, and are accepted without effect. And
+`surrogate`: what is under it has on purpose another derivative than its own, so `dad grad-check` leaves it alone."""
 _MODULES = frozenset(MODULES)
 
 
