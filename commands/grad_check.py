@@ -23,6 +23,8 @@ COMMAND = Command(
     "Inputs are those of the test blocks, then random ones. `#[surrogate]` marks functions whose rules are other\n"
     "derivatives on purpose.")
 
+WRITE = "write `entry` in place of `def`"
+
 
 def main(args: Sequence[str]) -> int:
     given = parse(args, COMMAND)
@@ -71,10 +73,10 @@ def checked(path: str, given: Given, points: int, seed: int, tolerance: float | 
         entries = tuple(d for d in entries if d.name == wanted)
         if not entries:
             names = [d.name for d in tables.entries]
-            known = f"the entries are {', '.join(f'`{n}`' for n in names)}" if names else "write `entry` in place of `def`"
+            known = f"the entries are {', '.join(f'`{n}`' for n in names)}" if names else WRITE
             raise fail("U305", f"there is no entry `{wanted}`", suggestion(wanted, names) or known)
     elif not entries:
-        raise fail("U305", "the program has no entry to check", "write `entry` in place of `def`")
+        raise fail("U305", "the program has no entry to check", WRITE)
     report = grad_check(source, tables, entries, Options(seed, points, tolerance))
     findings += report.diagnostics
     return report.lines

@@ -23,6 +23,7 @@ from ..codegen.lower.values import Value, from_type, leaves
 from ..codegen.passes.differentiate import differentiate
 from ..codegen.passes.extremes import extremes
 from ..codegen.passes.tail_calls import tail_calls
+from ..codegen.runtime.depth import LEVELS, Room
 from ..codegen.runtime.errors import DadArgumentError, RunError
 from ..lang import types as ty
 from ..lang.core import ir
@@ -102,7 +103,7 @@ def grad_check(source: Source, checked: Checked, entries: Sequence[Definition], 
             if not wrt or not floats_in(definition.result_type):
                 report.lines.append(f"{definition.name}: nothing to differentiate")
                 continue
-            given = []
+            given: list[Sequence[Any]] = []
             for block in blocks:
                 for case in block.cases:
                     if any(name == definition.name for name, _ in case.entries) and len(given) < options.points:
@@ -110,7 +111,8 @@ def grad_check(source: Source, checked: Checked, entries: Sequence[Definition], 
                             given.append(suite.arguments(case, definition))
                         except Problem:
                             continue
-            Checking(report, checked, definition, wrt, loaded.entries[definition.name], sites, marked, options).run(given)
+            entry = loaded.entries[definition.name]
+            Checking(report, checked, definition, wrt, entry, sites, marked, options).run(given)
     for site in sites.values():
         describe(report, site)
     return report
@@ -320,7 +322,7 @@ class Checking:
         f = self.program.functions[function]
         env = dict(zip(f.params, [interp.argument(p, a) for p, a in zip(f.params, args, strict=True)], strict=True))
         steps = interp.Steps(STEPS)
-        with interp.Room(interp.FRAMES * interp.LEVELS):
+        with Room(interp.FRAMES * LEVELS):
             return Watched(self, self.program, env, steps).block(f.body)
 
     # ------------------------------------------------------------ the entry as a whole

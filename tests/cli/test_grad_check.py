@@ -87,18 +87,22 @@ def test_no_false_alarms(name: str, tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_an_error_beside_the_rules_is_one_of_the_entry() -> None:
     """Slopes are what they are said to be, at kinks too; a number that is none is called wrong."""
     found = slopes(lambda t: np.array([np.sin(1 + t), abs(t)]), 0.1)
-    assert found.both is not None and abs(found.both.value[0] - np.cos(1.0)) < 1e-10
+    assert found.both is not None
+    assert abs(found.both.value[0] - np.cos(1.0)) < 1e-10
     for given, wrong in ((np.cos(1.0), False), (np.cos(1.0) + 1e-4, True)):
         verdict = compare(lambda t: np.array([np.sin(1 + t)]), 0.1, np.array([given]), 1e-6)
-        assert verdict is not None and bool(verdict.wrong[0]) == wrong
+        assert verdict is not None
+        assert bool(verdict.wrong[0]) == wrong
     for given, wrong in ((-1.0, False), (0.3, False), (1.0, False), (1.1, True)):
         verdict = compare(lambda t: np.array([abs(t)]), 0.1, np.array([given]), 1e-6)
-        assert verdict is not None and bool(verdict.wrong[0]) == wrong
+        assert verdict is not None
+        assert bool(verdict.wrong[0]) == wrong
     assert compare(lambda t: np.array([np.nan]), 0.1, np.array([1.0]), 1e-6) is None
 
 
 def test_lines_formats_and_statuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = "def sq = with_jvp (\\x -> x * x) (\\x dx -> 2 * x * dx)\nentry f (x: f64) : f64 = sq x\nentry g (n: i64) = n\n"
+    text = "def sq = with_jvp (\\x -> x * x) (\\x dx -> 2 * x * dx)\n" \
+        "entry f (x: f64) : f64 = sq x\nentry g (n: i64) = n\n"
     status, out = run(tmp_path, capsys, text)
     assert (status, out) == (0, "f: derivatives agree with differences at 5 points\ng: nothing to differentiate\n"
                                 "the rule at p.dad:1: agrees at 5 points\n")
