@@ -192,15 +192,15 @@ class _ReverseLoop:
             return [stmt]
         rows = tuple(sizes.dims(v) or () for v in even)
         inside = Builder(rev.supply, stmt.span)
-        grown = [r.append(inside) for r in ragged]
+        grown = [x for r in ragged for x in r.append(inside)]
         noted = [x for r in ragged for x in r.noted]
         body = Block((*self.statements, *inside.stmts), (*results[:count], *grown, *results[count:], *even, *noted))
-        cond = op.cond and ir.Lambda((*op.cond.params, *(rev.supply.var("kept", r.part.type) for r in ragged)),
-                                     op.cond.body)
-        loop = ir.Loop(op.count, cond, op.index, (*op.params, *(r.part for r in ragged)),
-                       (*op.init, *(r.empty(outside) for r in ragged)), body,
+        kept = [x for r in ragged for x in r.states]
+        cond = op.cond and ir.Lambda((*op.cond.params, *(rev.supply.var(x.name, x.type) for x in kept)), op.cond.body)
+        loop = ir.Loop(op.count, cond, op.index, (*op.params, *kept),
+                       (*op.init, *(x for r in ragged for x in r.empty(outside))), body,
                        op.collect_shapes + rows + ((),) * len(noted), op.ragged or bool(ragged), op.part)
-        vars = (*stmt.vars[:count], *(r.whole for r in ragged), *stmt.vars[count:len(results)], *made,
+        vars = (*stmt.vars[:count], *(x for r in ragged for x in r.wholes), *stmt.vars[count:len(results)], *made,
                 *(v for r in ragged for v in r.notes), *stmt.vars[len(results):])
         return [*outside.stmts, Stmt(vars, loop, stmt.span)]
 
@@ -255,27 +255,40 @@ class _ReverseLoop:
 
 
 class Ragged:
-    """Saved rows of different shapes: their elements one after another in one array that grows, and for each row where
-    it begins there and how long its axes are.
+    """Saved rows of different shapes: their elements one after another in one array, and for each row where it begins
+    there and how long its axes are. The array has room: when that is used up it becomes more than twice as long, so that
+    what is copied altogether is in proportion to what is kept.
     """
 
     def __init__(self, supply: Fresh, row: Var) -> None:
-        kept = ir.Type(row.type.dtype, 1)
+        self.supply = supply
         self.row = row
-        self.part = supply.var(row.name + "_kept", kept)
-        self.whole = supply.var(row.name + "_kept", kept)
+        name, room = row.name + "_kept", ir.Type(row.type.dtype, 1)
+        self.states = self.room, self.used = supply.var(name, room), supply.var("used", ir.I64)
+        self.wholes = self.whole, _ = supply.var(name, room), supply.var("used", ir.I64)
         self.notes = [supply.var("n", ir.Type("i64", 1)) for _ in range(row.type.rank + 1)]
         self.noted: list[Atom] = []
 
-    def empty(self, b: Builder) -> Atom:
-        dtype = self.row.type.dtype
-        return b.full(Const(zero(dtype), dtype), [i64(0)])
+    def empty(self, b: Builder) -> tuple[Atom, Atom]:
+        return self.nothing(b, i64(0)), i64(0)
 
-    def append(self, b: Builder) -> Atom:
+    def nothing(self, b: Builder, size: Atom) -> Atom:
+        dtype = self.row.type.dtype
+        return b.full(Const(zero(dtype), dtype), [size])
+
+    def append(self, b: Builder) -> tuple[Atom, Atom]:
         """In the forward loop: the array with this iteration's row; what is noted of the row is collected."""
         sizes = b.shape(self.row)
-        self.noted = [b.dim(self.part), *sizes]
-        return b.prim("concat", self.part, b.prim("reshape", self.row, product(b, sizes)))
+        self.noted = [self.used, *sizes]
+        count = product(b, sizes)
+        end = b.add(self.used, count)
+        # if end > length then room ++ zeros else room: a loop, since arms of an `if` are of one shape
+        short = b.prim("cast", b.prim("gt", end, b.dim(self.room)), to="i64")
+        small, grow = b.like(self.room), b.nested()
+        longer = grow.prim("concat", small, self.nothing(grow, grow.add(grow.dim(small), count)))
+        room, = b.bind(ir.Loop(short, None, self.supply.var("i", ir.I64), (small,), (self.room,), grow.block([longer]), (),
+                               True), small.name)
+        return b.prim("update_slice", room, b.prim("reshape", self.row, count), self.used, i64(1), axis=0), end
 
     def load(self, b: Builder, index: Var) -> None:
         """In the reverse loop: the row of iteration `index`."""
