@@ -256,8 +256,8 @@ class _ReverseLoop:
 
 class Ragged:
     """Saved rows of different shapes: their elements one after another in one array, and for each row where it begins
-    there and how long its axes are. The array has room: when that is used up it becomes more than twice as long, so that
-    what is copied altogether is in proportion to what is kept.
+    there and how long its axes are. The array has room: when that is used up it becomes more than twice as long, so
+    that what is copied altogether is in proportion to what is kept.
     """
 
     def __init__(self, supply: Fresh, row: Var) -> None:
@@ -286,8 +286,8 @@ class Ragged:
         short = b.prim("cast", b.prim("gt", end, b.dim(self.room)), to="i64")
         small, grow = b.like(self.room), b.nested()
         longer = grow.prim("concat", small, self.nothing(grow, grow.add(grow.dim(small), count)))
-        room, = b.bind(ir.Loop(short, None, self.supply.var("i", ir.I64), (small,), (self.room,), grow.block([longer]), (),
-                               True), small.name)
+        i, body = self.supply.var("i", ir.I64), grow.block([longer])
+        (room,) = b.bind(ir.Loop(short, None, i, (small,), (self.room,), body, (), True), small.name)
         return b.prim("update_slice", room, b.prim("reshape", self.row, count), self.used, i64(1), axis=0), end
 
     def load(self, b: Builder, index: Var) -> None:
