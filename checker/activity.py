@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..lang.sizes import SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import Scalar, Type
@@ -27,6 +28,7 @@ from .flow import (
     Root,
     Unknown,
     Value,
+    axes,
     copied,
     flat,
     has_floats,
@@ -34,6 +36,7 @@ from .flow import (
     join,
     lose,
     mapped,
+    parted,
     project,
     rooted,
     smooth_base,
@@ -56,7 +59,7 @@ def check_definition(c: Checker, definition: Definition) -> None:
     session = c.session
     walk = Walk(c)
     args: list[Value] = []
-    roots: list[Root] = []
+    roots: list[list[Root]] = []
     for k, (name, t) in enumerate(zip(definition.param_names, definition.param_types, strict=True)):
         pattern = definition.node.params[k]
         kind = definition.activities[k]
@@ -65,8 +68,14 @@ def check_definition(c: Checker, definition: Definition) -> None:
             c.error("E507", f"`{shown}` is declared `param`, but {c.show(t)} has no derivative", pattern.span,
                     "nothing here can be differentiated", help="remove `param`, or declare it `data`")
         root = Root(next(session.uids), kind, shown, pattern.span)
-        roots.append(root)
-        args.append(rooted(t, root))
+        roots.append([root])
+        if kind == "param" and definition.entry:
+            value, roots[-1] = parted(t, root, pattern, session.uids)
+            args.append(value)
+        else:
+            args.append(rooted(t, root))
+        for size in axes(t):
+            walk.sizes[size] = [*walk.sizes.get(size, ()), *roots[-1]]
         if kind == "data":
             walk.fixed.update((id(v), root) for v in _with_parts(args[-1]))
     if c.failed:
@@ -76,23 +85,39 @@ def check_definition(c: Checker, definition: Definition) -> None:
         _all_reach(c, definition, roots, flat(result))
 
 
-def _all_reach(c: Checker, definition: Definition, roots: Sequence[Root], result: Flow) -> None:
+def _all_reach(c: Checker, definition: Definition, roots: Sequence[Sequence[Root]], result: Flow) -> None:
     """Every `param` of an entry reaches its result differentiably; of other parameters it is noted if they do not."""
-    for root, t in zip(roots, definition.param_types, strict=True):
-        if root in result.active or not has_floats(t):
+    for k, (parts, t) in enumerate(zip(roots, definition.param_types, strict=True)):
+        lost = [r for r in parts if r not in result.active]
+        if not lost or not has_floats(t):
             continue
-        losses = losses_of(result, root)
-        message = f"the result of `{definition.name}` does not depend on `{root.name}`"
-        if losses:
-            message += " in a differentiable way"
-        if root.kind != "param":
-            c.session.tables.flat[definition.qualified, root.name] = (message, *((losses[0].span, losses[0].how)
-                                                                                 if losses else (None, "")))
+        if len(lost) < len(parts):
+            named = ", ".join(f"`{root.name}`" for root in lost[:4]) + (", …" if len(lost) > 4 else "")
+            message, losses = _unreached(definition, named, lost, result)
+            span = lost[0].span if len(lost) == 1 else definition.node.params[k].span
+            parts_are = "this part of the gradient is" if len(lost) == 1 else "these parts of the gradient are"
+            c.warning("W111", message, span, f"{parts_are} always zero",
+                      others=[(loss.span, f"here it is lost: {loss.how}") for loss in losses],
+                      help="use what is not used, or make it a parameter of its own, declared `data`")
             continue
-        c.error("E510", message, root.span, "its gradient would be zero",
-                others=[(loss.span, f"here it is lost: {loss.how}") for loss in losses[:3]],
+        name, pattern = definition.param_names[k], definition.node.params[k]
+        shown = name if name != "_" else " ".join(pattern.span.text.split())
+        message, losses = _unreached(definition, f"`{shown}`", parts, result)
+        if parts[0].kind != "param":
+            c.session.tables.flat[definition.qualified, shown] = (message, *((losses[0].span, losses[0].how)
+                                                                             if losses else (None, "")))
+            continue
+        c.error("E510", message, pattern.span, "its gradient would be zero",
+                others=[(loss.span, f"here it is lost: {loss.how}") for loss in losses],
                 help="let it enter the result smoothly, or declare it `data`" if losses
                 else "use it, or declare it without `param`")
+
+
+def _unreached(definition: Definition, named: str, roots: Sequence[Root], result: Flow) -> tuple[str, list[Loss]]:
+    """What is to be said of a parameter, or a part of one, that the result does not depend on; the first losses."""
+    losses = sorted({loss for root in roots for loss in losses_of(result, root)}, key=lambda loss: loss.start)
+    way = " in a differentiable way" if losses else ""
+    return f"the result of `{definition.name}` does not depend on {named}{way}", losses[:3]
 
 
 def losses_of(flow: Flow, root: Root) -> list[Loss]:
@@ -118,6 +143,8 @@ class Walk:
         self.reported: set[tuple[str, int]] = set()
         self.seed = Root(0, "variable", "the seed", Span(c.session.text, 0, 0))
         """What derivative rules are given, to see whether it reaches what they give."""
+        self.sizes: dict[SizeVar, list[Root]] = {}
+        """Whose axes have these sizes."""
         self.fixed: dict[int, Root] = {}
         """By identity: parameters that are `data`, and their parts. Elements of them, and loops from them, are free."""
 
@@ -350,9 +377,10 @@ class Walk:
                 return Parts(tuple((n, payload.get(n, NOTHING)) for n in names))
             case ast.Comprehension(body=body, clauses=clauses):
                 inner = dict(env)
+                counted: Value = NOTHING
                 for clause in clauses:
-                    self.clause(inner, clause)
-                return self.value(inner, body)
+                    counted = join(counted, self.clause(inner, clause))
+                return join(self.value(inner, body), counted)
             case ast.Loop():
                 return self.loop(env, e)
             case ast.Field(record=record, name=name):
@@ -362,10 +390,8 @@ class Walk:
             case ast.RecordUpdate(base=base, path=path, value=v):
                 return _replace(self.value(env, base), path, self.value(env, v))
             case ast.Range():
-                for part in (e.start, e.second, e.end):
-                    if part is not None:
-                        self.value(env, part)
-                return NOTHING
+                ends = [self.value(env, part) for part in (e.start, e.second, e.end) if part is not None]
+                return union(lose(end, e.span, "it only bounds a range") for end in ends)
             case _:
                 return NOTHING
 
@@ -378,8 +404,8 @@ class Walk:
                 return self.enter(definition, ()) if not definition.node.params else Known(definition)
             case BuiltinRef(name=name):
                 return self.builtin(name, e)
-            case SizeRef():
-                return NOTHING
+            case SizeRef(var=var):
+                return lose(Flow(frozenset(self.sizes.get(var, ()))), e.span, "only the length of an axis is taken")
             case _:
                 return NOTHING
 
@@ -442,12 +468,13 @@ class Walk:
         arity = (left is None) + (right is None)
         return Operation(arity, run) if arity else run((), e.span)
 
-    def clause(self, env: dict[int, Value], clause: ast.ForBelow | ast.ForIn) -> None:
+    def clause(self, env: dict[int, Value], clause: ast.ForBelow | ast.ForIn) -> Flow:
+        """Bind what the clause binds; what says how often there is something to bind."""
         if isinstance(clause, ast.ForBelow):
-            self.value(env, clause.bound)
             env[self.session.tables.bindings[clause].key] = NOTHING
-        else:
-            self.bind(env, clause.pattern, copied(self.value(env, clause.array)))
+            return lose(self.value(env, clause.bound), clause.bound.span, "it only says how often")
+        self.bind(env, clause.pattern, copied(self.value(env, clause.array)))
+        return NOTHING
 
     def loop(self, env: dict[int, Value], e: ast.Loop) -> Value:
         state = self.value(env, e.init) if e.init is not None else self.pattern_value(env, e.pattern)
@@ -458,7 +485,7 @@ class Walk:
             if isinstance(e.form, ast.While):
                 chosen = lose(self.value(inner, e.form.condition), e.form.condition.span, "it only ends the loop")
             else:
-                self.clause(inner, e.form)
+                chosen = self.clause(inner, e.form)
             after = join(join(state, self.value(inner, e.body)), chosen)
             if after == state:
                 break
@@ -497,16 +524,18 @@ class Walk:
             case "map" | "map2" | "map3" | "map4" | "map5" | "vmap":
                 return call(args[0], *map(copied, args[1:]))
             case "reduce" | "reduce_comm" | "scan":
-                out = join(args[1], args[2])
-                for _ in range(64):
-                    after = join(out, call(args[0], out, args[2]))
-                    after = join(after, call(args[0], args[2], out))
-                    if after == out:
-                        break
-                    out = after
-                return out
+                return self.folded(args[0], join(args[1], args[2]), args[2], span)
+            case "hist" | "reduce_by_index":
+                op, start, places = (args[0], args[1], args[3]) if name == "hist" else (args[1], args[0], args[3])
+                chosen = lose(places, span, "it only chooses an element")
+                return join(self.folded(op, join(start, args[4]), args[4], span), chosen)
+            case "filter" | "partition" | "partition2":
+                *tests, xs = args
+                chosen = union(lose(call(test, copied(xs)), span, "it only chooses elements") for test in tests)
+                kept = join(xs, chosen)
+                return kept if name == "filter" else Parts(tuple((str(k), kept) for k in range(len(args))))
             case "tabulate":
-                return call(args[1], NOTHING)
+                return join(call(args[1], NOTHING), lose(args[0], span, "it only says how many"))
             case "zip" | "zip3":
                 return Parts(tuple((str(k), a) for k, a in enumerate(args)))
             case "unzip" | "unzip3" | "transpose" | "reverse" | "flatten" | "unflatten":
@@ -516,13 +545,15 @@ class Walk:
             case "rotate":
                 return join(args[1], lose(args[0], span, "it only chooses an element"))
             case "replicate":
-                return args[1]
+                return join(args[1], lose(args[0], span, "it only says how many"))
             case "concat":
                 return join(args[0], args[1])
             case "scatter":
                 return join(join(args[0], args[2]), lose(args[1], span, "it only chooses an element"))
-            case "length" | "iota":
-                return NOTHING
+            case "length":
+                return lose(args[0], span, "only its length is taken")
+            case "iota":
+                return lose(args[0], span, "it only says how many")
             case "all" | "any":
                 return lose(call(args[0], args[1]), span, "it is only compared")
             case "argmax" | "argmin":
@@ -547,6 +578,17 @@ class Walk:
                 return lose(args[0], span, FLAT[name])
             case _:
                 return union(flat(a) for a in args)
+
+    def folded(self, op: Value, first: Value, xs: Value, span: Span) -> Value:
+        """What an operator makes of elements, in whichever order."""
+        out = first
+        for _ in range(64):
+            after = join(out, self.apply(op, (out, xs), (span, span), span))
+            after = join(after, self.apply(op, (xs, out), (span, span), span))
+            if after == out:
+                break
+            out = after
+        return out
 
     def derivative(self, name: str, node: ast.Node, t: Type | None, args: tuple[Value, ...], span: Span) -> Value:
         """A derivative of `args[0]` at `args[1]`: something to differentiate, and a path from it."""

@@ -173,9 +173,10 @@ class Checker:
         self.session.report.error(code, message, span, label, others=others or (), notes=notes or (), help=help or None)
         return Error()
 
-    def warning(self, code: str, message: str, span: Span, label: str = "", *, notes: list[str] | None = None,
+    def warning(self, code: str, message: str, span: Span, label: str = "", *,
+                others: list[tuple[Span, str]] | None = None, notes: list[str] | None = None,
                 help: str | None = None) -> None:
-        self.session.report.warning(code, message, span, label, notes=notes or (), help=help)
+        self.session.report.warning(code, message, span, label, others=others or (), notes=notes or (), help=help)
 
     def _complain(self, clash: Clash, found: Type, expected: Type, context: object) -> None:
         place = context if isinstance(context, Context) else Context(self.span, Because(), found, expected)

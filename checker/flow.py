@@ -6,9 +6,10 @@ described by its elements, so `zip` and `unzip` are the identity.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ..lang.record import dataclass, field
+from ..lang.sizes import SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import FLOATS, Array, Fun, Record, Scalar, Sum, Tuple, Type
@@ -243,6 +244,52 @@ def rooted(t: Type, root: Root | None) -> Value:
             return Unknown(NOTHING if root is None else Flow(frozenset({root})))
         case _:
             return NOTHING if root is None else Flow(frozenset({root}))
+
+
+def parted(t: Type, root: Root, pattern: ast.Pattern, uids: Iterator[int]) -> tuple[Value, list[Root]]:
+    """As `rooted`, but each part of tuples and records is a root of its own: `theta.rate`, or as the pattern names it."""
+    roots: list[Root] = []
+
+    def part(t: Type, name: str, p: ast.Pattern | None, span: Span) -> Value:
+        while isinstance(p, ast.PAscribe):
+            p = p.pattern
+        if p is not None:
+            span = p.span
+        if isinstance(p, ast.PName):
+            name = p.name
+        match t:
+            case Array(_, element):
+                return part(element, name, p, span)
+            case Tuple(items):
+                inner = p.items if isinstance(p, ast.PTuple) else (None,) * len(items)
+                return Parts(tuple((str(k), part(i, f"{name}.{k}", inner[k], span)) for k, i in enumerate(items)))
+            case Record(fields, _):
+                named = dict(p.fields) if isinstance(p, ast.PRecord) else {}
+                return Parts(tuple((n, part(i, f"{name}.{n}", named.get(n), span)) for n, i in fields))
+        new = Root(next(uids), root.kind, name, span)
+        if has_floats(t):
+            roots.append(new)
+        return rooted(t, new)
+
+    value = part(t, root.name, pattern, root.span)
+    if len(roots) < 2:  # there is nothing to tell apart
+        return rooted(t, root), [root]
+    return value, roots
+
+
+def axes(t: Type) -> Iterator[SizeVar]:
+    """The size parameters that are axes of a type."""
+    match t:
+        case Array(size, element):
+            if isinstance(size.atom, SizeVar):
+                yield size.atom
+            yield from axes(element)
+        case Tuple(items):
+            for item in items:
+                yield from axes(item)
+        case Record(fields, _):
+            for _, item in fields:
+                yield from axes(item)
 
 
 def has_floats(t: Type) -> bool:

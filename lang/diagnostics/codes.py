@@ -469,6 +469,12 @@ code("W101", "promise that is not verified yet",
      "Smoothness grades after `@` and bounds such as `f64{>0}` are read and kept. This version does not prove them.",
      "def f (x: f64) : f64 @ smooth = x * x", "nothing; the promise is yours until a version verifies it.")
 
+code("W111", "part of a parameter that loses its derivative",
+     "A parameter that is declared `param` may be a tuple or a record. The result does not depend differentiably on this part of it, "
+     "so this part of the gradient is always zero.",
+     "entry f (p: param {rate: f64, limit: f64}) (x: f64) = p.rate * x",
+     "use the part, or make it a parameter of its own, declared `data`.")
+
 code("W110", "case that is never reached",
      "The cases of a `match` are tried from top to bottom, and those above fit every value that this one fits.",
      "def f (n: i64) : i64 = match n case _ -> 0 case 1 -> 2", "remove the case, or move it up.")
