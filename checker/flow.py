@@ -247,7 +247,7 @@ def rooted(t: Type, root: Root | None) -> Value:
 
 
 def parted(t: Type, root: Root, pattern: ast.Pattern, uids: Iterator[int]) -> tuple[Value, list[Root]]:
-    """As `rooted`, but each part of tuples and records is a root of its own: `theta.rate`, or as the pattern names it."""
+    """As `rooted`, but parts of tuples and records are roots of their own: `theta.rate`, or as the pattern names it."""
     roots: list[Root] = []
 
     def part(t: Type, name: str, p: ast.Pattern | None, span: Span) -> Value:
