@@ -30,22 +30,24 @@ Target = Literal["numpy", "interp"]
 Function = Callable[..., Any]
 
 
-def load(path: str | Path, *, target: str = "numpy", tier: int | None = None) -> Module:
+def load(path: str | Path, *, target: str = "numpy", tier: int | None = None, trap_nonfinite: bool = False) -> Module:
     """The module of a `.dad` file. Raises `Diagnostics` when the program has errors or the file cannot be read.
 
     `target` is "numpy" (vectorised NumPy code) or "interp" (the slow reference semantics). `tier` is accepted for
-    targets that compile in several tiers; these two have one.
+    targets that compile in several tiers; these two have one. With `trap_nonfinite` a call raises `RunError` (R109) at the
+    first operation that makes nan or infinity of finite numbers.
     """
-    return Module(driver.read(path), wanted(target), Path(path).stem)
+    return Module(driver.read(path), wanted(target), Path(path).stem, trap=trap_nonfinite)
 
 
-def compile(text: str, *, target: str = "numpy", tier: int | None = None, name: str = "<string>") -> Module:
-    """The module of a program given as text; `name` is what messages call it.
+def compile(text: str, *, target: str = "numpy", tier: int | None = None, name: str = "<string>",
+            trap_nonfinite: bool = False) -> Module:
+    """The module of a program given as text; `name` is what messages call it. The rest is as for `load`.
 
     >>> compile("entry twice (x: f64) : f64 = 2 * x").twice(4)
     8.0
     """
-    return Module(Source(name, text), wanted(target), "program")
+    return Module(Source(name, text), wanted(target), "program", trap=trap_nonfinite)
 
 
 def wanted(target: str) -> Target:
@@ -65,13 +67,15 @@ class Module(types.ModuleType):
     array([2., 4.])
     """
 
-    def __init__(self, source: Source, target: Target, name: str, steps: int | None = None) -> None:
-        """`steps` limits the interpreter: a call that takes more raises `codegen.interp.OutOfSteps`."""
+    def __init__(self, source: Source, target: Target, name: str, steps: int | None = None, trap: bool = False) -> None:
+        """`steps` limits the interpreter: a call that takes more raises `codegen.interp.OutOfSteps`. `trap`: calls
+        raise `RunError` (R109) at the first operation that makes nan or infinity of finite numbers.
+        """
         super().__init__(name)
         checking = driver.check(source)
         checked = checking.require()
         self.diagnostics = checking.diagnostics
-        compiler = Compiler(checked, target, source.name, steps)
+        compiler = Compiler(checked, target, source.name, steps, trap)
         self.entries: dict[str, LiveEntry] = compiler.entries()
         for entry_name, entry in self.entries.items():
             setattr(self, entry_name, entry)
@@ -166,8 +170,10 @@ def has_floats(tangent: ty.Type) -> bool:
 class Compiler:
     """Turns checked definitions into Python functions of leaves, for one target."""
 
-    def __init__(self, checked: Checked, target: Target, name: str, steps: int | None = None) -> None:
+    def __init__(self, checked: Checked, target: Target, name: str, steps: int | None = None, trap: bool = False
+                 ) -> None:
         self.checked = checked
+        self.trap = trap
         self.target = target
         self.name = name
         self.steps = steps
@@ -192,29 +198,58 @@ class Compiler:
         from .codegen.backends.numpy import emit_module
 
         if self.target == "interp":
-            return interpreted(lowered.program, specs, self.steps)
+            return interpreted(lowered.program, specs, self.steps, self.trap)
         with driver.without_collection():
             program = driver.optimised(lowered.program, roots)
             module = emit_module(program, specs, driver.version())
         namespace: dict[str, Any] = {"__name__": f"dad.compiled.{Path(self.name).stem}"}
         exec(builtins.compile(module.linked, f"<compiled from {self.name}>", "exec"), namespace)
-        return {e.__name__: e for e in namespace.values() if isinstance(e, Entry)}
+        made = {e.__name__: e for e in namespace.values() if isinstance(e, Entry)}
+        if self.trap:
+            trap(made, specs, program, lowered.program)
+        return made
 
 
-def interpreted(program: ir.Program, specs: list[EntrySpec], steps: int | None = None) -> dict[str, Entry]:
-    """Entries that run the reference interpreter on IR that nothing has optimised; calls that come last are loops."""
-    from .codegen.backends.numpy.module import plain
-    from .codegen.interp import run
+def trap(entries: dict[str, Entry], specs: list[EntrySpec], optimised: ir.Program, lowered: ir.Program) -> None:
+    """Have the functions of entries look out for nan and infinity; where there may be some, IR as lowered is run."""
+    from .codegen.trap import guarded
+
+    plain_program = differentiated(lowered, dead=False)
+    for spec in specs:
+        entry = entries[spec.name]
+        entry.function = guarded(entry.function, optimised, plain_program, spec.function)
+        entry.transforms = {kind: guarded(function, optimised, plain_program, spec.transforms[kind])
+                            for kind, function in entry.transforms.items()}
+
+
+def differentiated(program: ir.Program, dead: bool = True) -> ir.Program:
+    """IR that nothing has optimised, without derivatives to take; `dead`: with what nobody reads."""
+    from .codegen.passes.dead import remove_dead
     from .codegen.passes.differentiate import differentiate
+    from .codegen.passes.effects import Effects
     from .codegen.passes.extremes import extremes
     from .codegen.passes.tail_calls import tail_calls
 
-    plain_program = differentiate(tail_calls(extremes(program)))
+    made = differentiate(tail_calls(extremes(program)))
+    if dead:
+        return made
+    effects = Effects(made)
+    return ir.Program({name: remove_dead(f, effects) for name, f in made.functions.items()})
+
+
+def interpreted(program: ir.Program, specs: list[EntrySpec], steps: int | None = None, trap: bool = False
+                ) -> dict[str, Entry]:
+    """Entries that run the reference interpreter on IR that nothing has optimised; calls that come last are loops."""
+    from .codegen.backends.numpy.module import plain
+    from .codegen.interp import run
+    from .codegen.trap import run as run_trapping
+
+    plain_program = differentiated(program, dead=not trap)
 
     def runner(function: str) -> Function:
         def call(*values: Any) -> tuple[Any, ...]:
             return tuple(x if isinstance(x, np.ndarray) and x.ndim else np.asarray(x)[()] for x in
-                         run(plain_program, function, list(values), steps))
+                         (run_trapping if trap else run)(plain_program, function, list(values), steps))
 
         return call
 

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from ..testing.literals import Literal
 
 COMMAND = Command(
-    "run", "dad run FILE [ENTRY] [VALUE…] [--grad]",
+    "run", "dad run FILE [ENTRY] [VALUE…] [--grad] [--trap-nonfinite]",
     "Call an entry and print its result; ENTRY may be left out where there is one.",
     (Option("grad", "print the gradient too"),
+     Option("trap-nonfinite", "stop at the first operation that gives nan or infinity, and say which"),
      Option("target", "where to run", "TARGET", ("numpy", "interp"))),
     "Values are written as in Futhark and quoted for the shell: 3  2.5f32  true  '[1, 2]'  '{x = 1, y = 2.0}'\n"
     "@file stands for the values in a data file, text or .npy.")
@@ -91,7 +92,8 @@ def call(source: Source, definition: Definition, values: Sequence[Any], given: G
     from ..testing.values import show_value
 
     target = modules.wanted(given.get("target", "numpy"))
-    entry = modules.Module(source, target, definition.name).entries[definition.name]
+    module = modules.Module(source, target, definition.name, trap=given.has("trap-nonfinite"))
+    entry = module.entries[definition.name]
     try:
         if not given.has("grad"):
             print(show_value(entry(*values), definition.result_type))
@@ -107,7 +109,11 @@ def call(source: Source, definition: Definition, values: Sequence[Any], given: G
 
 
 def run_error(error: RunError, source: Source) -> Diagnostic:
-    """A failed run-time check with the line of the program where it stands."""
+    """A failed run-time check with the place, or the line, of the program where it stands."""
+    from ..codegen.trap import NonFinite
+
+    if isinstance(error, NonFinite) and error.span is not None:
+        return Diagnostic(error.code, error.summary, (Label(error.span, "", True),), (error.details,))
     name, _, number = error.where.rpartition(":")
     if name != source.name or not number.isdigit():
         return Diagnostic(error.code, error.message + (f" ({error.where})" if error.where else ""))

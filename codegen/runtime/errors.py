@@ -5,8 +5,9 @@ from __future__ import annotations
 
 class RunError(Exception):
     """A check of the program did not hold: `code` R101 index, R102 slice, R103 sizes differ, R104 division by zero,
-    R105 negative size, R106 assertion, R107 matrix without a factor, R110 recursion too deep; `message` says it in
-    words; `where` is `file:line`, or empty.
+    R105 negative size, R106 assertion, R107 matrix without a factor, R108 search that has not
+    converged, R109 nan or infinity, R110 recursion too deep; `message` says it in words; `where` is `file:line`, or
+    empty.
 
     >>> str(RunError("R101", "index 5 is out of bounds for axis 0 of `xs` with size 3", "model.dad:12"))
     'R101: index 5 is out of bounds for axis 0 of `xs` with size 3 (model.dad:12)'

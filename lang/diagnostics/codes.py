@@ -516,6 +516,14 @@ code("R108", "search that has not converged",
      "def f (x: f64) = solve (\\y -> y * y + x) 1   -- called with x = 1.0",
      "start nearer to the solution; or say how exact the result has to be, with `fixpoint_with`, `root_with` or "
      "`minimiser_with`.")
+code("R109", "operation without a finite result",
+     "Under `--trap-nonfinite` (`trap_nonfinite=True` in Python) a run stops at the first operation that makes an infinity or nan of "
+     "finite numbers, or nan of infinities. The message names the operation, its operands, whether it is the program's own or "
+     "belongs to a derivative (tangent, adjoint), and in which iterations and elements it happened. Literals such as "
+     "`f64.inf` and arguments do not trap; what a branch that is not taken would give does not either.",
+     "def f (xs: [2]f64) = sum (log xs)   -- called with [1.0, 0.0]",
+     "test the operands before, give the function an argument inside of its domain, or use a form that does not overflow, such "
+     "as `log1p`, `logsumexp` or a difference of logarithms.")
 code("R110", "recursion too deep",
      "A function called itself more levels deep than there is room for: 20,000 calls may be inside each other. Often the condition that "
      "ends it never holds. A call whose result is the function's own result is no level deeper: such a function runs as a loop. "
