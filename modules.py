@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import builtins
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,8 +35,8 @@ def load(path: str | Path, *, target: str = "numpy", tier: int | None = None, tr
     """The module of a `.dad` file. Raises `Diagnostics` when the program has errors or the file cannot be read.
 
     `target` is "numpy" (vectorised NumPy code) or "interp" (the slow reference semantics). `tier` is accepted for
-    targets that compile in several tiers; these two have one. With `trap_nonfinite` a call raises `RunError` (R109) at the
-    first operation that makes nan or infinity of finite numbers.
+    targets that compile in several tiers; these two have one. With `trap_nonfinite` a call raises `RunError` (R109) at
+    the first operation that makes nan or infinity of finite numbers.
     """
     return Module(driver.read(path), wanted(target), Path(path).stem, trap=trap_nonfinite)
 
@@ -198,7 +199,9 @@ class Compiler:
         from .codegen.backends.numpy import emit_module
 
         if self.target == "interp":
-            return interpreted(lowered.program, specs, self.steps, self.trap)
+            if self.trap:
+                return trapping(lowered.program, specs, roots, self.steps)
+            return interpreted(lowered.program, specs, self.steps)
         with driver.without_collection():
             program = driver.optimised(lowered.program, roots)
             module = emit_module(program, specs, driver.version())
@@ -237,19 +240,31 @@ def differentiated(program: ir.Program, dead: bool = True) -> ir.Program:
     return ir.Program({name: remove_dead(f, effects) for name, f in made.functions.items()})
 
 
-def interpreted(program: ir.Program, specs: list[EntrySpec], steps: int | None = None, trap: bool = False
-                ) -> dict[str, Entry]:
-    """Entries that run the reference interpreter on IR that nothing has optimised; calls that come last are loops."""
-    from .codegen.backends.numpy.module import plain
-    from .codegen.interp import run
-    from .codegen.trap import run as run_trapping
+def trapping(program: ir.Program, specs: list[EntrySpec], roots: list[str], steps: int | None) -> dict[str, Entry]:
+    """Entries that run the interpreter until something gives nan or infinity."""
+    from .codegen.trap import run_confirmed
 
-    plain_program = differentiated(program, dead=not trap)
+    plain_program = differentiated(program, dead=False)
+    optimised = cache(lambda: driver.optimised(program, roots))
+    return entries_that(specs, lambda name, values: run_confirmed(plain_program, optimised, name, values, steps))
+
+
+def interpreted(program: ir.Program, specs: list[EntrySpec], steps: int | None = None) -> dict[str, Entry]:
+    """Entries that run the reference interpreter on IR that nothing has optimised; calls that come last are loops."""
+    from .codegen.interp import run
+
+    plain_program = differentiated(program)
+    return entries_that(specs, lambda function, values: run(plain_program, function, values, steps))
+
+
+def entries_that(specs: list[EntrySpec], run: Callable[[str, list[Any]], Sequence[Any]]) -> dict[str, Entry]:
+    """Entries whose functions are run so."""
+    from .codegen.backends.numpy.module import plain
 
     def runner(function: str) -> Function:
         def call(*values: Any) -> tuple[Any, ...]:
             return tuple(x if isinstance(x, np.ndarray) and x.ndim else np.asarray(x)[()] for x in
-                         (run_trapping if trap else run)(plain_program, function, list(values), steps))
+                         run(function, list(values)))
 
         return call
 

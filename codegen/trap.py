@@ -1,15 +1,15 @@
 """The first operation that gives nan or infinity: the interpreter, watching every result.
 
-In: a program without derivatives left to take, a function, its arguments. Out: its results, or `NonFinite` (R109), which
-names the operation, its operands, whether it belongs to the program as written or to a tangent or adjoint, the place, and
-in which iterations it happened.
+In: a program without derivatives left to take, a function, its arguments. Out: its results, or `NonFinite` (R109),
+which names the operation, its operands, whether it belongs to the program as written or to a tangent or adjoint, the
+place, and in which iterations it happened.
 
 *What traps.* An operation whose operands are finite and whose result is not; and one that gives nan although no operand
 is nan (inf - inf). Literals and arguments never trap, what passes them on does not either, and neither does the extreme
-of no elements. Statements of the program as written trap at once. In tangents and adjoints slopes may be infinite where
-nothing comes of it, since they meet a zero: the slope of `sqrt` at 0 in a branch that is not taken. So there, and in
-linear algebra, whose nan is looked into by checks, an operation traps if what it gave reaches a result; it is noted, and
-the note follows the value through maps, branches, loops and calls.
+of no elements. Statements of the program as written trap at once. In tangents and adjoints slopes may be infinite
+where nothing comes of it, since they meet a zero: the slope of `sqrt` at 0 in a branch that is not taken. So there, and
+in linear algebra, whose nan is looked into by checks, an operation traps if what it gave reaches a result; it is noted,
+and the note follows the value through maps, branches, loops and calls.
 """
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from ..lang.core.part import described, parts
 from ..lang.core.walk import scopes
 from ..lang.prims import PRIMITIVES
 from ..lang.source import Span
+from . import interp
 from .interp import Run, Steps, Value, argument, where
 from .runtime.depth import LEVELS, Room
 from .runtime.errors import RunError
@@ -83,6 +84,29 @@ def run(program: ir.Program, function: str, args: Sequence[Value], limit: int | 
     return results
 
 
+def run_confirmed(plain: ir.Program, optimised: Callable[[], ir.Program], function: str, args: Sequence[Value],
+                  limit: int | None = None) -> tuple[Value, ...]:
+    """As `run` of `plain`; but what nobody reads does not trap: it is not in `optimised`."""
+    try:
+        return run(plain, function, args, limit)
+    except NonFinite:
+        made = optimised()
+        if worked_out(made):
+            raise
+        try:
+            run(made, function, args, limit)
+        except NonFinite:
+            pass
+        else:
+            return interp.run(plain, function, args, limit)
+        raise
+
+
+def worked_out(optimised: ir.Program) -> bool:
+    """Whether there are constants that are not finite: the operations that gave them may be gone."""
+    return any(isinstance(a, ir.Const) and not finite(a.value) for op in primitives(optimised) for a in op.args)
+
+
 # ------------------------------------------------------------------ compiled code
 
 NOTICED = frozenset(("scaled", "sigmoid", "fma"))
@@ -96,8 +120,7 @@ def guarded(compiled: Function, optimised: ir.Program, plain: ir.Program, functi
     NumPy notes when an operation makes infinity or nan of finite numbers, in lanes too that are computed for nothing.
     What the compiler worked out beforehand it cannot note; then `plain` is always run.
     """
-    always = any(hidden(op) or any(isinstance(a, ir.Const) and not finite(a.value) for a in op.args)
-                 for op in primitives(optimised))
+    always = worked_out(optimised) or any(map(hidden, primitives(optimised)))
 
     def call(*values: Value) -> Sequence[Value]:
         noted: list[str] = []
@@ -106,11 +129,11 @@ def guarded(compiled: Function, optimised: ir.Program, plain: ir.Program, functi
             try:
                 results = compiled(*values)
             except RunError:
-                run(plain, function, values)  # what failed may have begun with nan
+                run_confirmed(plain, lambda: optimised, function, values)  # what failed may have begun with nan
                 raise
         many = results if isinstance(results, tuple) else (results,)
         if always or noted or not all(finite(x) for x in many):
-            run(plain, function, values)
+            run_confirmed(plain, lambda: optimised, function, values)
         return results
 
     return call
@@ -333,7 +356,8 @@ def finite(value: Value) -> bool:
     return kind != "f" or bool(np.all(np.isfinite(value)))
 
 
-def first_bad(op: ir.Prim, values: Sequence[Value], result: Value) -> tuple[tuple[int, ...], tuple[Any, ...], Any] | None:
+def first_bad(op: ir.Prim, values: Sequence[Value], result: Value
+              ) -> tuple[tuple[int, ...], tuple[Any, ...], Any] | None:
     """Element, operands and result of the first trap in one operation."""
     floats = [v for v in values if np.asarray(v).dtype.kind == "f"]
     if PRIMITIVES[op.name].elementwise and op.name != "select":

@@ -177,3 +177,20 @@ def test_programs_without_entries_and_with_errors(capsys: Captured, tmp_path: Pa
     path.write_text("entry f (x: f64) : f64 = y\n", encoding="utf-8")
     assert "error[E1" in refused(capsys, 1, str(path))
     assert "takes one file" in refused(capsys, 2)
+
+
+def test_run_stops_where_infinity_begins(capsys: Captured, tmp_path: Path) -> None:
+    path = tmp_path / "model.dad"
+    path.write_text("entry f (x: f64) : f64 =\n  1 / sqrt x\nentry g (x: f64) : f64 = sqrt x\n", encoding="utf-8")
+    for target in ("numpy", "interp"):
+        assert main(["run", str(path), "f", "0.0", "--trap-nonfinite", "--target", target]) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "error[R109]: `1.0 / 0.0` gives inf" in err
+        assert f"{path}:2:3" in err
+        assert "in the primal code" in err
+        assert main(["run", str(path), "g", "0.0", "--grad", "--trap-nonfinite", "--target", target]) == 1
+        assert "in the adjoint code" in capsys.readouterr().err
+        assert main(["run", str(path), "f", "4.0", "--trap-nonfinite", "--target", target]) == 0
+        assert capsys.readouterr().out == "0.5\n"
+    assert main(["run", str(path), "f", "0.0"]) == 0
