@@ -4,7 +4,7 @@ Comes in: arrays from the seeded generators below. Goes out: values and gradient
 The same functions over plain NumPy (`gmm_value`, `lse_value`, `kmeans_value`) are written the slow, obvious way; they
 say what is meant, and both sides are checked against them.
 
-GradBench: https://github.com/gradbench/gradbench (evals gmm, lse, kmeans); gmm is that of ADBench, Srajer et al. 2018.
+GradBench: https://github.com/gradbench/gradbench (evals gmm, lse, kmeans).
 """
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Array = npt.NDArray[np.float64]
 
 
 class GmmParameters(NamedTuple):
-    """A mixture of k Gaussians in d dimensions: unnormalised log weights, means, and inverse covariance factors.
-
-    A row of `icf` is [log diagonal of the factor (d), its strictly lower triangle column by column (d (d-1) / 2)].
+    """A mixture of k Gaussians in d dimensions: unnormalised log weights, means, and inverse covariance factors: the
+    logarithms of their diagonals, and what lies below the diagonals, column by column.
     """
 
-    alphas: Array  # [k]
-    means: Array  # [k, d]
-    icf: Array  # [k, d (d+1) / 2]
+    alpha: Array  # [k]
+    mu: Array  # [k, d]
+    q: Array  # [k, d]
+    l: Array  # [k, d (d-1) / 2]
 
 
 class GmmInput(NamedTuple):
@@ -40,10 +40,10 @@ class GmmInput(NamedTuple):
 
 
 def gmm_input(d: int, k: int, n: int, seed: int = 0) -> GmmInput:
-    """Like ADBench's generator: means uniform in [0, 1), all else standard normal, Wishart prior gamma = 1, m = 0."""
+    """Like GradBench's generator: means uniform in [0, 1), all else standard normal, Wishart prior gamma = 1, m = 0."""
     random = np.random.default_rng(seed)
-    parameters = GmmParameters(random.standard_normal(k), random.random((k, d)),
-                               random.standard_normal((k, d * (d + 1) // 2)))
+    parameters = GmmParameters(random.standard_normal(k), random.random((k, d)), random.standard_normal((k, d)),
+                               random.standard_normal((k, d * (d - 1) // 2)))
     return GmmInput(parameters, random.standard_normal((n, d)), 1.0, 0)
 
 
@@ -73,7 +73,7 @@ def log_gamma_distribution(a: float, p: int) -> float:
 
 
 def wishart_constant(d: int, gamma: float, m: int) -> float:
-    """What the Wishart prior subtracts once to each component; it depends on no parameter."""
+    """What the Wishart prior adds once to each component; it depends on no parameter."""
     n = d + m + 1
     return n * d * math.log(gamma / math.sqrt(2)) - log_gamma_distribution(0.5 * n, d)
 
@@ -82,11 +82,11 @@ def wishart_constant(d: int, gamma: float, m: int) -> float:
 
 
 def factor_index(d: int) -> npt.NDArray[np.int64]:
-    """Where entry (r, c) of a factor lies in [0, the row of icf]: 0 above and on the diagonal."""
+    """Where entry (r, c) of a factor lies in [0, the row of l]: 0 above and on the diagonal."""
     index = np.zeros((d, d), dtype=np.int64)
     rows, columns = np.tril_indices(d, -1)
     order = np.lexsort((rows, columns))
-    index[rows[order], columns[order]] = 1 + d + np.arange(rows.size)
+    index[rows[order], columns[order]] = 1 + np.arange(rows.size)
     return index
 
 
@@ -94,24 +94,23 @@ def gmm_objective(input: GmmInput) -> Callable[[Any], Any]:
     """The log posterior as a function of the parameters; what depends on the data's shape is done once."""
     x = input.x
     n, d = x.shape
-    k = input.parameters.alphas.shape[0]
+    k = input.parameters.alpha.shape[0]
     index = factor_index(d)
     gamma, m = input.gamma, input.m
-    constant = -0.5 * n * d * math.log(2 * math.pi) - k * wishart_constant(d, gamma, m)
+    constant = -0.5 * n * d * math.log(2 * math.pi) + k * wishart_constant(d, gamma, m)
     diagonal = np.eye(d)
 
     def objective(parameters: Any) -> Any:
-        alphas, means, icf = parameters
-        log_diagonal, below = icf[:, :d], icf[:, d:]
-        sums = anp.sum(log_diagonal, axis=1)
-        scales = anp.exp(log_diagonal)
-        padded = anp.concatenate((anp.zeros((k, 1)), icf), axis=1)
+        alpha, mu, q, below = parameters
+        sums = anp.sum(q, axis=1)
+        scales = anp.exp(q)
+        padded = anp.concatenate((anp.zeros((k, 1)), below), axis=1)
         factors = padded[:, index] + scales[:, :, None] * diagonal
         # [k, n, d]: what is far from its mean, in units of the component's spread; one matrix product a component.
-        whitened = anp.matmul(x[None] - means[:, None], anp.swapaxes(factors, 1, 2))
-        inner = alphas + sums - 0.5 * anp.transpose(anp.sum(whitened * whitened, axis=2))
+        whitened = anp.matmul(x[None] - mu[:, None], anp.swapaxes(factors, 1, 2))
+        inner = alpha + sums - 0.5 * anp.transpose(anp.sum(whitened * whitened, axis=2))
         prior = 0.5 * gamma**2 * (anp.sum(scales**2) + anp.sum(below**2)) - m * anp.sum(sums)
-        return constant + anp.sum(logsumexp(inner, axis=1)) - n * logsumexp(alphas) + prior
+        return constant + anp.sum(logsumexp(inner, axis=1)) - n * logsumexp(alpha) - prior
 
     return objective
 
@@ -165,24 +164,23 @@ def log_sum_exp(values: Array) -> float:
 
 def gmm_value(input: GmmInput) -> float:
     """The log posterior, point by point and component by component."""
-    alphas, means, icf = input.parameters
+    alpha, mu, q, below = input.parameters
     n, d = input.x.shape
-    k = alphas.shape[0]
+    k = alpha.shape[0]
     factors = np.zeros((k, d, d))
     for component in range(k):
-        at = d
+        at = 0
         for column in range(d):
-            factors[component, column, column] = math.exp(icf[component, column])
+            factors[component, column, column] = math.exp(q[component, column])
             for row in range(column + 1, d):
-                factors[component, row, column] = icf[component, at]
+                factors[component, row, column] = below[component, at]
                 at += 1
-    total = -0.5 * n * d * math.log(2 * math.pi) - n * log_sum_exp(alphas)
+    total = -0.5 * n * d * math.log(2 * math.pi) - n * log_sum_exp(alpha)
     for point in input.x:
-        whitened = np.einsum("krc,kc->kr", factors, point - means)
-        total += log_sum_exp(alphas + icf[:, :d].sum(axis=1) - 0.5 * (whitened**2).sum(axis=1))
-    for row in icf:
-        total += 0.5 * input.gamma**2 * float((np.exp(row[:d])**2).sum() + (row[d:]**2).sum()) - input.m * row[:d].sum()
-    return float(total - k * wishart_constant(d, input.gamma, input.m))
+        whitened = np.einsum("krc,kc->kr", factors, point - mu)
+        total += log_sum_exp(alpha + q.sum(axis=1) - 0.5 * (whitened**2).sum(axis=1))
+    total -= 0.5 * input.gamma**2 * float((np.exp(q)**2).sum() + (below**2).sum()) - input.m * q.sum()
+    return float(total + k * wishart_constant(d, input.gamma, input.m))
 
 
 def lse_value(x: Array) -> float:

@@ -5,9 +5,10 @@
 2. `dad check` of 100 and of 1,000 lines beside a bare start of Python; and checking 1,000 lines again after the edit
    of one, as editors and `dad check --watch` do.
 3. Compile time, gradient included, of a loop: against its trip count and against the sizes of its arrays.
+4. Every function of GradBench's twelve evals, at sizes that it measures, beside peers that are installed.
 
-`python benchmarks/run.py [--budget SECONDS] [--only agreement|gradients|check|edit|compile]`; exit status 1 when sides
-disagree. `agreement` compares values and gradients and times nothing.
+`python benchmarks/run.py [--budget SECONDS] [--only agreement|gradients|check|edit|compile|gradbench]`; exit status 1
+when sides disagree. `agreement` compares values and gradients and times nothing.
 """
 from __future__ import annotations
 
@@ -29,6 +30,7 @@ import numpy as np
 from dad import driver
 from dad.lang.source import Source
 
+import evals
 import peers_autograd as peers
 from timing import Comparison, compare, duration, report, seconds, table
 
@@ -52,14 +54,14 @@ def races() -> Iterator[Race]:
     mixture = peers.gmm_input(d=10, k=25, n=1000)
     parameters, x, gamma, m = mixture
     objective = peers.gmm_objective(mixture)
-    posterior = dad.load(HERE / "gmm.dad").log_posterior
+    posterior = dad.load(HERE / "gradbench" / "gmm.dad").objective
     pair, slope = peers.value_and_gradient(objective), peers.gradient(objective)
     yield Race("gmm, d=10 k=25 n=1000", lambda: peers.gmm_value(mixture),
                lambda: pair(tuple(parameters)), lambda: posterior.value_and_grad(parameters, x, gamma, m),
                lambda: slope(tuple(parameters)), lambda: posterior.grad(parameters, x, gamma, m))
 
     vector = peers.lse_input(100_000)
-    lse = dad.load(HERE / "lse.dad").lse
+    lse = dad.load(HERE / "gradbench" / "lse.dad").primal
     lse_pair, lse_slope = peers.value_and_gradient(peers.lse_objective), peers.gradient(peers.lse_objective)
     yield Race("lse, n=100000", lambda: peers.lse_value(vector),
                lambda: lse_pair(vector), lambda: lse.value_and_grad(vector),
@@ -67,7 +69,7 @@ def races() -> Iterator[Race]:
 
     clusters = peers.kmeans_input(k=100, n=10_000, d=8)
     points, centroids = clusters
-    module = dad.load(HERE / "kmeans.dad")
+    module = dad.load(HERE / "gradbench" / "kmeans.dad")
     for name, cost, program in (("kmeans, k=100 n=10000 d=8", peers.kmeans_objective(clusters), module.cost),
                                 ("kmeans, multiplied out", peers.kmeans_objective_of_products(clusters),
                                  module.cost_of_products)):
@@ -236,7 +238,7 @@ def compile_times() -> list[str]:
 def main() -> int:
     arguments = argparse.ArgumentParser(description="Measure what Dad promises.")
     arguments.add_argument("--budget", type=float, default=4.0, help="seconds for each race (default 4)")
-    arguments.add_argument("--only", choices=("agreement", "gradients", "check", "edit", "compile"),
+    arguments.add_argument("--only", choices=("agreement", "gradients", "check", "edit", "compile", "gradbench"),
                            help="one part, not all")
     options = arguments.parse_args()
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}, {os.cpu_count()} CPUs\n")
@@ -246,6 +248,7 @@ def main() -> int:
         ("check", "Checking a file from the command line", check),
         ("edit", "Checking a file while it is edited", edit),
         ("compile", "Compiling a loop and its gradient", compile_times),
+        ("gradbench", "GradBench's evals, NumPy back end", lambda: evals.report(options.budget / 4)),
     ]
     wrong: list[str] = []
     for key, title, section in sections:

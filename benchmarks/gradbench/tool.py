@@ -92,7 +92,9 @@ def lstm_answer(function: str, result: Any) -> Any:
 
 # ---------------------------------------------------------------- ba
 
-CAMERA = {"rotation": slice(0, 3), "centre": slice(3, 6), "focal": 6, "principal": slice(7, 9), "radial": slice(9, 11)}
+CAMERA: dict[str, slice | int] = {
+    "rotation": slice(0, 3), "centre": slice(3, 6), "focal": 6, "principal": slice(7, 9), "radial": slice(9, 11),
+}
 
 
 def ba_call(function: str, given: Any) -> Call:
