@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dad.tests.programs import control, folds, transforms
+from dad.tests.programs import control, folds, library, transforms
 from dad.tests.programs.kinds import BOOL, I64, Array, Dim, Record, Scalar, Tuple, Type
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def array(g: Generator, type: Array, s: Scope, depth: int) -> str:
     n, element, d = type.size, type.element, depth - 1
     for _ in range(6):  # not every way makes every type
-        text = one_way(g, n, element, type, s, d, g.rng.randrange(42))
+        text = one_way(g, n, element, type, s, d, g.rng.randrange(46))
         if text is not None:
             return text
     return comprehension(g, n, element, s, d)
@@ -142,6 +142,16 @@ def one_way(g: Generator, n: Dim, element: Type, type: Array, s: Scope, d: int, 
         case 40 if isinstance(element, Array) and isinstance(element.element, Array):
             turned = Array(element.element.size, Array(element.size, element.element.element))
             return f"(map transpose {g.expr(Array(n, turned), s, d)})"
+        case 42 | 43 if element == F:
+            return library.rows(g, n, s, d)
+        case 44 if isinstance(element, Array) and isinstance(element.element, Scalar):
+            m = g.size(s)
+            return f"(scatter {g.expr(type, s, d)} {g.expr(Array(m, I64), s, d)} {g.expr(Array(m, element), s, d)})"
+        case 45 if isinstance(element, Array) and isinstance(element.element, Array):
+            i, j, k = g.fresh("i"), g.fresh("j"), g.fresh("k")
+            deep = s.counting(i, n).counting(j, element.size).counting(k, element.element.size)
+            sizes = f"{i} < {n}, {j} < {element.size}, {k} < {element.element.size}"
+            return f"[{g.expr(element.element.element, deep, d)} for {sizes}]"
         case 41 if n.least > 0:
             part = Dim(g.rng.randrange(1, n.least + 1))
             return f"({g.expr(type, s, d)} with [:{part}] = {g.expr(Array(part, element), s, d)})"

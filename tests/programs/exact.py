@@ -37,14 +37,18 @@ def _constants() -> dict[float, Any]:
         1 / math.pi: 1 / mp.pi, math.pi: +mp.pi, math.log(2.0): mp.log(2), 1 / math.log(2.0): 1 / mp.log(2),
         1 / math.log(10.0): 1 / mp.log(10), 2.0 / math.sqrt(math.pi): 2 / mp.sqrt(mp.pi), 1.0 / 3.0: ONE / 3,
     }  # fmt: skip
-    return known | {-x: -exact for x, exact in known.items()}
+    rounding = {2.0**-k: mpf(10) ** -42 for k in (10, 23, 52)}  # how far solutions of equations are to be found
+    return known | {-x: -exact for x, exact in known.items()} | rounding
 
 
 CONSTANTS = _constants()
 
 
 class Stops:
-    """What went through `stop_grad`, in the order of the run; `fixed`: what to give instead of what comes."""
+    """What went through `stop_grad`, in the order of the run; `fixed`: what to give instead of what comes.
+
+    Where it is used to find the solution of an equation, which moves with its arguments, nothing is to be fixed.
+    """
 
     def __init__(self, fixed: Sequence[Value] = ()) -> None:
         self.fixed = iter(fixed)

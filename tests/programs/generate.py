@@ -50,6 +50,8 @@ class Generator:
         self.derivatives = derivatives
         """How deep derivatives may be nested inside the program."""
         self.F = Scalar("f32" if rng.randrange(12) == 0 else "f64")
+        self.implicit = self.chance(30)
+        """Whether solutions of equations occur; then `stop_grad` does not, which they use themselves."""
         self.nesting = 0
         self.count = 0
         self.helpers: list[str] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dad.tests.programs import folds, sums, transforms
+from dad.tests.programs import folds, library, sums, transforms
 from dad.tests.programs.kinds import BOOL, I32, I64, Array, Dim, Scalar
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ ODD = ("0.1713", "0.3119", "(-0.2371)", "0.0719")
 def number(g: Generator, s: Scope, depth: int) -> str:
     F, d = g.F, depth - 1
     n = g.size(s)
-    match g.rng.randrange(40):
+    match g.rng.randrange(48):
         case 0 | 1 | 2:
             return f"({g.rng.choice(UNARY).format(g.expr(F, s, d))})"
         case 3 | 4:
@@ -53,7 +53,7 @@ def number(g: Generator, s: Scope, depth: int) -> str:
             )  # fmt: skip
         case 16 | 17 | 18 if g.nesting < g.derivatives:
             return transforms.number(g, s, d)
-        case 19 if g.nesting < g.derivatives:
+        case 19 if g.nesting < g.derivatives and not g.implicit:
             return f"(stop_grad {g.expr(F, s, d)})"
         case 20:
             x = g.fresh("x")
@@ -86,6 +86,14 @@ def number(g: Generator, s: Scope, depth: int) -> str:
             return sliced(g, s, d)
         case 33:
             return linear_algebra(g, s, d)
+        case 35 | 36:
+            return library.guarded(g, s, d)
+        case 37 | 38:
+            return library.functions(g, s, d)
+        case 39 | 40:
+            return library.modules(g, s, d)
+        case 41 | 42 if g.implicit:
+            return library.implicit(g, s, d)
         case 34:
             grid = g.expr(Array(n, Array(g.size(s), F)), s, d)
             row = g.fresh("row")
@@ -182,7 +190,7 @@ def linear_algebra(g: Generator, s: Scope, d: int) -> str:
 def called(g: Generator, s: Scope, d: int) -> str | None:
     """A call of one of the program's own definitions that makes a float."""
     x, n, F = g.fresh("x"), g.size(s), g.F
-    match g.rng.choice(g.helpers):
+    match g.helpers and g.rng.choice(g.helpers):
         case "lerp":
             return f"(lerp {g.expr(F, s, d)} {g.expr(F, s, d)} {g.expr(F, s, d)})"
         case "square":

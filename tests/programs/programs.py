@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from dad.tests.programs import marks, sums, transforms
+from dad.tests.programs import control, folds, library, marks, numbers, sums, transforms
 from dad.tests.programs.control import binding
 from dad.tests.programs.generate import Generator, Scope
 from dad.tests.programs.kinds import I64, Array, Dim, Record, Scalar, Sum, Tuple, Type, dim
@@ -80,7 +80,7 @@ def program(rng: Random, budget: int = 60, risky: bool = False, derivatives: int
     count = rng.randrange(1, 2 + min(budget // 6, 6))
     for _ in range(count):
         g.budget = budget // count
-        text, s = binding(g, s, rng.randrange(2, 6))
+        text, s = featured(g, s) if g.chance(45) else binding(g, s, rng.randrange(2, 6))
         body.append(marked("l", f"  {text}\n"))
     result = Tuple((F, given_back(g, s), *([given_back(g, s)] if g.chance(30) else [])))
     first = "0.5" + "".join(marked("l", f" + {term}") for term in terms(g, s, len(params)))
@@ -91,7 +91,35 @@ def program(rng: Random, budget: int = 60, risky: bool = False, derivatives: int
         lines += [f"def body [n][m]{head} : {result} =\n{whole}", f"entry main [n][m]{head} : {result} = body{names}"]
     else:
         lines.append(f"entry main [n][m]{head} : {result} =\n{whole}")
-    return Generated("\n\n".join(lines) + "\n", params, F.name)
+    return Generated("\n\n".join(used(lines)) + "\n", params, F.name)
+
+
+def used(lines: list[str]) -> list[str]:
+    """Without definitions that nothing after them mentions."""
+    kept: list[str] = []
+    for line in reversed(lines):
+        declared = re.match(r"(?:def|type) (\w+)", marks.plain(line))
+        if declared is None or any(re.search(rf"\b{declared[1]}\b", marks.plain(other)) for other in kept):
+            kept.insert(0, line)
+    return kept
+
+
+def featured(g: Generator, s: Scope) -> tuple[str, Scope]:
+    """`let` of something out of the ordinary; all ways are alike likely."""
+    name, d, n = g.fresh("v"), g.rng.randrange(2, 4), g.size(s)
+    kinds = [
+        folds.number, transforms.number, transforms.number, library.guarded, library.functions, library.modules,
+        numbers.linear_algebra, numbers.sliced, library.implicit if g.implicit else transforms.own_rule_of_any,
+        lambda g, s, d: numbers.of_unknown_size(g, n, s, d), lambda g, s, d: numbers.ordered(g, n, s, d),
+        lambda g, s, d: control.recursion(g, g.F, g.fresh("acc"), g.expr(g.F, s, d), s, d + 1),
+        lambda g, s, d: control.guarded(g, g.F, g.fresh("acc"), g.expr(g.F, s, d), s, d + 1),
+        lambda g, s, d: numbers.called(g, s, d) or g.expr(g.F, s, d),
+    ]  # fmt: skip
+    if g.chance(35):
+        several = [transforms.array, library.rows, lambda g, n, s, d: folds.scanned(g, n, g.F, s, d)]
+        row = Array(n, g.F)
+        return f"let {name} = {marked(f't{row}', g.rng.choice(several)(g, n, s, d))}", s.inner((name, row))
+    return f"let {name} = {marked(f't{g.F}', g.rng.choice(kinds)(g, s, d))}", s.inner((name, g.F))
 
 
 def given_back(g: Generator, s: Scope) -> Type:

@@ -109,6 +109,10 @@ def own_rule(g: Generator, type: Type, s: Scope, d: int) -> str:
     return f"({known} in with_{mode} {f} (\\{x} {dx} -> {mode} {f} {x} {dx}) {g.expr(type, s, d)})"
 
 
+def own_rule_of_any(g: Generator, s: Scope, d: int) -> str:
+    return own_rule(g, g.active_type(s), s, d)
+
+
 def pair(g: Generator, s: Scope, d: int) -> str:
     """Two numbers: a value and a slope, or a gradient by a pair."""
     if g.chance(50):
