@@ -37,7 +37,7 @@ def _constants() -> dict[float, Any]:
         1 / math.pi: 1 / mp.pi, math.pi: +mp.pi, math.log(2.0): mp.log(2), 1 / math.log(2.0): 1 / mp.log(2),
         1 / math.log(10.0): 1 / mp.log(10), 2.0 / math.sqrt(math.pi): 2 / mp.sqrt(mp.pi), 1.0 / 3.0: ONE / 3,
     }  # fmt: skip
-    rounding = {2.0**-k: mpf(10) ** -42 for k in (10, 23, 52)}  # how far solutions of equations are to be found
+    rounding = {2.0**-k: mpf(10) ** -36 for k in (10, 23, 52)}  # how far solutions of equations are to be found
     return known | {-x: -exact for x, exact in known.items()} | rounding
 
 

@@ -51,7 +51,9 @@ class Generator:
         """How deep derivatives may be nested inside the program."""
         self.F = Scalar("f32" if rng.randrange(12) == 0 else "f64")
         self.implicit = self.chance(30)
-        """Whether solutions of equations occur; then `stop_grad` does not, which they use themselves."""
+        """Whether solutions of equations may stand here."""
+        self.stops = not self.implicit
+        """Whether `stop_grad` occurs; it does not beside solutions of equations, which use it themselves."""
         self.nesting = 0
         self.count = 0
         self.helpers: list[str] = []

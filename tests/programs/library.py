@@ -30,18 +30,21 @@ def guarded(g: Generator, s: Scope, d: int) -> str:
 
 def implicit(g: Generator, s: Scope, d: int) -> str:
     """The solution of an equation, or a minimum, by the value of what it depends on."""
-    x, y, e, F = g.fresh("x"), g.fresh("y"), g.expr(g.F, s, d), g.F
+    x, y, F = g.fresh("x"), g.fresh("y"), g.F
+    g.implicit = False  # one in the other would take thousands of steps
+    e = g.expr(F, s, d)
+    g.implicit = True
     match g.rng.randrange(6):
         case 0 | 1:
-            return f"(fixpoint (\\{x} -> 0.4 * sin ({x} + {e})) {g.expr(F, s, 0)})"
+            return f"(fixpoint (\\{x} -> 0.3 * sin ({x} + {e})) {g.expr(F, s, 0)})"
         case 2:
-            other = g.expr(F, s, d)
-            return f"(fixpoint (\\({x}, {y}) -> (0.4 * sin ({y} + {e}), 0.3 * cos ({x} - {other}))) (0.1, 0.2)).0"
+            other = g.expr(F, s, 0)
+            return f"(fixpoint (\\({x}, {y}) -> (0.3 * sin ({y} + {e}), 0.2 * cos ({x} - {other}))) (0.1, 0.2)).0"
         case 3:
             n = g.size(s)
-            xs = g.expr(Array(n, F), s, d)
+            xs = g.expr(Array(n, F), s, 0)
             start = g.expr(Array(n, F), s, 0)
-            return f"(sum (fixpoint (\\{x} -> map2 (\\a b -> 0.4 * sin (a + b)) {x} {xs}) {start}))"
+            return f"(sum (fixpoint (\\{x} -> map2 (\\a b -> 0.3 * sin (a + b)) {x} {xs}) {start}))"
         case 4:
             return f"(root (\\{x} -> {x} + 0.5 * sin ({x} + {e}) - 0.3) 0.1)"
     return f"(minimiser (\\{x} -> {x} * {x} + 0.3 * cos ({x} + {e})) 0.2)"

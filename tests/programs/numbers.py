@@ -53,7 +53,7 @@ def number(g: Generator, s: Scope, depth: int) -> str:
             )  # fmt: skip
         case 16 | 17 | 18 if g.nesting < g.derivatives:
             return transforms.number(g, s, d)
-        case 19 if g.nesting < g.derivatives and not g.implicit:
+        case 19 if g.nesting < g.derivatives and g.stops:
             return f"(stop_grad {g.expr(F, s, d)})"
         case 20:
             x = g.fresh("x")
