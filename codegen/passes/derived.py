@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh
 from ...lang.core.ir import Atom, Block, Const, Function, Lambda, Op, Stmt, Type, Var
-from ...lang.core.walk import Renamer, callees, next_id
+from ...lang.core.walk import Renamer, callees, next_id, scopes
 from .activity import varying
 from .adjoint import Read, Scope, as_read, bound_in
 from .extents import Dim, Extents, Size
@@ -25,6 +25,13 @@ Pattern = tuple[bool, ...]
 SplitKey = tuple[str, Pattern, Pattern, bool, Pattern, Schedule]
 """Function, which arguments vary, which results have a cotangent, whether cotangents of arrays come back whole, which
 cotangents so far are given, how its loops go backwards."""
+
+
+MOST = 2
+"""Values to a statement of the source that a forward run may pass on to the backward run. A function that calls another
+one twice passes on twice as many: in a chain of such functions, every level would double what is written down. Where
+there would be more, the function runs again, and those that call it begin anew.
+"""
 
 
 class Derived:
@@ -42,6 +49,7 @@ class Derived:
         self.forwards: dict[tuple[str, Pattern], str] = {}
         self.splits: dict[SplitKey, Split] = {}
         self.recursion: dict[str, bool] = {}
+        self.extents: dict[str, int] = {}
 
     def new_name(self, name: str, suffix: str) -> str:
         """A name that no function has: `f_jvp`, `f_jvp_2` …"""
@@ -64,6 +72,20 @@ class Derived:
                     pending.extend(callees(self.body_of(here).body))
             self.recursion[name] = name in seen
         return self.recursion[name]
+
+    def extent(self, name: str) -> int:
+        """How many statements the function and all that it calls have, each counted once."""
+        found = self.extents.get(name)
+        if found is None:
+            seen, pending, found = {name}, [name], 0
+            while pending:
+                body = self.body_of(pending.pop()).body
+                found += statements(body)
+                new = [name for name in callees(body) if name not in seen]
+                seen.update(new)
+                pending.extend(new)
+            self.extents[name] = found
+        return found
 
     # ------------------------------------------------------------ activity
 
@@ -143,7 +165,7 @@ class Derived:
             if recursive:
                 found = self._recursive_split(key)
             else:
-                found = self._split_again(key, again) if again else self._split(key)
+                found = (None if again else self._split(key)) or self._split_again(key, again or "plain")
             self.splits[key] = found
         return found
 
@@ -168,7 +190,8 @@ class Derived:
         seeds = reverse.seeds(scope, body.results, wanted)
         return f, body, scope, reverse.sweep(scope, body.stmts), seeds, supply
 
-    def _split(self, key: SplitKey) -> Split:
+    def _split(self, key: SplitKey) -> Split | None:
+        """None where too many values would have to be passed on: see `MOST`."""
         f, body, scope, forward, seeds, supply = self._swept(key)
         returned, results = self._leaving(f, scope)
         tail = Builder(supply, forward[-1].span if forward else None)
@@ -177,6 +200,8 @@ class Derived:
         read_back = Reads(None).block(back)
         passed = [k for k, p in enumerate(f.params) if p in read_back]
         saved = [v for v in read_back if v not in f.params and v not in seeds]
+        if len(saved) > MOST * self.extent(f.name):
+            return None
         measured = [s.vars[0] for s in tail.stmts if s.vars[0] in read_back]
         stmts = [*forward, *prune(Block(tuple(tail.stmts), tuple(measured))).stmts]
         forward_name = f.name
@@ -265,6 +290,16 @@ def _shared_sizes(head: Builder, params: Sequence[Var], sizes: Extents) -> tuple
             elif size is not None and size not in read:
                 read[size] = head.dim(*first[size])
     return tuple(tuple(None if size is None else read.get(size) for size in sizes.shape(p)) for p in params)
+
+
+def statements(block: Block) -> int:
+    """How many there are, inner blocks included."""
+    count, pending = 0, [block]
+    while pending:
+        for stmt in pending.pop().stmts:
+            count += 1
+            pending.extend(inner for _, inner in scopes(stmt.op))
+    return count
 
 
 class _Measured(Extents):
