@@ -49,7 +49,7 @@ def calls(count: int) -> str:
     """Each function calls the one before it twice: as it runs, 2 to the power of `count` calls."""
     first = "def f0 (x: [4]f64) : f64 = sin x[0] * x[1] + x[2]"
     more = [
-        f"def f{k} (x: [4]f64) : f64 = f{k - 1} [x[1], sin x[0], x[3], x[2]] + 0.5 * f{k - 1} [x[0] * 0.3, x[1], 1, x[3]]"
+        f"def f{k} (x: [4]f64) : f64 = f{k - 1} [x[1], sin x[0], x[3], x[2]] + 0.5 * f{k - 1} [x[0] * 0.3, x[1], 1, 2]"
         for k in range(1, count)
     ]
     return "\n".join([first, *more, f"def f (x: [4]f64) : f64 = f{count - 1} x\n"])
