@@ -2,8 +2,9 @@
 
 In: a call, by function name and which arguments vary (for reverse mode also which results have a cotangent). Out: the
 names of `f_jvp`, or of `f_fwd` and `f_bwd`, made once for each such pattern. Between `f_fwd` and `f_bwd` the values
-pass that the reverse sweep reads. A recursive function has no `f_fwd`: its `f_bwd` runs the function again, since how
-much there is to remember is known only when it has run.
+pass that the reverse sweep reads. Of a recursive function they are two arrays that hold everything (`tape`), since how
+much there is to remember is known only when it has run. Of a function that is to run again there is no `f_fwd`: its
+`f_bwd` takes the arguments.
 """
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from .extents import Dim, Extents, Size
 from .jvp import jvp_lambda
 from .prune import prune
 from .recompute import Reads, Rerun
+from .tape import TAPE, record, replay
 from .vjp import Returned, Reverse, Schedule, Split, prepared, vjp_lambda
 
 Pattern = tuple[bool, ...]
@@ -163,17 +165,20 @@ class Derived:
         found = self.splits.get(key)
         if found is None:
             if recursive:
-                found = self._recursive_split(key)
+                found = self._recursive_split(key) if again or schedule else self._taped_split(key)
             else:
                 found = (None if again else self._split(key)) or self._split_again(key, again or "plain")
             self.splits[key] = found
         return found
 
-    def _swept(self, key: SplitKey, given: Sequence[int] = ()
+    def _calls_recursive(self, stmt: Stmt) -> bool:
+        return any(map(self.recursive, callees(Block((stmt,), ()))))
+
+    def _swept(self, key: SplitKey, given: Sequence[int] = (), once: bool = False
                ) -> tuple[Function, Block, Scope, list[Stmt], list[Var], Fresh]:
         """The function, its body after preparations, the scope of its reverse sweep, forward statements, seeds.
 
-        `given`: parameters whose cotangents so far are given.
+        `given`: parameters whose cotangents so far are given. `once`: recursive calls do not run again.
         """
         function, active, wanted, dense, _, schedule = key
         f = self.body_of(function)
@@ -183,6 +188,8 @@ class Derived:
         inputs = [p for p, a in zip(f.params, active, strict=True) if a]
         body, varied = prepared(f.body, inputs, supply, self, schedule)
         reverse = Reverse(supply, self, varied, schedule)
+        if once:
+            reverse.once = self._calls_recursive
         # Called in loops, the function must not make a whole array for every element that it reads: see `adjoint`.
         local = f.params if dense else tuple(p for p in f.params if not p.type.rank)
         scope = Scope("function", Builder(supply), [*local, *bound_in(body)])
@@ -256,6 +263,44 @@ class Derived:
         params = (*(f.params[k] for k in passed), *seeds, *(scope.given[f.params[k]] for k in carried))
         self.declare(Function(name, params, back, f.source_name, again="log" if again == "log" else "plain"))
         return Split(f.name, (), name, passed, tuple(returned), tuple(x.type for x in results), tuple(carried))
+
+    def _taped_split(self, key: SplitKey) -> Split:
+        """Of a recursive function: `f_fwd` returns all that it remembers in the two arrays of a tape (`tape`)."""
+        function, active, *_ = key
+        f = self.body_of(function)
+        chosen = [k for k, a in enumerate(active) if a]
+        types: tuple[Type, ...] = tuple(f.params[k].type for k in chosen)
+        forward_name, backward_name = self.new_name(function, "fwd"), self.new_name(function, "bwd")
+        self.recursion[forward_name] = self.recursion[backward_name] = True
+        alone = not any(function in callees(self.body_of(g).body) for g in callees(f.body) if g != function)
+        passed: tuple[int, ...] = () if alone else tuple(range(len(f.params)))
+        while True:
+            # Which arguments the way back reads depends on which ones its recursive calls read.
+            split = Split(forward_name, TAPE, backward_name, passed, tuple(Returned(k) for k in chosen), types)
+            self.splits[key] = split
+            f, body, scope, forward, seeds, supply = self._swept(key, once=True)
+            results = []
+            for k in chosen:
+                ct = scope.take(f.params[k])
+                results.append(scope.b.zeros_like(f.params[k]) if ct is None else ct)
+            tail = Builder(supply, forward[-1].span if forward else None)
+            back = Rerun(supply, {}, _Measured(tail, f, forward)).block(prune(scope.b.block(results)))
+            read = Reads(None).block(back)
+            needed = tuple(k for k, p in enumerate(f.params) if p in read)
+            if set(needed) <= set(passed):
+                break
+            passed = tuple(sorted({*passed, *needed}))
+        saved = [v for v in read if v not in f.params and v not in seeds]
+        tape = record(tail, saved)
+        more = prune(Block(tuple(tail.stmts), (*saved, *tape)))
+        self.declare(Function(forward_name, f.params, Block((*forward, *more.stmts), (*body.results, *tape)),
+                              f.source_name, f.dims))
+        given = [supply.var("tape", t) for t in TAPE]
+        head = Builder(supply, tail.span)
+        replay(head, saved, given)
+        block = prune(Block((*head.stmts, *back.stmts), back.results))
+        self.declare(Function(backward_name, (*(f.params[k] for k in passed), *given, *seeds), block, f.source_name))
+        return split
 
     def _recursive_split(self, key: SplitKey) -> Split:
         # The signature does not depend on the body: arguments, then cotangents, to cotangents of active arguments.

@@ -179,8 +179,11 @@ class Plan:
 
 
 def plan(forward: Sequence[Stmt], reverse: Block, reads: Reads, roots: Roots, own: frozenset[Var],
-         can_save: Callable[[Var], bool]) -> Plan:
-    """Decide for every forward value that `reverse` needs. `own`: the state arrays of the loop, which it may save."""
+         can_save: Callable[[Var], bool], once: Callable[[Stmt], bool]) -> Plan:
+    """Decide for every forward value that `reverse` needs. `own`: the state arrays of the loop, which it may save.
+
+    `once`: statements that must not run again.
+    """
     start = reads.block(reverse)
     promoted: set[Var] = set()
 
@@ -197,7 +200,8 @@ def plan(forward: Sequence[Stmt], reverse: Block, reads: Reads, roots: Roots, ow
                 continue
             live = narrow(stmt, set(hits))
             read = reads.op(live.op)
-            if any(map(fragile, read)) and not any(map(fragile, hits)) and all(map(can_save, hits)):
+            costly = any(map(fragile, read)) and not any(map(fragile, hits)) and all(map(can_save, hits))
+            if costly or once(stmt):
                 saved.extend(hits)
             else:
                 again.append(live)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...lang.core import ir
-from ...lang.core.build import Builder
+from ...lang.core.build import Builder, i64
 from ...lang.core.ir import Atom, Block, Stmt, Var
 from .adjoint import Irregular, Read, Scope, as_read, bound_in, no_places
 from .extents import Extents
@@ -93,10 +93,9 @@ def reverse_if(rev: Reverse, scope: Scope, stmt: Stmt, op: ir.If, cts: Sequence[
     if not saved:
         return [stmt]
     # Forward, each arm also returns what it saves, and zeros for what the other one does.
-    sizes = {v: known.dims(v) or () for (chosen, _, known) in plans for v in chosen.saved}
     pads = [Builder(rev.supply, stmt.span) for _ in arms]
-    then_zeros = tuple(padding(pads[1], v, sizes[v]) for v in then_saved)
-    else_zeros = tuple(padding(pads[0], v, sizes[v]) for v in else_saved)
+    then_zeros = tuple(_stand_in(pads[1], v, plans[0][2]) for v in then_saved)
+    else_zeros = tuple(_stand_in(pads[0], v, plans[1][2]) for v in else_saved)
     then = Block((*arms[0].forward, *pads[0].stmts), op.then.results + then_saved + else_zeros)
     orelse = Block((*arms[1].forward, *pads[1].stmts), op.orelse.results + then_zeros + else_saved)
     return [*outside.stmts, Stmt((*stmt.vars, *made), ir.If(op.cond, then, orelse), stmt.span)]
@@ -135,4 +134,13 @@ def _arm_plan(rev: Reverse, arm: _Arm, outside: Builder) -> tuple[Plan, Block, E
     back = prune(arm.scope.b.block(arm.results))
     sizes = Extents(outside)
     sizes.define(arm.forward)
-    return plan(arm.forward, back, Reads(arm.extents), rev.roots, frozenset(), sizes.knows), back, sizes
+    reads = Reads(arm.extents)
+    return plan(arm.forward, back, reads, rev.roots, frozenset(), sizes.knows, rev.once), back, sizes
+
+
+def _stand_in(b: Builder, v: Var, known: Extents) -> Atom:
+    """What the arm that has no `v` gives for it; nobody reads it. Where the size is not known it is nothing, and of a
+    size that nobody sees through, for the size of the other arm's is not that.
+    """
+    sizes = known.dims(v)
+    return padding(b, v, [b.prim("abs", i64(0))] * v.type.rank if sizes is None else sizes)

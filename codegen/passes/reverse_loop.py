@@ -171,7 +171,7 @@ class _ReverseLoop:
         sizes.states(op)
         sizes.define(self.statements)
         own = frozenset(p for p in op.params if p.type.rank)
-        chosen = plan(self.statements, back, Reads(self.extents), rev.roots, own, sizes.knows)
+        chosen = plan(self.statements, back, Reads(self.extents), rev.roots, own, sizes.knows, rev.once)
 
         # Rows that the program collects anyway serve as saved values.
         count, results = len(op.params), op.body.results

@@ -67,7 +67,9 @@ def _reverse_map(rev: Reverse, scope: Scope, stmt: Stmt, op: ir.Map, cts: Sequen
     sizes = Extents(outside)
     sizes.rows(lam.params, op.arrays)
     sizes.define(forward)
-    chosen = plan(forward, back, Reads(extents), rev.roots, frozenset(), sizes.knows)
+    chosen = plan(forward, back, Reads(extents), rev.roots, frozenset(), sizes.knows, rev.once)
+    if not all(map(sizes.knows, chosen.saved)):
+        raise Irregular
 
     params = [*lam.params, *chosen.saved, *seeds]
     saved = tuple(rev.supply.var(v.name + "s", ir.Type(v.type.dtype, v.type.rank + 1)) for v in chosen.saved)

@@ -128,6 +128,8 @@ class Reverse:
         self.calls = calls
         self.varied = varied
         self.roots: Roots = {}
+        self.once: Callable[[Stmt], bool] = lambda stmt: False
+        """Statements that must not run again: in recursive functions those that call them."""
         self.sequential: dict[int, Lambda] = {}
         """Bodies of maps, by identity, that are reversed as loops."""
 

@@ -97,6 +97,15 @@ entry f (x: [4]f64) (t: i64) : (f64, [4]f64) =
   value_and_grad (\\x -> sum (grad (\\x -> keep (\\s -> loop s while s < f64 t do
     s + 0.3 + 0.2 * x[0] * sin (s * x[1])) x[2]) x)) x
 """, (X, 6)),
+    "recursion": ("""
+def go (a: f64) (k: i64) (x: [4]f64) : [4]f64 =
+  if k == 0 then x
+  else let y = loop y = x for i < k % 3 do map (* a) y
+       let z = go a (k - 1) (map sin y)
+       in if k % 4 == 1 then map2 (+) z (go (a * z[0]) (k / 3) y) else map (\\v -> v * a + z[1]) y
+entry f (x: [4]f64) (t: i64) : ([4]f64, [4]f64) =
+  let g = \\x -> keep (\\x -> sum (go x[1] t x)) x in (grad g x, grad (\\x -> dot x (grad g x)) x)
+""", (X, 9)),
     "lanes": ("""
 entry f (x: [4]f64) (t: i64) : ([4]f64, [4][4]f64) =
   let g = \\v -> value_and_grad (\\x -> keep (\\s -> loop s for i < t do sin (s * x[1]) + x[i % 4]) v) x
@@ -111,6 +120,7 @@ ROUNDED = {
     "in a loop": "the same of s * x[1]",
     "reverse over reverse": "the derivative of a sum is summed up piece by piece",
     "reverse over reverse of a while": "the same",
+    "recursion": "the same",
 }
 """Programs whose results may differ in the last bits, and why."""
 
