@@ -76,7 +76,9 @@ class System:
         self.matrix = rows[0] if len(rows) == 1 else b.prim("concat", *rows)
 
     def column(self, b: Builder, parts: Sequence[Atom]) -> Atom:
-        flat = [cast(b, b.prim("reshape", p, n), self.dtype) for p, n in zip(parts, self.sizes, strict=True)]
+        rows = [b.prim("reshape", p, n) if p.type.rank else b.prim("stack", p)
+                for p, n in zip(parts, self.sizes, strict=True)]
+        flat = [cast(b, row, self.dtype) for row in rows]
         whole = flat[0] if len(flat) == 1 else b.prim("concat", *flat)
         return b.prim("reshape", whole, self.count, ir.Const(1, "i64"))
 
