@@ -260,7 +260,7 @@ class Checking:
     def __init__(self, report: Report, checked: Checked, definition: Definition, wrt: tuple[str, ...], entry: Any,
                  sites: dict[tuple[Span, Span], Site], marked: Sequence[Span], options: Options) -> None:
         self.report, self.definition, self.wrt, self.entry = report, definition, wrt, entry
-        self.sites, self.marked, self.options = sites, marked, options
+        self.sites, self.marked, self.options, self.flat = sites, marked, options, checked.flat
         transforms = [Transform(definition.name, "jvp", wrt), Transform(definition.name, "vjp", wrt)]
         lowered = lower(checked, transforms, [definition])
         self.program = differentiate(tail_calls(extremes(lowered.program)))
@@ -277,7 +277,11 @@ class Checking:
         self.mine: dict[int, Site] = {}
         self.budget: dict[int, int] = {}
         self.findings: list[Mismatch] = []
+        self.special: Mismatch | None = None
+        """Something that differs at a point, but not very near it."""
         self.compared = 0
+        self.slow = False
+        """Whether an input was left out because it takes the interpreter too long."""
 
     def run(self, given: Sequence[Sequence[Any]]) -> None:
         points = 0
@@ -313,10 +317,25 @@ class Checking:
             if not np.all(np.isfinite(flat(self.entry.run(self.entry.function, args)))):
                 return False
             results = self.call(self.primal, args)
-            self.entry_point(args, results)
+            found = self.entry_point(args, results)
+            if found and not self.entry_point(*self.beside(args)):
+                self.special = self.special or found[0]
+            else:
+                self.findings += found
             return True
-        except (RunError, DadArgumentError, interp.OutOfSteps):
+        except interp.OutOfSteps:
+            self.slow = True
             return False
+        except (RunError, DadArgumentError):
+            return False
+
+    def beside(self, args: Sequence[Array]) -> tuple[list[Array], tuple[Array, ...]]:
+        """A point very near another one, and the results there."""
+        made = []
+        for v, active in zip(args, self.active, strict=True):
+            e = self.draw.standard_normal(np.shape(v)) * 1e-3
+            made.append((np.asarray(v) * (1 + e) + e).astype(np.asarray(v).dtype)[()] if active else v)
+        return made, self.call(self.primal, made)
 
     def call(self, function: str, args: Sequence[Array]) -> tuple[Array, ...]:
         f = self.program.functions[function]
@@ -327,7 +346,9 @@ class Checking:
 
     # ------------------------------------------------------------ the entry as a whole
 
-    def entry_point(self, args: list[Array], results: Sequence[Array]) -> None:
+    def entry_point(self, args: list[Array], results: Sequence[Array]) -> list[Mismatch]:
+        """What differs at one point."""
+        findings: list[Mismatch] = []
         picked = [a for a, active in zip(args, self.active, strict=True) if active]
         names = labels_of(picked, [n for n, active in zip(self.names, self.active, strict=True) if active])
         x, y = flat(picked), flat(results)
@@ -360,12 +381,15 @@ class Checking:
                 what = f"the derivative of `{outputs[bad]}` with respect to `{to}`, in forward mode," \
                     if bad < y.size else f"the derivative with respect to `{to}`, in reverse mode,"
                 number = ahead[bad] if bad < y.size else back @ direction
-                self.findings.append(Mismatch(what, float(number), float(verdict.expected[bad]),
-                                              shown(args, self.names)))
+                findings.append(Mismatch(what, float(number), float(verdict.expected[bad]), shown(args, self.names)))
                 break
+        return findings
 
     def conclude(self, points: int) -> None:
         name = self.definition.name
+        if not points and self.slow:
+            self.report.lines.append(f"{name}: takes too long to be compared; give it a test block with smaller inputs")
+            return
         if not points:
             span = self.definition.node.name_span
             self.report.diagnostics.append(Diagnostic(
@@ -380,14 +404,26 @@ class Checking:
                 why = "functions marked `surrogate`" if stopped is None else f"`stop_grad` in line {stopped.line}"
                 self.report.lines.append(f"{name}: not compared as a whole, because of {why}")
                 return
-            found = self.findings[0]
-            self.report.diagnostics.append(Diagnostic(
-                "G101", f"the derivative of `{name}` differs: {found.where} is {found.given:.8g}, by differences "
-                f"{found.expected:.8g}", (Label(self.definition.node.name_span, "in this entry", primary=True),),
-                (f"at {found.at}",), "if the program is smooth there, this is a mistake in Dad: please report it"))
+            self.report.diagnostics.append(self.differs(self.findings[0]))
             return
+        if self.special is not None and not (wrong or replaced):
+            found = self.special
+            self.report.diagnostics.append(Diagnostic(
+                "G101", f"the derivative of `{name}` differs at one point: {found.where} is {found.given:.8g}, by "
+                f"differences {found.expected:.8g}", (Label(self.definition.node.name_span, "in this entry", primary=True),),
+                (f"at {found.at}", "very near this point derivatives agree with differences"),
+                "a branch, or a loop that ends early, may hide there what the result depends on", "warning"))
         if not wrong:
             self.report.lines.append(f"{name}: derivatives agree with differences at {counted(points, 'point')}")
+
+    def differs(self, found: Mismatch) -> Diagnostic:
+        known = [lost for name in self.wrt if (lost := self.flat.get((self.definition.qualified, name))) is not None]
+        help = "let it enter smoothly; `solve f x0` has the derivative of a solution, however that is found" if known else \
+            "if the program is smooth there, this is a mistake in Dad: please report it"
+        return Diagnostic(
+            "G101", f"the derivative of `{self.definition.name}` differs: {found.where} is {found.given:.8g}, by "
+            f"differences {found.expected:.8g}",
+            (Label(self.definition.node.name_span, "in this entry", primary=True),), (f"at {found.at}", *known), help)
 
     # ------------------------------------------------------------ a rule
 
