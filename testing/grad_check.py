@@ -408,18 +408,20 @@ class Checking:
             return
         if self.special is not None and not (wrong or replaced):
             found = self.special
+            where = Label(self.definition.node.name_span, "in this entry", primary=True)
             self.report.diagnostics.append(Diagnostic(
                 "G101", f"the derivative of `{name}` differs at one point: {found.where} is {found.given:.8g}, by "
-                f"differences {found.expected:.8g}", (Label(self.definition.node.name_span, "in this entry", primary=True),),
+                f"differences {found.expected:.8g}", (where,),
                 (f"at {found.at}", "very near this point derivatives agree with differences"),
                 "a branch, or a loop that ends early, may hide there what the result depends on", "warning"))
         if not wrong:
             self.report.lines.append(f"{name}: derivatives agree with differences at {counted(points, 'point')}")
 
     def differs(self, found: Mismatch) -> Diagnostic:
-        known = [lost for name in self.wrt if (lost := self.flat.get((self.definition.qualified, name))) is not None]
-        help = "let it enter smoothly; `solve f x0` has the derivative of a solution, however that is found" if known else \
-            "if the program is smooth there, this is a mistake in Dad: please report it"
+        reasons = [self.flat.get((self.definition.qualified, name)) for name in self.wrt]
+        known = [reason for reason in reasons if reason is not None]
+        help = "let it enter smoothly; `solve f x0` has the derivative of a solution, however that is found" \
+            if known else "if the program is smooth there, this is a mistake in Dad: please report it"
         return Diagnostic(
             "G101", f"the derivative of `{self.definition.name}` differs: {found.where} is {found.given:.8g}, by "
             f"differences {found.expected:.8g}",
