@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import modules
-from ..checker.result import Checked, Definition
+from ..checker.result import BuiltinRef, Checked, Definition
 from ..codegen import interp
 from ..codegen.lower import Transform, lower
 from ..codegen.lower.rules import paths
@@ -46,12 +46,15 @@ POINTS = 40
 """Of one rule in one entry: points that it is compared at."""
 COORDINATES = 8
 """Numbers that are changed one at a time; of more, some are, and two random mixtures of all."""
+RULES = ("with_jvp", "with_vjp")
 ATTEMPTS = 8
 """Random inputs tried for one that gives a finite result."""
 
 
 @dataclass(frozen=True)
 class Options:
+    """`tolerance` is relative; by default that of `TOLERANCE`."""
+
     seed: int = 0
     points: int = 5
     tolerance: float | None = None
@@ -115,7 +118,27 @@ def grad_check(source: Source, checked: Checked, entries: Sequence[Definition], 
             Checking(report, checked, definition, wrt, entry, sites, marked, options).run(given)
     for site in sites.values():
         describe(report, site)
+    reached = {site.origin.place for site in sites.values()}
+    if len(entries) == len(checked.entries):
+        for span in written(checked):
+            if span not in reached and not inside(span, marked):
+                report.diagnostics.append(unreached(span, "no entry reaches it"))
     return report
+
+
+def written(checked: Checked) -> Iterator[Span]:
+    """The places where the program gives functions rules."""
+    for definition in checked.definitions.values():
+        for node in descendants(definition.node):
+            use = checked.uses.get(node)
+            target = use.target if use is not None else None
+            if isinstance(target, BuiltinRef) and target.name in RULES and not node.span.source.shipped:
+                yield node.span
+
+
+def unreached(span: Span, why: str) -> Diagnostic:
+    return Diagnostic("G104", "this derivative rule was not compared", (Label(span, why, primary=True),), (),
+                      "write an entry that calls the function, with inputs in a test block", "warning")
 
 
 def varied(definition: Definition) -> tuple[str, ...]:
@@ -155,6 +178,9 @@ def describe(report: Report, site: Site) -> None:
         report.lines.append(f"{name}: marked `surrogate`, not compared")
         return
     found = site.finding
+    if found is None and not site.compared:
+        report.diagnostics.append(unreached(site.origin.place, "differences cannot tell what its slope is"))
+        return
     if found is None:
         report.lines.append(f"{name}: agrees at {counted(site.compared, 'point')}")
         return

@@ -550,6 +550,12 @@ code("G103", "nothing to compare derivatives at",
      "not finite.",
      "", "give the entry a test block with inputs that suit it.")
 
+code("G104", "derivative rule that was not compared",
+     "`dad grad-check` compares rules at the points that they receive when entries run. No entry calls this function, or it has no finite "
+     "values around the points that it received.",
+     "def sq = with_vjp (\\x -> x * x) (\\x dy -> x * dy)   -- in a program without entries that use it",
+     "write an entry that calls it, with a test block.")
+
 # ---------------------------------------------------------------- Axxx: arguments given from Python
 
 code("A101", "argument of the wrong rank or kind",

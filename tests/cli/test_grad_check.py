@@ -110,6 +110,8 @@ def test_lines_formats_and_statuses(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert status == 1
     found = json.loads(out)
     assert [d["code"] for d in (found if isinstance(found, list) else found["diagnostics"])] == ["G102"]
+    status, out = run(tmp_path, capsys, "def sq = with_jvp (\\x -> x * x) (\\x dx -> x * dx)\nentry f (x: f64) = x")
+    assert (status, "G104" in out, "no entry reaches it" in out) == (0, True, True)
     status, out = run(tmp_path, capsys, "entry f (x: f64) : f64 = log (-1 - x * x)")
     assert (status, "G103" in out) == (0, True)
     assert run(tmp_path, capsys, text, "--points", "0")[0] == 2
