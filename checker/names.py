@@ -261,10 +261,17 @@ def builtin_type(c: Checker, node: ast.Node, builtin: Builtin, name: str, span: 
         for _ in range(arity):
             result = Fun(scalar, result)
         return result
-    if arity == 2:
-        left, right, out = c.solver.meta(), c.solver.meta(), c.solver.meta()
-        c.solver.add(Arithmetic(c, ref.name, cls, left, right, out, span, span, span))
-        return Fun(left, Fun(right, out))
+    if arity > 1:
+        # Scalars meet arrays: the shape of two, then of that and the third.
+        operands = [c.solver.meta() for _ in range(arity)]
+        so_far: Type = operands[0]
+        for operand in operands[1:]:
+            out = c.solver.meta()
+            c.solver.add(Arithmetic(c, ref.name, cls, so_far, operand, out, span, span, span))
+            so_far = out
+        for operand in reversed(operands):
+            so_far = Fun(operand, so_far)
+        return so_far
     argument = c.solver.meta()
     c.solver.add(Base(c, argument, cls, ref.name, span))
     if result_base != "bool":

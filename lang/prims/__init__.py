@@ -1,9 +1,10 @@
 """The primitives, one record to each: type, meaning, derivative, code, grade, sample points.
 
 Importing this package fills `lang.core.primitive.PRIMITIVES`. Tables: `elementwise` (arithmetic, comparisons),
-`functions` (of real numbers), `bits` (their representation), `structural` (making and rearranging arrays), `access`
-(reading and writing parts), `reductions` (folds and prefixes), `ordering` (where elements go), `checks` (run-time
-checks), `matrices`, `determinants` and `spectra` (linear algebra), `batched` (what only vectorised code uses).
+`functions` (of real numbers), `probability`, `bits` (their representation), `structural` (making and rearranging
+arrays), `access` (reading and writing parts), `reductions` (folds and prefixes), `ordering` (where elements go),
+`checks` (run-time checks), `matrices`, `determinants` and `spectra` (linear algebra), `batched` (what only vectorised
+code uses). Reference meanings: `special`, `decimals`, `bessel`, `integers`, `matrix_reference`.
 NumPy is imported only when a record is evaluated.
 """
 
@@ -20,6 +21,7 @@ from . import (
     functions,
     matrices,
     ordering,
+    probability,
     reductions,
     spectra,
     structural,
@@ -37,6 +39,7 @@ __all__ = [
     "functions",
     "matrices",
     "ordering",
+    "probability",
     "reductions",
     "spectra",
     "structural",

@@ -127,6 +127,14 @@ def triangles(n: int) -> list[Case]:
     return [([floats(n, n).reshape(n, n)], {"part": part}) for part in parts]
 
 
+def shapes(count: int) -> Callable[[int], list[Any]]:
+    """Positive arguments, of which the last is an array, or the first."""
+    return lambda n: [
+        ([*(1 + abs(floats()) for _ in range(count - 1)), 1 + abs(floats(n))], {}),
+        ([1 + abs(floats(n)), *(1 + abs(floats()) for _ in range(count - 1))], {}),
+    ]
+
+
 CASES: dict[str, Callable[[int], list[Case]]] = {
     "replicate": lambda n: [([i64(n), floats()], {}), ([i64(n), floats(3)], {}), ([i64(2), floats(n, 2)], {})],
     "concat": lambda n: [
@@ -183,6 +191,32 @@ CASES: dict[str, Callable[[int], list[Case]]] = {
     "eigen": on_matrices(lambda n: [regular(n)]),
     "eigen_toward": lambda n: [([regular(n), floats(n, n).reshape(n, n)], {})],
     "polygamma": lambda n: [([2 + abs(floats(n))], {"order": 1}), ([2 + abs(floats())], {"order": 2})],
+    "polygamma_rise": lambda n: [
+        ([2 + abs(floats(n)), abs(floats())], {"order": 0}),
+        ([abs(floats()) + 1, abs(floats(n)) + 1], {"order": 2}),
+    ],
+    "lbeta": shapes(2),
+    "gamma_density": shapes(2),
+    "gamma_shape": lambda n: [([*args], {"order": 1}) for args, _ in shapes(2)(n)],
+    "gammainc": shapes(2),
+    "gammaincc": shapes(2),
+    "gamma_moved": lambda n: [],  # the argument that it moves along is not in its value
+    "beta_density": lambda n: [([*args, np.float64(0.3)], {}) for args, _ in shapes(2)(n)],
+    "beta_shape": lambda n: [([*args, np.float64(0.3)], {"first": 1, "second": 0}) for args, _ in shapes(2)(n)],
+    "betainc": lambda n: [([*args, np.float64(0.3)], {}) for args, _ in shapes(2)(n)],
+    **{
+        name: lambda n: [([floats(n)], {})]
+        for name in (
+            "bell", "ndtr", "log_ndtr", "inverse_mills", "mills_excess",
+            "bessel_i0", "bessel_i1", "log_i0", "bessel_ratio",
+        )
+    },
+    **{
+        name: lambda n: [([1 / (1 + abs(floats(n)))], {})]
+        for name in ("ndtri", "ndtri_slope", "erfinv", "erfinv_slope", "trigamma")
+    },
+    "bessel_order": lambda n: [([floats(n)], {"order": 2}), ([floats()], {"order": 5})],
+    "bessel_spread": lambda n: [([2 + abs(floats(n))], {})],
     "ldexp": lambda n: [([x, k], {}) for x in (floats(n), floats()) for k in (np.int32(3), np.full(n, -2, np.int32))],
     "cast": lambda n: [([floats(n)], {"to": "f64"}), ([floats()], {"to": "f32"})],
     "select": lambda n: [
