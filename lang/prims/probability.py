@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ..core.ir import Atom, Type
@@ -237,7 +238,7 @@ def _polygamma_rise(x: float, d: float, order: int) -> float:
     if not (x > 0 and d >= 0):
         return math.nan
 
-    def digamma(x: decimals.Decimal) -> decimals.Decimal:
+    def digamma(x: Decimal) -> Decimal:
         return decimals.differences(decimals.log_gamma, (order + 1,), x)
 
     return decimals.exactly(lambda x, d: digamma(x + d) - digamma(x), x, d, digits=110)
@@ -320,25 +321,33 @@ shaped(
     attrs=("order",),
     doc="Derivative number `order` of `gammainc` in the shape.",
 )
-for _name, _sign, _doc in (
-    ("gammainc", 1.0, "The probability that a number of the gamma distribution of this shape is less than `x`: the "
-     "regularised incomplete gamma function P(shape, x)."),
-    ("gammaincc", -1.0, "1 - gammainc shape x, without cancellation: the function Q(shape, x)."),
-):  # fmt: skip
+
+
+def _gamma_integral(name: str, sign: float, doc: str) -> None:
     shaped(
-        _name,
+        name,
         [
-            lambda b, args, r, attrs, sign=_sign: _times(b, sign, b.prim("gamma_shape", *args, order=1)),
-            lambda b, args, r, attrs, sign=_sign: _times(b, sign, b.prim("gamma_density", *args)),
+            lambda b, args, r, attrs: _times(b, sign, b.prim("gamma_shape", *args, order=1)),
+            lambda b, args, r, attrs: _times(b, sign, b.prim("gamma_density", *args)),
         ],
-        lambda a, x, upper=_sign < 0: decimals.elementwise(
-            lambda a, x: decimals.gamma_probability(a, x, 0, upper), a, x
-        ),
-        f"_{_name}({{0}}, {{1}})",
+        lambda a, x: decimals.elementwise(lambda a, x: decimals.gamma_probability(a, x, 0, sign < 0), a, x),
+        f"_{name}({{0}}, {{1}})",
         names="shape x",
-        doc=_doc,
+        doc=doc,
     )
 
+
+_gamma_integral(
+    "gammainc",
+    1.0,
+    "The probability that a number of the gamma distribution of this shape is less than `x`: the regularised "
+    "incomplete gamma function P(shape, x).",
+)
+_gamma_integral(
+    "gammaincc",
+    -1.0,
+    "1 - gammainc shape x, without cancellation: the regularised incomplete gamma function Q(shape, x).",
+)
 shaped(
     "gamma_moved",
     [
