@@ -2,7 +2,8 @@
 
 Runs on array code, block by block. An operand that is a `broadcast` or `replicate` becomes its base with axes of size
 one where another operand has those axes in full; an operation whose array operands are all repeated works on the
-bases, and its result is repeated instead. Nothing is computed more often than before, and most repetition disappears.
+bases, and its result is repeated instead. What is added at repeated places is added up first. Nothing is computed more
+often than before, and most repetition disappears.
 """
 
 from __future__ import annotations
@@ -98,8 +99,23 @@ def _prim(b: Builder, stmt: Stmt, op: Prim, made: Made) -> None:
         if whole_chain.base != op.args[op.name == "replicate"]:
             op = Prim("broadcast", (whole_chain.base, *whole_chain.sizes), (("axes", whole_chain.axes),))
             stmt = replace(stmt, op=op)
+    if op.name == "accumulate_at":
+        op = _added_up(b, op, made)
+        stmt = replace(stmt, op=op)
     made[stmt.vars[0]] = op
     b.stmts.append(stmt)
+
+
+def _added_up(b: Builder, op: Prim, made: Made) -> Prim:
+    """accumulate_at x values (broadcast indices) = accumulate_at x (sum values) indices"""
+    x, values, *indices = op.args
+    seen = [_repeated(i, made) for i in indices]
+    axes = seen[0].axes
+    if not axes or len(axes) == indices[0].type.rank or any(s.axes != axes for s in seen):
+        return op
+    for axis in reversed(axes):
+        values = b.prim("sum", values, axis=axis)
+    return replace(op, args=(x, values, *(s.base for s in seen)))
 
 
 def _repeat_result(b: Builder, stmt: Stmt, op: Prim, seen: list[_Repeated], whole: list[int], made: Made) -> None:

@@ -26,6 +26,7 @@ from .batching import active_lanes, apply, same_in_all
 from .broadcasts import relax
 from .contract import contract
 from .lanes import ZERO, CannotVectorize, Context, Lanes, Levels, Writer, block_may_fail, prune, union
+from .rows import sum_rows
 from .strips import strips
 
 __all__ = ["vectorize"]
@@ -70,7 +71,7 @@ class _Vectorizer:
     def finish(self, function: Function, supply: Fresh) -> None:
         body = prune(function.body, self.fallible)
         body = prune(contract(prune(relax(body, supply), self.fallible), supply), self.fallible)
-        body = prune(strips(function, body, supply), self.fallible)
+        body = prune(strips(function, sum_rows(body, supply), supply), self.fallible)
         self.done[function.name] = replace(function, body=body, dims=())
 
     # ------------------------------------------------------------ statements
