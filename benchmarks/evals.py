@@ -46,7 +46,7 @@ def inputs(seed: int = 31337) -> Iterator[tuple[str, str, Any]]:
         "main_params": random.standard_normal((8, 56)), "extra_params": random.standard_normal((3, 14)),
         "state": random.standard_normal((8, 14)), "sequence": random.random((1024, 14))}
     yield "ode", "n=10000 s=100", {"x": random.random(10_000), "s": 100}
-    yield "det", "6", {"A": random.random(36), "ell": 6}
+    yield "det", "8", {"A": random.random(64), "ell": 8}
     yield "ba", "21, 11315, 36455", {
         "n": 21, "m": 11_315, "p": 36_455, "x": [-0.6, 0.57, -1.8], "w": 1.0, "feat": [-330.0, 260.0],
         "cam": [0.016, -0.013, -0.0044, -0.034, -0.11, 1.1, 400.0, 0.0, 0.0, -3e-7, 6e-13]}
