@@ -99,19 +99,27 @@ def entry_costs(source: Source, entries: Sequence[str], ops: Sequence[str], wrt:
 # ------------------------------------------------------------------ operators as definitions
 
 
-def applied(definition: Definition, op: str, wrt: Sequence[str], name: str) -> str:
-    """A definition that applies the operator to the entry.
+def applied(definition: Definition, op: str, operator: str, wrt: Sequence[str], name: str) -> str:
+    """A definition that applies the operator, by what it is called, to the entry.
 
     `entry f'grad x y = grad (\\x -> f x y) x`
     """
-    params = list(definition.param_names)
+    hidden = [definition.name, operator]  # a parameter of this name would hide what is meant
+    params = [fresh(p, hidden) if p in hidden else p for p in definition.param_names]
+    wrt = [fresh(p, hidden) if p in hidden else p for p in wrt]
     call = " ".join([definition.name, *params])
     at = f"({', '.join(wrt)})" if len(wrt) > 1 else wrt[0]
     along = []
     if op == "hvp":
         along = [fresh("along", [*params, definition.name])]
     function = "(\\" + at + " -> " + call + ")"
-    return " ".join(["entry", name, *params, *along, "=", op, function, at, *along])
+    return " ".join(["entry", name, *params, *along, "=", operator, function, at, *along])
+
+
+def renamed(op: str, name: str) -> str:
+    """The operator under another name, to stand before a program that means something else by its own."""
+    params = "f x v" if op == "hvp" else "f x"
+    return f"def {name} {params} = {op} {params}\n"
 
 
 def fresh(name: str, taken: Sequence[str]) -> str:
@@ -234,10 +242,15 @@ def turning_point(now: Formula, then: Formula, size: SizeVar) -> int | None:
 
 def one_op(source: Source, checked: Checked, definition: Definition, op: str, wrt: Sequence[str], names: Names,
            numbers: Mapping[str, int]) -> OpCost:
-    lines = source.text.count("\n") + 1
+    before = ""
     if op != "primal":
-        name = fresh(f"{definition.name}'{op}", list(checked.definitions))
-        text = source.text + "\n" + applied(definition, op, wrt, name) + "\n"
+        names_of = [d.name for d in checked.definitions.values() if not d.node.span.source.shipped]
+        operator = op
+        if op in names_of:
+            operator = fresh(f"{op}'of", names_of)
+            before = renamed(op, operator)
+        name = fresh(f"{definition.name}'{op}", names_of)
+        text = before + source.text + "\n" + applied(definition, op, operator, wrt, name) + "\n"
         checked = driver.check(Source(source.name, text)).require()
         definition = next(d for d in checked.entries if d.name == name)
     with driver.without_collection():
@@ -253,15 +266,17 @@ def one_op(source: Source, checked: Checked, definition: Definition, op: str, wr
         if any(negative(c.substitute(names.numbers(numbers))) for c in result.counts):
             result = analyse(program, function, args, careful=True, kept=kept)
         found[marked] = result
-    return summed_up(op, found[False], found[True], names, numbers, lines)
+    return summed_up(op, found[False], found[True], names, numbers, source, before)
 
 
 def negative(count: Formula) -> bool:
     return count.value is not None and count.value < 0
 
 
-def summed_up(op: str, plain: Found, marked: Found, names: Names, numbers: Mapping[str, int], lines: int) -> OpCost:
-    """Both counts in one, with names for their symbols."""
+def summed_up(op: str, plain: Found, marked: Found, names: Names, numbers: Mapping[str, int], source: Source,
+              before: str) -> OpCost:
+    """Both counts in one, with names for their symbols; `before` stood before the program."""
+    last, shift = source.text.count("\n") + 1, before.count("\n")
     used: dict[SizeAtom, None] = {}
     parts: list[tuple[Metric, Place, Formula]] = []
     for metric in METRICS:
@@ -276,7 +291,7 @@ def summed_up(op: str, plain: Found, marked: Found, names: Names, numbers: Mappi
     for found in (plain, marked):
         seen.clear()
         for var in (v for v in used if isinstance(v, SizeVar) and v in found.symbols):
-            symbol = symbols[var]
+            symbol = unshifted(symbols[var], source, before)
             key = (symbol.kind, symbol.what, None if symbol.span is None else symbol.span.start)
             seen[key] = seen.get(key, 0) + 1
             name, shared = names.symbol(symbol, (*key, seen[key]))
@@ -293,7 +308,7 @@ def summed_up(op: str, plain: Found, marked: Found, names: Names, numbers: Mappi
     texts: dict[int, str] = {}
     for metric, place, formula in parts:
         formula = formula.substitute(env)
-        number = place.line if place.line <= lines else 0
+        number = place.line - shift if 0 < place.line - shift <= last else 0
         texts[number] = place.text if number else ""
         costs[metric] = costs[metric] + formula
         at = by_line.setdefault(number, {})
@@ -303,6 +318,15 @@ def summed_up(op: str, plain: Found, marked: Found, names: Names, numbers: Mappi
     assumed = [c for c in dict.fromkeys(c.substitute(env) for c in plain.counts)
                if c.value is None and any(k < 0 for _, k in c.top.terms) and not any(a in symbols for a in c.atoms())]
     return OpCost(op, costs, found_lines, named, assumed)
+
+
+def unshifted(symbol: Symbol, source: Source, before: str) -> Symbol:
+    """The symbol with its place in the program itself."""
+    span = symbol.span
+    if not before or span is None or span.source.shipped or span.source.name != source.name:
+        return symbol
+    moved = Span(source, span.start - len(before), span.end - len(before))
+    return Symbol(symbol.var, symbol.kind, moved, symbol.most, symbol.what)
 
 
 def renamed_bound(symbol: Symbol, env: Mapping[SizeAtom, Formula]) -> Symbol:

@@ -25,7 +25,7 @@ from ...lang.sizes import Monomial, Opaque, Size, SizeAtom, SizeVar
 from ...lang.source import Span
 from ..passes.saved import sweeps
 from .transfer import shape_of, value_of
-from .values import POSITION, Abstract, Cost, Kept, Key, Kind, Metric, Place, Symbol, Watch
+from .values import POSITION, Abstract, Cost, Kept, Key, Kind, Metric, Place, Symbol, Watch, first
 
 LONG = 40
 """A formula of more terms becomes a symbol at the end of an iteration or a function."""
@@ -340,8 +340,7 @@ class Body:
         index = self.owner.fresh("i")
         self.born[index] = self.level
         self.limits[index] = trips
-        if stmt.vars:
-            self.owner.watch.indices.setdefault((self.name, stmt.vars[0]), []).append(index)
+        self.owner.watch.indices.setdefault((self.name, first(stmt)), []).append(index)
         return index
 
     def leave(self, stmt: Stmt, before: Cost, cost: Cost, trips: Formula, index: SizeVar) -> None:
@@ -358,7 +357,7 @@ class Body:
         total = Formula.of(0)
         if len(formula.top.terms) > LONG and not tests:
             what = "the cost of an iteration"
-            formula = self.given_up(stmt.vars[0], formula, what, self.level + 1)
+            formula = self.given_up(first(stmt), formula, what, self.level + 1)
         for monomial, coefficient in formula.top.terms:
             inner = tuple(a for a in monomial if self.age(a) > self.level)
             outer = Formula(Size(((tuple(a for a in monomial if self.age(a) <= self.level), coefficient),)))
@@ -378,7 +377,7 @@ class Body:
 
     def sum_of(self, stmt: Stmt, product: Monomial, trips: Formula, tests: bool) -> Formula:
         """The symbol for the sum of a product over the iterations."""
-        key = (self.name, stmt.vars[0])
+        key = (self.name, first(stmt))
         entries = self.owner.watch.totals.setdefault(key, [])
         for var, other, other_tests in entries:
             if other == product and other_tests == tests:

@@ -13,7 +13,7 @@ from ...lang.core import ir
 from ...lang.core.ir import Stmt
 from ...lang.formulas import Formula
 from ...lang.sizes import Monomial, Opaque, Size, SizeAtom, SizeVar
-from .values import Abstract, Place
+from .values import Abstract, Place, first
 
 if TYPE_CHECKING:
     from .analysis import Body
@@ -82,7 +82,7 @@ class Inside:
         made = body.symbol(symbol.kind, symbol.what, symbol.span, body.level, most)
         outer = made.top.atom
         assert isinstance(outer, SizeVar)
-        body.owner.watch.calls.setdefault((body.name, self.stmt.vars[0]), []).append((outer, inner))
+        body.owner.watch.calls.setdefault((body.name, first(self.stmt)), []).append((outer, inner))
         return made
 
 
@@ -94,22 +94,22 @@ def unknown_results(body: Body, stmt: Stmt) -> None:
 # ------------------------------------------------------------------ recursion
 
 
-def recursive(body: Body, stmt: Stmt, first: str, args: Sequence[Abstract]) -> None:
+def recursive(body: Body, stmt: Stmt, function: str, args: Sequence[Abstract]) -> None:
     """All calls that follow from this one."""
     from .analysis import Recursion
 
     owner = body.owner
-    family = owner.recursions.get(owner.families[first])
+    family = owner.recursions.get(owner.families[function])
     if family is None:
-        family = owner.recursions[owner.families[first]] = Recursion(owner.families[first])
+        family = owner.recursions[owner.families[function]] = Recursion(owner.families[function])
         for name in sorted(family.members):
             inner, formals = owner.body(name)
             inner.family = family
             inner.block(owner.program.functions[name].body)
             family.parts[name] = (inner.cost, formals)
     parts = family.parts
-    env = unchanging(parts[first][1], args, family.calls) if len(parts) == 1 else {}
-    key = (body.name, stmt.vars[0])
+    env = unchanging(parts[function][1], args, family.calls) if len(parts) == 1 else {}
+    key = (body.name, first(stmt))
     entries = owner.watch.families.setdefault(key, [])
     owner.watch.members.update(dict.fromkeys(family.members, family.members))
     made: dict[tuple[str, Monomial], Formula] = {}

@@ -22,7 +22,7 @@ from ...lang.sizes import Monomial, SizeAtom, SizeVar
 from ...lang.source import Span
 from ..interp import Run, Steps, Value, argument
 from ..runtime.depth import LEVELS, Room
-from .values import Kept, Metric, Place, Watch
+from .values import Kept, Metric, Place, Watch, first
 
 FRAMES = 90
 """Calls of Python functions that one call of a function of the program takes at most."""
@@ -100,7 +100,7 @@ class Counted(Run):
             tests = isinstance(stmt.op, ir.Loop) and stmt.op.cond is not None and block is stmt.op.cond.body
             if tests or any(block is inner for _, inner in scopes(stmt.op)):
                 if not tests:
-                    self.worked_out(stmt.vars[0] if stmt.vars else None)
+                    self.worked_out(first(stmt))
                 for symbol, product, of_tests in self.totals(stmt):
                     if of_tests == tests:
                         self.symbols[symbol] += multiplied(product, self.symbols)
@@ -116,10 +116,10 @@ class Counted(Run):
             self.symbols[symbol] = int(worth)  # a count, though its parts may be fractions
 
     def totals(self, stmt: Stmt) -> Sequence[tuple[SizeVar, Monomial, bool]]:
-        return self.tally.watch.totals.get((self.name, stmt.vars[0]), ()) if stmt.vars else ()
+        return self.tally.watch.totals.get((self.name, first(stmt)), ())
 
     def indices(self, stmt: Stmt) -> Sequence[SizeVar]:
-        return self.tally.watch.indices.get((self.name, stmt.vars[0]), ()) if stmt.vars else ()
+        return self.tally.watch.indices.get((self.name, first(stmt)), ())
 
     # ------------------------------------------------------------ statements
 
@@ -127,8 +127,7 @@ class Counted(Run):
         op = stmt.op
         match op:
             case ir.Call(function, args, _):
-                key = stmt.vars[0] if stmt.vars else Var(0, "", ir.I64)
-                return self.called(key, function, self.values(args), stmt)
+                return self.called(first(stmt), function, self.values(args), stmt)
             case ir.Map() | ir.Reduce() | ir.Scan() | ir.Loop():
                 self.active.append(stmt)
                 self.symbols.update({symbol: 0 for symbol, _, _ in self.totals(stmt)})
@@ -167,12 +166,12 @@ class Counted(Run):
             self.spend("bytes", stmt.span, costs.traffic(op, types, shapes, var.type, shape))
 
     def rows_moved(self, stmt: Stmt, op: ir.Map | ir.Reduce | ir.Scan | ir.Loop, results: Sequence[Value]) -> None:
-        first = 0
+        start = 0
         if isinstance(op, ir.Loop):
-            first = len(op.params)
+            start = len(op.params)
         elif isinstance(op, ir.Reduce):
-            first = len(results)
-        for var, value in list(zip(stmt.vars, results, strict=True))[first:]:
+            start = len(results)
+        for var, value in list(zip(stmt.vars, results, strict=True))[start:]:
             if var.type.rank:
                 self.spend("bytes", stmt.span, np.size(value) * costs.BYTES[var.type.dtype])
         if not isinstance(op, ir.Loop):

@@ -62,7 +62,12 @@ class Symbol:
 
 
 Key = tuple[str, ir.Var]
-"""A statement: its function, and the first variable that it binds."""
+"""A statement: its function, and `first` of it."""
+
+
+def first(stmt: ir.Stmt) -> ir.Var:
+    """The first variable that a statement binds; for one that binds none, a variable that nothing else is."""
+    return stmt.vars[0] if stmt.vars else ir.Var(-id(stmt), "", ir.I64)
 
 
 @dataclass

@@ -81,6 +81,22 @@ def test_with_respect_to_some(capsys: Captured, file: str) -> None:
     assert [op["op"] for op in entry["ops"]] == ["jacobian"]
 
 
+def test_operators_that_the_program_calls_something_else(capsys: Captured, tmp_path: Path) -> None:
+    """Lines stay those of the file."""
+    path = tmp_path / "model.dad"
+    text = ("def jacobian (x: f64) = x\n"
+            "entry root [n] (x: [n]f64) : [n]f64 =\n"
+            "  loop y = x while sum y > 1e-9 do map (* 0.5) y\n")
+    path.write_text(text, encoding="utf-8")
+    path.write_text(text + "entry f (grad: f64) (f: f64) : f64 = grad * f\n", encoding="utf-8")
+    (entry,) = cost(capsys, str(path), "--entry", "f", "--ops", "grad,hvp")
+    assert [op["op"] for op in entry["ops"]] == ["grad", "hvp"]
+    (entry,) = cost(capsys, str(path), "--entry", "root", "--ops", "jacobian")
+    (op,) = entry["ops"]
+    assert "at line 3" in op["symbols"]["k1"]["means"]
+    assert {line["line"] for line in op["lines"]} <= {0, 3}
+
+
 def test_the_table(capsys: Captured, file: str) -> None:
     assert main(["cost", file, "--entry", "root", "--ops", "primal,grad"]) == 0
     out = capsys.readouterr().out

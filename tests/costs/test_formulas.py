@@ -135,3 +135,14 @@ def test_what_is_saved_is_what_waits_for_the_reverse_sweep() -> None:
     found, counted = agree(program, names["value_and_grad"], [np.int64(9), np.float64(1.0)])
     assert (str(found.total("saved")), counted.total("saved")) == ("8·steps", 72)
     assert METRICS == ("flops", "bytes", "saved")
+
+
+def test_statements_without_results_cost_too() -> None:
+    """A map for its checks alone."""
+    text = ("entry main [n] (ks: [n]i64) : f64 =\n"
+            "  let _ = map (\\k -> let s = sum (map f64 (iota k)) in assert (s < 100.0) s) ks\n"
+            "  let _ = loop x = 1.0 for k in ks do assert (x * f64 k < 50.0) (x + 1.0)\n"
+            "  in 1.0")
+    program, names = compiled(text)
+    _, counted = agree(program, names["primal"], (np.array([3, 0, 5]),))
+    assert counted.total("flops") > 0
