@@ -172,6 +172,7 @@ class Derived:
         return found
 
     def _calls_recursive(self, stmt: Stmt) -> bool:
+        """What must not run again on the way back."""
         return any(map(self.recursive, callees(Block((stmt,), ()))))
 
     def _swept(self, key: SplitKey, given: Sequence[int] = (), once: bool = False
@@ -189,7 +190,7 @@ class Derived:
         body, varied = prepared(f.body, inputs, supply, self, schedule)
         reverse = Reverse(supply, self, varied, schedule)
         if once:
-            reverse.once = self._calls_recursive
+            reverse.once = lambda stmt: self._calls_recursive(stmt) or any(v in reverse.trimmed for v in stmt.vars)
         # Called in loops, the function must not make a whole array for every element that it reads: see `adjoint`.
         local = f.params if dense else tuple(p for p in f.params if not p.type.rank)
         scope = Scope("function", Builder(supply), [*local, *bound_in(body)])

@@ -18,6 +18,7 @@ from ...lang.core.build import Builder, Fresh, i64, zero
 from ...lang.core.ir import Atom, Block, Const, Stmt, Var
 from ...lang.core.part import adjoint
 from ...lang.core.walk import free_in_op
+from ...lang.source import Span
 from .adjoint import Irregular, Read, Scope, SliceRead, Total, accumulate, as_read, bound_in, fixed, value_shape
 from .extents import Extents
 from .prune import prune
@@ -171,7 +172,7 @@ class _ReverseLoop:
         sizes.states(op)
         sizes.define(self.statements)
         own = frozenset(p for p in op.params if p.type.rank)
-        chosen = plan(self.statements, back, Reads(self.extents), rev.roots, own, sizes.knows, rev.once)
+        chosen = plan(self.statements, back, Reads(self.extents), rev.roots, own, lambda v: True, rev.once)
 
         # Rows that the program collects anyway serve as saved values.
         count, results = len(op.params), op.body.results
@@ -202,7 +203,8 @@ class _ReverseLoop:
                        op.collect_shapes + rows + ((),) * len(noted), op.ragged or bool(ragged), op.part)
         vars = (*stmt.vars[:count], *(x for r in ragged for x in r.wholes), *stmt.vars[count:len(results)], *made,
                 *(v for r in ragged for v in r.notes), *stmt.vars[len(results):])
-        return [*outside.stmts, Stmt(vars, loop, stmt.span)]
+        rev.trimmed.update(r.whole for r in ragged)
+        return [*outside.stmts, Stmt(vars, loop, stmt.span), *(r.trimmed(stmt.span) for r in ragged)]
 
     def write(self, back: Block, again: Sequence[Stmt], loads: Sequence[tuple[Var, Var]], ragged: Sequence[Ragged],
               indexed: bool, actions: Sequence[Action], found: Rewind | None) -> None:
@@ -265,7 +267,9 @@ class Ragged:
         self.row = row
         name, room = row.name + "_kept", ir.Type(row.type.dtype, 1)
         self.states = self.room, self.used = supply.var(name, room), supply.var("used", ir.I64)
-        self.wholes = self.whole, _ = supply.var(name, room), supply.var("used", ir.I64)
+        self.wholes = supply.var(name, room), supply.var("used", ir.I64)
+        self.whole = supply.var(name, room)
+        """Without the room that is left: who keeps it in an array of its own would double it again."""
         self.notes = [supply.var("n", ir.Type("i64", 1)) for _ in range(row.type.rank + 1)]
         self.noted: list[Atom] = []
 
@@ -275,6 +279,11 @@ class Ragged:
     def nothing(self, b: Builder, size: Atom) -> Atom:
         dtype = self.row.type.dtype
         return b.full(Const(zero(dtype), dtype), [size])
+
+    def trimmed(self, span: Span | None) -> Stmt:
+        """Behind the forward loop."""
+        raw, used = self.wholes
+        return Stmt((self.whole,), ir.Prim("slice", (raw, i64(0), used, i64(1)), (("axis", 0),)), span)
 
     def append(self, b: Builder) -> tuple[Atom, Atom]:
         """In the forward loop: the array with this iteration's row; what is noted of the row is collected."""

@@ -130,6 +130,8 @@ class Reverse:
         self.roots: Roots = {}
         self.once: Callable[[Stmt], bool] = lambda stmt: False
         """Statements that must not run again: in recursive functions those that call them."""
+        self.trimmed: set[Var] = set()
+        """Arrays that grew in loops, without the room that is left."""
         self.sequential: dict[int, Lambda] = {}
         """Bodies of maps, by identity, that are reversed as loops."""
 

@@ -141,6 +141,7 @@ register(
         lambda args, attrs: _marked(args, attrs),
         lambda site, end: site,
         numpy="{0}",
+        elementwise=True,
         flat=True,
         fails=True,
         moves="none",

@@ -185,7 +185,10 @@ class Emitter:
         memory = self.memory
         if op.name in VIEWS and not any(a.type.rank for a in op.args[1:] if op.name == "take"):
             base = op.args[1] if op.name == "replicate" else op.args[0]
-            memory.view(var, base, repeating=op.name in REPEATING and base.type.rank > 0 and full is None)
+            if op.name in ("index", "take", "slice"):
+                memory.part_of(var, base)
+            else:
+                memory.view(var, base, repeating=op.name in REPEATING and base.type.rank > 0 and full is None)
             if full is not None:
                 memory.fresh(var)
         elif tree in args and isinstance(tree, ast.Name):
@@ -238,7 +241,7 @@ class Emitter:
 
     def write(self, stmt: Stmt, op: Prim) -> None:
         var, array = stmt.vars[0], op.args[0]
-        in_place = self.memory.writable(array)
+        in_place = self.memory.writable(array) or self.cleared(array)
         self.settle_all(except_for=op.args)
         if in_place:
             target = self.named(array)
@@ -263,6 +266,21 @@ class Emitter:
         else:
             assert new is not None
             self.out.append(assign_place(place_, new) if how == "=" else add_place(place_, new))
+
+    def cleared(self, array: Atom) -> bool:
+        """Copies rows and slices of an array that are still read, if then it can be changed in place."""
+        shared = self.memory.in_the_way(array)
+        if not shared:
+            return False
+        trees = [self.named(v) for v in shared]
+        if not all(isinstance(tree, ast.Name) for tree in trees):
+            return False
+        self.settle_all()
+        for v, tree in zip(shared, trees, strict=True):
+            assert isinstance(tree, ast.Name)
+            self.out.append(assign(tree.id, method(tree, "copy")))
+            self.memory.separate(v)
+        return True
 
     def call(self, stmt: Stmt, op: ir.Call) -> None:
         callee = self.callees.get(op.function)

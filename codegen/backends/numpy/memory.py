@@ -47,6 +47,8 @@ class Memory:
     sharers: dict[int, list[Var]] = field(default_factory=dict)
     written: set[int] = field(default_factory=set)
     frames: list[Frame] = field(default_factory=list)
+    partial: dict[Var, int] = field(default_factory=dict)
+    """Rows and slices of other arrays, and how many blocks were open where they were made."""
     count: int = 0
 
     def new(self, *, owned: bool) -> int:
@@ -79,6 +81,29 @@ class Memory:
     def alive(self, var: Var) -> bool:
         """Whether it is read after the statement being written, here or around here."""
         return any(frame.reads_later(var) for frame in self.frames)
+
+    def in_the_way(self, atom: Atom) -> list[Var] | None:
+        """Rows and slices that must be copied for the array to be changed in place; None where that would not do.
+
+        Only those made in the block being written: another block might run without the copy.
+        """
+        if not isinstance(atom, Var) or atom in self.repeating or not self.of.get(atom, NONE) <= self.owned:
+            return None
+        found = {v: None for buffer in self.of.get(atom, NONE) for v in self.sharers[buffer] if self.alive(v)}
+        here = len(self.frames)
+        return list(found) if all(self.partial.get(v) == here and v != atom for v in found) else None
+
+    def part_of(self, var: Var, base: Atom) -> None:
+        """A row or slice of an array."""
+        self.view(var, base)
+        self.partial[var] = len(self.frames)
+
+    def separate(self, var: Var) -> None:
+        """It has been copied."""
+        for buffer in self.of[var]:
+            self.sharers[buffer].remove(var)
+        del self.partial[var]
+        self.fresh(var)
 
     def writable(self, atom: Atom) -> bool:
         """Whether nobody else will see it if the array is changed now."""
