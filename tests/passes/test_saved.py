@@ -111,7 +111,7 @@ entry f [n][m] (a: param [n][m]f64) (k: i64) : f64 =
 entry f [n] (x: param [n]f64) (t: i64) : f64 =
   let y = loop y = x for i < t do concat (map sin y) x
   in sum (map (\\v -> v * v) y)
-""", ([0.3, 0.2], 3), {"n": 2, "t": 3, "s.shape[0]@3": 8, "s_kept.shape[0]@3": 12}, None),
+""", ([0.3, 0.2], 3), {"n": 2, "t": 3, "s.shape[0]@3": 8, "used@3": 12}, None),
 }
 
 
