@@ -6,6 +6,8 @@ A cost is linear when doubling the size doubles it, up to what is constant.
 from __future__ import annotations
 
 import ast
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -157,3 +159,29 @@ def test_zero_iterations_and_no_elements() -> None:
             program, root = compiled(text)
             (found,) = interp.run(program, root, [np.zeros(0)])
             assert found.shape == (0,)
+
+
+@pytest.mark.parametrize(("keep", "most"), [
+    ("checkpoint", lambda t: math.isqrt(t) + 1), ("checkpoint_log", lambda t: math.log2(t) + 3)])
+@pytest.mark.parametrize("loop", ["for i < t", "while s.0 < f64 t"])
+def test_checkpoint_keeps_few_states(keep: str, most: Callable[[int], float], loop: str,
+                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest array of a run, a stack of states, has the rows that the schedule says, √(2 T) of a `while`."""
+    text = f"""
+entry f (x: f64) (t: i64) : f64 =
+  grad (\\x -> {keep} (\\x -> (loop s = (0.0, x) {loop} do (s.0 + 1, sin (s.1 * x) + s.1)).1) x) x
+"""
+    largest = [0]
+
+    class Measuring(interp.Run):
+        def bind(self, variables: Any, values: Any) -> None:
+            super().bind(variables, values)
+            largest.append(max(largest.pop(), *(np.asarray(v).nbytes for v in values), 8))
+
+    monkeypatch.setattr(interp, "Run", Measuring)
+    program, root = compiled(text)
+    for t in (64, 256):
+        largest[0] = 0
+        interp.run(program, root, [0.5, t])
+        factor = 1.5 if loop.startswith("while") else 1
+        assert 8 < largest[0] <= 8 * factor * most(t) + 8
