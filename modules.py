@@ -99,6 +99,7 @@ class LiveEntry(Entry):
         self.definition = definition
         self.compiler = compiler
         self.compiled: dict[Transform, Function] = {}
+        self.programs: dict[Transform | None, tuple[ir.Program, str]] = {}
 
     def __repr__(self) -> str:
         from .commands.output import signature
@@ -113,6 +114,36 @@ class LiveEntry(Entry):
             self.refuse(transform.kind, wrt)
             function = self.compiled[transform] = self.compiler.transform(self.definition, transform)
         return function
+
+    def sparse_hessian(self, *args: Any, wrt: Any = None, **named: Any) -> Any:
+        """The Hessian of one float, as a sparse matrix (CSR, of SciPy if that is there, else data, indices, indptr).
+
+        Rows and columns count the floats of the parameters in order, fields by name, arrays row by row. It takes a
+        product with the Hessian for each colour of its pattern, not for each column.
+        """
+        from .sparse import sparse_hessian
+
+        return sparse_hessian(self, self.leaves(args, named), self.active(wrt))
+
+    def sparse_jacobian(self, *args: Any, wrt: Any = None, **named: Any) -> Any:
+        """The Jacobian as a sparse matrix, like `sparse_hessian`; rows count the floats of the result."""
+        from .sparse import sparse_jacobian
+
+        return sparse_jacobian(self, self.leaves(args, named), self.active(wrt))
+
+    def leaves(self, args: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
+        return list(self.inputs.converted(self.parts(self.arguments(args, named))))
+
+    def compiled_for(self, kind: Kind, wrt: tuple[str, ...]) -> Function:
+        """The function of leaves for a transform, compiled now if it was not yet."""
+        return self._transform(kind, wrt)
+
+    def pattern_program(self, kind: Kind | None, wrt: tuple[str, ...]) -> tuple[ir.Program, str]:
+        """The IR of a transform, or of the entry itself, as the interpreter runs it."""
+        transform = None if kind is None else Transform(self.__name__, kind, wrt)
+        if transform not in self.programs:
+            self.programs[transform] = self.compiler.plain(self.definition, transform)
+        return self.programs[transform]
 
     def refuse(self, kind: Kind, wrt: tuple[str, ...]) -> None:
         """Raise DadArgumentError when there is no such derivative, saying why."""
@@ -193,6 +224,13 @@ class Compiler:
         active = None if transform.kind == "vmap" else transform.wrt
         spec = entry_spec(definition, lowered.entries[definition.qualified], {transform.kind: function}, active)
         return self.emitted(lowered, [spec], [spec.function, function])[definition.name].transforms[transform.kind]
+
+    def plain(self, definition: Definition, transform: Transform | None) -> tuple[ir.Program, str]:
+        """The program that the interpreter runs for a transform, or for the entry, and the name of its function."""
+        with driver.without_collection():
+            lowered = lower(self.checked, [] if transform is None else [transform], [definition])
+            function = lowered.entries[definition.qualified] if transform is None else lowered.transforms[transform]
+            return differentiated(lowered.program), function
 
     def emitted(self, lowered: Lowered, specs: list[EntrySpec], roots: list[str]) -> dict[str, Entry]:
         """The entries of these specs, by source name."""
