@@ -38,6 +38,7 @@ WALLS: dict[str, tuple[str, ...]] = {
     "codegen.interp": ("lang", "codegen.runtime"),
     "codegen.trap": ("lang", "codegen.interp", "codegen.runtime"),
     "codegen.cost": ("lang", "codegen.passes", "codegen.interp", "codegen.runtime"),
+    "codegen.sparsity": ("lang", "codegen.interp", "codegen.runtime"),
     "codegen.backends": ("lang", "codegen.passes", "codegen.runtime"),
     "codegen.runtime": (),
     "stdlib": (),
