@@ -6,8 +6,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..lang.sizes import Size, SizeAtom, SizeMeta
-from ..lang.types import Array, Derived, Error, Type
-from .clashes import Clash, Constraint, TypeClash
+from ..lang.types import UNIT, Array, Derived, Error, Meta, Type
+from .clashes import Clash, Constraint, Kind, TypeClash
 
 if TYPE_CHECKING:
     from .unify import Solver
@@ -33,6 +33,11 @@ class DerivedEquation(Constraint):
     def default(self) -> bool:
         """Where only the tangent is known and consists of floats, the value has its type."""
         one, other = self.solver.prune(self.one), self.solver.prune(self.other)
+        for derived, known in ((one, other), (other, one)):
+            if isinstance(derived, Derived) and known == UNIT and isinstance(derived.of[-1], Meta):
+                number = self.solver.prune(derived.of[-1])
+                if self.solver.require(number, Kind("int")) is None:
+                    return True  # a number without tangent
         if isinstance(one, Derived) and one.function == "tangent":
             (one,) = one.of
         if isinstance(other, Derived) and other.function == "tangent":
