@@ -85,7 +85,7 @@ def _several(c: Checker, name: str, t: Fun, function: ast.Exp, arguments: Sequen
     rest: Sequence[ast.Exp] = arguments[1:]
     if len(rest) == 1 and isinstance(rest[0], ast.TupleExp):
         rest = rest[0].items
-    whole = len(rest) == count
+    whole = len(rest) == count and name not in FORWARD | REVERSE  # what follows there is no point
     given = [short(a.span.text) for a in rest] if whole else []
     point = f" ({', '.join(given)})" if whole else ""
     fixed = " ".join([*(given or names)[1:], *(")" + f" {g}" for g in given[:1])] if whole else [*names[1:], ")"])
