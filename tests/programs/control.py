@@ -31,7 +31,7 @@ def binding(g: Generator, s: Scope, depth: int) -> tuple[str, Scope]:
             return f"let ({a}, {b}) = {g.expr(Tuple(items), s, d)}", s.inner((a, items[0]), (b, items[1]))
         case 1:
             taken, given = g.small_type(s), g.any_type(s)
-            name, x, y = g.fresh("f"), g.fresh("x"), g.fresh("y")
+            name, x, y = g.fresh("fn"), g.fresh("x"), g.fresh("y")
             with g.nested():
                 body = g.expr(given, s.inner((x, taken), (y, g.F)), d)
             inner = s.inner()

@@ -128,6 +128,23 @@ def eigen_toward(a: Any, d: Any) -> Any:
     return out
 
 
+def svd(a: Any) -> Any:
+    """Singular values from the greatest, under each its left and its right vector; of the latter the largest place is
+    positive.
+    """
+    n, m = a.rows, a.cols
+    out = mp.matrix(1 + n + m, m)
+    if not m:
+        return out
+    left, values, right = mp.svd_r(a)
+    for k in range(m):
+        sign = mp.sign(max((right[k, i] for i in range(m)), key=abs))
+        column = [values[k], *(sign * left[i, k] for i in range(n)), *(sign * right[k, i] for i in range(m))]
+        for i, x in enumerate(column):
+            out[i, k] = x
+    return out
+
+
 RULES: dict[str, Callable[..., Value]] = {
     "matmul": of_matrices(operator.mul),
     "solve_triangular": of_matrices(solve_triangular),
@@ -143,5 +160,6 @@ RULES: dict[str, Callable[..., Value]] = {
     "orthogonal": of_matrices(orthogonal),
     "eigen": of_matrices(eigen),
     "eigen_toward": of_matrices(eigen_toward),
+    "svd": of_matrices(svd),
     "failed_pivot": lambda a, result, kind: np.int64(-1),
 }

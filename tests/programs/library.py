@@ -52,7 +52,7 @@ def implicit(g: Generator, s: Scope, d: int) -> str:
 
 def functions(g: Generator, s: Scope, d: int) -> str:
     """A number from functions that are made, put together, kept in records, given back."""
-    F, f, x, y = g.F, g.fresh("f"), g.fresh("x"), g.fresh("y")
+    F, f, x, y = g.F, g.fresh("fn"), g.fresh("x"), g.fresh("y")
     body, at = g.expr(F, s.inner((x, F)), d), g.expr(F, s, d)
     match g.rng.randrange(6):
         case 0:

@@ -181,7 +181,9 @@ def linear_algebra(g: Generator, s: Scope, d: int) -> str:
             f"logdet {m}", f"dot {vector} (solve {m} {vector})", f"sum (map sum (inverse {m}))",
             f"sum (map sum (cholesky {spd}))", f"logdet {spd}", f"det (map (map (* 0.2)) {m})",
             f"sum (solve_lower (cholesky {spd}) {vector})", f"sum (map (** 3) (linalg.eigenvalues {spd})) / 1000",
-            f"sum (matvec (linalg.qr {m}).0 {vector})",
+            f"sum (matvec (linalg.qr {m}).0 {vector})", f"sum (map log (abs (linalg.diagonal (linalg.lu {m}).1)))",
+            f"sum (map (** 1.5) (linalg.singular_values {m}))", f"(linalg.slogdet {m}).1",
+            f"dot (matvec (inverse (map (map (+ 0.1)) {spd})) {vector}) {vector}",
         )
     )  # fmt: skip
     return f"(let {m} = {matrix} in {what})"

@@ -109,7 +109,8 @@ def featured(g: Generator, s: Scope) -> tuple[str, Scope]:
     name, d, n = g.fresh("v"), g.rng.randrange(2, 4), g.size(s)
     kinds = [
         folds.number, transforms.number, transforms.number, library.guarded, library.functions, library.modules,
-        numbers.linear_algebra, numbers.sliced, library.implicit if g.implicit else transforms.own_rule_of_any,
+        transforms.checkpointed, numbers.linear_algebra, numbers.sliced,
+        library.implicit if g.implicit else transforms.own_rule_of_any,
         lambda g, s, d: numbers.of_unknown_size(g, n, s, d), lambda g, s, d: numbers.ordered(g, n, s, d),
         lambda g, s, d: control.recursion(g, g.F, g.fresh("acc"), g.expr(g.F, s, d), s, d + 1),
         lambda g, s, d: control.guarded(g, g.F, g.fresh("acc"), g.expr(g.F, s, d), s, d + 1),

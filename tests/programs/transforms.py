@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dad.tests.programs.kinds import Array, Dim, Record, Tuple, Type
+from dad.tests.programs.kinds import I64, Array, Dim, Record, Tuple, Type
 
 if TYPE_CHECKING:
     from dad.tests.programs.generate import Generator, Scope
@@ -103,10 +103,20 @@ def number(g: Generator, s: Scope, d: int) -> str:
 
 def own_rule(g: Generator, type: Type, s: Scope, d: int) -> str:
     """A number from a function with a derivative rule of its own, which says what the compiler knows."""
-    f, x, dx = g.fresh("f"), g.fresh("x"), g.fresh("d")
+    f, x, dx = g.fresh("fn"), g.fresh("x"), g.fresh("d")
     mode = g.rng.choice(("jvp", "vjp"))
     known = f"let {f} = {number_of(g, type, s, d)}"
     return f"({known} in with_{mode} {f} (\\{x} {dx} -> {mode} {f} {x} {dx}) {g.expr(type, s, d)})"
+
+
+def checkpointed(g: Generator, s: Scope, d: int) -> str:
+    """A number from a loop of which reverse mode keeps little."""
+    type, z, acc, i = g.active_type(s), g.fresh("z"), g.fresh("acc"), g.fresh("i")
+    inner = s.inner((z, type), (acc, g.F), (i, I64))
+    name, count = g.rng.choice(("checkpoint", "checkpoint_log")), g.rng.choice(("5", "9", "(k % 7)"))
+    step = f"0.5 * {acc} + tanh {g.expr(g.F, inner, d)}"
+    body = f"loop {acc} = {anchor(g, z, type)} for {i} < {count} do {step}"
+    return f"({name} (\\({z}: {type}) -> {body}) {g.expr(type, s, d)})"
 
 
 def own_rule_of_any(g: Generator, s: Scope, d: int) -> str:
