@@ -4,16 +4,19 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-# Seconds for `make fuzz`; for `make test`, extra arguments (ARGS="-k walls -x") and processes (JOBS=1: one after the other).
+# Seconds for `make fuzz`, seeds for `make campaign`; for `make test`, extra arguments (ARGS="-k walls -x") and processes
+# (JOBS=1: one after the other).
 SECONDS ?= 60
+FIRST ?= 0
+COUNT ?= 1000
 ARGS ?=
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types bench fuzz tables clean
+.PHONY: help install demo test lint types bench fuzz campaign tables clean
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## create .venv and install dad into it, editable, with everything needed here
 
@@ -56,6 +59,9 @@ bench: $(STAMP) ## gradients beside HIPS autograd, time of `dad check`, compile 
 
 fuzz: $(STAMP) ## mutate programs for 60 s (SECONDS=…); anything but diagnostics that escapes is a failure
 	@$(BIN)/python tests/fuzz.py --seconds $(SECONDS)
+
+campaign: $(STAMP) ## generate COUNT=1000 programs from seed FIRST=0 on; derivatives in 50 digits, NumPy, vmap must agree
+	@$(BIN)/python -m dad.tests.programs.campaign --first $(FIRST) --count $(COUNT)
 
 tables: $(STAMP) ## rebuild the parser tables that are shipped, after an edit of grammar.lark
 	@$(BIN)/python -m dad.lang.surface.tables

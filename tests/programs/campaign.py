@@ -61,7 +61,7 @@ def examine(made: Generated, case: Case) -> str:
             properties.failing(t, error.code)
         return "failing"
     if "second" in case.asked and found == "fine":
-        properties.second_derivatives(t)
+        properties.second_derivatives(t, emitted="emitted" in case.asked)
     if "verifies" in case.asked:
         properties.verifies(t)
     if "emitted" in case.asked:

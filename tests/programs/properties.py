@@ -164,8 +164,11 @@ def shorter(x: Any) -> str:
     return "[" + ", ".join(mp.nstr(v, 12) if isinstance(v, mpf) else str(v) for v in flat([x])) + "]"
 
 
-def second_derivatives(t: Trial) -> None:
-    """After `derivatives` found all fine: Hessians of the weighted sum of results, times two directions."""
+def second_derivatives(t: Trial, emitted: bool) -> None:
+    """After `derivatives` found all fine: Hessians of the weighted sum of results, times two directions.
+
+    `emitted`: in NumPy too.
+    """
     program, names = t.subject.second
     point = [*t.exact, *map(lifted, t.weights)]
     count, inputs = len(t.weights), len(t.directions)
@@ -176,13 +179,16 @@ def second_derivatives(t: Trial) -> None:
     stops = Stops()
     gradient = exact.run(program, names["gradient"], [*point, one], stops)[1:]
 
-    def times(direction: Leaves, way: str) -> Leaves:
+    def seeds(direction: Leaves, way: str) -> Leaves:
         match way:
             case "forward of reverse":
-                return list(exact.run(program, names[way], [*point, one, *direction, zero])[-inputs - count :])
+                return [one, *direction, zero]
             case "reverse of forward":
-                return list(exact.run(program, names[way], [*point, *direction, zero, one])[2:])
-        return list(exact.run(program, names[way], [*point, one, zero, *direction])[1 + inputs + count :])
+                return [*direction, zero, one]
+        return [one, zero, *direction]
+
+    def times(direction: Leaves, way: str) -> Leaves:
+        return product_of(exact.run(program, names[way], [*point, *seeds(direction, way)]), way, inputs + count)
 
     products = {way: times(u, way)[:inputs] for way in list(names)[1:]}
     first, *rest = products.values()
@@ -201,6 +207,20 @@ def second_derivatives(t: Trial) -> None:
         return list(exact.run(program, names["gradient"], there, fixed(t, stops))[1 : 1 + inputs])
 
     differences(at, gradient[:inputs], first, SECOND, "second differences")
+    if emitted and t.subject.generated.floats == "f64":
+        there = [*t.leaves, *t.weights]
+        for way in products:
+            given = [*there, *(lowered(s) for s in seeds(u, way))]
+            found = product_of(run(t.subject.second_emitted[way], given), way, inputs + count)[:inputs]
+            for x, y in zip(found, map(lowered, first), strict=True):
+                away = np.max(np.abs(x - y), initial=0.0)
+                assert away <= 1e-7 * (1 + np.max(np.abs(y), initial=0.0)), f"second emitted: {way}: {x}, exact {y}"
+
+
+def product_of(results: Sequence[Any], way: str, inputs: int) -> Leaves:
+    """The Hessian times the direction, out of what that nesting gives beside it; for weights too."""
+    start = {"forward of reverse": len(results) - inputs, "reverse of forward": 2, "reverse of reverse": 1 + inputs}
+    return list(results[start[way] :])
 
 
 # ---------------------------------------------------------------- in float64

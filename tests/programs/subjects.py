@@ -21,6 +21,7 @@ from dad.interface import entry_specs
 from dad.lang.core import ir
 from dad.lang.source import Source
 from dad.tests.ad.harness import derive, weighted
+from dad.tests.numpy.harness import entry_of
 from dad.tests.programs.programs import Generated
 
 Function = Callable[..., tuple[Any, ...]]
@@ -61,8 +62,8 @@ class Subject:
         return differentiate(self.lowered.program)
 
     @cached_property
-    def second(self) -> tuple[ir.Program, Mapping[str, str]]:
-        """`plain`, with the gradient of a weighted sum of the results, and its derivatives in three nestings."""
+    def to_second(self) -> tuple[ir.Program, Mapping[str, str]]:
+        """The gradient of a weighted sum of the results, and its derivatives in three nestings, all still to take."""
         whole, total = weighted(self.lowered.program, "main")
         whole, gradient = derive(whole, total, "vjp", called=True)
         whole, pushed = derive(whole, total, "jvp", called=True)
@@ -70,7 +71,22 @@ class Subject:
         whole, names["forward of reverse"] = derive(whole, gradient, "jvp")
         whole, names["reverse of forward"] = derive(whole, pushed, "vjp")
         whole, names["reverse of reverse"] = derive(whole, gradient, "vjp")
+        return whole, names
+
+    @cached_property
+    def second(self) -> tuple[ir.Program, Mapping[str, str]]:
+        """The same with derivatives taken, nothing optimised."""
+        whole, names = self.to_second
         return differentiate(whole), names
+
+    @cached_property
+    def second_emitted(self) -> dict[str, Function]:
+        """NumPy functions of the same, by nesting."""
+        whole, names = self.to_second
+        program = driver.optimised(whole, list(names.values()))
+        entries = [entry_of(program.functions[name]) for name in names.values()]
+        made = executed(emit_module(program, entries, "").linked)
+        return {way: made[name].function for way, name in names.items()}
 
     @property
     def roots(self) -> list[str]:
