@@ -148,9 +148,9 @@ def one_way(g: Generator, n: Dim, element: Type, type: Array, s: Scope, d: int, 
             m = g.size(s)
             return f"(scatter {g.expr(type, s, d)} {g.expr(Array(m, I64), s, d)} {g.expr(Array(m, element), s, d)})"
         case 45 if isinstance(element, Array) and isinstance(element.element, Array):
-            i, j, k = g.fresh("i"), g.fresh("j"), g.fresh("k")
-            deep = s.counting(i, n).counting(j, element.size).counting(k, element.element.size)
-            sizes = f"{i} < {n}, {j} < {element.size}, {k} < {element.element.size}"
+            i, j, l = g.fresh("i"), g.fresh("j"), g.fresh("l")
+            deep = s.counting(i, n).counting(j, element.size).counting(l, element.element.size)
+            sizes = f"{i} < {n}, {j} < {element.size}, {l} < {element.element.size}"
             return f"[{g.expr(element.element.element, deep, d)} for {sizes}]"
         case 41 if n.least > 0:
             part = Dim(g.rng.randrange(1, n.least + 1))

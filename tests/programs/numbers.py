@@ -192,7 +192,7 @@ def linear_algebra(g: Generator, s: Scope, d: int) -> str:
 def called(g: Generator, s: Scope, d: int) -> str | None:
     """A call of one of the program's own definitions that makes a float."""
     x, n, F = g.fresh("x"), g.size(s), g.F
-    match g.helpers and g.rng.choice(g.helpers):
+    match g.rng.choice(g.helpers or [""]):
         case "lerp":
             return f"(lerp {g.expr(F, s, d)} {g.expr(F, s, d)} {g.expr(F, s, d)})"
         case "square":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -107,7 +108,7 @@ def used(lines: list[str]) -> list[str]:
 def featured(g: Generator, s: Scope) -> tuple[str, Scope]:
     """`let` of something out of the ordinary; all ways are alike likely."""
     name, d, n = g.fresh("v"), g.rng.randrange(2, 4), g.size(s)
-    kinds = [
+    kinds: list[Callable[[Generator, Scope, int], str]] = [
         folds.number, transforms.number, transforms.number, library.guarded, library.functions, library.modules,
         transforms.checkpointed, numbers.linear_algebra, numbers.sliced,
         library.implicit if g.implicit else transforms.own_rule_of_any,
@@ -117,7 +118,9 @@ def featured(g: Generator, s: Scope) -> tuple[str, Scope]:
         lambda g, s, d: numbers.called(g, s, d) or g.expr(g.F, s, d),
     ]  # fmt: skip
     if g.chance(35):
-        several = [transforms.array, library.rows, lambda g, n, s, d: folds.scanned(g, n, g.F, s, d)]
+        several: list[Callable[[Generator, Dim, Scope, int], str]] = [
+            transforms.array, library.rows, lambda g, n, s, d: folds.scanned(g, n, g.F, s, d),
+        ]
         row = Array(n, g.F)
         return f"let {name} = {marked(f't{row}', g.rng.choice(several)(g, n, s, d))}", s.inner((name, row))
     return f"let {name} = {marked(f't{g.F}', g.rng.choice(kinds)(g, s, d))}", s.inner((name, g.F))
