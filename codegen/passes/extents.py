@@ -129,7 +129,7 @@ class Extents:
                 self.define(then.stmts)
                 self.define(orelse.stmts)
                 for var, x, y in zip(vars, then.results, orelse.results, strict=True):
-                    self._bind(var, _either(self.shape(x), self.shape(y)), None)
+                    self._bind(var, _agreed(self.shape(x), self.shape(y)), None)
             case ir.Map(arrays, _, shapes):
                 length = self.shape(arrays[0])[0]
                 for var, row in zip(vars, shapes, strict=True):
@@ -238,6 +238,13 @@ def _either(x: Shape, y: Shape) -> Shape:
     if len(x) != len(y):
         return x if len(x) > len(y) else y
     return tuple(b if a is None else a for a, b in zip(x, y, strict=True))
+
+
+def _agreed(x: Shape, y: Shape) -> Shape:
+    """The shape of what two arms give. A number that one arm has for a size, as `[] :> [n]f64` has, is the size only where
+    that arm is taken; what the other one says was checked to be the same.
+    """
+    return tuple(b if a is None or (isinstance(a, Const) and b is not None) else a for a, b in zip(x, y, strict=True))
 
 
 def lengths(b: Builder, sizes: Sequence[Atom]) -> list[Atom]:
