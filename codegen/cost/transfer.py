@@ -11,7 +11,7 @@ from .values import POSITION, Abstract, known
 
 KEEPS = frozenset((
     "zeros_like", "reverse", "rotate", "update", "accumulate", "update_slice", "accumulate_slice", "accumulate_at",
-    "scatter", "cumsum", "cumprod", "cummax", "cummin", "argsort", "stop_grad", "triangle", "inverse", "cofactors",
+    "max_at", "min_at", "scatter", "cumsum", "cumprod", "cummax", "cummin", "argsort", "stop_grad", "triangle", "inverse", "cofactors",
     "cholesky", "orthogonal"))
 FOLDS = frozenset(("sum", "prod", "maximum", "minimum", "all", "any", "argmax", "argmin"))
 OPERATIONS = {"div": "/", "mod": "%", "quot": "//", "rem": "%%", "pow": "**", "min": "min", "max": "max", "eq": "eq",

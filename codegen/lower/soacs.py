@@ -2,7 +2,7 @@
 
     filter p xs    = gather xs (positions (map p xs))
     hist           in place: a fold for each bin over the elements that go there, found by a stable sort of the indices,
-                   so that all bins run side by side; sums of scalars are one `accumulate_at`
+                   so that all bins run side by side; sums and extremes of scalars are one primitive
 """
 from __future__ import annotations
 
@@ -71,9 +71,10 @@ def by_index(f: Frame, inst: Inst, args: list[Value]) -> Value:
     left = tuple(g.b.fresh("acc", a.type) for a in leaves(neutral))
     right = tuple(g.b.fresh("x", a.type) for a in leaves(neutral))
     result = leaves(apply(g, function, [rebuild(neutral, iter(left)), rebuild(neutral, iter(right))]))
-    if is_sum(g.b, left, right, result):
-        sums = [b.prim("accumulate_at", x, v, at, as_="xs") for x, v in zip(start, elements, strict=True)]
-        return rebuild(dest, iter(sums))
+    at_once = one_to_one(g.b, left, right, result)
+    if at_once is not None:
+        done = [b.prim(name, x, v, at, as_="xs") for name, x, v in zip(at_once, start, elements, strict=True)]
+        return rebuild(dest, iter(done))
     order = b.prim("argsort", b.select(inside, places, bins), axis=0, as_="order")
     ones = b.prim("replicate", b.dim(places), i64(1))
     counts = b.prim("accumulate_at", b.prim("replicate", bins, i64(0)), ones, at, as_="counts")
@@ -94,12 +95,17 @@ def by_index(f: Frame, inst: Inst, args: list[Value]) -> Value:
     return rebuild(dest, iter(b.map([*start, firsts, counts], lam, shapes, "xs")))
 
 
-def is_sum(b: Builder, left: tuple[ir.Var, ...], right: tuple[ir.Var, ...], results: list[Atom]) -> bool:
-    """Whether an operator adds numbers, one to one, and does nothing else."""
-    sums = {s.vars[0]: s.op.args for s in b.stmts if isinstance(s.op, ir.Prim) and s.op.name == "add"}
-    return len(b.stmts) == len(sums) == len(results) and all(
-        isinstance(r, ir.Var) and r.type.rank == 0 and sums.get(r) in ((x, y), (y, x))
-        for r, x, y in zip(results, left, right, strict=True))
+AT_ONCE = {"add": "accumulate_at", "max": "max_at", "min": "min_at"}
+
+
+def one_to_one(b: Builder, left: tuple[ir.Var, ...], right: tuple[ir.Var, ...], results: list[Atom]) -> list[str] | None:
+    """The primitives that do what an operator does, if it adds numbers or takes the larger or smaller, one to one."""
+    known = {s.vars[0]: s.op for s in b.stmts if isinstance(s.op, ir.Prim) and s.op.name in AT_ONCE}
+    if not len(b.stmts) == len(known) == len(results):
+        return None
+    names = [AT_ONCE[op.name] for r, x, y in zip(results, left, right, strict=True)
+             if isinstance(r, ir.Var) and r.type.rank == 0 and (op := known.get(r)) and op.args in ((x, y), (y, x))]
+    return names if len(names) == len(results) else None
 
 
 def hist(f: Frame, inst: Inst, args: list[Value]) -> Value:

@@ -300,16 +300,19 @@ def _write_slice(name: str, single: str) -> Rule:
     return rule
 
 
-def _accumulate_at(b: Writer, ctx: Context, args: Sequence[Lanes], attrs: Attrs) -> Lanes:
-    x, values, *indices = args
-    levels = union(a.levels for a in args)
-    if not levels:
-        return Lanes(b.prim("accumulate_at", x.atom, values.atom, *(i.atom for i in indices)))
-    rank = max(i.rank for i in indices)
-    full = b.spread(x, levels, ctx.sizes)
-    rows = b.spread(values, levels, ctx.sizes)
-    arrays = all_lanes(b, ctx, levels, levels, rank) + [b.aligned(i, levels, rank) for i in indices]
-    return Lanes(b.prim("accumulate_at", full, rows, *arrays), levels)
+def _fold_at(name: str) -> Rule:
+    def rule(b: Writer, ctx: Context, args: Sequence[Lanes], attrs: Attrs) -> Lanes:
+        x, values, *indices = args
+        levels = union(a.levels for a in args)
+        if not levels:
+            return Lanes(b.prim(name, x.atom, values.atom, *(i.atom for i in indices)))
+        rank = max(i.rank for i in indices)
+        full = b.spread(x, levels, ctx.sizes)
+        rows = b.spread(values, levels, ctx.sizes)
+        arrays = all_lanes(b, ctx, levels, levels, rank) + [b.aligned(i, levels, rank) for i in indices]
+        return Lanes(b.prim(name, full, rows, *arrays), levels)
+
+    return rule
 
 
 def _scatter(b: Writer, ctx: Context, args: Sequence[Lanes], attrs: Attrs) -> Lanes:
@@ -387,7 +390,7 @@ RULES: dict[str, Rule] = {
     "accumulate": _write("put_add", "accumulate"),
     "update_slice": _write_slice("update_slice", "put"),
     "accumulate_slice": _write_slice("accumulate_slice", "put_add"),
-    "accumulate_at": _accumulate_at,
+    **{name: _fold_at(name) for name in ("accumulate_at", "max_at", "min_at")},
     "scatter": _scatter,
     **{name: _matrices(name) for name in (*MATRIX_PRIMITIVES, "failed_pivot")},
     **{

@@ -62,6 +62,7 @@ def axis_sources(name: str, args: Sequence[Atom], attrs: dict[str, ir.AttrValue]
             return [[(args[0], k)] for k in range(rank)]
         case "zeros_like" | "put":
             return [[(args[0], k)] for k in range(rank)]
-        case "put_add" | "update" | "accumulate" | "accumulate_at" | "update_slice" | "accumulate_slice" | "scatter":
+        case ("put_add" | "update" | "accumulate" | "accumulate_at" | "max_at" | "min_at" | "update_slice"
+              | "accumulate_slice" | "scatter"):
             return [[(args[0], k)] for k in range(rank)]
     return [[] for _ in range(rank)]

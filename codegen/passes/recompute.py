@@ -27,7 +27,8 @@ from .extents import Extents, lengths
 from .prune import narrow
 
 # Array primitives whose result is their first operand with places changed.
-WRITES = frozenset(("update", "accumulate", "update_slice", "accumulate_slice", "accumulate_at", "scatter"))
+WRITES = frozenset(("update", "accumulate", "update_slice", "accumulate_slice", "accumulate_at", "max_at", "min_at",
+                    "scatter"))
 Roots = dict[Var, frozenset[Var]]
 """A fragile array, and the loop states it comes from."""
 

@@ -30,6 +30,8 @@ SAME_SHAPE = frozenset(
         "update_slice",
         "accumulate_slice",
         "accumulate_at",
+        "max_at",
+        "min_at",
         "scatter",
         "cumsum",
         "cumprod",

@@ -97,6 +97,27 @@ def add_at(x: Any, values: Any, *indices: Any) -> Any:
     return x
 
 
+def max_at(x: Any, values: Any, *indices: Any) -> Any:
+    """x[i, j, …] = max of it and of the values that go there; negative indices are passed over."""
+    return best_at(np.fmax, x, values, indices)
+
+
+def min_at(x: Any, values: Any, *indices: Any) -> Any:
+    """x[i, j, …] = min of it and of the values that go there; negative indices are passed over."""
+    return best_at(np.fmin, x, values, indices)
+
+
+def best_at(better: Any, x: Any, values: Any, indices: Any) -> Any:
+    places = list(np.broadcast_arrays(*indices))
+    values = np.broadcast_to(values, places[0].shape + x.shape[len(places) :])
+    missing = outside(x, places)
+    if missing.any():
+        there = ~missing
+        places, values = [i[there] for i in places], values[there]
+    better.at(x, tuple(places), values.copy() if np.may_share_memory(x, values) else values)
+    return x
+
+
 def spread(x: Any, axes: Any, *sizes: int) -> Any:
     """A view of `x` repeated along new axes of these sizes, at the positions `axes` of the result."""
     x = np.expand_dims(x, axes)

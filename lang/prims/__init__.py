@@ -2,9 +2,10 @@
 
 Importing this package fills `lang.core.primitive.PRIMITIVES`. Tables: `elementwise` (arithmetic, comparisons),
 `functions` (of real numbers), `probability`, `bits` (their representation), `structural` (making and rearranging
-arrays), `access` (reading and writing parts), `reductions` (folds and prefixes), `ordering` (where elements go),
-`checks` (run-time checks), `matrices`, `determinants` and `spectra` (linear algebra), `batched` (what only vectorised
-code uses). Reference meanings: `special`, `decimals`, `bessel`, `integers`, `matrix_reference`.
+arrays), `access` (reading and writing parts), `binned` (extremes of what goes to a place), `reductions` (folds and
+prefixes), `ordering` (where elements go), `checks` (run-time checks), `matrices`, `determinants` and `spectra` (linear
+algebra), `batched` (what only vectorised code uses). Reference meanings: `special`, `decimals`, `bessel`, `integers`,
+`matrix_reference`.
 NumPy is imported only when a record is evaluated.
 """
 
@@ -14,6 +15,7 @@ from ..core.primitive import PRIMITIVES, Primitive
 from . import (
     access,
     batched,
+    binned,
     bits,
     checks,
     determinants,
@@ -32,6 +34,7 @@ __all__ = [
     "Primitive",
     "access",
     "batched",
+    "binned",
     "bits",
     "checks",
     "determinants",

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from dad.codegen.backends.entry import EntrySpec, TupleSpec
 from dad.codegen.backends.numpy import emit_module
+from dad.codegen.interp import dtype_of
 from dad.codegen.runtime.errors import RunError
 from dad.lang.core import ir
 from dad.lang.core.build import Builder, Fresh
@@ -209,6 +210,9 @@ ARRAYS: list[tuple[str, list[Any], dict[str, Any]]] = [
     ("accumulate_at", [X, np.ones(4), np.array([4, 0, -1, 0])], {}),
     ("accumulate_at", [M, np.ones((3, 3)), np.array([3, 3, -1])], {}),
     ("accumulate_at", [M, np.ones(3), np.array([3, 3, -1]), np.array([2, 2, 0])], {}),
+    *[(name, [x, *given], {}) for name in ("max_at", "min_at") for x, given in (
+        (X, (np.array([0.5, np.nan, 9.0, -9.0]), np.array([4, 0, -1, 0]))), (M, (np.ones((3, 3)), np.array([3, 3, -1]))),
+        (M, (np.ones(3), np.array([3, 3, -1]), np.array([2, 2, 0]))), (np.zeros(0), (np.zeros(0), np.zeros(0, np.int64))))],
     ("scatter", [X, np.array([0, 0, 9, -1]), np.array([1.0, 2.0, 3.0, 4.0])], {}),
     ("scatter", [M, np.array([0, 0, 9]), np.ones((3, 3))], {}),
     *[(name, [x], {"axis": axis}) for name in ("sum", "prod", "maximum", "minimum", "argmax", "argmin")
@@ -318,7 +322,7 @@ def test_checks(name: str, args: list[int], attrs: dict[str, Any], holds: bool) 
     columns = [np.array([g, g, a]) for g, a in zip(good, args, strict=True)]
     number = ir.F64 if name == "check_settled" else ir.I64
     types = [number] * len(args)
-    columns = [c.astype(number.dtype) for c in columns]
+    columns = [c.astype(dtype_of(number)) for c in columns]
     for program, values in (
         (straight(name, types, attrs), [c[-1] for c in columns]),
         (mapped(name, types, attrs), columns),

@@ -420,6 +420,8 @@ WRITES = {
     "put_add": "add",
     "accumulate_slice": "add_slice",
     "accumulate_at": "add_at",
+    "max_at": "max_at",
+    "min_at": "min_at",
 }
 """Primitives that give an array with some places changed: done in place where the old array is not read again."""
 
@@ -466,6 +468,6 @@ def written(op: Prim, target: ast.expr, args: Operands) -> tuple[str, ast.expr, 
             return "=" if op.name == "update_slice" else "+=", place, args[0]
         case "scatter":
             return "call", call("put_inside", target, args[1], const(0), args[0]), None
-        case "accumulate_at":
-            return "call", call("add_at", target, *args), None
+        case "accumulate_at" | "max_at" | "min_at":
+            return "call", call(WRITES[op.name], target, *args), None
     raise AssertionError(op.name)
