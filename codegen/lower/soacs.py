@@ -98,7 +98,8 @@ def by_index(f: Frame, inst: Inst, args: list[Value]) -> Value:
 AT_ONCE = {"add": "accumulate_at", "max": "max_at", "min": "min_at"}
 
 
-def one_to_one(b: Builder, left: tuple[ir.Var, ...], right: tuple[ir.Var, ...], results: list[Atom]) -> list[str] | None:
+def one_to_one(b: Builder, left: tuple[ir.Var, ...], right: tuple[ir.Var, ...],
+               results: list[Atom]) -> list[str] | None:
     """The primitives that do what an operator does, if it adds numbers or takes the larger or smaller, one to one."""
     known = {s.vars[0]: s.op for s in b.stmts if isinstance(s.op, ir.Prim) and s.op.name in AT_ONCE}
     if not len(b.stmts) == len(known) == len(results):

@@ -18,8 +18,8 @@ from ...lang.core.walk import scopes
 from .sizes import PATIENCE, Bounds, Dim, Known, Linear, Size, Sizes
 
 # Primitives that read or write at places given by numbers, apart from those that `inside` looks at.
-PLACES = frozenset(("slice", "gather", "update_slice", "accumulate_slice", "accumulate_at", "max_at", "min_at", "take", "put",
-                    "put_add"))
+PLACES = frozenset(("slice", "gather", "update_slice", "accumulate_slice", "accumulate_at", "max_at", "min_at", "take",
+                    "put", "put_add"))
 OPPOSITE = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
 
 

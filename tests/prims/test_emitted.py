@@ -211,8 +211,9 @@ ARRAYS: list[tuple[str, list[Any], dict[str, Any]]] = [
     ("accumulate_at", [M, np.ones((3, 3)), np.array([3, 3, -1])], {}),
     ("accumulate_at", [M, np.ones(3), np.array([3, 3, -1]), np.array([2, 2, 0])], {}),
     *[(name, [x, *given], {}) for name in ("max_at", "min_at") for x, given in (
-        (X, (np.array([0.5, np.nan, 9.0, -9.0]), np.array([4, 0, -1, 0]))), (M, (np.ones((3, 3)), np.array([3, 3, -1]))),
-        (M, (np.ones(3), np.array([3, 3, -1]), np.array([2, 2, 0]))), (np.zeros(0), (np.zeros(0), np.zeros(0, np.int64))))],
+        (X, (np.array([0.5, np.nan, 9.0, -9.0]), np.array([4, 0, -1, 0]))),
+        (M, (np.ones((3, 3)), np.array([3, 3, -1]))), (M, (np.ones(3), np.array([3, 3, -1]), np.array([2, 2, 0]))),
+        (np.zeros(0), (np.zeros(0), np.zeros(0, np.int64))))],
     ("scatter", [X, np.array([0, 0, 9, -1]), np.array([1.0, 2.0, 3.0, 4.0])], {}),
     ("scatter", [M, np.array([0, 0, 9]), np.ones((3, 3))], {}),
     *[(name, [x], {"axis": axis}) for name in ("sum", "prod", "maximum", "minimum", "argmax", "argmin")
