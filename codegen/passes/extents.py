@@ -241,8 +241,8 @@ def _either(x: Shape, y: Shape) -> Shape:
 
 
 def _agreed(x: Shape, y: Shape) -> Shape:
-    """The shape of what two arms give. A number that one arm has for a size, as `[] :> [n]f64` has, is the size only where
-    that arm is taken; what the other one says was checked to be the same.
+    """The shape of what two arms give. A number that one arm has for a size, as `[] :> [n]f64` has, is the size only
+    where that arm is taken; what the other one says was checked to be the same.
     """
     return tuple(b if a is None or (isinstance(a, Const) and b is not None) else a for a, b in zip(x, y, strict=True))
 
