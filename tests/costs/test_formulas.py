@@ -8,12 +8,14 @@ from typing import Any
 import dad
 import numpy as np
 import pytest
+from dad import driver
 from dad.codegen.cost import analysis
 from dad.codegen.cost.counted import count
 from dad.codegen.runtime.errors import RunError
-from dad.costs import METRICS
+from dad.costs import METRICS, OPS, applied
 from dad.lang.formulas import Formula, opaque, summed
 from dad.lang.sizes import SizeVar
+from dad.lang.source import Source
 from dad.tests.costs.harness import agree, compiled
 from dad.tests.costs.harness import arguments as symbols
 from dad.tests.programs.programs import arguments
@@ -146,3 +148,16 @@ def test_statements_without_results_cost_too() -> None:
     program, names = compiled(text)
     _, counted = agree(program, names["primal"], (np.array([3, 0, 5]),))
     assert counted.total("flops") > 0
+
+
+@pytest.mark.parametrize("op", OPS[1:])
+def test_every_operator_is_counted_exactly(op: str) -> None:
+    text = ("def base [n] (x: [n]f64) (k: i64) : f64 =\n"
+            "  loop s = 1.0 for i < k do s * sum (sin (x * s)) + (if s > 0 then x[0] else sum x)\n"
+            "entry main [n] (x: [n]f64) (k: i64) : f64 = base x k\n")
+    definition = next(d for d in driver.check(Source("<test>", text)).require().entries)
+    program, names = compiled(text + applied(definition, op, op, ("x",), "derived"), entry="derived")
+    for size, steps in ((3, 2), (1, 0), (4, 3)):
+        args = [np.linspace(-1, 1, size), np.int64(steps), *([np.ones(size)] if op == "hvp" else [])]
+        _, counted = agree(program, names["primal"], args)
+        assert counted.total("bytes") > 0
