@@ -250,6 +250,8 @@ def polygamma_rise(x: Any, d: Any, order: int) -> Any:
 
 
 def _polygamma_rise(x: Any, d: Any, order: int) -> Any:
+    fine = (x > 0) & (d >= 0)
+    x, d = np.where(fine, x, 1), np.where(fine, d, 1)
     factorial = float(math.factorial(order))
     y, terms = x, np.zeros_like(x)
 
@@ -264,7 +266,7 @@ def _polygamma_rise(x: Any, d: Any, order: int) -> Any:
     tail = tail + (-np.log1p(d / y) if order == 0 else math.factorial(order - 1) * change(order, y))
     for k, c in enumerate(BERNOULLI, 1):
         tail = tail + c * (math.factorial(2 * k + order - 1) / math.factorial(2 * k)) * change(2 * k + order, y)
-    total = tail + terms
+    total = np.where(fine, tail + terms, np.nan)
     return total if order % 2 else -total
 
 
@@ -281,7 +283,7 @@ def _over_gamma(a: Any, x: Any) -> Any:
 
 def _steps(longest: Any) -> Any:
     """Nodes u of the trapezoidal rule for s = exp (u - exp (-u)) up to a length, and how far apart they are."""
-    end = math.log(max(float(longest), 150.0))
+    end = math.log(min(max(150.0, float(np.nan_to_num(longest))), 1e60))
     count = int(10 * (end + 4))
     u = np.linspace(-4, end, count)
     return u, u[1] - u[0]

@@ -20,6 +20,8 @@ from .declare import SPECIAL, from_one, plus
 if TYPE_CHECKING:
     from ..core.build import Builder
 
+NAMES: list[str] = []
+"""All of this table. Their reference meanings are slow, so that they have tests of their own."""
 Slope = Callable[["Builder", Sequence[Atom], Atom, dict[str, int]], Atom]
 
 
@@ -66,6 +68,7 @@ def shaped(
             for slope, x in zip(slopes, args, strict=True)
         ]
 
+    NAMES.append(name)
     register(
         Primitive(
             name,

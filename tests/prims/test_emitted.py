@@ -15,9 +15,15 @@ from dad.codegen.runtime.errors import RunError
 from dad.lang.core import ir
 from dad.lang.core.build import Builder, Fresh
 from dad.lang.core.primitive import PRIMITIVES, Primitive, PrimTypeError
+from dad.lang.prims import probability
 from dad.lang.prims.common import NUMPY_NAMES
 
-ELEMENTWISE = [p for p in PRIMITIVES.values() if p.elementwise and not p.fails and p.name not in ("cast", "select")]
+# The functions of probability have slow references, and tests of their own in tests/numbers.
+ELEMENTWISE = [
+    p
+    for p in PRIMITIVES.values()
+    if p.elementwise and not p.fails and p.name not in ("cast", "select", *probability.NAMES)
+]
 NUMBERS = (
     -np.inf,
     -1e300,
