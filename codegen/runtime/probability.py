@@ -334,7 +334,7 @@ def _gamma_probability(a: Any, x: Any, order: int, upper: bool) -> Any:
         below, 1 / (a - x + np.minimum(np.sqrt(x), x)), x / (np.maximum(x - a, 0) + 1 + np.sqrt(a))
     )
     u, h = _steps(np.max(np.where(below, 0, 50 / scale), initial=0))
-    s = np.minimum(scale[:, None] * np.exp(u - np.exp(-u)), 1e300)
+    s = np.minimum(scale[:, None] * np.exp(u - np.exp(-u)), 1e306)
     above, over, side = a[:, None], x[:, None], below[:, None]
     by_log = np.where(side, -s, np.log1p(s / over))
     exponent = np.where(side, -above * s - over * np.expm1(-s), (above - 1) * by_log - s)
@@ -421,7 +421,7 @@ def _beta_tail(a: Any, b: Any, x: Any, y: Any, first: int, second: int) -> Any:
     bend = np.sqrt(np.maximum(b - 1, 0) * x) / y
     scale = 1 / (np.maximum(a - (b - 1) * x / y, 0) + np.minimum(bend, a))
     u, h = _steps(np.max(50 / (a * scale), initial=0))
-    s = np.minimum(scale[:, None] * np.exp(u - np.exp(-u)), 1e300)
+    s = np.minimum(scale[:, None] * np.exp(u - np.exp(-u)), 1e306)
     rest = np.log1p(-(x / y)[:, None] * np.expm1(-s))
     density = np.exp(-a[:, None] * s + (b - 1)[:, None] * rest) * (s * (1 + np.exp(-u)))
     if first + second:
