@@ -241,11 +241,12 @@ def labels_of(values: Sequence[Array], names: Sequence[str]) -> list[str]:
     return found
 
 
-def tolerance_of(values: Sequence[Array], options: Options) -> float:
-    if options.tolerance is not None:
-        return options.tolerance
-    names = {8: "f64", 4: "f32", 2: "f16"}
-    return max((TOLERANCE[names[np.asarray(v).dtype.itemsize]] for v in values if is_float(v)), default=1e-5)
+def tolerance_of(values: Sequence[Array], options: Options) -> tuple[float, float]:
+    """The tolerance, and how values are rounded, by the coarsest type of floats among these."""
+    sizes = [np.asarray(v).dtype.itemsize for v in values if is_float(v)]
+    name = {8: "f64", 4: "f32", 2: "f16"}[min(sizes, default=8)]
+    rounding = {"f64": 2.0**-52, "f32": 2.0**-23, "f16": 2.0**-10}[name]
+    return TOLERANCE[name] if options.tolerance is None else options.tolerance, rounding
 
 
 def shown(values: Sequence[Array], names: Sequence[str], limit: int = 6) -> str:
@@ -378,7 +379,7 @@ class Checking:
         picked = [a for a, active in zip(args, self.active, strict=True) if active]
         names = labels_of(picked, [n for n, active in zip(self.names, self.active, strict=True) if active])
         x, y = flat(picked), flat(results)
-        tolerance = tolerance_of([*picked, *results], self.options)
+        tolerance, rounding = tolerance_of([*picked, *results], self.options)
         weights = np.ones(1) if y.size == 1 else self.draw.standard_normal(y.size)
         back = flat(self.call(self.vjp, [*args, *like(results, weights)])[len(results):])
         outputs = labels_of(results, self.results)
@@ -398,7 +399,8 @@ class Checking:
                 out = moved(direction, t)
                 return np.concatenate([out, [out @ weights]]) if out.shape == y.shape else np.full(y.size + 1, np.nan)
 
-            verdict = compare(along, first_step(x, k), np.concatenate([ahead, [back @ direction]]), tolerance)
+            verdict = compare(along, first_step(x, k), np.concatenate([ahead, [back @ direction]]), tolerance,
+                              rounding)
             if verdict is None:
                 continue
             self.compared += 1
@@ -483,7 +485,7 @@ class Checking:
         assert origin is not None
         x, y = flat(args), flat(results)
         inputs, outputs = labels_of(args, origin.args), labels_of(results, origin.results)
-        tolerance = tolerance_of([*args, *results], self.options)
+        tolerance, rounding = tolerance_of([*args, *results], self.options)
 
         def ruled(seed: Array) -> Array:
             seeds = like(args if op.mode == "jvp" else results, seed)
@@ -510,11 +512,11 @@ class Checking:
             if op.mode == "jvp":
                 given = ruled(direction)
                 verdict = compare(lambda t, d=direction: function(d, t),  # type: ignore[misc]
-                                  first_step(x, k), given, tolerance)
+                                  first_step(x, k), given, tolerance, rounding)
             else:
                 given = np.array([back @ direction for back in backs])
                 verdict = compare(lambda t, d=direction: weights @ function(d, t),  # type: ignore[misc]
-                                  first_step(x, k), given, tolerance)
+                                  first_step(x, k), given, tolerance, rounding)
             if verdict is None:
                 continue
             told += 1

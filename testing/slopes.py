@@ -41,19 +41,21 @@ class Slopes:
     right: Slope | None
 
 
-def slopes(f: Callable[[float], Array], step: float) -> Slopes:
-    """The slopes of `f` at 0, starting with differences over `step`."""
+def slopes(f: Callable[[float], Array], step: float, rounding: float = 2.0**-52) -> Slopes:
+    """The slopes of `f` at 0, starting with differences over `step`; its values are rounded by so much, relatively."""
     here = f(0.0)
+    size = rounding * (np.abs(here) + 1e-3 * np.max(np.abs(here), initial=0.0))
     found = Slopes(None, None, None)
     for _ in range(SHRINKS):
         steps = [step * 0.5**k for k in range(STEPS)]
+        noise = [size / h for h in steps]
         ahead, behind = [f(h) for h in steps], [f(-h) for h in steps]
         right, left = finite(ahead), finite(behind)
         found = Slopes(
-            extrapolated([(a - b) / (2 * h) for a, b, h in zip(ahead, behind, steps, strict=True)], 4.0)
+            extrapolated([(a - b) / (2 * h) for a, b, h in zip(ahead, behind, steps, strict=True)], noise, 4.0)
             if left and right else None,
-            extrapolated([(here - b) / h for b, h in zip(behind, steps, strict=True)], 2.0) if left else None,
-            extrapolated([(a - here) / h for a, h in zip(ahead, steps, strict=True)], 2.0) if right else None)
+            extrapolated([(here - b) / h for b, h in zip(behind, steps, strict=True)], noise, 2.0) if left else None,
+            extrapolated([(a - here) / h for a, h in zip(ahead, steps, strict=True)], noise, 2.0) if right else None)
         if left and right:
             break
         step /= 10
@@ -64,18 +66,21 @@ def finite(values: Sequence[Array]) -> bool:
     return all(bool(np.all(np.isfinite(v))) for v in values)
 
 
-def extrapolated(differences: Sequence[Array], factor: float) -> Slope:
-    """Neville's tableau; the error of the k-th column falls by `factor` ** k (central) when the step is halved."""
+def extrapolated(differences: Sequence[Array], noise: Sequence[Array], factor: float) -> Slope:
+    """Neville's tableau; the error of the k-th column falls by `factor` ** k when the step is halved.
+
+    `noise` is how far off each difference is by rounding.
+    """
     best = np.array(differences[0], float)
     error = np.full(best.shape, np.inf)
     before = [best]
-    for difference in differences[1:]:
+    for difference, rounded in zip(differences[1:], noise[1:], strict=True):
         row = [np.asarray(difference, float)]
         weight = 1.0
         for k, older in enumerate(before):
             weight *= factor
             row.append((weight * row[k] - older) / (weight - 1))
-            off = np.maximum(np.abs(row[k + 1] - row[k]), np.abs(row[k + 1] - older))
+            off = np.maximum(np.abs(row[k + 1] - row[k]), np.abs(row[k + 1] - older)) + rounded
             better = off < error
             best, error = np.where(better, row[k + 1], best), np.where(better, off, error)
         before = row
@@ -90,20 +95,21 @@ class Verdict:
     expected: Array
 
 
-def compare(f: Callable[[float], Array], step: float, given: Array, tolerance: float) -> Verdict | None:
+def compare(f: Callable[[float], Array], step: float, given: Array, tolerance: float, rounding: float = 2.0**-52
+            ) -> Verdict | None:
     """Whether `given` is a slope of `f` at 0. None where differences cannot tell.
 
     At a kink every number between the slopes of the two sides is one. A number is called wrong only if differences over
     other steps say so too, and agree with each other.
     """
     given = np.asarray(given, float)
-    first = slopes(f, step)
+    first = slopes(f, step, rounding)
     if first.both is None and first.left is None and first.right is None:
         return None
     wrong = ~accepted(first, given, tolerance)
     expected = next(s.value for s in (first.both, first.left, first.right) if s is not None)
     if np.any(wrong):
-        again = slopes(f, step * 0.317)
+        again = slopes(f, step * 0.317, rounding)
         wrong &= ~accepted(again, given, tolerance)
         for one, other in ((first.both, again.both), (first.left, again.left), (first.right, again.right)):
             if one is not None and other is not None:

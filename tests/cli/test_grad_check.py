@@ -63,6 +63,7 @@ FINE = {
     "poles and edges": "entry f (x: f64) (y: f64) : f64 = log x + sqrt y + 1 / x + x ** y",
     "steps": "entry f (x: f64) : f64 = x + floor x",
     "single precision": "entry f [n] (xs: [n]f32) : f32 = sum (map (\\x -> sin x * exp x) xs)",
+    "half precision": "entry f (x: f16) (y: f16) : f16 = x * y + sin x / (1 + y * y)",
     "a straight-through estimator": "def g = #[surrogate] with_vjp round (\\_ dy -> dy)\nentry f (x: f64) : f64 = g x",
     "values held fixed": "entry f (x: f64) : f64 = x * stop_grad x",
     "integers, records, sums": """
