@@ -241,10 +241,10 @@ def _either(x: Shape, y: Shape) -> Shape:
 
 
 def _agreed(x: Shape, y: Shape) -> Shape:
-    """The shape of what two arms give. A number that one arm has for a size, as `[] :> [n]f64` has, is the size only
-    where that arm is taken; what the other one says was checked to be the same.
+    """The shape of what two arms give, where both say the same: arms may differ in size, and what is not taken does
+    not tell anything.
     """
-    return tuple(b if a is None or (isinstance(a, Const) and b is not None) else a for a, b in zip(x, y, strict=True))
+    return tuple(a if a == b else None for a, b in zip(x, y, strict=True))
 
 
 def lengths(b: Builder, sizes: Sequence[Atom]) -> list[Atom]:
