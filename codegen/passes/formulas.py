@@ -15,8 +15,8 @@ whose `why` says what it is.
 ... } dims ((n.2) ())
 ... ''')
 >>> found = Formulas(program, program.functions["f"])
->>> [str(size) for size in found.shape(program.functions["f"].body.results[0])]
-['n*k']
+>>> [str(size) for size in found.shape_of(program.functions["f"].body.results[0])]
+['k*n']
 """
 from __future__ import annotations
 
