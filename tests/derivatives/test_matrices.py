@@ -297,3 +297,53 @@ entry slope [n][m] (w: [n][m]f64) (a: [n][m]f64) (d: [n][m]f64) = (sum (map sum 
     h = 1e-5
     wanted = (module.value(w, a + h * d) - module.value(w, a - h * d)) / (2 * h)
     np.testing.assert_allclose(module.slope(w, a, d), [wanted] * 2, rtol=1e-7)
+
+
+CLUSTERS = {
+    "identity": np.eye(3),
+    "zero": np.zeros((3, 3)),
+    "a pair": np.diag([1.0, 1.0, 2.0]),
+    "nearly a pair": np.diag([1.0, 1.0 + 1e-9, 2.0]),
+    "apart": np.array([[2.0, 1.0, 0.5], [1.0, -1.0, 0.0], [0.5, 0.0, 0.3]]),
+}
+
+
+def exponential(a: Any) -> Any:
+    """The series, in doubles; `a` is small."""
+    total = term = np.eye(len(a))
+    for k in range(1, 40):
+        term = term @ a / k
+        total = total + term
+    return total
+
+
+def direction(*place: int) -> Any:
+    d = np.zeros((3, 3))
+    d[place] = 1.0
+    return (d + d.T) / 2
+
+
+@pytest.mark.parametrize("which", CLUSTERS)
+@pytest.mark.parametrize("target", ["numpy", "interp"])
+def test_functions_of_matrices_with_equal_eigenvalues(target: str, which: str) -> None:
+    """The whole matrix `V f(Λ) Vᵀ`: its value, its gradient in both modes, its Hessian."""
+    module = dad.compile("""
+entry value [n] (m: [n][n]f64) : [n][n]f64 = linalg.spectral exp m
+entry single [n] (m: param [n][n]f64) (w: data [n][n]f64) : f64 = sum (map2 dot w (linalg.spectral exp m))
+""", target=target)
+    a = CLUSTERS[which]
+    w = np.array([[1.0, 0.5, -2.0], [0.5, 3.0, 0.7], [-2.0, 0.7, 0.2]])
+    np.testing.assert_allclose(module.value(a), exponential(a), rtol=1e-13, atol=1e-13)
+    h = 1e-4
+    gradient = module.single.grad(a, w)
+    hessian = module.single.hessian(a, w)
+    for place in np.ndindex(3, 3):
+        d = direction(*place)
+        near, far = ((w * (exponential(a + s * d) - exponential(a - s * d))).sum() for s in (h, 2 * h))
+        difference = (8 * near - far) / (12 * h)
+        np.testing.assert_allclose(gradient[place], difference, rtol=1e-9, atol=1e-9)
+        tangent = np.zeros((3, 3))
+        tangent[place] = 1.0
+        np.testing.assert_allclose(module.single.jvp(a, w, tangent)[1], difference, rtol=1e-9, atol=1e-9)
+        moved = (module.single.grad(a + h * d, w) - module.single.grad(a - h * d, w)) / (2 * h)
+        np.testing.assert_allclose(hessian[(..., *place)], moved, rtol=2e-6, atol=2e-6)
