@@ -177,18 +177,27 @@ def lose(v: Value, span: Span, how: str) -> Flow:
     return Flow(frozenset(), f.lost | {(r, loss) for r in f.active})
 
 
-def mapped(v: Value, change: Callable[[Flow], Flow]) -> Value:
-    """The same structure of changed flows; of a function, what it has captured."""
+def mapped(v: Value, change: Callable[[Flow], Flow], made: dict[int, Closure] | None = None) -> Value:
+    """The same structure of changed flows; of a function, what it has captured.
+
+    `made`: functions on the way, for what a function has captured may hold the function itself.
+    """
+    made = {} if made is None else made
     match v:
         case Flow():
             return change(v)
         case Parts(items):
-            return Parts(tuple((n, mapped(x, change)) for n, x in items))
+            return Parts(tuple((n, mapped(x, change, made)) for n, x in items))
         case Closure(params, body, env, recursive):
-            return Closure(params, body, {k: mapped(x, change) if isinstance(x, (Flow, Parts)) else x
-                                          for k, x in env.items()}, recursive)
+            known = made.get(id(v))
+            if known is not None:
+                return known
+            captured: dict[int, Value] = {}
+            new = made[id(v)] = Closure(params, body, captured, recursive)
+            captured.update((k, mapped(x, change, made) if isinstance(x, (Flow, Parts)) else x) for k, x in env.items())
+            return new
         case Partial(function, given, spans):
-            return Partial(function, tuple(mapped(x, change) for x in given), spans)
+            return Partial(function, tuple(mapped(x, change, made) for x in given), spans)
         case Unknown(flow):
             return Unknown(change(flow))
         case _:
