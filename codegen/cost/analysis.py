@@ -100,9 +100,8 @@ class Analysis:
         params = self.program.functions[function].params
         body = Body(self, "", {})
         body.env.update(zip(params, args, strict=True))
-        stmt = Stmt((params[0] if params else Var(0, "", ir.I64),),
-                    ir.Call(function, params, self.program.functions[function].result_types))
-        body.call(stmt, stmt.op)  # type: ignore[arg-type]
+        call = ir.Call(function, params, self.program.functions[function].result_types)
+        body.call(Stmt((params[0] if params else Var(0, "", ir.I64),), call), call)
         return Found(body.cost, self.symbols, body.counts, self.watch)
 
     def summary(self, name: str) -> Summary:

@@ -174,8 +174,10 @@ class Directions:
 def product(b: Builder, sizes: Sequence[Atom]) -> Atom:
     total: Atom = i64(1)
     for size in sizes:
-        constant = isinstance(total, Const) and isinstance(size, Const)
-        total = i64(int(total.value * size.value)) if constant else b.mul(total, size)  # type: ignore[union-attr]
+        if isinstance(total, Const) and isinstance(size, Const):
+            total = i64(int(total.value * size.value))
+        else:
+            total = b.mul(total, size)
     return total
 
 

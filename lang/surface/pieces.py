@@ -12,6 +12,8 @@ import re
 from typing import NamedTuple
 
 _BEGIN = re.compile(r"^(?:def|entry|type|import|open|local|module|val|include|let)(?![A-Za-z0-9_'])", re.MULTILINE)
+_ATTRIBUTES = re.compile(r"(?:#\[[^\]\n]*\]\s*)+(?:--.*)?")
+"""A line of attributes alone; in `#[inline] f x` the attribute is of an expression, which belongs to what is above."""
 
 
 class Cut(NamedTuple):
@@ -52,7 +54,7 @@ def _leading(text: str, word: int, before: int) -> tuple[int, int]:
     while line > before:
         start = text.rfind("\n", 0, line - 1) + 1
         stripped = text[start:line].strip()
-        if start < before or (stripped and not stripped.startswith(("--", "#["))):
+        if start < before or (stripped and not stripped.startswith("--") and not _ATTRIBUTES.fullmatch(stripped)):
             break
         if stripped.startswith(("-- |", "#[")):
             begin = start
