@@ -1,0 +1,626 @@
+"""How primitives on arrays become loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ....lang.core import ir
+from ....lang.core.ir import Stmt, Var
+from ....lang.core.primitive import Primitive
+from . import tree
+from .tree import Imm, Operand
+from .values import ONE, ZERO, Array, Lazy, Stored
+
+if TYPE_CHECKING:
+    from .lower import Lowering
+
+Rule = Callable[["Lowering", Var, ir.Prim], None]
+Indices = Sequence[Operand]
+RULES: dict[str, Rule] = {}
+
+
+def rule(*names: str) -> Callable[[Rule], Rule]:
+    def register(function: Rule) -> Rule:
+        for name in names:
+            RULES[name] = function
+        return function
+
+    return register
+
+
+# ------------------------------------------------------------------ elementwise
+
+
+def elementwise(lo: Lowering, stmt: Stmt, op: ir.Prim, primitive: Primitive) -> None:
+    var = stmt.vars[0]
+    e = lo.e
+    if primitive.fails:
+        _checked(lo, stmt, op)
+        return
+    if var.type.rank == 0:
+        lo.env[var] = e.scalar(op.name, var.type.dtype, *[lo.scalar(a) for a in op.args], attrs=op.attrs)
+        return
+    operands = [lo.value(a) for a in op.args]
+    shape = next(x.shape for x in operands if isinstance(x, Stored | Lazy))
+
+    def at(indices: Indices) -> Operand:
+        args = [e.read(x, indices) if isinstance(x, Stored | Lazy) else x for x in operands]
+        return e.scalar(op.name, var.type.dtype, *args, attrs=op.attrs)
+
+    lo.lazy(var, Lazy(var.type.dtype, shape, at), op.args)
+
+
+def _checked(lo: Lowering, stmt: Stmt, op: ir.Prim) -> None:
+    var = stmt.vars[0]
+    e = lo.e
+    values = [lo.cheap(a) if a.type.rank else lo.scalar(a) for a in op.args]
+    shape: Sequence[Operand] = next((x.shape for x in values if isinstance(x, Stored | Lazy)), ())
+    with e.nest(shape, parallel=False) as indices:
+        args = [e.read(x, indices) if isinstance(x, Stored | Lazy) else x for x in values]
+        e.add(tree.Check(_holds(lo, op.name, args), op.name, tuple(args), op.attrs, stmt.span))
+    first = values[0]
+    if isinstance(first, Stored | Lazy):
+        lo.set(var, first, op.args[0])
+    elif var.type.rank:
+        lo.lazy(var, Lazy(var.type.dtype, tuple(shape), lambda _: first, True), ())
+    else:
+        lo.env[var] = first
+
+
+def _holds(lo: Lowering, name: str, args: Sequence[Operand]) -> Operand:
+    def s(op: str, *operands: Operand, dtype: str = "bool") -> Operand:
+        return lo.e.scalar(op, dtype, *operands)
+
+    zero = Imm(0, args[0].dtype)
+    match name:
+        case "check_index":
+            return s("and", s("ge", args[0], ZERO), s("lt", args[0], args[1]))
+        case "check_slice":
+            start, count, step, size = args
+            last = lo.e.plus(start, lo.e.times(lo.e.minus(count, ONE), step))
+            inside = s("and", s("ge", start, ZERO), s("lt", start, size))
+            inside = s("and", inside, s("and", s("ge", last, ZERO), s("lt", last, size)))
+            inside = s("and", inside, s("gt", count, ZERO))
+            first = s("select", s("lt", step, ZERO), Imm(-1, "i64"), ZERO, dtype="i64")
+            empty = s("and", s("ge", start, first), s("le", start, size))
+            return s("or", inside, s("and", s("eq", count, ZERO), empty))
+        case "check_equal":
+            return s("eq", args[0], args[1])
+        case "check_divisor":
+            return s("ne", args[0], zero)
+        case "check_size":
+            return s("ge", args[0], zero)
+        case "check_pivot":
+            return s("lt", args[0], zero)
+        case _:
+            return args[0]
+
+
+# ------------------------------------------------------------------ making arrays
+
+
+@rule("iota")
+def _iota(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    size = lo.e.at_least_zero(lo.scalar(op.args[0]))
+    lo.lazy(var, Lazy("i64", (size,), lambda indices: indices[0], True), ())
+
+
+@rule("replicate")
+def _replicate(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    size = lo.e.at_least_zero(lo.scalar(op.args[0]))
+    if op.args[1].type.rank == 0:
+        value = lo.scalar(op.args[1])
+        lo.lazy(var, Lazy(var.type.dtype, (size,), lambda _: value, True), ())
+        return
+    row = lo.cheap(op.args[1])
+    if isinstance(row, Lazy):
+        lo.lazy(var, Lazy(var.type.dtype, (size, *row.shape), lambda indices: row.at(indices[1:]), True), [op.args[1]])
+    else:
+        lo.env[var] = Stored(row.base, (size, *row.shape), (ZERO, *row.strides), False)
+        lo.memory.view(var, op.args[1], repeating=True)
+
+
+@rule("zeros_like")
+def _zeros_like(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    dtype = var.type.dtype
+    zero = Imm(0.0 if dtype in ir.FLOATS else False if dtype == "bool" else 0, dtype)
+    if var.type.rank == 0:
+        lo.env[var] = zero
+    else:
+        lo.lazy(var, Lazy(dtype, lo.array(op.args[0]).shape, lambda _: zero, True), ())
+
+
+@rule("dim")
+def _dim(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    axis = op.attr("axis")
+    assert isinstance(axis, int)
+    lo.env[var] = lo.array(op.args[0]).shape[axis]
+
+
+@rule("stop_grad")
+def _stop(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    lo.set(var, lo.value(op.args[0]), op.args[0])
+
+
+@rule("stack")
+def _stack(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    count = Imm(len(op.args), "i64")
+    if op.args[0].type.rank == 0:
+        out = lo.fresh(var, (count,))
+        for k, atom in enumerate(op.args):
+            lo.e.write(out, [Imm(k, "i64")], lo.scalar(atom))
+        return
+    rows = [lo.array(a) for a in op.args]
+    out = lo.fresh(var, (count, *rows[0].shape))
+    for k, row in enumerate(rows):
+        dest = lo.e.below(out, [Imm(k, "i64")])
+        assert isinstance(dest, Stored)
+        lo.e.store(row, dest)
+
+
+@rule("concat")
+def _concat(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    e = lo.e
+    parts = [lo.array(a) for a in op.args]
+    total: Operand = ZERO
+    for part in parts:
+        total = e.plus(total, part.shape[0])
+    out = lo.fresh(var, (total, *parts[0].shape[1:]))
+    start: Operand = ZERO
+    for part in parts:
+        dest = Stored(e.shift(out.base, e.times(start, out.strides[0])), part.shape, out.strides, True)
+        e.store(part, dest)
+        start = e.plus(start, part.shape[0])
+
+
+# ------------------------------------------------------------------ rearranging
+
+
+def view(lo: Lowering, var: Var, base: ir.Atom, value: Array) -> None:
+    """An array that is another one, read differently."""
+    if isinstance(value, Stored):
+        lo.set(var, value, base)
+    else:
+        lo.lazy(var, value, [base])
+
+
+@rule("transpose")
+def _transpose(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    perm = op.attr("perm")
+    assert isinstance(perm, tuple)
+    x = lo.array(op.args[0])
+    shape = tuple(x.shape[k] for k in perm)
+    if isinstance(x, Stored):
+        plain = perm == tuple(range(len(perm)))
+        view(lo, var, op.args[0], Stored(x.base, shape, tuple(x.strides[k] for k in perm), x.packed and plain))
+        return
+    places = [perm.index(k) for k in range(len(perm))]
+    view(lo, var, op.args[0], Lazy(x.dtype, shape, lambda ix: x.at([ix[k] for k in places]), x.cheap))
+
+
+@rule("reverse")
+def _reverse(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    e = lo.e
+    x = lo.array(op.args[0])
+    last = e.minus(x.shape[0], ONE)
+    if isinstance(x, Stored):
+        base = e.shift(x.base, e.times(last, x.strides[0]))
+        view(lo, var, op.args[0], Stored(base, x.shape, (e.times(Imm(-1, "i64"), x.strides[0]), *x.strides[1:]), False))
+    else:
+        view(lo, var, op.args[0], Lazy(x.dtype, x.shape, lambda ix: x.at([e.minus(last, ix[0]), *ix[1:]]), x.cheap))
+
+
+@rule("rotate")
+def _rotate(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    e = lo.e
+    x = lo.cheap(op.args[0])
+    n = x.shape[0]
+    by = e.scalar("mod", "i64", lo.scalar(op.args[1]), e.scalar("max", "i64", n, ONE))
+
+    def at(ix: Indices) -> Operand:
+        moved = e.plus(ix[0], by)
+        around = e.scalar("select", "i64", e.scalar("ge", "bool", moved, n), e.minus(moved, n), moved)
+        return e.read(x, [around, *ix[1:]])
+
+    lo.lazy(var, Lazy(x.dtype, x.shape, at), [op.args[0]])
+
+
+@rule("reshape")
+def _reshape(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    e = lo.e
+    shape = tuple(lo.scalar(a) for a in op.args[1:])
+    if op.args[0].type.rank == 0:
+        value = lo.scalar(op.args[0])
+        if not shape:
+            lo.env[var] = value
+        else:
+            lo.lazy(var, Lazy(var.type.dtype, shape, lambda _: value, True), ())
+        return
+    x = lo.array(op.args[0])
+    if not shape:
+        lo.env[var] = e.read(x, [ZERO] * len(x.shape))
+    elif len(x.shape) == len(shape) == 1:
+        lo.set(var, x, op.args[0]) if isinstance(x, Stored) else view(lo, var, op.args[0], x)
+    elif isinstance(x, Stored) and x.packed:
+        view(lo, var, op.args[0], e.packed(x.base, shape))
+    else:
+        out = lo.fresh(var, shape)
+        e.store(x, e.packed(out.base, x.shape))
+
+
+# ------------------------------------------------------------------ one place, or a slice
+
+
+@rule("index")
+def _index(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    indices = [lo.scalar(a) for a in op.args[1:]]
+    if var.type.rank == 0:
+        lo.env[var] = lo.e.read(lo.array(op.args[0]), indices)
+    else:
+        view(lo, var, op.args[0], lo.e.below(lo.array(op.args[0]), indices))
+
+
+def changed(lo: Lowering, var: Var, atom: ir.Atom) -> Stored:
+    """The array `atom`, in memory that may be written: its own when nobody reads it any more, or a copy."""
+    value = lo.array(atom)
+    if isinstance(value, Stored) and lo.memory.writable(atom) and (value.packed or var not in lo.place):
+        lo.set(var, value, atom)
+        return value
+    out = lo.fresh(var, value.shape)
+    if not (isinstance(value, Stored) and value.base is out.base):
+        lo.e.store(value, out)
+    return out
+
+
+def apart(lo: Lowering, value: Array, atom: ir.Atom, array: ir.Atom) -> Array:
+    """`value`, which is `atom`, where writing into `array` cannot reach it."""
+    if isinstance(value, Stored) and lo.memory.buffers(atom) & lo.memory.buffers(array):
+        made = lo.e.alloc(value.dtype, value.shape)
+        lo.e.store(value, made)
+        return made
+    return value
+
+
+@rule("update", "accumulate")
+def _update(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    e = lo.e
+    array, value, *indices = op.args
+    at = [lo.scalar(a) for a in indices]
+    new: Operand | Array = apart(lo, lo.stored(value), value, array) if value.type.rank else lo.scalar(value)
+    out = changed(lo, var, array)
+    if isinstance(new, Stored):
+        dest = e.below(out, at)
+        assert isinstance(dest, Stored)
+        _put(lo, dest, new, op.name == "accumulate")
+        return
+    assert not isinstance(new, Lazy)
+    if op.name == "accumulate":
+        new = e.scalar("add", var.type.dtype, e.read(out, at), new)
+    e.write(out, at, new)
+
+
+def _put(lo: Lowering, dest: Stored, new: Array, adding: bool) -> None:
+    e = lo.e
+    if not adding:
+        e.store(new, dest)
+        return
+    with e.nest(dest.shape) as ix:
+        e.write(dest, ix, e.scalar("add", dest.dtype, e.read(dest, ix), e.read(new, ix)))
+
+
+def _part(lo: Lowering, x: Stored, axis: int, start: Operand, count: Operand, step: Operand) -> Stored:
+    e = lo.e
+    base = e.shift(x.base, e.times(start, x.strides[axis]))
+    shape = (*x.shape[:axis], count, *x.shape[axis + 1:])
+    strides = (*x.strides[:axis], e.times(step, x.strides[axis]), *x.strides[axis + 1:])
+    return Stored(base, shape, strides, x.packed and axis == 0 and step == ONE)
+
+
+@rule("slice")
+def _slice(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    e = lo.e
+    axis = op.attr("axis")
+    assert isinstance(axis, int)
+    x = lo.array(op.args[0])
+    start, count, step = (lo.scalar(a) for a in op.args[1:])
+    count = e.at_least_zero(count)
+    if isinstance(x, Stored):
+        view(lo, var, op.args[0], _part(lo, x, axis, start, count, step))
+        return
+
+    def at(ix: Indices) -> Operand:
+        return x.at([*ix[:axis], e.plus(start, e.times(ix[axis], step)), *ix[axis + 1:]])
+
+    view(lo, var, op.args[0], Lazy(x.dtype, (*x.shape[:axis], count, *x.shape[axis + 1:]), at, x.cheap))
+
+
+@rule("update_slice", "accumulate_slice")
+def _update_slice(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    array, value, start, step = op.args
+    axis = op.attr("axis")
+    assert isinstance(axis, int)
+    new = apart(lo, lo.stored(value), value, array)
+    out = changed(lo, var, array)
+    dest = _part(lo, out, axis, lo.scalar(start), new.shape[axis], lo.scalar(step))
+    _put(lo, dest, new, op.name == "accumulate_slice")
+
+
+# ------------------------------------------------------------------ many places
+
+
+def _all_nonnegative(lo: Lowering, at: Sequence[Operand]) -> Operand:
+    ok: Operand = Imm(True, "bool")
+    for k in at:
+        here = lo.e.scalar("ge", "bool", k, ZERO)
+        ok = here if isinstance(ok, Imm) else lo.e.scalar("and", "bool", ok, here)
+    return ok
+
+
+def _when(lo: Lowering, cond: Operand) -> _When:
+    return _When(lo, cond)
+
+
+class _When:
+    def __init__(self, lo: Lowering, cond: Operand) -> None:
+        self.e, self.cond = lo.e, cond
+
+    def __enter__(self) -> None:
+        self.outer, self.e.code = self.e.code, []
+
+    def __exit__(self, *error: object) -> None:
+        body, self.e.code = self.e.code, self.outer
+        self.e.add(tree.Choice(self.cond, body, (), [], (), ()))
+
+
+@rule("gather")
+def _gather(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    e = lo.e
+    x = lo.cheap(op.args[0])
+    if op.args[1].type.rank == 0:
+        places: list[Array | Operand] = [lo.scalar(a) for a in op.args[1:]]
+        outer: tuple[Operand, ...] = ()
+    else:
+        places = [lo.cheap(a) for a in op.args[1:]]
+        first = places[0]
+        assert isinstance(first, Stored | Lazy)
+        outer = first.shape
+    rest = x.shape[len(places):]
+    shape = (*outer, *rest)
+    zero = Imm(0.0 if x.dtype in ir.FLOATS else False if x.dtype == "bool" else 0, x.dtype)
+
+    def at(ix: Indices) -> Operand:
+        where = [e.read(p, ix[:len(outer)]) if isinstance(p, Stored | Lazy) else p for p in places]
+        out = e.reg(x.dtype)
+        ok = _all_nonnegative(lo, where)
+        with e.block() as code:
+            value = e.read(x, [*where, *ix[len(outer):]])
+        e.add(tree.Choice(ok, code, (value,), [], (zero,), (out,)))
+        return out
+
+    if not shape:
+        lo.env[var] = at(())
+    else:
+        lo.lazy(var, Lazy(x.dtype, shape, at), op.args)
+
+
+@rule("accumulate_at")
+def _accumulate_at(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    e = lo.e
+    array, values, *indices = op.args
+    if not indices[0].type.rank:
+        flat = [lo.scalar(a) for a in indices]
+        new = apart(lo, lo.stored(values), values, array) if values.type.rank else lo.scalar(values)
+        out = changed(lo, var, array)
+        with _when(lo, _all_nonnegative(lo, flat)):
+            if isinstance(new, Stored):
+                dest = e.below(out, flat)
+                assert isinstance(dest, Stored)
+                _put(lo, dest, new, True)
+            else:
+                e.write(out, flat, e.scalar("add", var.type.dtype, e.read(out, flat), new))
+        return
+    places = [apart(lo, lo.cheap(a), a, array) for a in indices]
+    added = apart(lo, lo.cheap(values), values, array)
+    out = changed(lo, var, array)
+    outer = places[0].shape
+    with e.nest(outer, parallel=False) as ix:
+        where = [e.read(p, ix) for p in places]
+        with _when(lo, _all_nonnegative(lo, where)), e.nest(out.shape[len(where):]) as more:
+            to = [*where, *more]
+            e.write(out, to, e.scalar("add", var.type.dtype, e.read(out, to), e.read(added, [*ix, *more])))
+
+
+@rule("scatter")
+def _scatter(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    e = lo.e
+    array, indices, values = op.args
+    places, new = apart(lo, lo.cheap(indices), indices, array), apart(lo, lo.cheap(values), values, array)
+    out = changed(lo, var, array)
+    with e.nest(places.shape, parallel=False) as ix:
+        k = e.read(places, ix)
+        inside = e.scalar("and", "bool", e.scalar("ge", "bool", k, ZERO), e.scalar("lt", "bool", k, out.shape[0]))
+        with _when(lo, inside), e.nest(out.shape[1:]) as more:
+            e.write(out, [k, *more], e.read(new, [*ix, *more]))
+
+
+# ------------------------------------------------------------------ folds along an axis
+
+
+def _axis(op: ir.Prim) -> int:
+    axis = op.attr("axis")
+    assert isinstance(axis, int)
+    return axis
+
+
+def _along(lo: Lowering, var: Var, op: ir.Prim, one: Callable[[Array, Callable[[Operand], Indices]], Operand]) -> None:
+    """Fold one axis away: `one` gives the fold of a line, whose k-th element is at the indices it asks for."""
+    e = lo.e
+    axis = _axis(op)
+    x = lo.array(op.args[0])
+    if len(x.shape) == 1:
+        lo.env[var] = one(x, lambda k: [k])
+        return
+    out = lo.fresh(var, (*x.shape[:axis], *x.shape[axis + 1:]))
+    with e.nest(out.shape) as ix:
+        e.write(out, ix, one(x, lambda k: [*ix[:axis], k, *ix[axis:]]))
+
+
+@rule("sum")
+def _sum(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    e = lo.e
+    axis = _axis(op)
+    inner = axis == op.args[0].type.rank - 1
+    dtype = var.type.dtype
+
+    def one(x: Array, at: Callable[[Operand], Indices]) -> Operand:
+        if not inner or dtype not in ir.FLOATS:
+            with e.fold(x.shape[axis], [Imm(0.0 if dtype in ir.FLOATS else 0, dtype)]) as f:
+                f.next = (e.scalar("add", dtype, f.state[0], e.read(x, at(f.index))),)
+            return f.outs[0]
+        index, out = e.reg("i64"), e.reg(dtype)
+        with e.block() as code:
+            value = e.read(x, at(index))
+        e.add(tree.Sum(out, index, x.shape[axis], code, value))
+        return out
+
+    _along(lo, var, op, one)
+
+
+def _fold_rule(name: str, scalar: str, start: Callable[[str], int | float | bool]) -> None:
+    def lower(lo: Lowering, var: Var, op: ir.Prim) -> None:
+        e = lo.e
+        dtype = var.type.dtype
+
+        def one(x: Array, at: Callable[[Operand], Indices]) -> Operand:
+            with e.fold(x.shape[_axis(op)], [Imm(start(dtype), dtype)]) as f:
+                f.next = (e.scalar(scalar, dtype, f.state[0], e.read(x, at(f.index))),)
+            return f.outs[0]
+
+        _along(lo, var, op, one)
+
+    RULES[name] = lower
+
+
+def _scan_rule(name: str, scalar: str, start: Callable[[str], int | float | bool]) -> None:
+    def lower(lo: Lowering, var: Var, op: ir.Prim) -> None:
+        e = lo.e
+        dtype = var.type.dtype
+        axis = _axis(op)
+        x = lo.array(op.args[0])
+        out = lo.fresh(var, x.shape)
+        with e.nest((*x.shape[:axis], *x.shape[axis + 1:])) as ix, \
+                e.fold(x.shape[axis], [Imm(start(dtype), dtype)]) as f:
+            at = [*ix[:axis], f.index, *ix[axis:]]
+            value = e.scalar(scalar, dtype, f.state[0], e.read(x, at))
+            e.write(out, at, value)
+            f.next = (value,)
+
+    RULES[name] = lower
+
+
+def _one(dtype: str) -> int | float:
+    return 1.0 if dtype in ir.FLOATS else 1
+
+
+def _nothing(dtype: str) -> int | float:
+    return 0.0 if dtype in ir.FLOATS else 0
+
+
+def _lowest(dtype: str) -> int | float:
+    if dtype in ir.FLOATS:
+        return float("-inf")
+    return 0 if dtype[0] == "u" else -(1 << int(dtype[1:]) - 1)
+
+
+def _highest(dtype: str) -> int | float:
+    if dtype in ir.FLOATS:
+        return float("inf")
+    return (1 << int(dtype[1:])) - 1 if dtype[0] == "u" else (1 << int(dtype[1:]) - 1) - 1
+
+
+_fold_rule("prod", "mul", _one)
+_fold_rule("maximum", "max", _lowest)
+_fold_rule("minimum", "min", _highest)
+_fold_rule("all", "and", lambda _: True)
+_fold_rule("any", "or", lambda _: False)
+_scan_rule("cumsum", "add", _nothing)
+_scan_rule("cumprod", "mul", _one)
+_scan_rule("cummax", "max", _lowest)
+_scan_rule("cummin", "min", _highest)
+
+
+@rule("argmax", "argmin")
+def _arg(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    e = lo.e
+    better = "gt" if op.name == "argmax" else "lt"
+    dtype = op.args[0].type.dtype
+
+    def one(x: Array, at: Callable[[Operand], Indices]) -> Operand:
+        worst = Imm(_lowest(dtype) if better == "gt" else _highest(dtype), dtype) if dtype != "bool" else \
+            Imm(better == "lt", "bool")
+        with e.fold(x.shape[_axis(op)], [worst, Imm(0, "i64"), Imm(False, "bool")]) as f:
+            best, where, lost = f.state
+            value = e.read(x, at(f.index))
+            wins = e.scalar(better, "bool", value, best)
+            if dtype in ir.FLOATS:
+                bad = e.scalar("isnan", "bool", value)
+                wins = e.scalar("and", "bool", e.scalar("or", "bool", wins, bad), e.scalar("not", "bool", lost))
+                after = e.scalar("or", "bool", lost, bad)
+            else:
+                after = lost
+            f.next = (e.scalar("select", dtype, wins, value, best), e.scalar("select", "i64", wins, f.index, where),
+                      after)
+        return f.outs[1]
+
+    _along(lo, var, op, one)
+
+
+@rule("positions")
+def _positions(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    e = lo.e
+    flags = lo.cheap(op.args[0])
+    room = e.alloc("i64", flags.shape)
+    with e.fold(flags.shape[0], [ZERO]) as f:
+        e.write(room, [f.state[0]], f.index)
+        f.next = (e.plus(f.state[0], e.scalar("cast", "i64", e.read(flags, [f.index]), attrs=(("to", "i64"),))),)
+    lo.set(var, e.packed(room.base, (f.outs[0],)))
+
+
+@rule("matmul")
+def _matmul(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    e = lo.e
+    a, b = lo.cheap(op.args[0]), lo.cheap(op.args[1])
+    lanes = a.shape[:-2]
+    inner = a.shape[-1]
+    out = lo.fresh(var, (*a.shape[:-1], b.shape[-1]))
+    with e.nest(out.shape) as ix:
+        at = ix[:len(lanes)]
+        with e.fold(inner, [Imm(_nothing(out.dtype), out.dtype)]) as f:
+            x, y = e.read(a, [*at, ix[-2], f.index]), e.read(b, [*at, f.index, ix[-1]])
+            f.next = (e.scalar("add", out.dtype, f.state[0], e.scalar("mul", out.dtype, x, y)),)
+        e.write(out, ix, f.outs[0])
+
+
+# ------------------------------------------------------------------ what the host does
+
+
+def host(lo: Lowering, stmt: Stmt, op: ir.Prim) -> None:
+    e = lo.e
+    args: list[tuple[Operand, ...]] = []
+    for atom in op.args:
+        if atom.type.rank:
+            held = e.contiguous(lo.array(atom))
+            args.append((held.base, *held.shape))
+        else:
+            args.append((lo.scalar(atom),))
+    results = []
+    for var in stmt.vars:
+        rank = var.type.rank
+        results.append((e.reg(var.type.dtype, pointer=rank > 0), *(e.reg("i64") for _ in range(rank))))
+    e.add(tree.Host(op.name, op.attrs, tuple(args), tuple(results)))
+    for var, (first, *sizes) in zip(stmt.vars, results, strict=True):
+        if var.type.rank:
+            lo.set(var, e.packed(first, tuple(sizes)))
+        else:
+            lo.env[var] = first

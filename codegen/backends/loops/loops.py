@@ -1,0 +1,295 @@
+"""Sequential loops: where their state lies from iteration to iteration.
+
+An array of the state that the body updates in place has one buffer. Another has two: the body reads the one and writes
+its next value into the other, and they change places. Arrays that change their size are copied at the end of each
+iteration into blocks that grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ....lang.core import ir
+from ....lang.core.ir import Atom, Block, Stmt, Var
+from ....lang.core.walk import free_vars
+from . import tree
+from .tree import Code, Operand, Reg
+from .values import ONE, ZERO, Imm, Stored
+
+if TYPE_CHECKING:
+    from .lower import Lowering
+
+
+@dataclass
+class State:
+    """One array of the state: its registers in an iteration, and how its next value gets there."""
+
+    param: Var
+    kind: str  # "same", "place", "swap", "ragged"
+    now: Reg
+    other: Reg | None = None
+    sizes: tuple[Operand, ...] = ()
+    slot: int = 0
+
+
+def loop(lo: Lowering, stmt: Stmt, op: ir.Loop) -> None:
+    e = lo.e
+    count = None if op.count is None else lo.scalar(op.count)
+    index = e.reg("i64")
+    lo.env[op.index] = index
+    free = frozenset(free_vars(op.body) | (free_vars(op.cond.body) if op.cond is not None else {}))
+
+    carried: list[Reg] = []
+    init: list[Operand] = []
+    states: list[State | None] = []
+    for param, var, start, result in zip(op.params, stmt.vars, op.init, op.body.results, strict=False):
+        if param.type.rank == 0:
+            reg = e.reg(param.type.dtype)
+            carried.append(reg)
+            init.append(lo.scalar(start))
+            lo.env[param] = reg
+            states.append(None)
+        else:
+            states.append(_state(lo, op, param, var, start, result, carried, init))
+
+    stacks = [_stack(lo, op, k, count) for k in range(len(op.collect_shapes))]
+    done = index
+    if count is None:
+        carried.append(index)
+        init.append(ZERO)
+
+    test: Code = []
+    cond: Operand = Imm(True, "bool")
+    if op.cond is not None:
+        assert len(op.cond.params) == len(op.params)
+        with e.block() as test:
+            for p, q in zip(op.cond.params, op.params, strict=True):
+                lo.env[p] = lo.env[q]
+                if p.type.rank:
+                    lo.memory.bind(p, lo.memory.buffers(q), repeating=True)
+            lo.block(op.cond.body, free)
+            cond = lo.scalar(op.cond.body.results[0])
+
+    with e.block() as body:
+        _body(lo, op, states, stacks, done, free)
+        following: list[Operand] = []
+        inside = [s for s in states if s is not None]
+        results = op.body.results[:len(op.params)]
+        _deliver(lo, inside, [a for a in results if a.type.rank], following)
+        scalars = [lo.scalar(a) for a in results if a.type.rank == 0]
+        following = _in_order(op, states, scalars, following)
+        if count is None:
+            following.append(e.plus(done, ONE))
+    outs = tuple(e.like(r) for r in carried)
+    wrapped = lo.scoped(body)
+    if count is None:
+        e.add(tree.While(tuple(carried), tuple(init), lo.scoped(test), cond, wrapped, tuple(following), outs))
+    else:
+        e.add(tree.For(index, count, tuple(carried), tuple(init), wrapped, tuple(following), outs))
+    _results(lo, stmt, op, states, carried, outs, stacks, e.at_least_zero(count) if count is not None else outs[-1])
+
+
+def _state(lo: Lowering, op: ir.Loop, param: Var, var: Var, start: Atom, result: Atom, carried: list[Reg],
+           init: list[Operand]) -> State:
+    e = lo.e
+    dtype = param.type.dtype
+    if result == param:
+        held = lo.cheap(start)
+        lo.env[param] = held
+        lo.memory.bind(param, lo.memory.buffers(start), repeating=True)
+        return State(param, "same", Reg(0, dtype, True))
+    if op.ragged:
+        held = e.contiguous(lo.array(start))
+        now = e.reg(dtype, pointer=True)
+        sizes = tuple(e.reg("i64") for _ in range(param.type.rank))
+        slot, lo.slots = lo.slots, lo.slots + 2
+        parity = e.reg("i64")
+        carried += [now, *sizes, parity]
+        init += [held.base, *held.shape, ZERO]
+        lo.env[param] = e.packed(now, sizes)
+        lo.memory.bind(param, frozenset({lo.memory.new(owned=False)}))
+        return State(param, "ragged", now, parity, sizes, slot)
+    kind = "place" if in_place(op.body, result, param) else "swap"
+    value = lo.array(start)
+    if lo.memory.writable(start) and isinstance(value, Stored) and value.packed:
+        mine = value
+    else:
+        dest = lo.place.get(var) if kind == "place" else None
+        mine = e.alloc(dtype, value.shape) if dest is None else dest
+        e.store(value, mine)
+    now, other = mine.base, None
+    if kind == "swap":
+        now = e.reg(dtype, pointer=True)
+        carried.append(now)
+        init.append(mine.base)
+        other = e.reg(dtype, pointer=True)
+        carried.append(other)
+        init.append(e.alloc(dtype, mine.shape).base)
+    lo.env[param] = Stored(now, mine.shape, mine.strides, True)
+    lo.memory.bind(param, frozenset({lo.memory.new(owned=True)}))
+    return State(param, kind, now, other, mine.shape)
+
+
+def in_place(block: Block, result: Atom, param: Var) -> bool:
+    """Whether `result` is `param` with some places changed, as far as the statements say."""
+    from .lower import UPDATES
+
+    made = {var: stmt for stmt in block.stmts for var in stmt.vars}
+    while isinstance(result, Var) and result != param:
+        stmt = made.get(result)
+        if stmt is None:
+            return False
+        match stmt.op:
+            case ir.Prim(name=name, args=args) if name in UPDATES:
+                result = args[0]
+            case ir.Loop(params=params, init=init, body=body):
+                k = stmt.vars.index(result)
+                if k >= len(params) or not in_place(body, body.results[k], params[k]):
+                    return False
+                result = init[k]
+            case ir.If(_, then, orelse):
+                k = stmt.vars.index(result)
+                return _through(block, then, then.results[k], param) and \
+                    _through(block, orelse, orelse.results[k], param)
+            case _:
+                return False
+    return result == param
+
+
+def _through(outer: Block, block: Block, result: Atom, param: Var) -> bool:
+    return in_place(Block((*outer.stmts, *block.stmts), block.results), result, param)
+
+
+@dataclass
+class Stack:
+    var_type: ir.Type
+    row: tuple[Operand, ...]
+    whole: Stored | None
+    slot: int = 0
+
+
+def _stack(lo: Lowering, op: ir.Loop, k: int, count: Operand | None) -> Stack:
+    atom = op.body.results[len(op.params) + k]
+    row = tuple(lo.e.at_least_zero(lo.scalar(s)) for s in op.collect_shapes[k])
+    if count is not None:
+        return Stack(atom.type, row, lo.e.alloc(atom.type.dtype, (lo.e.at_least_zero(count), *row)))
+    slot, lo.slots = lo.slots, lo.slots + 1
+    return Stack(atom.type, row, None, slot)
+
+
+def _body(lo: Lowering, op: ir.Loop, states: Sequence[State | None], stacks: Sequence[Stack], done: Operand,
+          free: frozenset[Var]) -> None:
+    e = lo.e
+    rows: list[Stored] = []
+    for stack in stacks:
+        if stack.whole is not None:
+            row = e.below(stack.whole, [done])
+            assert isinstance(row, Stored)
+        else:
+            size = e.product(stack.row)
+            base = e.reg(stack.var_type.dtype, pointer=True)
+            e.add(tree.Resize(base, Imm(stack.slot, "i64"), e.times(e.plus(done, ONE), size)))
+            row = e.packed(e.shift(base, e.times(done, size)), stack.row)
+        rows.append(row)
+    dests: list[Stored | None] = []
+    for state in states:
+        if state is not None and state.kind == "swap":
+            assert state.other is not None
+            dests.append(e.packed(state.other, state.sizes))
+        else:
+            dests.append(None)
+    n = len(op.params)
+    dests += [row if atom.type.rank else None for row, atom in zip(rows, op.body.results[n:], strict=True)]
+    lo.placed(op.body, dests, free)
+    for row, atom in zip(rows, op.body.results[n:], strict=True):
+        if atom.type.rank == 0:
+            e.write(row, [], lo.scalar(atom))
+
+
+def _deliver(lo: Lowering, states: Sequence[State], results: Sequence[Atom], following: list[Operand]) -> None:
+    """The next registers of array states; what must be copied is copied when all has been computed."""
+    e = lo.e
+    late: list[tuple[Stored, Stored]] = []
+    for state, atom in zip(states, results, strict=True):
+        match state.kind:
+            case "swap":
+                assert state.other is not None
+                following += [state.other, state.now]
+            case "place":
+                value = lo.array(atom)
+                dest = e.packed(state.now, state.sizes)
+                if not (isinstance(value, Stored) and value.base is state.now):
+                    late.append((e.contiguous(value), dest))
+            case "ragged":
+                value = e.contiguous(lo.array(atom))
+                assert state.other is not None
+                target = e.reg(value.dtype, pointer=True)
+                slot = e.plus(Imm(state.slot, "i64"), state.other)
+                size = e.product(value.shape)
+                e.add(tree.Resize(target, slot, size))
+                e.add(tree.Copy(target, value.base, size))
+                following += [target, *value.shape, e.minus(ONE, state.other)]
+            case _:
+                pass
+    for value, dest in late:
+        e.store(value, dest)
+
+
+def _in_order(op: ir.Loop, states: Sequence[State | None], scalars: list[Operand], arrays: list[Operand]
+              ) -> list[Operand]:
+    out: list[Operand] = []
+    at = 0
+    rest = iter(scalars)
+    for state in states:
+        if state is None:
+            out.append(next(rest))
+        else:
+            width = _width(state)
+            out += arrays[at:at + width]
+            at += width
+    return out
+
+
+def _width(state: State) -> int:
+    match state.kind:
+        case "same" | "place":
+            return 0
+        case "swap":
+            return 2
+        case _:
+            return 2 + len(state.sizes)
+
+
+def _results(lo: Lowering, stmt: Stmt, op: ir.Loop, states: Sequence[State | None], carried: Sequence[Reg],
+             outs: Sequence[Reg], stacks: Sequence[Stack], count: Operand) -> None:
+    e = lo.e
+    at = 0
+    for var, state in zip(stmt.vars, states, strict=False):
+        if state is None:
+            lo.env[var] = outs[at]
+            at += 1
+        elif state.kind == "same":
+            lo.env[var] = lo.env[state.param]
+            lo.memory.bind(var, lo.memory.buffers(state.param), repeating=True)
+        elif state.kind == "ragged":
+            sizes = tuple(outs[at + 1:at + 1 + len(state.sizes)])
+            out = e.packed(outs[at], sizes)
+            e.store(out, lo.fresh(var, sizes))
+            at += _width(state)
+        else:
+            base = outs[at] if state.kind == "swap" else state.now
+            lo.env[var] = e.packed(base, state.sizes)
+            lo.memory.bind(var, lo.memory.buffers(state.param))
+            at += _width(state)
+    for stack, var in zip(stacks, stmt.vars[len(states):], strict=False):
+        if stack.whole is not None:
+            lo.set(var, stack.whole)
+        else:
+            base = e.reg(stack.var_type.dtype, pointer=True)
+            size = e.product((count, *stack.row))
+            e.add(tree.Resize(base, Imm(stack.slot, "i64"), size))
+            e.store(e.packed(base, (count, *stack.row)), lo.fresh(var, (count, *stack.row)))
+    if op.count is None:
+        lo.set(stmt.vars[-1], outs[-1])

@@ -1,0 +1,330 @@
+"""From the IR to loops: one function at a time.
+
+In: a program without derivatives, before `vectorize`. Out: the same program as `tree.Program`.
+
+An array that is read once, where it was made, is not stored: the loop that reads it computes its elements. Others
+lie in the arena. A result that is to lie at a known place (a row of a map, the next state of a loop) is computed there:
+`place` says where. An update writes into its array when nobody reads the old one any more (`memory`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import assert_never
+
+from ....lang.core import ir
+from ....lang.core.build import Fresh
+from ....lang.core.ir import Atom, Block, Const, Stmt, Var
+from ....lang.core.primitive import PRIMITIVES
+from ....lang.core.walk import free_vars, next_id
+from ...passes.sequentialize import sequentialize
+from ..numpy.memory import NONE, Memory, frame_of
+from . import tree
+from .emitter import Emitter, imm
+from .tree import Code, Operand, Reg
+from .uses import Uses
+from .values import ONE, ZERO, Array, Lazy, Stored, Value
+
+UPDATES = {"update", "accumulate", "update_slice", "accumulate_slice", "accumulate_at", "scatter"}
+
+
+def lower(program: ir.Program) -> tree.Program:
+    """All functions of the program."""
+    made = {}
+    for name, f in program.functions.items():
+        body = sequentialize(f.body, Fresh(next_id(f)), lambda _: True)
+        made[name] = Lowering(program, replace(f, body=body)).run()
+    return tree.Program(made)
+
+
+class Lowering:
+    def __init__(self, program: ir.Program, function: ir.Function) -> None:
+        self.program = program
+        self.function = function
+        self.e = Emitter()
+        self.env: dict[Var, Value] = {}
+        self.memory = Memory()
+        self.place: dict[Var, Stored] = {}
+        self.uses = Uses(function)
+        self.slots = 0
+
+    def run(self) -> tree.Function:
+        f = self.function
+        params: list[Reg] = []
+        body: Code = []
+        self.e.code = body
+        for param in f.params:
+            if param.type.rank == 0:
+                reg = self.e.reg(param.type.dtype)
+                params.append(reg)
+                self.env[param] = reg
+            else:
+                base = self.e.reg(param.type.dtype, pointer=True)
+                sizes = tuple(self.e.reg("i64") for _ in range(param.type.rank))
+                params += [base, *sizes]
+                self.env[param] = self.e.packed(base, sizes)
+                self.memory.bind(param, frozenset({self.memory.new(owned=False)}))
+        self.block(f.body)
+        results: list[Operand] = []
+        taken: set[int] = set()
+        for atom in f.body.results:
+            value = self.value(atom)
+            if isinstance(value, Stored | Lazy):
+                value = self.own(atom, value, taken)
+                results += [value.base, *value.shape]
+            else:
+                results.append(value)
+        return tree.Function(f.name, tuple(params), body, tuple(results), self.slots)
+
+    def own(self, atom: Atom, value: Array, taken: set[int]) -> Stored:
+        """The array as memory that nobody else has."""
+        buffers = self.memory.buffers(atom)
+        if isinstance(value, Stored) and value.packed and buffers and buffers <= self.memory.owned \
+                and not buffers & taken:
+            taken |= buffers
+            return value
+        made = self.e.alloc(value.dtype, value.shape)
+        self.e.store(value, made)
+        return made
+
+    # ------------------------------------------------------------ values
+
+    def value(self, atom: Atom) -> Value:
+        return imm(atom) if isinstance(atom, Const) else self.env[atom]
+
+    def scalar(self, atom: Atom) -> Operand:
+        value = self.value(atom)
+        assert not isinstance(value, Stored | Lazy), atom
+        return value
+
+    def array(self, atom: Atom) -> Array:
+        value = self.value(atom)
+        assert isinstance(value, Stored | Lazy), atom
+        return value
+
+    def cheap(self, atom: Atom) -> Array:
+        """An array whose elements may be read many times."""
+        value = self.array(atom)
+        return self.stored(atom) if isinstance(value, Lazy) and not value.cheap else value
+
+    def stored(self, atom: Atom) -> Stored:
+        value = self.array(atom)
+        if isinstance(value, Stored):
+            return value
+        held = self.e.stored(value)
+        if not value.cheap:  # else it may be read elsewhere, where this copy is not
+            assert isinstance(atom, Var)
+            self.env[atom] = held
+            self.memory.fresh(atom)
+        return held
+
+    def fresh(self, var: Var, shape: Sequence[Operand]) -> Stored:
+        """Memory for the array `var`: its place if it has one."""
+        dest = self.place.get(var)
+        if dest is None:
+            dest = self.e.alloc(var.type.dtype, tuple(shape))
+        self.set(var, dest)
+        return dest
+
+    def set(self, var: Var, value: Value, base: Atom | None = None) -> None:
+        """Bind `var`; with `base` it shares that array's memory, else its memory is its own."""
+        self.env[var] = value
+        if var.type.rank:
+            if base is None:
+                self.memory.fresh(var)
+            else:
+                self.memory.view(var, base)
+
+    def lazy(self, var: Var, value: Lazy, reads: Sequence[Atom]) -> None:
+        """Bind a recipe that reads arrays; it is carried out now unless it is read once."""
+        if value.cheap or var in self.uses.once and var not in self.place:
+            self.env[var] = value
+            shared = NONE.union(*(self.memory.buffers(a) for a in reads))
+            self.memory.bind(var, shared, repeating=True)
+        else:
+            self.e.store(value, self.fresh(var, value.shape))
+
+    # ------------------------------------------------------------ blocks
+
+    def block(self, block: Block, always: frozenset[Var] = frozenset()) -> None:
+        frame = frame_of(block, always)
+        self.memory.frames.append(frame)
+        for k, stmt in enumerate(block.stmts):
+            frame.at = k
+            self.stmt(stmt)
+        frame.at = len(block.stmts)
+        self.memory.frames.pop()
+
+    def placed(self, block: Block, dests: Sequence[Stored | None], always: frozenset[Var] = frozenset()) -> None:
+        """The block, with its array results computed into `dests`."""
+        made = {var: stmt for stmt in block.stmts for var in stmt.vars}
+        for atom, dest in zip(block.results, dests, strict=True):
+            while dest is not None and isinstance(atom, Var) and atom in made and atom not in self.place:
+                self.place[atom] = dest
+                op = made[atom].op
+                if not (isinstance(op, ir.Prim) and op.name in UPDATES):
+                    break
+                atom = op.args[0]
+        self.block(block, always)
+        for atom, dest in zip(block.results, dests, strict=True):
+            if dest is not None:
+                value = self.array(atom)
+                if not (isinstance(value, Stored) and value.base is dest.base):
+                    self.e.store(value, dest)
+
+    def scoped(self, body: Code) -> Code:
+        """The body of a loop, giving back what it takes from the arena."""
+        if not takes(body):
+            return body
+        mark = Reg(self.e.reg("u8").id, "u8", True)
+        return [tree.Mark(mark), *body, tree.Release(mark)]
+
+    def stmt(self, stmt: Stmt) -> None:
+        op = stmt.op
+        match op:
+            case ir.Prim():
+                self.prim(stmt, op)
+            case ir.Call():
+                self.call(stmt, op)
+            case ir.If():
+                self.choice(stmt, op)
+            case ir.Map():
+                self.map(stmt, op)
+            case ir.Loop():
+                from .loops import loop
+
+                loop(self, stmt, op)
+            case ir.Reduce() | ir.Scan() | ir.Diff():
+                raise AssertionError(f"{type(op).__name__} is gone by now")
+            case _:
+                assert_never(op)
+
+    def prim(self, stmt: Stmt, op: ir.Prim) -> None:
+        from .arrays import RULES, elementwise, host
+
+        primitive = PRIMITIVES[op.name]
+        if primitive.elementwise:
+            elementwise(self, stmt, op, primitive)
+        elif op.name in RULES:
+            RULES[op.name](self, stmt.vars[0], op)
+        else:
+            host(self, stmt, op)
+
+    def call(self, stmt: Stmt, op: ir.Call) -> None:
+        args: list[Operand] = []
+        for atom in op.args:
+            if atom.type.rank == 0:
+                args.append(self.scalar(atom))
+            else:
+                held = self.e.contiguous(self.array(atom))
+                args += [held.base, *held.shape]
+        outs: list[Reg] = []
+        for var in stmt.vars:
+            if var.type.rank == 0:
+                reg = self.e.reg(var.type.dtype)
+                outs.append(reg)
+                self.set(var, reg)
+            else:
+                base = self.e.reg(var.type.dtype, pointer=True)
+                sizes = tuple(self.e.reg("i64") for _ in range(var.type.rank))
+                outs += [base, *sizes]
+        self.e.add(tree.Invoke(op.function, tuple(args), tuple(outs), stmt.span))
+        at = 0
+        for var in stmt.vars:
+            if var.type.rank:
+                base, *sizes = outs[at:at + 1 + var.type.rank]
+                self.set(var, self.e.packed(base, tuple(sizes)))
+            at += 1 + var.type.rank
+
+    def choice(self, stmt: Stmt, op: ir.If) -> None:
+        codes: list[Code] = []
+        ends: list[list[Operand]] = []
+        shared = []
+        for block in (op.then, op.orelse):
+            with self.e.block() as code:
+                self.block(block)
+                ends.append(list(self.flat(block.results)))
+            codes.append(code)
+            shared.append([self.memory.buffers(a) for a in block.results])
+        outs = [x if x == y else self.e.like(x) for x, y in zip(*ends, strict=True)]
+        different = [(x, y, out) for x, y, out in zip(*ends, outs, strict=True) if out is not x]
+        self.e.add(tree.Choice(self.scalar(op.cond), codes[0], tuple(x for x, _, _ in different), codes[1],
+                               tuple(y for _, y, _ in different), tuple(r for _, _, r in different)))
+        at = 0
+        for k, var in enumerate(stmt.vars):
+            if var.type.rank:
+                base, *sizes = outs[at:at + 1 + var.type.rank]
+                self.env[var] = self.e.packed(base, tuple(sizes))
+                self.memory.bind(var, shared[0][k] | shared[1][k])
+            else:
+                self.env[var] = outs[at]
+            at += 1 + var.type.rank
+
+    def flat(self, atoms: Sequence[Atom]) -> list[Operand]:
+        """Scalars, and of arrays pointer and sizes."""
+        out: list[Operand] = []
+        for atom in atoms:
+            value = self.value(atom)
+            if isinstance(value, Stored | Lazy):
+                held = self.e.contiguous(value)
+                if held is not value and isinstance(atom, Var):
+                    self.memory.fresh(atom)
+                out += [held.base, *held.shape]
+            else:
+                out.append(value)
+        return out
+
+    # ------------------------------------------------------------ maps and folds
+
+    def rows(self, op: ir.Map, params: Sequence[Var]) -> list[Array]:
+        """The arrays whose elements a body gets; those of which an element is an array must be cheap to read."""
+        return [self.array(a) if p.type.rank == 0 else self.cheap(a)
+                for a, p in zip(op.arrays, params, strict=True)]
+
+    def element(self, param: Var, array: Array, atom: Atom, index: Operand) -> None:
+        if param.type.rank == 0:
+            self.env[param] = self.e.read(array, [index])
+        else:
+            self.env[param] = self.e.below(array, [index])
+            self.memory.bind(param, self.memory.buffers(atom), repeating=True)
+
+    def map(self, stmt: Stmt, op: ir.Map) -> None:
+        arrays = self.rows(op, op.body.params)
+        count = arrays[0].shape[0]
+        outs = []
+        for var, shape in zip(stmt.vars, op.shapes, strict=True):
+            sizes = tuple(self.e.at_least_zero(self.scalar(s)) for s in shape)
+            outs.append(self.fresh(var, (count, *sizes)))
+        index = self.e.reg("i64")
+        with self.e.block() as code:
+            for param, array, atom in zip(op.body.params, arrays, op.arrays, strict=True):
+                self.element(param, array, atom, index)
+            dests = []
+            for out, atom in zip(outs, op.body.body.results, strict=True):
+                row = self.e.below(out, [index]) if atom.type.rank else None
+                dests.append(row if isinstance(row, Stored) else None)
+            self.placed(op.body.body, dests, frozenset(free_vars(op.body.body)))
+            for out, atom in zip(outs, op.body.body.results, strict=True):
+                if atom.type.rank == 0:
+                    self.e.write(out, [index], self.scalar(atom))
+        self.e.add(tree.For(index, count, (), (), self.scoped(code), (), (), True))
+
+
+def takes(code: Code) -> bool:
+    """Whether the code takes from the arena without giving back."""
+    pending: list[Code] = [code]
+    while pending:
+        for node in pending.pop():
+            match node:
+                case tree.Alloc() | tree.Invoke() | tree.Host():
+                    return True
+                case tree.Choice(then=then, orelse=orelse):
+                    pending += [then, orelse]
+                case tree.While(test=test):
+                    pending.append(test)
+                case tree.For() | tree.Sum():
+                    pending.append(node.body)
+                case _:
+                    pass
+    return False

@@ -1,0 +1,621 @@
+"""Loop code as LLVM assembly.
+
+A function takes the context, its parameters, and where to put its results (eight bytes to each); it returns true when a
+check failed. The context begins with: top of the arena, end of the arena, depth of calls, number of the failed check,
+four values of it, first free slot, and the slots' addresses and sizes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ....lang.core.ir import AttrValue
+from ....lang.source import Span
+from ..loops import tree
+from ..loops.tree import Code, Imm, Operand, Reg
+from .scalars import LLVM, MEMORY, SIZES, Scalars, number
+
+TOP, END, DEPTH, FAILED, VALUES, SLOT, SLOTS = 0, 8, 16, 24, 32, 64, 72
+LEVELS = 20_000
+BLOCK = 128
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place where a check may fail."""
+
+    name: str
+    attrs: tuple[tuple[str, AttrValue], ...]
+    dtypes: tuple[str, ...]
+    span: Span | None
+
+
+@dataclass(frozen=True)
+class HostCall:
+    """A primitive that is called back: dtypes and ranks of arguments and results."""
+
+    name: str
+    attrs: tuple[tuple[str, AttrValue], ...]
+    args: tuple[tuple[str, int], ...]
+    results: tuple[tuple[str, int], ...]
+
+
+@dataclass
+class Text:
+    text: str
+    sites: list[Site]
+    hosts: dict[str, HostCall]
+
+
+@dataclass
+class ModuleWriter:
+    declared: dict[str, str] = field(default_factory=dict)
+    needed: dict[str, str] = field(default_factory=dict)
+    sites: list[Site] = field(default_factory=list)
+    hosts: dict[HostCall, str] = field(default_factory=dict)
+    leaves: list[str] = field(default_factory=list)
+
+    def host(self, call: HostCall) -> str:
+        return self.hosts.setdefault(call, f"host_{len(self.hosts)}")
+
+
+def emit(program: tree.Program) -> Text:
+    module = ModuleWriter()
+    functions = [FunctionWriter(module, program, f).write() for f in program.functions.values()]
+    for symbol in module.hosts.values():
+        module.declared[symbol] = f"declare i1 @{symbol}(ptr, ptr, ptr)"
+    module.declared["realloc"] = "declare ptr @realloc(ptr, i64)"
+    module.declared["llvm.memmove.p0.p0.i64"] = "declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)"
+    parts = [*module.declared.values(), *module.needed.values(), PREAMBLE, *module.leaves, *functions]
+    return Text("\n".join(parts) + "\n", module.sites, {symbol: call for call, symbol in module.hosts.items()})
+
+
+PREAMBLE = """
+define internal ptr @resize(ptr %ctx, i64 %slot, i64 %bytes) noinline {
+  %at = getelementptr i8, ptr %ctx, i64 72
+  %twice = shl i64 %slot, 4
+  %cell = getelementptr i8, ptr %at, i64 %twice
+  %size = getelementptr i8, ptr %cell, i64 8
+  %have = load i64, ptr %size
+  %old = load ptr, ptr %cell
+  %fits = icmp sle i64 %bytes, %have
+  br i1 %fits, label %done, label %grow
+grow:
+  %double = shl i64 %bytes, 1
+  %more = add i64 %double, 64
+  %new = call ptr @realloc(ptr %old, i64 %more)
+  store ptr %new, ptr %cell
+  store i64 %more, ptr %size
+  ret ptr %new
+done:
+  ret ptr %old
+}
+"""
+
+
+def block_sum(dtype: str) -> str:
+    """The sum of at most 128 numbers, as NumPy adds them."""
+    t = LLVM[dtype]
+    zero = number(0.0, dtype)
+    lanes = range(8)
+    phis = "\n".join(f"  %r{k} = phi {t} [%a{k}, %eights], [%s{k}, %more]" for k in lanes)
+    first = "\n".join(f"  %p{k} = getelementptr {t}, ptr %x, i64 {k}\n  %a{k} = load {t}, ptr %p{k}" for k in lanes)
+    steps = "\n".join(
+        f"  %q{k} = getelementptr {t}, ptr %base, i64 {k}\n  %v{k} = load {t}, ptr %q{k}\n"
+        f"  %s{k} = fadd {t} %r{k}, %v{k}" for k in lanes)
+    return f"""
+define internal {t} @block_sum_{dtype}(ptr %x, i64 %n) {{
+  %few = icmp slt i64 %n, 8
+  br i1 %few, label %tail, label %eights
+eights:
+{first}
+  %whole = and i64 %n, -8
+  br label %head
+head:
+  %i = phi i64 [8, %eights], [%next, %more]
+{phis}
+  %on = icmp slt i64 %i, %whole
+  br i1 %on, label %more, label %join
+more:
+  %base = getelementptr {t}, ptr %x, i64 %i
+{steps}
+  %next = add i64 %i, 8
+  br label %head
+join:
+  %t01 = fadd {t} %r0, %r1
+  %t23 = fadd {t} %r2, %r3
+  %t45 = fadd {t} %r4, %r5
+  %t67 = fadd {t} %r6, %r7
+  %t03 = fadd {t} %t01, %t23
+  %t47 = fadd {t} %t45, %t67
+  %t07 = fadd {t} %t03, %t47
+  br label %tail
+tail:
+  %start = phi i64 [0, %0], [%whole, %join]
+  %sum0 = phi {t} [{zero}, %0], [%t07, %join]
+  br label %thead
+thead:
+  %j = phi i64 [%start, %tail], [%jn, %tbody]
+  %sum = phi {t} [%sum0, %tail], [%sumn, %tbody]
+  %ton = icmp slt i64 %j, %n
+  br i1 %ton, label %tbody, label %done
+tbody:
+  %pj = getelementptr {t}, ptr %x, i64 %j
+  %vj = load {t}, ptr %pj
+  %sumn = fadd {t} %sum, %vj
+  %jn = add i64 %j, 1
+  br label %thead
+done:
+  ret {t} %sum
+}}
+
+define internal {t} @pairwise_{dtype}(ptr %leaf, ptr %env, i64 %lo, i64 %n) {{
+  %small = icmp sle i64 %n, {BLOCK}
+  br i1 %small, label %one, label %two
+one:
+  %value = call {t} %leaf(ptr %env, i64 %lo, i64 %n)
+  ret {t} %value
+two:
+  %half = lshr i64 %n, 1
+  %left = and i64 %half, -8
+  %middle = add i64 %lo, %left
+  %right = sub i64 %n, %left
+  %x = call {t} @pairwise_{dtype}(ptr %leaf, ptr %env, i64 %lo, i64 %left)
+  %y = call {t} @pairwise_{dtype}(ptr %leaf, ptr %env, i64 %middle, i64 %right)
+  %sum = fadd {t} %x, %y
+  ret {t} %sum
+}}
+"""
+
+
+def int_pow(dtype: str) -> str:
+    t = LLVM[dtype]
+    below = f"%y_neg = icmp slt {t} %y, 0" if dtype[0] == "i" else "%y_neg = icmp ne i1 false, false"
+    return f"""
+define internal {t} @pow_{dtype}({t} %x, {t} %y) {{
+  {below}
+  br i1 %y_neg, label %inverse, label %start
+inverse:
+  %is_one = icmp eq {t} %x, 1
+  %is_minus = icmp eq {t} %x, -1
+  %odd0 = and {t} %y, 1
+  %is_odd = icmp ne {t} %odd0, 0
+  %signed = select i1 %is_odd, {t} -1, {t} 1
+  %other = select i1 %is_minus, {t} %signed, {t} 0
+  %inv = select i1 %is_one, {t} 1, {t} %other
+  ret {t} %inv
+start:
+  br label %head
+head:
+  %b = phi {t} [%x, %start], [%bb, %body]
+  %e = phi {t} [%y, %start], [%ee, %body]
+  %r = phi {t} [1, %start], [%rr, %body]
+  %more = icmp ne {t} %e, 0
+  br i1 %more, label %body, label %done
+body:
+  %low = and {t} %e, 1
+  %odd = icmp ne {t} %low, 0
+  %rb = mul {t} %r, %b
+  %rr = select i1 %odd, {t} %rb, {t} %r
+  %bb = mul {t} %b, %b
+  %ee = lshr {t} %e, 1
+  br label %head
+done:
+  ret {t} %r
+}}
+"""
+
+
+class FunctionWriter:
+    def __init__(self, module: ModuleWriter, program: tree.Program, function: tree.Function) -> None:
+        self.module = module
+        self.program = program
+        self.function = function
+        self.lines: list[str] = []
+        self.names: dict[int, str] = {}
+        self.count = 0
+        self.label = "entry"
+        self.outs = 0
+        self.buffers: list[str] = []
+        self.scalars = Scalars(self.line, self.declare, self.need, self.scalar_host)
+        self.ctx = "%ctx"
+        self.base = "0"
+        self.host_dtypes: tuple[str, ...] = ()
+
+    # ------------------------------------------------------------ text
+
+    def fresh(self, prefix: str = "v") -> str:
+        self.count += 1
+        return f"%{prefix}{self.count}"
+
+    def line(self, text: str) -> str:
+        name = self.fresh()
+        self.lines.append(f"  {name} = {text}")
+        return name
+
+    def do(self, text: str) -> None:
+        self.lines.append(f"  {text}")
+
+    def start(self, label: str) -> None:
+        self.lines.append(f"{label}:")
+        self.label = label
+
+    def new_label(self, prefix: str) -> str:
+        self.count += 1
+        return f"{prefix}{self.count}"
+
+    def declare(self, name: str, text: str) -> None:
+        self.module.declared.setdefault(name, text)
+
+    def need(self, name: str) -> None:
+        if name not in self.module.needed:
+            kind, dtype = name.rsplit("_", 1)
+            self.module.needed[name] = int_pow(dtype) if kind == "pow" else block_sum(dtype)
+
+    def name(self, reg: Reg) -> str:
+        return self.names.setdefault(reg.id, f"%r{reg.id}")
+
+    def at(self, operand: Operand) -> str:
+        return number(operand.value, operand.dtype) if isinstance(operand, Imm) else self.name(operand)
+
+    def typed(self, operand: Operand) -> str:
+        return f"{kind(operand)} {self.at(operand)}"
+
+    # ------------------------------------------------------------ functions
+
+    def write(self) -> str:
+        f = self.function
+        params = ", ".join(["ptr %ctx", *[f"{kind(p)} {self.name(p)}" for p in f.params], "ptr %out"])
+        if f.slots:
+            self.base = self.line("load i64, ptr " + self.field(SLOT))
+            after = self.line(f"add i64 {self.base}, {f.slots}")
+            self.do(f"store i64 {after}, ptr {self.field(SLOT)}")
+        self.code(f.body)
+        for k, result in enumerate(f.results):
+            self.put("%out", k, result)
+        if f.slots:
+            self.do(f"store i64 {self.base}, ptr {self.field(SLOT)}")
+        self.do("ret i1 false")
+        head = [f"define i1 @{f.name}({params}) nounwind {{", "entry:"]
+        if self.outs:
+            head.append(f"  %slots = alloca [{self.outs} x i64], align 8")
+        head += self.buffers
+        return "\n".join([*head, *self.lines, "}", ""])
+
+    def field(self, offset: int) -> str:
+        return self.line(f"getelementptr i8, ptr {self.ctx}, i64 {offset}")
+
+    def put(self, array: str, k: int, value: Operand) -> None:
+        where = self.line(f"getelementptr i64, ptr {array}, i64 {k}")
+        if value.dtype == "bool" and not is_pointer(value):
+            wide = self.line(f"zext i1 {self.at(value)} to i8")
+            self.do(f"store i8 {wide}, ptr {where}")
+        else:
+            self.do(f"store {self.typed(value)}, ptr {where}")
+
+    def get(self, array: str, k: int, out: Reg) -> None:
+        where = self.line(f"getelementptr i64, ptr {array}, i64 {k}")
+        self.load(out, where)
+
+    def load(self, out: Reg, where: str) -> None:
+        if out.pointer:
+            self.do(f"{self.name(out)} = load ptr, ptr {where}")
+        elif out.dtype == "bool":
+            byte = self.line(f"load i8, ptr {where}")
+            self.do(f"{self.name(out)} = trunc i8 {byte} to i1")
+        else:
+            self.do(f"{self.name(out)} = load {LLVM[out.dtype]}, ptr {where}")
+
+    # ------------------------------------------------------------ code
+
+    def code(self, code: Code) -> None:
+        for node in code:
+            self.node(node)
+
+    def node(self, node: tree.Node) -> None:
+        match node:
+            case tree.Scalar(out, name, args, attrs):
+                self.host_dtypes = tuple(a.dtype for a in args)
+                result = self.scalars.prim(name, out.dtype, tuple(a.dtype for a in args),
+                                           tuple(self.at(a) for a in args), attrs)
+                self.names[out.id] = result
+            case tree.Load(out, base, offset):
+                self.load(out, self.address(base, offset))
+            case tree.Store(base, offset, value):
+                where = self.address(base, offset)
+                if value.dtype == "bool":
+                    wide = self.line(f"zext i1 {self.at(value)} to i8")
+                    self.do(f"store i8 {wide}, ptr {where}")
+                else:
+                    self.do(f"store {self.typed(value)}, ptr {where}")
+            case tree.Shift(out, base, offset):
+                self.names[out.id] = self.address(base, offset)
+            case tree.Alloc(out, count):
+                self.alloc(out, count)
+            case tree.Mark(out):
+                self.names[out.id] = self.line(f"load ptr, ptr {self.field(TOP)}")
+            case tree.Release(mark):
+                self.do(f"store ptr {self.at(mark)}, ptr {self.field(TOP)}")
+            case tree.Resize(out, slot, count):
+                which = self.line(f"add i64 {self.base}, {self.at(slot)}")
+                size = self.line(f"mul i64 {self.at(count)}, {SIZES[out.dtype]}")
+                self.names[out.id] = self.line(f"call ptr @resize(ptr {self.ctx}, i64 {which}, i64 {size})")
+            case tree.Copy(target, source, count):
+                size = self.line(f"mul i64 {self.at(count)}, {SIZES[target.dtype]}")
+                self.do(f"call void @llvm.memmove.p0.p0.i64(ptr {self.at(target)}, ptr {self.at(source)}, "
+                        f"i64 {size}, i1 false)")
+            case tree.For():
+                self.loop(node)
+            case tree.While():
+                self.while_(node)
+            case tree.Sum():
+                self.sum(node)
+            case tree.Choice():
+                self.choice(node)
+            case tree.Invoke():
+                self.invoke(node)
+            case tree.Host():
+                self.host(node)
+            case tree.Check():
+                self.check(node)
+
+    def address(self, base: Reg, offset: Operand) -> str:
+        if isinstance(offset, Imm) and offset.value == 0:
+            return self.at(base)
+        return self.line(f"getelementptr {MEMORY[base.dtype]}, ptr {self.at(base)}, i64 {self.at(offset)}")
+
+    def alloc(self, out: Reg, count: Operand) -> None:
+        top = self.line(f"load ptr, ptr {self.field(TOP)}")
+        size = self.line(f"mul i64 {self.at(count)}, {SIZES[out.dtype]}")
+        padded = self.line(f"add i64 {size}, 63")
+        whole = self.line(f"and i64 {padded}, -64")
+        after = self.line(f"getelementptr i8, ptr {top}, i64 {whole}")
+        self.do(f"store ptr {after}, ptr {self.field(TOP)}")
+        self.names[out.id] = top
+
+    def fail(self, number: int) -> None:
+        """Leave, with the check's number."""
+        self.do(f"store i64 {number}, ptr {self.field(FAILED)}")
+        self.do("ret i1 true")
+
+    def check(self, node: tree.Check) -> None:
+        site = len(self.module.sites) + 1
+        self.module.sites.append(Site(node.name, node.attrs, tuple(v.dtype for v in node.values), node.span))
+        bad, good = self.new_label("bad"), self.new_label("good")
+        self.do(f"br i1 {self.at(node.holds)}, label %{good}, label %{bad}")
+        self.start(bad)
+        for k, value in enumerate(node.values):
+            self.put(self.field(VALUES), k, value)
+        self.fail(site)
+        self.start(good)
+
+    def leave_if(self, failed: str) -> None:
+        bad, good = self.new_label("left"), self.new_label("on")
+        self.do(f"br i1 {failed}, label %{bad}, label %{good}")
+        self.start(bad)
+        self.do("ret i1 true")
+        self.start(good)
+
+    # ------------------------------------------------------------ loops
+
+    def loop(self, node: tree.For) -> None:
+        head, body, done = self.new_label("head"), self.new_label("body"), self.new_label("done")
+        before = self.label
+        index, following = self.name(node.index), self.fresh("next")
+        self.do(f"br label %{head}")
+        self.start(head)
+        patch = len(self.lines)
+        self.lines += [""] * (1 + len(node.carried))
+        on = self.line(f"icmp slt i64 {index}, {self.at(node.count)}")
+        self.do(f"br i1 {on}, label %{body}, label %{done}")
+        self.start(body)
+        self.code(node.body)
+        self.do(f"{following} = add nsw i64 {index}, 1")
+        latch = self.label
+        self.do(f"br label %{head}")
+        self.lines[patch] = f"  {index} = phi i64 [0, %{before}], [{following}, %{latch}]"
+        for k, (reg, start, value) in enumerate(zip(node.carried, node.init, node.next, strict=True)):
+            self.lines[patch + 1 + k] = (f"  {self.name(reg)} = phi {kind(reg)} [{self.at(start)}, %{before}], "
+                                         f"[{self.at(value)}, %{latch}]")
+        self.start(done)
+        for reg, out in zip(node.carried, node.outs, strict=True):
+            self.names[out.id] = self.name(reg)
+
+    def while_(self, node: tree.While) -> None:
+        head, body, done = self.new_label("head"), self.new_label("body"), self.new_label("done")
+        before = self.label
+        self.do(f"br label %{head}")
+        self.start(head)
+        patch = len(self.lines)
+        self.lines += [""] * len(node.carried)
+        self.code(node.test)
+        self.do(f"br i1 {self.at(node.cond)}, label %{body}, label %{done}")
+        self.start(body)
+        self.code(node.body)
+        latch = self.label
+        self.do(f"br label %{head}")
+        for k, (reg, start, value) in enumerate(zip(node.carried, node.init, node.next, strict=True)):
+            self.lines[patch + k] = (f"  {self.name(reg)} = phi {kind(reg)} [{self.at(start)}, %{before}], "
+                                     f"[{self.at(value)}, %{latch}]")
+        self.start(done)
+        for reg, out in zip(node.carried, node.outs, strict=True):
+            self.names[out.id] = self.name(reg)
+
+    def choice(self, node: tree.Choice) -> None:
+        then, orelse, join = self.new_label("then"), self.new_label("else"), self.new_label("join")
+        self.do(f"br i1 {self.at(node.cond)}, label %{then}, label %{orelse}")
+        self.start(then)
+        self.code(node.then)
+        end_then = self.label
+        self.do(f"br label %{join}")
+        self.start(orelse)
+        self.code(node.orelse)
+        end_else = self.label
+        self.do(f"br label %{join}")
+        self.start(join)
+        for x, y, out in zip(node.then_values, node.orelse_values, node.outs, strict=True):
+            self.do(f"{self.name(out)} = phi {kind(out)} [{self.at(x)}, %{end_then}], [{self.at(y)}, %{end_else}]")
+
+    def sum(self, node: tree.Sum) -> None:
+        d = node.out.dtype
+        t = LLVM[d]
+        self.need(f"sum_{d}")
+        free = free_regs(node)
+        leaf = FunctionWriter(self.module, self.program, self.function)
+        leaf.count = self.count + 1
+        symbol = f"leaf{len(self.module.leaves)}_{self.function.name}"
+        self.module.leaves.append("")
+        place = len(self.module.leaves) - 1
+        leaf.ctx = leaf.line("load ptr, ptr %env")
+        for k, reg in enumerate(free):
+            where = leaf.line(f"getelementptr i64, ptr %env, i64 {k + 1}")
+            leaf.load(reg, where)
+        leaf.line("add i64 0, 0")
+        loop, at, buffer, count = Reg(-1, "i64"), Reg(-2, "i64"), Reg(-3, d, True), Reg(-4, "i64")
+        leaf.names |= {-1: "%at", -2: "%lo", -3: "%buffer", -4: "%n"}
+        body: Code = [tree.Scalar(node.index, "add", (loop, at)), *node.body,
+                      tree.Store(buffer, loop, node.value)]
+        leaf.loop(tree.For(loop, count, (), (), body, (), ()))
+        result = leaf.line(f"call {t} @block_sum_{d}(ptr %buffer, i64 %n)")
+        leaf.do(f"ret {t} {result}")
+        head = [f"define internal {t} @{symbol}(ptr %env, i64 %lo, i64 %n) nounwind {{", "entry:",
+                f"  %buffer = alloca [{BLOCK} x {t}], align 64"]
+        if leaf.outs:
+            head.append(f"  %slots = alloca [{leaf.outs} x i64], align 8")
+        self.module.leaves[place] = "\n".join([*head, *leaf.buffers, *leaf.lines, "}", ""])
+        env = self.fresh("env")
+        self.buffers.append(f"  {env} = alloca [{len(free) + 1} x i64], align 8")
+        self.do(f"store ptr {self.ctx}, ptr {env}")
+        for k, reg in enumerate(free):
+            self.put(env, k + 1, reg)
+        self.do(f"{self.name(node.out)} = call {t} @pairwise_{d}(ptr @{symbol}, ptr {env}, i64 0, "
+                f"i64 {self.at(node.count)})")
+        self.count = max(self.count, leaf.count)
+
+    # ------------------------------------------------------------ calls
+
+    def invoke(self, node: tree.Invoke) -> None:
+        self.outs = max(self.outs, len(node.outs))
+        depth = self.field(DEPTH)
+        now = self.line(f"load i64, ptr {depth}")
+        deeper = self.line(f"add i64 {now}, 1")
+        site = len(self.module.sites) + 1
+        self.module.sites.append(Site(f"depth {node.function}", (), (), node.span))
+        self.do(f"store i64 {deeper}, ptr {depth}")
+        deep = self.line(f"icmp sgt i64 {deeper}, {LEVELS}")
+        bad, good = self.new_label("bad"), self.new_label("good")
+        self.do(f"br i1 {deep}, label %{bad}, label %{good}")
+        self.start(bad)
+        self.fail(site)
+        self.start(good)
+        args = ", ".join([f"ptr {self.ctx}", *[self.typed(a) for a in node.args], "ptr %slots"])
+        failed = self.line(f"call i1 @{node.function}({args})")
+        self.leave_if(failed)
+        self.do(f"store i64 {now}, ptr {depth}")
+        for k, out in enumerate(node.outs):
+            self.get("%slots", k, out)
+
+    def host(self, node: tree.Host) -> None:
+        call = HostCall(node.name, node.attrs, tuple((a[0].dtype, len(a) - 1) for a in node.args),
+                        tuple((r[0].dtype, len(r) - 1) for r in node.results))
+        args = [x for group in node.args for x in group]
+        outs = [r for group in node.results for r in group]
+        self.call_host(call, args)
+        for k, out in enumerate(outs):
+            self.get("%slots", k, out)
+
+    def call_host(self, call: HostCall, args: list[Operand]) -> None:
+        symbol = self.module.host(call)
+        wide = sum(1 + rank for _, rank in call.results)
+        self.outs = max(self.outs, wide)
+        room = self.fresh("in")
+        self.buffers.append(f"  {room} = alloca [{len(args)} x i64], align 8")
+        for k, arg in enumerate(args):
+            self.put(room, k, arg)
+        failed = self.line(f"call i1 @{symbol}(ptr {self.ctx}, ptr {room}, ptr %slots)")
+        del failed
+
+    def scalar_host(self, name: str, attrs: tuple[tuple[str, AttrValue], ...], out: str,
+                    args: tuple[str, ...]) -> str:
+        dtypes = self.host_dtypes
+        call = HostCall(name, attrs, tuple((d, 0) for d in dtypes), ((out, 0),))
+        regs: list[Operand] = []
+        for k, (arg, d) in enumerate(zip(args, dtypes, strict=True)):
+            reg = Reg(-1000 - self.count * 8 - k, d)
+            self.names[reg.id] = arg
+            regs.append(reg)
+        self.call_host(call, regs)
+        result = Reg(-2000000 - self.count, out)
+        self.names[result.id] = self.fresh("h")
+        self.get("%slots", 0, result)
+        return self.names[result.id]
+
+
+def kind(operand: Operand) -> str:
+    return "ptr" if is_pointer(operand) else LLVM[operand.dtype]
+
+
+def is_pointer(operand: Operand) -> bool:
+    return isinstance(operand, Reg) and operand.pointer
+
+
+def free_regs(node: tree.Sum) -> list[Reg]:
+    """Registers read in the body that are defined outside."""
+    bound = {node.index.id}
+    found: dict[int, Reg] = {}
+
+    def see(*operands: Operand) -> None:
+        for x in operands:
+            if isinstance(x, Reg) and x.id not in bound:
+                found[x.id] = x
+
+    def walk(code: Code) -> None:
+        for n in code:
+            match n:
+                case tree.Scalar(out, _, args, _):
+                    see(*args)
+                    bound.add(out.id)
+                case tree.Load(out, base, offset) | tree.Shift(out, base, offset):
+                    see(base, offset)
+                    bound.add(out.id)
+                case tree.Store(base, offset, value):
+                    see(base, offset, value)
+                case tree.Alloc(out, count):
+                    see(count)
+                    bound.add(out.id)
+                case tree.For():
+                    see(n.count, *n.init)
+                    bound.update([n.index.id, *(r.id for r in n.carried)])
+                    walk(n.body)
+                    see(*n.next)
+                    bound.update(r.id for r in n.outs)
+                case tree.While():
+                    see(*n.init)
+                    bound.update(r.id for r in n.carried)
+                    walk(n.test)
+                    see(n.cond)
+                    walk(n.body)
+                    see(*n.next)
+                    bound.update(r.id for r in n.outs)
+                case tree.Sum():
+                    see(n.count)
+                    bound.add(n.index.id)
+                    walk(n.body)
+                    see(n.value)
+                    bound.add(n.out.id)
+                case tree.Choice():
+                    see(n.cond)
+                    walk(n.then)
+                    see(*n.then_values)
+                    walk(n.orelse)
+                    see(*n.orelse_values)
+                    bound.update(r.id for r in n.outs)
+                case tree.Host():
+                    see(*[x for g in n.args for x in g])
+                    bound.update(r.id for g in n.results for r in g)
+                case _:
+                    raise AssertionError(n)
+
+    walk(node.body)
+    see(node.value)
+    return list(found.values())
