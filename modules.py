@@ -10,6 +10,7 @@ import builtins
 import types
 from collections.abc import Callable, Sequence
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,37 +28,46 @@ from .lang.core import ir
 from .lang.diagnostics.report import Diagnostic, Diagnostics
 from .lang.source import Source
 
-Target = Literal["numpy", "interp"]
+Target = Literal["numpy", "native", "interp"]
 Function = Callable[..., Any]
 
 
-def load(path: str | Path, *, target: str = "numpy", tier: int | None = None, trap_nonfinite: bool = False) -> Module:
+def load(path: str | Path, *, target: str | None = None, tier: int | None = None, trap_nonfinite: bool = False
+         ) -> Module:
     """The module of a `.dad` file. Raises `Diagnostics` when the program has errors or the file cannot be read.
 
-    `target` is "numpy" (vectorised NumPy code) or "interp" (the slow reference semantics). `tier` is accepted for
-    targets that compile in several tiers; these two have one. With `trap_nonfinite` a call raises `RunError` (R109) at
+    `target` is "numpy" (vectorised NumPy code), "native" (machine code, with llvmlite) or "interp" (the slow reference
+    semantics). `tier` is for targets that compile in several tiers: 0 gives code at once,
+    1 fast code; the others have one. With `trap_nonfinite` a call raises `RunError` (R109) at
     the first operation that makes nan or infinity of finite numbers.
     """
-    return Module(driver.read(path), wanted(target), Path(path).stem, trap=trap_nonfinite)
+    return Module(driver.read(path), wanted(target), Path(path).stem, trap=trap_nonfinite, tier=tier)
 
 
-def compile(text: str, *, target: str = "numpy", tier: int | None = None, name: str = "<string>",
+def compile(text: str, *, target: str | None = None, tier: int | None = None, name: str = "<string>",
             trap_nonfinite: bool = False) -> Module:
     """The module of a program given as text; `name` is what messages call it. The rest is as for `load`.
 
     >>> compile("entry twice (x: f64) : f64 = 2 * x").twice(4)
     8.0
     """
-    return Module(Source(name, text), wanted(target), "program", trap=trap_nonfinite)
+    return Module(Source(name, text), wanted(target), "program", trap=trap_nonfinite, tier=tier)
 
 
-def wanted(target: str) -> Target:
+def wanted(target: str | None) -> Target:
+    """The target of this name; NumPy without a name."""
     match target:
+        case None:
+            return "numpy"
         case "numpy" | "interp":
             return target
-    raise Diagnostics(
-        [Diagnostic("U110", f"there is no target `{target}` in this version", help="use \"numpy\" or \"interp\"")]
-    )
+        case "native" if find_spec("llvmlite") is not None:
+            return target
+        case "native":
+            raise Diagnostics([Diagnostic("U110", "the target `native` needs llvmlite, which is not installed",
+                                          help="pip install \"dad-lang[native]\", or use \"numpy\"")])
+    raise Diagnostics([Diagnostic("U110", f"there is no target `{target}` in this version",
+                                  help='use "native", "numpy" or "interp"')])
 
 
 class Module(types.ModuleType):
@@ -68,7 +78,8 @@ class Module(types.ModuleType):
     array([2., 4.])
     """
 
-    def __init__(self, source: Source, target: Target, name: str, steps: int | None = None, trap: bool = False) -> None:
+    def __init__(self, source: Source, target: Target, name: str, steps: int | None = None, trap: bool = False,
+                 tier: int | None = None) -> None:
         """`steps` limits the interpreter: a call that takes more raises `codegen.interp.OutOfSteps`. `trap`: calls
         raise `RunError` (R109) at the first operation that makes nan or infinity of finite numbers.
         """
@@ -76,7 +87,7 @@ class Module(types.ModuleType):
         checking = driver.check(source)
         checked = checking.require()
         self.diagnostics = checking.diagnostics
-        compiler = Compiler(checked, target, source.name, steps, trap)
+        compiler = Compiler(checked, target, source.name, steps, trap, tier)
         self.entries: dict[str, LiveEntry] = compiler.entries()
         for entry_name, entry in self.entries.items():
             setattr(self, entry_name, entry)
@@ -202,9 +213,10 @@ def has_floats(tangent: ty.Type) -> bool:
 class Compiler:
     """Turns checked definitions into Python functions of leaves, for one target."""
 
-    def __init__(self, checked: Checked, target: Target, name: str, steps: int | None = None, trap: bool = False
-                 ) -> None:
+    def __init__(self, checked: Checked, target: Target, name: str, steps: int | None = None, trap: bool = False,
+                 tier: int | None = None) -> None:
         self.checked = checked
+        self.tier = tier
         self.trap = trap
         self.target = target
         self.name = name
@@ -234,21 +246,36 @@ class Compiler:
 
     def emitted(self, lowered: Lowered, specs: list[EntrySpec], roots: list[str]) -> dict[str, Entry]:
         """The entries of these specs, by source name."""
-        from .codegen.backends.numpy import emit_module
-
         if self.target == "interp":
             if self.trap:
                 return trapping(lowered.program, specs, roots, self.steps)
             return interpreted(lowered.program, specs, self.steps)
         with driver.without_collection():
             program = driver.optimised(lowered.program, roots)
-            module = emit_module(program, specs, driver.version())
-        namespace: dict[str, Any] = {"__name__": f"dad.compiled.{Path(self.name).stem}"}
-        exec(builtins.compile(module.linked, f"<compiled from {self.name}>", "exec"), namespace)
-        made = {e.__name__: e for e in namespace.values() if isinstance(e, Entry)}
+        made = native(program, specs, self.tier) if self.target == "native" else self.vectorised(program, specs)
         if self.trap:
             trap(made, specs, program, lowered.program)
         return made
+
+    def vectorised(self, program: ir.Program, specs: list[EntrySpec]) -> dict[str, Entry]:
+        """NumPy code for entries."""
+        from .codegen.backends.numpy import emit_module
+
+        with driver.without_collection():
+            module = emit_module(program, specs, driver.version())
+        namespace: dict[str, Any] = {"__name__": f"dad.compiled.{Path(self.name).stem}"}
+        exec(builtins.compile(module.linked, f"<compiled from {self.name}>", "exec"), namespace)
+        return {e.__name__: e for e in namespace.values() if isinstance(e, Entry)}
+
+
+def native(program: ir.Program, specs: list[EntrySpec], tier: int | None) -> dict[str, Entry]:
+    """Machine code for entries; tier 1 is compiled with LLVM's optimisations."""
+    from .codegen.backends.native.call import function
+    from .codegen.backends.native.engine import Engine
+
+    with driver.without_collection():
+        engine = Engine(program, 2 if tier == 1 else 0)
+    return entries_of(specs, lambda name: function(engine, name))
 
 
 def trap(entries: dict[str, Entry], specs: list[EntrySpec], optimised: ir.Program, lowered: ir.Program) -> None:
@@ -297,7 +324,6 @@ def interpreted(program: ir.Program, specs: list[EntrySpec], steps: int | None =
 
 def entries_that(specs: list[EntrySpec], run: Callable[[str, list[Any]], Sequence[Any]]) -> dict[str, Entry]:
     """Entries whose functions are run so."""
-    from .codegen.backends.numpy.module import plain
 
     def runner(function: str) -> Function:
         def call(*values: Any) -> tuple[Any, ...]:
@@ -305,6 +331,13 @@ def entries_that(specs: list[EntrySpec], run: Callable[[str, list[Any]], Sequenc
                          run(function, list(values)))
 
         return call
+
+    return entries_of(specs, runner)
+
+
+def entries_of(specs: list[EntrySpec], runner: Callable[[str], Function]) -> dict[str, Entry]:
+    """Entries that call what `runner` makes of the names of their functions."""
+    from .codegen.backends.numpy.module import plain
 
     return {
         s.name: Entry(

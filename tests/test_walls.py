@@ -40,6 +40,7 @@ WALLS: dict[str, tuple[str, ...]] = {
     "codegen.cost": ("lang", "codegen.passes", "codegen.interp", "codegen.runtime"),
     "codegen.sparsity": ("lang", "codegen.interp", "codegen.runtime"),
     "codegen.backends": ("lang", "codegen.passes", "codegen.runtime"),
+    "codegen.backends.native": ("lang", "codegen.passes", "codegen.backends.loops", "codegen.runtime"),
     "codegen.runtime": (),
     "stdlib": (),
 }
@@ -53,6 +54,7 @@ FREE = ("tests", "examples", "benchmarks")
 # What a room may use besides Python's own library: the compiler's two dependencies, but for emitted modules' helpers.
 DEPENDENCIES = {"lark", "numpy"}
 RUNTIME_DEPENDENCIES = {"numpy"}
+NATIVE_DEPENDENCIES = {"numpy", "llvmlite"}
 
 
 def files() -> list[Path]:
@@ -117,7 +119,8 @@ def violations(name: str, text: str, package: list[str]) -> list[str]:
             elif not within(local, (home, *WALLS[home])):
                 found.append(f"line {line}: {home} may not import {target}")
         elif top not in sys.stdlib_module_names:
-            allowed = RUNTIME_DEPENDENCIES if home == "codegen.runtime" else DEPENDENCIES
+            allowed = {"codegen.runtime": RUNTIME_DEPENDENCIES,
+                       "codegen.backends.native": NATIVE_DEPENDENCIES}.get(home or "", DEPENDENCIES)
             if top not in allowed:
                 found.append(f"line {line}: {home or 'dad'} may not depend on {top}")
     return found
@@ -172,7 +175,7 @@ def test_check_does_not_load_what_it_does_not_need(tmp_path: Path) -> None:
     program = tmp_path / "small.dad"
     program.write_text("def square (x: f64) : f64 = x * x\n", encoding="utf-8")
     script = ("import sys\nfrom dad.cli import main\nstatus = main(['check', sys.argv[1]])\n"
-              "heavy = sorted({'numpy', 'scipy', 'matplotlib', 'lark'} & set(sys.modules))\n"
+              "heavy = sorted({'numpy', 'scipy', 'matplotlib', 'lark', 'llvmlite'} & set(sys.modules))\n"
               "print('heavy:', heavy, 'status:', status)")
     environment = {"PYTHONPATH": str(ROOT / ".tree"), "PATH": ""}
     result = subprocess.run([sys.executable, "-c", script, str(program)], capture_output=True, text=True,

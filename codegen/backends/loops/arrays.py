@@ -418,6 +418,7 @@ def _accumulate_at(lo: Lowering, var: Var, op: ir.Prim) -> None:
                 assert isinstance(dest, Stored)
                 _put(lo, dest, new, True)
             else:
+                assert not isinstance(new, Lazy)
                 e.write(out, flat, e.scalar("add", var.type.dtype, e.read(out, flat), new))
         return
     places = [apart(lo, lo.cheap(a), a, array) for a in indices]

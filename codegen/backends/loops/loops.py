@@ -15,8 +15,8 @@ from ....lang.core import ir
 from ....lang.core.ir import Atom, Block, Stmt, Var
 from ....lang.core.walk import free_vars
 from . import tree
-from .tree import Code, Operand, Reg
-from .values import ONE, ZERO, Imm, Stored
+from .tree import Code, Imm, Operand, Reg
+from .values import ONE, ZERO, Stored
 
 if TYPE_CHECKING:
     from .lower import Lowering

@@ -24,7 +24,7 @@ from . import tree
 from .emitter import Emitter, imm
 from .tree import Code, Operand, Reg
 from .uses import Uses
-from .values import ONE, ZERO, Array, Lazy, Stored, Value
+from .values import Array, Lazy, Stored, Value
 
 UPDATES = {"update", "accumulate", "update_slice", "accumulate_slice", "accumulate_at", "scatter"}
 
@@ -138,7 +138,7 @@ class Lowering:
 
     def lazy(self, var: Var, value: Lazy, reads: Sequence[Atom]) -> None:
         """Bind a recipe that reads arrays; it is carried out now unless it is read once."""
-        if value.cheap or var in self.uses.once and var not in self.place:
+        if value.cheap or (var in self.uses.once and var not in self.place):
             self.env[var] = value
             shared = NONE.union(*(self.memory.buffers(a) for a in reads))
             self.memory.bind(var, shared, repeating=True)
@@ -195,7 +195,7 @@ class Lowering:
                 from .loops import loop
 
                 loop(self, stmt, op)
-            case ir.Reduce() | ir.Scan() | ir.Diff():
+            case ir.Reduce() | ir.Scan() | ir.Diff() | ir.Custom():
                 raise AssertionError(f"{type(op).__name__} is gone by now")
             case _:
                 assert_never(op)
@@ -226,9 +226,8 @@ class Lowering:
                 outs.append(reg)
                 self.set(var, reg)
             else:
-                base = self.e.reg(var.type.dtype, pointer=True)
-                sizes = tuple(self.e.reg("i64") for _ in range(var.type.rank))
-                outs += [base, *sizes]
+                outs.append(self.e.reg(var.type.dtype, pointer=True))
+                outs += [self.e.reg("i64") for _ in range(var.type.rank)]
         self.e.add(tree.Invoke(op.function, tuple(args), tuple(outs), stmt.span))
         at = 0
         for var in stmt.vars:

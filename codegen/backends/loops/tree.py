@@ -86,7 +86,8 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Resize:
-    """A block of the heap that belongs to the call: number `slot` with room for at least `count` elements, contents kept."""
+    """A block of the heap that belongs to the call: number `slot`, with room for at least `count` elements; contents
+    are kept."""
 
     out: Reg
     slot: Operand

@@ -11,13 +11,17 @@ from dataclasses import dataclass, field
 
 from ....lang.core.ir import AttrValue
 from ....lang.source import Span
+from ...runtime.depth import LEVELS
 from ..loops import tree
 from ..loops.tree import Code, Imm, Operand, Reg
 from .scalars import LLVM, MEMORY, SIZES, Scalars, number
 
 TOP, END, DEPTH, FAILED, VALUES, SLOT, SLOTS = 0, 8, 16, 24, 32, 64, 72
-LEVELS = 20_000
 BLOCK = 128
+DEPTH_SITE, FULL_SITE = "depth", "full"
+"""Checks that are no primitives: calls inside each other, room in the arena."""
+LARGEST = 1 << 40
+"""More elements than any array has."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,19 @@ class ModuleWriter:
     hosts: dict[HostCall, str] = field(default_factory=dict)
     leaves: list[str] = field(default_factory=list)
 
+    def full(self) -> int:
+        """The number of the failure of an arena without room."""
+        return self.site(Site(FULL_SITE, (), (), None))
+
+    def site(self, site: Site) -> int:
+        """Its number, from 1."""
+        if site.name == FULL_SITE:
+            if site not in self.sites:
+                self.sites.append(site)
+            return self.sites.index(site) + 1
+        self.sites.append(site)
+        return len(self.sites)
+
     def host(self, call: HostCall) -> str:
         return self.hosts.setdefault(call, f"host_{len(self.hosts)}")
 
@@ -67,6 +84,7 @@ def emit(program: tree.Program) -> Text:
     module.declared["realloc"] = "declare ptr @realloc(ptr, i64)"
     module.declared["llvm.memmove.p0.p0.i64"] = "declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)"
     parts = [*module.declared.values(), *module.needed.values(), PREAMBLE, *module.leaves, *functions]
+    parts.append('!0 = !{!"branch_weights", i32 1, i32 100000}')
     return Text("\n".join(parts) + "\n", module.sites, {symbol: call for call, symbol in module.hosts.items()})
 
 
@@ -221,6 +239,7 @@ class FunctionWriter:
         self.ctx = "%ctx"
         self.base = "0"
         self.host_dtypes: tuple[str, ...] = ()
+        self.leaf = False
 
     # ------------------------------------------------------------ text
 
@@ -370,6 +389,16 @@ class FunctionWriter:
         padded = self.line(f"add i64 {size}, 63")
         whole = self.line(f"and i64 {padded}, -64")
         after = self.line(f"getelementptr i8, ptr {top}, i64 {whole}")
+        end = self.line(f"load ptr, ptr {self.field(END)}")
+        beyond = self.line(f"icmp ugt ptr {after}, {end}")
+        if isinstance(count, Reg):
+            huge = self.line(f"icmp ugt i64 {self.at(count)}, {LARGEST}")
+            beyond = self.line(f"or i1 {beyond}, {huge}")
+        full, good = self.new_label("full"), self.new_label("room")
+        self.do(f"br i1 {beyond}, label %{full}, label %{good}, !prof !0")
+        self.start(full)
+        self.fail(self.module.full())
+        self.start(good)
         self.do(f"store ptr {after}, ptr {self.field(TOP)}")
         self.names[out.id] = top
 
@@ -379,8 +408,7 @@ class FunctionWriter:
         self.do("ret i1 true")
 
     def check(self, node: tree.Check) -> None:
-        site = len(self.module.sites) + 1
-        self.module.sites.append(Site(node.name, node.attrs, tuple(v.dtype for v in node.values), node.span))
+        site = self.module.site(Site(node.name, node.attrs, tuple(v.dtype for v in node.values), node.span))
         bad, good = self.new_label("bad"), self.new_label("good")
         self.do(f"br i1 {self.at(node.holds)}, label %{good}, label %{bad}")
         self.start(bad)
@@ -462,6 +490,7 @@ class FunctionWriter:
         self.need(f"sum_{d}")
         free = free_regs(node)
         leaf = FunctionWriter(self.module, self.program, self.function)
+        leaf.leaf = True
         leaf.count = self.count + 1
         symbol = f"leaf{len(self.module.leaves)}_{self.function.name}"
         self.module.leaves.append("")
@@ -499,8 +528,7 @@ class FunctionWriter:
         depth = self.field(DEPTH)
         now = self.line(f"load i64, ptr {depth}")
         deeper = self.line(f"add i64 {now}, 1")
-        site = len(self.module.sites) + 1
-        self.module.sites.append(Site(f"depth {node.function}", (), (), node.span))
+        site = self.module.site(Site(DEPTH_SITE, (("function", node.function),), (), node.span))
         self.do(f"store i64 {deeper}, ptr {depth}")
         deep = self.line(f"icmp sgt i64 {deeper}, {LEVELS}")
         bad, good = self.new_label("bad"), self.new_label("good")
@@ -533,7 +561,8 @@ class FunctionWriter:
         for k, arg in enumerate(args):
             self.put(room, k, arg)
         failed = self.line(f"call i1 @{symbol}(ptr {self.ctx}, ptr {room}, ptr %slots)")
-        del failed
+        if not self.leaf:  # what part of a sum fails in is seen when the call is over
+            self.leave_if(failed)
 
     def scalar_host(self, name: str, attrs: tuple[tuple[str, AttrValue], ...], out: str,
                     args: tuple[str, ...]) -> str:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 import threading
 
-from .llvm import END, SLOTS, TOP
+from .llvm import END, FAILED, SLOTS, TOP
 
 SIZES = tuple(1 << bits for bits in (38, 36, 34, 32, 30))
 """Bytes of address space to reserve: the first that the system grants."""
 SLOT_COUNT = 4096
 NORESERVE = 0x4000
+TOP_WORD, END_WORD, FAILED_WORD = TOP // 8, END // 8, FAILED // 8
 
 
 class Room:
@@ -25,31 +27,64 @@ class Room:
         self.start = ctypes.addressof(ctypes.c_char.from_buffer(self.arena))
         self.words = (ctypes.c_int64 * ((SLOTS + 16 * SLOT_COUNT) // 8))()
         self.address = ctypes.addressof(self.words)
-        self.depth = 0
-        """Calls from Python that are inside each other."""
         self.error: BaseException | None = None
+        """What a callback raised."""
 
     def clear(self) -> None:
         """Ready for a call."""
         words = self.words
-        words[TOP // 8] = self.start
-        words[END // 8] = self.start + self.size
+        words[TOP_WORD] = self.start
+        words[END_WORD] = self.start + min(self.size, memory())
         for k in range(2, SLOTS // 8):
             words[k] = 0
+        self.error = None
 
 
 class _Rooms(threading.local):
-    room: Room | None = None
+    def __init__(self) -> None:
+        self.free: list[Room] = []
+        self.busy: list[Room] = []
 
 
 _rooms = _Rooms()
 
 
-def room() -> Room:
-    """This thread's."""
-    if _rooms.room is None:
-        _rooms.room = Room()
-    return _rooms.room
+def entered() -> Room:
+    """A room of this thread for a call that begins now."""
+    room = _rooms.free.pop() if _rooms.free else Room()
+    _rooms.busy.append(room)
+    room.clear()
+    return room
+
+
+def left(room: Room) -> None:
+    _rooms.busy.remove(room)
+    _rooms.free.append(room)
+
+
+def current() -> Room:
+    """The room of the innermost call that runs in this thread."""
+    return _rooms.busy[-1]
+
+
+def pad(size: int) -> int:
+    """Bytes that `size` bytes take in an arena."""
+    return (size + 63) // 64 * 64
+
+
+def memory() -> int:
+    """Bytes of memory that the machine has."""
+    return _MEMORY
+
+
+def _installed() -> int:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):
+        return SIZES[0]
+
+
+_MEMORY = _installed()
 
 
 def _reserved() -> tuple[mmap.mmap, int]:

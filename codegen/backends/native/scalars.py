@@ -283,8 +283,7 @@ class Scalars:
                 return line(f"select i1 {negative}, i64 {low}, i64 {whole}")
             return whole if to == "i64" else line(f"trunc i64 {whole} to {to}")
         if out in ir.FLOATS:
-            signed = d in ir.SIGNED
-            return line(f"{'sitofp' if signed else 'uitofp'} {t} {x} to {to}")
+            return line(f"{'sitofp' if d in ir.SIGNED else 'uitofp'} {t} {x} to {to}")
         if out == "bool":
             return line(f"icmp ne {t} {x}, 0")
         if d == "bool":
