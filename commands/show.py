@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..codegen.lower import Lowered, Transform
     from ..lang.core import ir
 
-STAGES = ("tokens", "ast", "types", "bounds", "ir", "saved", "python")
+STAGES = ("tokens", "ast", "types", "bounds", "ir", "saved", "python", "loops", "llvm")
 PLANNED_STAGES = ("memory",)
 COMMAND = Command(
     "show", "dad show FILE [--stage STAGE] [--entry E] [--grad] [--pass NAME]",
@@ -60,7 +60,13 @@ def main(args: Sequence[str]) -> int:
         print("\n".join(lines(checked, entries, given.has("verify"))))
         return 0
     made, roots = lowered(checked, entries, given)
-    print(ir_stages(made, roots, given) if stage == "ir" else python(entries, made, given))
+    match stage:
+        case "ir":
+            print(ir_stages(made, roots, given))
+        case "python":
+            print(python(entries, made, given))
+        case _:
+            print(native(made, roots, given, stage))
     return 0
 
 
@@ -123,7 +129,7 @@ def bound_lines(source: Source, checked: Checked, only: Sequence[Definition] | N
     yield f"{len(mine) - count} proved, {count} checked when the program runs"
 
 
-# ---------------------------------------------------------------- IR and Python
+# ---------------------------------------------------------------- IR, Python, loops
 
 
 def lowered(checked: Checked, entries: Sequence[Definition], given: Given) -> tuple[Lowered, list[str]]:
@@ -178,3 +184,17 @@ def python(entries: Sequence[Definition], made: Lowered, given: Given) -> str:
     program = driver.optimised(made.program, [*made.entries.values(), *made.transforms.values()],
                                verify=given.has("verify"))
     return emit_module(program, tuple(specs), driver.version()).body.rstrip()
+
+
+def native(made: Lowered, roots: Sequence[str], given: Given, stage: str) -> str:
+    """Machine code on its way: the loop nests of a program, or what is written for LLVM from them."""
+    from ..codegen.backends.loops.lower import lower
+
+    program = lower(driver.optimised(made.program, roots, verify=given.has("verify")))
+    if stage == "loops":
+        from ..codegen.backends.loops.show import show
+
+        return show(program)
+    from ..codegen.backends.native.llvm import emit
+
+    return emit(program).text.strip()

@@ -424,6 +424,27 @@ def test_show_python(capsys: Captured, good: str) -> None:
     assert out.count("def ") == 2
 
 
+def test_show_loops(capsys: Captured, good: str) -> None:
+    out = output(capsys, 0, "show", good, "--stage", "loops", "--entry", "dots")
+    assert out.startswith("def dots(p1 : f64*, r2 : i64, p3 : f64*, r4 : i64) {\n")
+    assert " = sum r" in out
+    assert "square" not in out
+    assert "define i1 @dots" in output(capsys, 0, "show", good, "--stage", "llvm")
+
+
+def test_loops_of_every_kind_have_a_text(capsys: Captured, tmp_path: Path) -> None:
+    path = tmp_path / "loops.dad"
+    path.write_text("def f (x: f64) : f64 = if x < 0.5 then 1 else x * f (x - 1)\n"
+                    "entry every [n] (xs: [n]f64) (ks: [n]i64) : (f64, [n]f64, [n]f64) =\n"
+                    "  let last = loop ys = xs for i < n do ys with [i] = ys[ks[i]]\n"
+                    "  let roots = map (\\k -> loop s = f64 k while s * s > 2.0 do s / 2.0 + f s) ks\n"
+                    "  in (sum (map sin xs), scan (+) 0 last, roots)\n")
+    out = output(capsys, 0, "show", str(path), "--stage", "loops")
+    for text in (" parallel {", "carry (", "as long as", "sum r", " giving ", "call ", "check_index", "release", "alloc",
+                 "copy", "mark"):
+        assert text in out, text
+
+
 def test_show_of_what_is_not_there(capsys: Captured, good: str, bad: str) -> None:
     assert "did you mean `square`?" in complaint(capsys, 1, "show", good, "--entry", "squre")
     assert "error[U306]" in complaint(capsys, 1, "show", good, "--entry", "pick", "--grad")
@@ -435,7 +456,7 @@ def test_show_of_what_is_not_there(capsys: Captured, good: str, bad: str) -> Non
 
 
 def test_verification(capsys: Captured, good: str, tmp_path: Path) -> None:
-    for stage in ("ir", "python"):
+    for stage in ("ir", "python", "loops", "llvm"):
         assert output(capsys, 0, "show", good, "--stage", stage, "--grad", "--verify") != ""
     assert output(capsys, 0, "build", good, "-o", str(tmp_path / "out"), "--verify") != ""
 
