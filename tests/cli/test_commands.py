@@ -440,8 +440,8 @@ def test_loops_of_every_kind_have_a_text(capsys: Captured, tmp_path: Path) -> No
                     "  let roots = map (\\k -> loop s = f64 k while s * s > 2.0 do s / 2.0 + f s) ks\n"
                     "  in (sum (map sin xs), scan (+) 0 last, roots)\n")
     out = output(capsys, 0, "show", str(path), "--stage", "loops")
-    for text in (" parallel {", "carry (", "as long as", "sum r", " giving ", "call ", "check_index", "release", "alloc",
-                 "copy", "mark"):
+    for text in (" parallel {", "carry (", "as long as", "sum r", " giving ", "call ", "check_index", "release",
+                 "alloc", "copy", "mark"):
         assert text in out, text
 
 

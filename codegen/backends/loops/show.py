@@ -10,8 +10,9 @@
       return p2, r1
     }
 
-A register is `p` and a number when it is a pointer, else `r`, with its type where it is bound. `carry (r1 : f64 = 0.0 -> r5)`
-is state of a loop: its start, and behind the arrow what is next; behind the brace stands what is left in the end.
+A register is `p` and a number when it is a pointer, else `r`, with its type where it is bound. `carry
+(r1 : f64 = 0.0 -> r5)` is state of a loop: its start, and behind the arrow what is next; behind the brace stands what
+is left in the end.
 """
 
 from __future__ import annotations
