@@ -146,6 +146,10 @@ class Scalars:
                 positive = line(f"fcmp oge {t} {x}, {number(0.0, d)}")
                 top = line(f"select i1 {positive}, {t} {number(1.0, d)}, {t} {e}")
                 return line(f"fdiv {t} {top}, {below}")
+            case "sech":
+                e = self.libm("exp", d, line(f"fneg {t} {self.intrinsic('fabs', d, x)}"))
+                below = line(f"fadd {t} {number(1.0, d)}, {line(f'fmul {t} {e}, {e}')}")
+                return line(f"fdiv {t} {line(f'fmul {t} {number(2.0, d)}, {e}')}, {below}")
             case "ldexp":
                 return self.ldexp(d, x, y)
             case _:
