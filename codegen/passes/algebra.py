@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ...lang.core import ir
 from ...lang.core.build import is_const, trivial, zero
-from ...lang.core.ir import Atom, Const, Prim
+from ...lang.core.ir import Atom, Const, Prim, Var
 from ...lang.prims import PRIMITIVES
 from .facts import OPPOSITE
 from .sizes import CHECKS, Size
@@ -41,10 +41,16 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
 def rewrite(s: Simplifier, op: Prim) -> Atom | Prim | None:
     """A simpler equal of `op`, or None."""
     if PRIMITIVES[op.name].elementwise:
-        known: Atom | Prim | None = (
-            fold(op) if all(isinstance(a, Const) for a in op.args) else trivial(op.name, op.args)
-        )
-        if known is None and not s.broadcasting:
+        constants = arrays = 0
+        for atom in op.args:
+            if isinstance(atom, Const):
+                constants += 1
+            elif atom.type.rank:
+                arrays += 1
+        known: Atom | Prim | None = None
+        if constants:
+            known = fold(op) if constants == len(op.args) else trivial(op.name, op.args)
+        if known is None and arrays and not s.broadcasting:
             known = _of_copies(s, op)
         if known is not None:
             return known
@@ -106,7 +112,7 @@ def copies_of(s: Simplifier, atom: Atom) -> Atom | None:
 
 def is_zero(s: Simplifier, atom: Atom) -> bool:
     """Whether `atom` is an array through which no derivative flows."""
-    return s.prim(atom, "zeros_like") is not None
+    return atom.type.rank > 0 and s.prim(atom, "zeros_like") is not None
 
 
 def _fits(s: Simplifier, kept: Atom, *dropped: Atom) -> bool:
@@ -194,7 +200,8 @@ def _shifted(s: Simplifier, op: Prim) -> Atom | Prim | None:
 @rule("mul")
 def _mul(s: Simplifier, op: Prim) -> Atom | Prim | None:
     x, y = op.args
-    for a, b in ((x, y), (y, x)):
+    plain = isinstance(x, Var) and isinstance(y, Var) and not x.type.rank and not y.type.rank
+    for a, b in () if plain else ((x, y), (y, x)):
         if is_zero(s, a) and _fits(s, a, b):
             return a
         if is_const(b, -1) and (x.type.dtype in ir.FLOATS or x.type.dtype in ir.SIGNED) and _fits(s, a, b):

@@ -9,7 +9,7 @@ from ...lang.core.build import i64, is_const, zero
 from ...lang.core.ir import Atom, Const, Prim, Var
 from ...lang.prims import PRIMITIVES
 from .algebra import attr_axis, attr_perm, integer, is_zero, rule, zeros
-from .sizes import SAME_SHAPE, Dim
+from .sizes import SAME_SHAPE, Dim, Origin
 
 if TYPE_CHECKING:
     from .simplify import Simplifier
@@ -56,7 +56,7 @@ def _zeros_like(s: Simplifier, op: Prim) -> Atom | Prim | None:
     if is_zero(s, x):
         return x
     origin = s.origin.get(x) if isinstance(x, Var) else None
-    if origin is None or origin.parameter or _blank(s, x):
+    if origin is None or (isinstance(origin, Origin) and origin.parameter) or _blank(s, x):
         return None
     inner = s.prim(x)
     if inner is not None and (inner.name in SAME_SHAPE or (PRIMITIVES[inner.name].elementwise and not s.broadcasting)):

@@ -13,13 +13,14 @@ from typing import TypeVar
 
 from ...lang.core import ir
 from ...lang.core.ir import Atom, Block, Lambda, Stmt, Var
-from ...lang.core.walk import atoms, callees, free_in_op
+from ...lang.core.walk import atoms, called, free_in_op
+from ...lang.prims import PRIMITIVES
 from .effects import Effects, reachable
 
-# A node is a variable, ("op", id) for an operation as such, or ("part", id, k) for component k of a loop, reduce or
-# scan.
+# A node is a variable, id for an operation as such, or (id, k) for component k of a loop, reduce or scan. A primitive
+# is alive when its result is, so what it needs is read off it, and no graph is made.
 T = TypeVar("T")
-Node = Var | tuple[str, int] | tuple[str, int, int]
+Node = Var | int | tuple[int, int]
 
 
 def remove_dead(function: ir.Function, effects: Effects) -> ir.Function:
@@ -30,10 +31,14 @@ def remove_dead(function: ir.Function, effects: Effects) -> ir.Function:
     shared = _shared_sizes(function)
     sweep.read_all(None, tuple(shared))
     sweep.mark()
+    body = sweep.rebuild(function.body)
+    if body is function.body and all(a in shared or isinstance(a, ir.Const | None) or a in sweep.live
+                                     for dims in function.dims for a in dims):
+        return function
     return ir.Function(
         function.name,
         function.params,
-        sweep.rebuild(function.body),
+        body,
         function.source_name,
         tuple(
             tuple(a if a in shared or isinstance(a, ir.Const) or a in sweep.live else None for a in dims)
@@ -55,13 +60,17 @@ def _shared_sizes(function: ir.Function) -> dict[Var, None]:
 
 def drop_unused(program: ir.Program, roots: Sequence[str]) -> ir.Program:
     """The program without functions that no root calls."""
-    kept = reachable({name: callees(f.body) for name, f in program.functions.items()}, roots)
+    kept = reachable({name: called(f) for name, f in program.functions.items()}, roots)
+    if len(kept) == len(program.functions):
+        return program
     return ir.Program({name: f for name, f in program.functions.items() if name in kept})
 
 
 class _Sweep:
     def __init__(self, effects: Effects) -> None:
         self.effects = effects
+        self.makers: dict[Node, tuple[Atom, ...]] = {}
+        """Operands of the primitive that makes a variable."""
         self.needs: dict[Node, list[Node]] = {}
         self.roots: list[Node] = []
         self.maps: dict[int, tuple[ir.Map, Node]] = {}
@@ -84,29 +93,39 @@ class _Sweep:
 
     def block(self, block: Block, outer: Node | None) -> None:
         for stmt in block.stmts:
-            here: Node = ("op", id(stmt))
+            op = stmt.op
+            if isinstance(op, ir.Prim):
+                var = stmt.vars[0]
+                self.makers[var] = op.args
+                name = op.name
+                if name == "iota":
+                    self.iotas.add(var)
+                elif PRIMITIVES[name].fails:
+                    self.roots.append(var)
+                    if outer is not None:
+                        self.roots.append(outer)
+                continue
+            here: Node = id(stmt)
             for var in stmt.vars:
                 self.need(var, here)
             if outer is not None:
                 self.need(here, outer)
             if self.effects.fails(stmt.op):
                 self.roots.append(here)
-            if isinstance(stmt.op, ir.Prim) and stmt.op.name == "iota":
-                self.iotas.update(stmt.vars)
             self.op(stmt, here)
 
     def op(self, stmt: Stmt, here: Node) -> None:
         vars, op = stmt.vars, stmt.op
         match op:
             case ir.Prim() | ir.Call():
-                self.read_all(here, tuple(atoms(op)))
+                self.read_all(here, atoms(op))
             case ir.Custom(body=body, args=args):
                 self.read_all(here, args)
                 self.block(body.body, here)
                 self.read_all(here, body.body.results)
                 self.read_all(here, tuple(free_in_op(op)))  # its rule does not run: nothing in it needs to stay
             case ir.Diff(body=body):
-                self.read_all(here, tuple(atoms(op)))
+                self.read_all(here, atoms(op))
                 self.block(body.body, here)
                 self.read_all(here, body.body.results)
             case ir.If(cond, then, orelse):
@@ -126,7 +145,7 @@ class _Sweep:
                 self.block(body.body, here)
                 count = len(neutral)
                 for k in range(count):
-                    part = ("part", id(stmt), k)
+                    part = (id(stmt), k)
                     for var in (vars[k], body.params[k], body.params[count + k]):
                         self.need(var, part)
                     self.read_all(part, (arrays[k], neutral[k], body.body.results[k]))
@@ -139,7 +158,7 @@ class _Sweep:
                     self.block(cond.body, here)
                     self.read_all(here, cond.body.results)
                 for k, param in enumerate(params):
-                    part = ("part", id(stmt), k)
+                    part = (id(stmt), k)
                     for var in (vars[k], param, *(cond.params[k : k + 1] if cond is not None else ())):
                         self.need(var, part)
                     self.read_all(part, (init[k], block.results[k]))
@@ -149,12 +168,20 @@ class _Sweep:
 
     def mark(self) -> None:
         pending = self.roots
+        live, makers, needs = self.live, self.makers, self.needs
         while pending:
             while pending:
                 node = pending.pop()
-                if node not in self.live:
-                    self.live.add(node)
-                    pending.extend(self.needs.get(node, ()))
+                if node in live:
+                    continue
+                live.add(node)
+                made = makers.get(node)
+                if made is None:
+                    pending.extend(needs.get(node, ()))
+                else:
+                    for atom in made:
+                        if isinstance(atom, Var) and atom not in live:
+                            pending.append(atom)
             # A live map over arrays that nobody reads still needs one for its length.
             for key, (op, here) in list(self.maps.items()):
                 if here in self.live:
@@ -168,12 +195,23 @@ class _Sweep:
 
     def rebuild(self, block: Block) -> Block:
         kept: list[Stmt] = []
+        live = self.live
+        same = True
         for stmt in block.stmts:
-            if ("op", id(stmt)) in self.live:
-                kept.append(self.stmt(stmt))
-        return Block(tuple(kept), block.results)
+            if isinstance(stmt.op, ir.Prim):
+                if stmt.vars[0] in live:
+                    kept.append(stmt)
+            elif id(stmt) in live:
+                new = self.stmt(stmt)
+                same = same and new is stmt
+                kept.append(new)
+        return block if same and len(kept) == len(block.stmts) else Block(tuple(kept), block.results)
 
     def stmt(self, stmt: Stmt) -> Stmt:
+        new = self._narrowed(stmt)
+        return stmt if new == stmt else new
+
+    def _narrowed(self, stmt: Stmt) -> Stmt:
         vars, op, span = stmt.vars, stmt.op, stmt.span
         live = self.live
         match op:
@@ -194,14 +232,14 @@ class _Sweep:
                 new = ir.Map(_pick(arrays, read), Lambda(_pick(body.params, read), block), _pick(shapes, keep))
                 return Stmt(_pick(vars, keep), new, span)
             case ir.Reduce(arrays, neutral, body) | ir.Scan(arrays, neutral, body):
-                keep = [k for k in range(len(neutral)) if ("part", id(stmt), k) in live]
+                keep = [k for k in range(len(neutral)) if (id(stmt), k) in live]
                 params = _pick(body.params, keep) + _pick(body.params, [len(neutral) + k for k in keep])
                 block = _only(self.rebuild(body.body), keep)
                 return Stmt(
                     _pick(vars, keep), type(op)(_pick(arrays, keep), _pick(neutral, keep), Lambda(params, block)), span
                 )
             case ir.Loop(count, cond, index, params, init, body, shapes, ragged, part):
-                states = [k for k in range(len(params)) if ("part", id(stmt), k) in live]
+                states = [k for k in range(len(params)) if (id(stmt), k) in live]
                 stacks = [k for k in range(len(shapes)) if vars[len(params) + k] in live]
                 keep = states + [len(params) + k for k in stacks]
                 kept_vars = _pick(vars, keep) + (vars[-1:] if count is None else ())
@@ -221,8 +259,10 @@ class _Sweep:
 
 
 def _pick(items: tuple[T, ...], keep: list[int]) -> tuple[T, ...]:
-    return tuple([items[k] for k in keep])
+    return items if len(keep) == len(items) else tuple([items[k] for k in keep])
 
 
 def _only(block: Block, keep: list[int]) -> Block:
+    if len(keep) == len(block.results):
+        return block
     return Block(block.stmts, _pick(block.results, keep))

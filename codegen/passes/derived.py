@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh
 from ...lang.core.ir import Atom, Block, Const, Function, Lambda, Op, Stmt, Type, Var
-from ...lang.core.walk import Renamer, callees, next_id, scopes
+from ...lang.core.walk import Renamer, called, callees, next_id, summary
 from .activity import varying
 from .adjoint import Read, Scope, as_read, bound_in
 from .extents import Dim, Extents, Size
@@ -66,12 +66,12 @@ class Derived:
         """Whether a call of the function can lead back to it."""
         if name not in self.recursion:
             seen: set[str] = set()
-            pending = list(callees(self.body_of(name).body))
+            pending = list(called(self.body_of(name)))
             while pending:
                 here = pending.pop()
                 if here not in seen:
                     seen.add(here)
-                    pending.extend(callees(self.body_of(here).body))
+                    pending.extend(called(self.body_of(here)))
             self.recursion[name] = name in seen
         return self.recursion[name]
 
@@ -81,9 +81,9 @@ class Derived:
         if found is None:
             seen, pending, found = {name}, [name], 0
             while pending:
-                body = self.body_of(pending.pop()).body
-                found += statements(body)
-                new = [name for name in callees(body) if name not in seen]
+                known = summary(self.body_of(pending.pop()))
+                found += known.size
+                new = [name for name in known.calls if name not in seen]
                 seen.update(new)
                 pending.extend(new)
             self.extents[name] = found
@@ -273,7 +273,7 @@ class Derived:
         types: tuple[Type, ...] = tuple(f.params[k].type for k in chosen)
         forward_name, backward_name = self.new_name(function, "fwd"), self.new_name(function, "bwd")
         self.recursion[forward_name] = self.recursion[backward_name] = True
-        alone = not any(function in callees(self.body_of(g).body) for g in callees(f.body) if g != function)
+        alone = not any(function in called(self.body_of(g)) for g in called(f) if g != function)
         passed: tuple[int, ...] = () if alone else tuple(range(len(f.params)))
         while True:
             # Which arguments the way back reads depends on which ones its recursive calls read.
@@ -336,16 +336,6 @@ def _shared_sizes(head: Builder, params: Sequence[Var], sizes: Extents) -> tuple
             elif size is not None and size not in read:
                 read[size] = head.dim(*first[size])
     return tuple(tuple(None if size is None else read.get(size) for size in sizes.shape(p)) for p in params)
-
-
-def statements(block: Block) -> int:
-    """How many there are, inner blocks included."""
-    count, pending = 0, [block]
-    while pending:
-        for stmt in pending.pop().stmts:
-            count += 1
-            pending.extend(inner for _, inner in scopes(stmt.op))
-    return count
 
 
 class _Measured(Extents):

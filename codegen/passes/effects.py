@@ -7,30 +7,30 @@ is never run earlier than the program says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ...lang.core import ir
-from ...lang.core.ir import Block, Op
-from ...lang.core.walk import callees, scopes
+from ...lang.core.ir import Op
+from ...lang.core.walk import called, scopes, summary
 from ...lang.prims import PRIMITIVES
 
 
 class Effects:
     def __init__(self, program: ir.Program) -> None:
-        calls = {name: callees(f.body) for name, f in program.functions.items()}
+        calls = {name: called(f) for name, f in program.functions.items()}
         self.failing: set[str] = set()
         self.partial: set[str] = {name for name in calls if name in reachable(calls, calls[name])}
         """Functions that may fail or run forever: recursion and `while` count as perhaps endless."""
         for name, function in program.functions.items():
-            fails, endless = _direct(function.body)
+            fails, endless = _direct(function)
             missing = any(callee not in calls for callee in calls[name])
             if fails or missing:
                 self.failing.add(name)
             if fails or endless or missing:
                 self.partial.add(name)
         callers: dict[str, list[str]] = {name: [] for name in calls}
-        for name, called in calls.items():
-            for callee in called:
+        for name, mentioned in calls.items():
+            for callee in mentioned:
                 if callee in callers:
                     callers[callee].append(name)
         for marked in (self.failing, self.partial):
@@ -43,13 +43,13 @@ class Effects:
 
     def refresh(self, function: ir.Function) -> None:
         """Take note of a function's new body, which may do less than the old one; its callees have been refreshed."""
-        called = callees(function.body)
-        fails, endless = _direct(function.body)
-        if function.name in called:
+        mentioned = called(function)
+        fails, endless = _direct(function)
+        if function.name in mentioned:
             return
-        if not fails and not any(callee in self.failing for callee in called):
+        if not fails and not any(callee in self.failing for callee in mentioned):
             self.failing.discard(function.name)
-        if not fails and not endless and not any(callee in self.partial for callee in called):
+        if not fails and not endless and not any(callee in self.partial for callee in mentioned):
             self.partial.discard(function.name)
 
     def fails(self, op: Op) -> bool:
@@ -83,22 +83,13 @@ class Effects:
         return not self.fails(op) and all(self.harmless(stmt.op) for _, block in scopes(op) for stmt in block.stmts)
 
 
-def _direct(block: Block) -> tuple[bool, bool]:
-    """Whether a block holds a failing primitive, and whether it holds a `while`."""
-    fails = endless = False
-    pending = [block]
-    while pending:
-        for stmt in pending.pop().stmts:
-            fails |= isinstance(stmt.op, ir.Prim) and PRIMITIVES[stmt.op.name].fails
-            endless |= isinstance(stmt.op, ir.Loop) and stmt.op.count is None
-            if isinstance(stmt.op, ir.Custom):
-                pending.append(stmt.op.body.body)
-            else:
-                pending.extend(inner for _, inner in scopes(stmt.op))
-    return fails, endless
+def _direct(function: ir.Function) -> tuple[bool, bool]:
+    """Whether a function holds a failing primitive, and whether it holds a `while`."""
+    found = summary(function)
+    return any(PRIMITIVES[name].fails for name in found.run), found.endless
 
 
-def callees_first(calls: dict[str, dict[str, None]]) -> list[str]:
+def callees_first(calls: Mapping[str, Iterable[str]]) -> list[str]:
     """Functions in an order where callees come before callers, as far as recursion allows."""
     order: dict[str, None] = {}
     seen: set[str] = set()
@@ -115,7 +106,7 @@ def callees_first(calls: dict[str, dict[str, None]]) -> list[str]:
     return list(order)
 
 
-def reachable(calls: dict[str, dict[str, None]], start: Iterable[str]) -> dict[str, None]:
+def reachable(calls: Mapping[str, Iterable[str]], start: Iterable[str]) -> dict[str, None]:
     """Functions of the program that can be called from `start`, itself included."""
     found: dict[str, None] = {}
     pending = list(start)

@@ -10,12 +10,12 @@ In: a function. Out: an object that answers in addition
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 from ...lang.core import ir
 from ...lang.core.ir import Atom, Const, Op, Prim, Var
 from ...lang.core.walk import scopes
-from .sizes import PATIENCE, Bounds, Dim, Known, Linear, Size, Sizes
+from .sizes import PATIENCE, Bounds, Dim, Known, Linear, Origin, Signature, Size, Sizes
 
 # Primitives that read or write at places given by numbers, apart from those that `inside` looks at.
 PLACES = frozenset(("slice", "gather", "update_slice", "accumulate_slice", "accumulate_at", "max_at", "min_at", "take",
@@ -130,7 +130,9 @@ class Facts(Sizes):
         if origin is None:
             return [], []
         below: list[Linear] = []
-        if origin.parameter:
+        if isinstance(origin, Origin):
+            if not origin.parameter:
+                return [], []
             match origin.op:
                 case ir.Map(arrays=arrays):
                     iota = self.prim(self.resolve(arrays[origin.k]), "iota")
@@ -152,8 +154,8 @@ class Facts(Sizes):
                             grows = (by.value >= 0) == (step.name == "add")
                             return (first[0], []) if grows else ([], first[1])
             return [], []
-        op = origin.op
-        if not isinstance(op, ir.Prim) or var.type != ir.I64:
+        op = origin
+        if var.type != ir.I64:
             return [], []
         args = [self.resolve(a) for a in op.args]
         match op.name:
@@ -212,3 +214,38 @@ def _differences(xs: list[Linear], ys: list[Linear]) -> list[Linear]:
 
 def _weaker(xs: list[Linear], ys: list[Linear], pick: Callable[[int, int], int]) -> list[Linear]:
     return [(p, pick(m, n)) for p, m in xs for q, n in ys if p == q]
+
+
+class Signatures(Mapping[str, Signature]):
+    """What is known of the shapes of results, of functions as they are declared: worked out when somebody asks.
+
+    To a function only those are known that were declared before it.
+    """
+
+    def __init__(self, broadcasting: bool = False) -> None:
+        self.broadcasting = broadcasting
+        self.functions: dict[str, tuple[int, ir.Function]] = {}
+        self.made: dict[str, Signature] = {}
+        self.until: int | None = None
+
+    def declare(self, function: ir.Function) -> None:
+        self.functions[function.name] = (len(self.functions), function)
+
+    def __contains__(self, name: object) -> bool:
+        found = self.functions.get(str(name))
+        return found is not None and (self.until is None or found[0] < self.until)
+
+    def __getitem__(self, name: str) -> Signature:
+        made = self.made.get(name)
+        if made is None:
+            number, function = self.functions[name]
+            until, self.until = self.until, number
+            made = self.made[name] = Facts(function, self, self.broadcasting).signature(function)
+            self.until = until
+        return made
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.functions)
+
+    def __len__(self) -> int:
+        return len(self.functions)

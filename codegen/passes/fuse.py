@@ -22,10 +22,10 @@ from dataclasses import dataclass, field, replace
 from ...lang.core import ir
 from ...lang.core.build import Fresh, i64, result_types
 from ...lang.core.ir import Atom, Block, Lambda, Op, Prim, Stmt, Var
-from ...lang.core.walk import atoms, callees, next_id, scopes
+from ...lang.core.walk import atoms, called, next_id, scopes, summary
 from ...lang.source import Span
 from .effects import Effects, callees_first
-from .facts import Facts
+from .facts import Facts, Signatures
 from .sizes import PATIENCE, Dim, Signature
 from .substitute import Substitution
 
@@ -34,12 +34,15 @@ ROUNDS = 4  # fused maps bring maps together that stood in different bodies
 
 def fuse(program: ir.Program) -> ir.Program:
     """The program with maps fused; leaves operands that are no longer read to `simplify`."""
+    if not any(ir.Map in summary(f).ops for f in program.functions.values()):
+        return program
     effects = Effects(program)
     functions = dict(program.functions)
-    signatures: dict[str, Signature] = {}
-    for name in callees_first({name: callees(f.body) for name, f in functions.items()}):
-        functions[name] = _function(functions[name], effects, signatures)
-        signatures[name] = Facts(functions[name], signatures).signature(functions[name])
+    signatures = Signatures()
+    for name in callees_first({name: called(f) for name, f in functions.items()}):
+        if ir.Map in summary(functions[name]).ops:
+            functions[name] = _function(functions[name], effects, signatures)
+        signatures.declare(functions[name])
     return ir.Program(functions)
 
 

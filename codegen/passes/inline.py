@@ -13,7 +13,7 @@ from ...lang.core import ir
 from ...lang.core.build import Fresh
 from ...lang.core.ir import Block, Stmt
 from ...lang.core.part import placed
-from ...lang.core.walk import Renamer, callees, next_id, scopes
+from ...lang.core.walk import Renamer, called, next_id, scopes, summary
 from ...lang.source import Span
 from .dead import drop_unused
 from .effects import callees_first, reachable
@@ -26,13 +26,21 @@ GROWTH = 4000  # statements that inlining may add to one function
 def inline(program: ir.Program, roots: Sequence[str]) -> ir.Program:
     """`program` with calls of small and single-use functions expanded; `roots` stay callable."""
     program = drop_unused(program, roots)
-    calls = {name: callees(f.body) for name, f in program.functions.items()}
+    calls = {name: called(f) for name, f in program.functions.items()}
+    if not any(calls.values()):
+        return program
     recursive = {name for name in calls if name in reachable(calls, calls[name])}
-    uses = _uses(program)
+    uses: dict[str, int] = {}
+    for counts in calls.values():
+        for name, count in counts.items():
+            uses[name] = uses.get(name, 0) + count
     done: dict[str, ir.Function] = {}
     sizes: dict[str, int] = {}
     for name in callees_first(calls):
         function = program.functions[name]
+        if not calls[name]:
+            done[name], sizes[name] = function, summary(function).size
+            continue
         expanded = _Inliner(function, done, sizes, recursive, {f for f in uses if uses[f] == 1 and f not in roots})
         done[name] = expanded.inlined()
         sizes[name] = expanded.size
@@ -48,18 +56,6 @@ def size_of(block: Block) -> int:
             total += 1
             pending.extend(inner for _, inner in scopes(stmt.op))
     return total
-
-
-def _uses(program: ir.Program) -> dict[str, int]:
-    """How many call statements name each function."""
-    counts: dict[str, int] = {}
-    pending = [f.body for f in program.functions.values()]
-    while pending:
-        for stmt in pending.pop().stmts:
-            if isinstance(stmt.op, ir.Call):
-                counts[stmt.op.function] = counts.get(stmt.op.function, 0) + 1
-            pending.extend(inner for _, inner in scopes(stmt.op))
-    return counts
 
 
 class _Copier(Renamer):
@@ -92,11 +88,13 @@ class _Inliner(Substitution):
         self.recursive = recursive
         self.once = once
         self.fresh = Fresh(next_id(function))
-        self.size = size_of(function.body)
+        self.size = summary(function).size
         self.limit = self.size + GROWTH
 
     def inlined(self) -> ir.Function:
         f = self.source
+        if not any(map(self.wanted, called(f))):
+            return f
         body = self.block(f.body)
         dims = tuple(tuple(None if a is None else self.atom(a) for a in axes) for axes in f.dims)
         return ir.Function(f.name, f.params, body, f.source_name, dims, f.again)

@@ -44,25 +44,35 @@ class _Namer:
 
     def block(self, block: Block) -> Key:
         lines: list[Key] = []
+        bound = self.bound
         for stmt in block.stmts:
-            lines.append(self.op(stmt.op))
-            lines.append(self.bind(stmt.vars))
+            op = stmt.op
+            if isinstance(op, ir.Prim):
+                lines.append(self.prim(op))
+                bound[stmt.vars[0]] = len(bound)
+            else:
+                lines.append(self.op(op))
+                lines.append(self.bind(stmt.vars))
         return (tuple(lines), self.atoms(block.results))
 
     def function(self, body: ir.Lambda) -> Key:
         return (self.bind(body.params), self.block(body.body))
 
+    def prim(self, op: ir.Prim) -> Key:
+        name = op.name
+        keys = self.atoms(op.args)
+        if name in CHECKS:
+            return (name, keys)
+        if name == "mark":
+            return object()  # each is one of its own
+        if len(keys) == 2 and PRIMITIVES[name].commutative:
+            keys = tuple(sorted(keys, key=_order))
+        return (name, keys, op.attrs)
+
     def op(self, op: Op) -> Key:
         match op:
-            case ir.Prim(name, args, attrs):
-                keys = self.atoms(args)
-                if name in CHECKS:
-                    return (name, keys)
-                if name == "mark":
-                    return object()  # each is one of its own
-                if len(keys) == 2 and PRIMITIVES[name].commutative:
-                    keys = tuple(sorted(keys, key=_order))
-                return (name, keys, attrs)
+            case ir.Prim():
+                return self.prim(op)
             case ir.Call(function, args, _):
                 return ("call", function, self.atoms(args))
             case ir.If(cond, then, orelse):
@@ -91,6 +101,23 @@ def _order(key: Key) -> tuple[int, object]:
             return (1, number)
         case _:
             return (2, repr(key))
+
+
+def key_of_prim(op: ir.Prim) -> Key:
+    """The key of a primitive."""
+    name, args = op.name, op.args
+    if name in CHECKS:
+        return (name, args)
+    if len(args) == 2 and PRIMITIVES[name].commutative:
+        x, y = args
+        if not isinstance(x, Var):
+            if isinstance(y, Var) or repr(x) > repr(y):
+                args = (y, x)
+        elif isinstance(y, Var) and x.id > y.id:
+            args = (y, x)
+    elif name == "mark":
+        return object()  # each is one of its own
+    return (name, args, op.attrs)
 
 
 def key_of(op: Op) -> tuple[Key, dict[Var, None]]:

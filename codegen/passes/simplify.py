@@ -13,19 +13,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import is_
 
 from ...lang.core import ir
 from ...lang.core.build import Fresh, result_types, zero
 from ...lang.core.ir import Atom, Block, Const, Lambda, Op, Prim, Stmt, Var
-from ...lang.core.walk import callees, next_id
+from ...lang.core.walk import called, next_id, summary
 from ...lang.source import Span
 from . import arrays as _arrays  # noqa: F401  (declares its rules)
 from .algebra import rewrite
 from .dead import remove_dead
-from .effects import Effects, callees_first
-from .facts import Facts
+from .effects import Effects, callees_first, reachable
+from .facts import Facts, Signatures
 from .folds import recognise
-from .keys import Key, key_of
+from .keys import Key, key_of, key_of_prim
 from .sizes import CHECKS, Known, Signature, Size
 
 ROUNDS = 10
@@ -35,13 +36,29 @@ REWRITES = 40  # of one statement
 def simplify(program: ir.Program, *, broadcasting: bool = False) -> ir.Program:
     """The same program, simpler. `broadcasting`: it went through `vectorize`, so that elementwise operands of one
     rank may have axes of size one, and rules that would take one operand's shape for the result's are left out."""
-    effects = Effects(program)
     functions = dict(program.functions)
-    signatures: dict[str, Signature] = {}
-    for name in callees_first({name: callees(f.body) for name, f in functions.items()}):
-        functions[name] = _function(functions[name], effects, signatures, broadcasting)
-        effects.refresh(functions[name])
-        signatures[name] = Facts(functions[name], signatures, broadcasting).signature(functions[name])
+    calls = {name: called(f) for name, f in functions.items()}
+    order = callees_first(calls)
+    settled: set[str] = set()
+    for name in order:
+        known = functions[name].known.get("simple")
+        if known is not None and known[0] == broadcasting and all(
+            functions.get(other) is f and other in settled for other, f in known[1].items()
+        ):
+            settled.add(name)
+    if len(settled) == len(functions):
+        return program
+    effects = Effects(program)
+    signatures = Signatures(broadcasting)
+    for name in order:
+        if name not in settled:
+            functions[name] = _function(functions[name], effects, signatures, broadcasting)
+            effects.refresh(functions[name])
+        signatures.declare(functions[name])
+    for name in order:  # of recursive functions more may be known the next time: they may turn out not to fail
+        if name not in reachable(calls, calls[name]):
+            callees = {other: functions[other] for other in called(functions[name]) if other in functions}
+            functions[name].known["simple"] = (broadcasting, callees)
     return ir.Program(functions)
 
 
@@ -52,9 +69,11 @@ def _function(
     for _ in range(ROUNDS):
         sweep = Simplifier(function, effects, signatures, broadcasting)
         swept = remove_dead(sweep.function(), effects)
-        if swept == function:
+        if swept is function:
             break
         function = swept
+        if not summary(function).ops - {ir.Call}:
+            break  # one sweep does all that there is to do
     return function
 
 
@@ -81,13 +100,17 @@ class Simplifier(Facts):
         self.frames: list[Frame] = []
         self.computed: dict[Key, tuple[Var, ...]] = {}
         self.written: set[Var] = set(function.params)
+        """Variables that are bound by now, of those that sizes may be: integers."""
         self.span: Span | None = None
+        self._stmt: Stmt | None = None
         self._key: Key = None
-        self._free: dict[Var, None] = {}
+        self._free: dict[Var, None] | None = None
 
     def function(self) -> ir.Function:
-        body = self.block(self.source.body, barrier=True)
         f = self.source
+        body = self.block(f.body, barrier=True)
+        if body is f.body and all(a is None or self.resolve(a) is a for axes in f.dims for a in axes):
+            return f
         dims = tuple(tuple(None if a is None else self.resolve(a) for a in axes) for axes in f.dims)
         return ir.Function(f.name, f.params, body, f.source_name, dims, f.again)
 
@@ -120,21 +143,40 @@ class Simplifier(Facts):
         if known is None:
             known = Known(self.known)
         self.known = known
+        outer = self._stmt, self.span
         for stmt in block.stmts:
-            self.stmt(stmt)
+            op = stmt.op
+            self._stmt = stmt
+            if isinstance(op, Prim):
+                self.span = stmt.span
+                args = self.resolved(op.args)
+                self.prim_stmt(stmt.vars, op if args is op.args else Prim(op.name, args, op.attrs))
+            else:
+                self.stmt(stmt)
         results = self.resolved(block.results)
+        self._stmt, self.span = outer
         self.frames.pop()
-        for key in frame.keys:
-            del self.computed[key]
+        if self.frames:
+            for key in frame.keys:
+                del self.computed[key]
         assert known.outer is not None
         self.known = known.outer
-        return Block(tuple(frame.stmts), results)
+        stmts = frame.stmts
+        if results is block.results and len(stmts) == len(block.stmts) and all(map(is_, stmts, block.stmts)):
+            return block
+        return Block(tuple(stmts), results)
 
     def resolved(self, many: tuple[Atom, ...]) -> tuple[Atom, ...]:
-        return tuple([self.resolve(a) for a in many])
+        """The atoms that stand for these by now: the same tuple if nothing changes."""
+        env = self.env
+        for atom in many:
+            if isinstance(atom, Var) and atom in env:
+                return tuple([self.resolve(a) for a in many])
+        return many
 
     def shapes(self, shapes: tuple[tuple[Atom, ...], ...]) -> tuple[tuple[Atom, ...], ...]:
-        return tuple([self.resolved(shape) for shape in shapes])
+        made = tuple([self.resolved(shape) for shape in shapes])
+        return shapes if all(map(is_, made, shapes)) else made
 
     def replace(self, var: Var, atom: Atom) -> None:
         self.env[var] = self.resolve(atom)
@@ -142,6 +184,7 @@ class Simplifier(Facts):
     # ------------------------------------------------------------ statements
 
     def stmt(self, stmt: Stmt) -> None:
+        self._stmt = stmt
         self.span = stmt.span
         vars = stmt.vars
         match stmt.op:
@@ -226,24 +269,44 @@ class Simplifier(Facts):
             self.replace(var, same)
 
     def lookup(self, op: Op) -> tuple[Var, ...] | None:
-        self._key, self._free = key_of(op)
+        if isinstance(op, Prim):
+            self._key, self._free = key_of_prim(op), None
+        else:
+            self._key, self._free = key_of(op)
         return self.computed.get(self._key)
 
     def write(self, vars: tuple[Var, ...], op: Op) -> None:
         """Append the statement just looked up to the outermost block where it can stand."""
-        here = level = len(self.frames) - 1
-        if not self.frames[level].barrier:
-            needed = max((self.level[v] for v in self._free), default=0)
-            while level > needed and not self.frames[level].barrier:
+        frames = self.frames
+        here = level = len(frames) - 1
+        if not frames[level].barrier:
+            free = self._free
+            if free is None:
+                assert isinstance(op, Prim)
+                levels = [self.level[v] for v in op.args if isinstance(v, Var)]
+            else:
+                levels = [self.level[v] for v in free]
+            needed = max(levels, default=0)
+            while level > needed and not frames[level].barrier:
                 level -= 1
             if level < here and not (self.effects.total(op) and self.inside(op)):
                 level = here
-        frame = self.frames[level]
-        frame.stmts.append(Stmt(vars, op, self.span))
+        frame = frames[level]
+        stmt = self._stmt
+        if stmt is None or stmt.vars is not vars or (stmt.op is not op and stmt.op != op):
+            stmt = Stmt(vars, op, self.span)
+        frame.stmts.append(stmt)
         frame.keys.append(self._key)
         self.computed[self._key] = vars
-        self._bind(vars, op, level)
-        self.written.update(vars)
+        if isinstance(op, Prim):
+            var = vars[0]
+            self.origin[var] = op
+            self.level[var] = level
+            if var.type is ir.I64:
+                self.written.add(var)
+        else:
+            self._bind(vars, op, level)
+            self.written.update(vars)
 
     # ------------------------------------------------------------ branches
 
@@ -286,7 +349,10 @@ class Simplifier(Facts):
     def lambda_(self, op: Op, body: Lambda, *, barrier: bool = False) -> Lambda:
         self.bind_params(op, len(self.frames))
         self.written.update(body.params)
-        return Lambda(body.params, self.block(body.body, barrier=barrier))
+        return self.same_lambda(body, self.block(body.body, barrier=barrier))
+
+    def same_lambda(self, lam: Lambda, body: Block) -> Lambda:
+        return lam if body is lam.body else Lambda(lam.params, body)
 
     def map(self, vars: tuple[Var, ...], op: ir.Map) -> None:
         sources = self.resolved(op.arrays)
@@ -346,7 +412,7 @@ class Simplifier(Facts):
         cond = op.cond
         if cond is not None:
             self.written.update(cond.params)
-            cond = Lambda(cond.params, self.block(cond.body))
+            cond = self.same_lambda(cond, self.block(cond.body))
         if cond is not None and isinstance(cond.body.results[0], Const) and not cond.body.results[0].value:
             self.span = span
             self.few(vars, op, init, stacked, 0)

@@ -64,7 +64,7 @@ Linear = tuple[Base, int]  # base + constant; the base None is zero
 Bounds = tuple[list[Linear], list[Linear]]  # lower and upper ones, each of which holds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Origin:
     """Where a variable comes from: result or parameter number `k` of an operation; a loop's index is parameter -1."""
 
@@ -117,7 +117,8 @@ class Known:
 class Sizes:
     def __init__(self, function: ir.Function, signatures: Mapping[str, Signature], broadcasting: bool = False) -> None:
         self.env: dict[Var, Atom] = {}
-        self.origin: dict[Var, Origin] = {}
+        self.origin: dict[Var, Origin | ir.Prim] = {}
+        """Where variables come from; of the result of a primitive, that primitive."""
         self.level: dict[Var, int] = dict.fromkeys(function.params, 0)
         self.sizes: dict[Dim, Size] = {}
         self.known = Known(None)
@@ -145,16 +146,15 @@ class Sizes:
         """The primitive (of this name) whose result `atom` is."""
         if isinstance(atom, Var):
             origin = self.origin.get(atom)
-            if (
-                origin is not None
-                and not origin.parameter
-                and isinstance(origin.op, ir.Prim)
-                and name in (None, origin.op.name)
-            ):
-                return origin.op
+            if isinstance(origin, ir.Prim) and (name is None or origin.name == name):
+                return origin
         return None
 
     def _bind(self, vars: tuple[Var, ...], op: Op, level: int) -> None:
+        if isinstance(op, ir.Prim):
+            self.origin[vars[0]] = op
+            self.level[vars[0]] = level
+            return
         for k, var in enumerate(vars):
             self.origin[var] = Origin(op, k)
             self.level[var] = level
@@ -178,11 +178,19 @@ class Sizes:
                 self.level[var] = level
 
     def _survey(self, block: ir.Block, level: int) -> None:
+        """Take note of what is known before any statement is looked at: all but where scalar floats come from, since
+        no size depends on them.
+        """
         for stmt in block.stmts:
             op = stmt.op
-            self._bind(stmt.vars, op, level)
             if isinstance(op, ir.Prim):
+                var = stmt.vars[0]
+                type = var.type
+                if type.rank or not type.is_float:
+                    self.origin[var] = op
+                    self.level[var] = level
                 continue
+            self._bind(stmt.vars, op, level)
             self.bind_params(op, level + 1)
             if isinstance(op, ir.Loop):
                 self._survey_loop(stmt.vars, op, level)
@@ -284,10 +292,10 @@ class Sizes:
         origin = self.origin.get(var)
         if origin is None:
             return None
+        if isinstance(origin, ir.Prim):
+            return self._prim_size(origin, var, axis)
         k = origin.k
         match origin.op:
-            case ir.Prim() as op:
-                return self._prim_size(op, var, axis)
             case ir.If(_, then, orelse):
                 ours, theirs = self.of(then.results[k], axis), self.of(orelse.results[k], axis)
                 seen = ours.var if isinstance(ours, Dim) else ours

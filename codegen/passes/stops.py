@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ...lang.core import ir
 from ...lang.core.ir import Prim, Stmt
+from ...lang.core.walk import summary
 from .substitute import Substitution
 
 
@@ -16,6 +17,9 @@ def drop_stops(program: ir.Program) -> ir.Program:
 
 
 def _function(f: ir.Function) -> ir.Function:
+    known = summary(f)
+    if "stop_grad" not in known.prims and ir.Custom not in known.ops:
+        return f
     return ir.Function(f.name, f.params, _Stops().block(f.body), f.source_name, f.dims, f.again)
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh
 from ...lang.core.ir import Atom, Block, Const, Function, Lambda, Program, Stmt, Var
-from ...lang.core.walk import Renamer, callees, next_id, scopes
+from ...lang.core.walk import Renamer, called, callees, next_id, scopes
 from .effects import reachable
 from .extents import Dim, Extents
 from .inline import size_of
@@ -30,7 +30,7 @@ LARGE = 500  # statements of a function that others of its circle are written in
 
 def tail_calls(program: Program) -> Program:
     """The program with loops in place of recursion at the end of functions."""
-    calls = {name: callees(f.body) for name, f in program.functions.items()}
+    calls = {name: called(f) for name, f in program.functions.items()}
     recursive = {name: reachable(calls, calls[name]) for name in calls}
     recursive = {name: found for name, found in recursive.items() if name in found}
     if not recursive:

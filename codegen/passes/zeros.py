@@ -9,6 +9,7 @@ from __future__ import annotations
 from ...lang.core import ir
 from ...lang.core.build import zero
 from ...lang.core.ir import Const, Prim, Stmt, Var
+from ...lang.core.walk import summary
 from .substitute import Substitution
 
 ZEROS = frozenset(Const(zero(dtype), dtype) for dtype in ir.DTYPES)
@@ -19,6 +20,8 @@ def plain_zeros(program: ir.Program) -> ir.Program:
 
 
 def _function(f: ir.Function) -> ir.Function:
+    if "zeros_like" not in summary(f).prims:
+        return f
     return ir.Function(f.name, f.params, _Zeros().block(f.body), f.source_name, f.dims, f.again)
 
 

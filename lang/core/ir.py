@@ -11,10 +11,21 @@ Free variables of nested blocks and lambdas are simply the enclosing function's 
 """
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import field
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..source import Span
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+else:
+    import dataclasses
+
+    def dataclass(*, frozen: bool = True, slots: bool = True, eq: bool = True) -> Any:
+        """Nodes are frozen to the type checker, which sees all code that touches them. At run time they are plain:
+        compiling makes them by the ten thousand, and a frozen one takes three times as long to make.
+        """
+        return dataclasses.dataclass(slots=slots, eq=eq, unsafe_hash=eq)
 
 FLOATS = ("f64", "f32", "f16")
 SIGNED = ("i64", "i32", "i16", "i8")
@@ -23,24 +34,36 @@ INTEGERS = SIGNED + UNSIGNED
 DTYPES = FLOATS + INTEGERS + ("bool",)
 
 
-@dataclass(frozen=True, slots=True)
 class Type:
-    """An array of `rank` axes of `dtype`; rank 0 is a scalar."""
+    """An array of `rank` axes of `dtype`; rank 0 is a scalar. There is one object to a type, so `==` is identity."""
+
+    __slots__ = ("dtype", "is_float", "rank")
+    __match_args__ = ("dtype", "rank")
 
     dtype: str
-    rank: int = 0
+    rank: int
+    is_float: bool
 
-    @property
-    def is_float(self) -> bool:
-        return self.dtype in FLOATS
+    def __new__(cls, dtype: str, rank: int = 0) -> Type:
+        known = _TYPES.get((dtype, rank))
+        if known is None:
+            known = object.__new__(cls)
+            known.dtype, known.rank, known.is_float = dtype, rank, dtype in FLOATS
+            _TYPES[dtype, rank] = known
+        return known
+
+    def __repr__(self) -> str:
+        return f"Type({self.dtype!r}, {self.rank})"
 
     def __str__(self) -> str:
         return "[]" * self.rank + self.dtype
 
 
-I64 = Type("i64")
-F64 = Type("f64")
-BOOL = Type("bool")
+_TYPES: dict[tuple[str, int], Type] = {}
+SCALARS: dict[str, Type] = {dtype: Type(dtype) for dtype in DTYPES}
+I64 = SCALARS["i64"]
+F64 = SCALARS["f64"]
+BOOL = SCALARS["bool"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,16 +91,23 @@ class Const:
 
     @property
     def type(self) -> Type:
-        return Type(self.dtype, 0)
-
-    def _key(self) -> tuple[str, str]:
-        return (self.dtype, repr(self.value))
+        return SCALARS[self.dtype]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Const) and self._key() == other._key()
+        if self is other:
+            return True
+        if not isinstance(other, Const) or self.dtype != other.dtype:
+            return False
+        x, y = self.value, other.value
+        if type(x) is not type(y):
+            return False
+        if x == y:
+            return bool(x) or repr(x) == repr(y)
+        return x != x and y != y
 
     def __hash__(self) -> int:
-        return hash(self._key())
+        value = self.value
+        return hash(value) if value == value else 1
 
 
 Atom = Var | Const
@@ -259,6 +289,8 @@ class Function:
     source_name: str = field(default="", compare=False)
     dims: tuple[tuple[Atom | None, ...], ...] = field(default=(), compare=False)
     again: Literal["", "plain", "sqrt", "log"] = ""
+    known: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """What analyses have found out about the function, by the name of the analysis: a function never changes."""
 
     @property
     def result_types(self) -> tuple[Type, ...]:

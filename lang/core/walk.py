@@ -1,55 +1,49 @@
 """Walks over IR: free variables, renaming, rebuilding. Every pass that has no reason of its own uses these."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 
 from . import ir
 from .build import Fresh
 from .ir import Atom, Block, Lambda, Op, Stmt, Var
 
 
-def atoms(op: Op) -> Iterator[Atom]:
+def atoms(op: Op) -> tuple[Atom, ...]:
     """The operands an operation reads itself, outside its nested blocks."""
     match op:
         case ir.Prim(args=args) | ir.Call(args=args) | ir.Custom(args=args):
-            yield from args
+            return args
         case ir.If(cond, _, _):
-            yield cond
+            return (cond,)
         case ir.Map(arrays, _, shapes):
-            yield from arrays
-            for shape in shapes:
-                yield from shape
+            return (*arrays, *chain.from_iterable(shapes))
         case ir.Reduce(arrays, neutral, _) | ir.Scan(arrays, neutral, _):
-            yield from arrays
-            yield from neutral
+            return arrays + neutral
         case ir.Loop(count=count, init=init, collect_shapes=shapes):
-            if count is not None:
-                yield count
-            yield from init
-            for shape in shapes:
-                yield from shape
+            return (*(() if count is None else (count,)), *init, *chain.from_iterable(shapes))
         case ir.Diff(_, _, args, seeds):
-            yield from args
-            yield from seeds
+            return args + seeds
 
 
-def scopes(op: Op) -> Iterator[tuple[tuple[Var, ...], Block]]:
+Scopes = Sequence[tuple[tuple[Var, ...], Block]]
+
+
+def scopes(op: Op) -> Scopes:
     """Nested blocks with the variables each binds at its head."""
+    if isinstance(op, ir.Prim | ir.Call):  # nearly all
+        return ()
     match op:
         case ir.If(_, then, orelse):
-            yield (), then
-            yield (), orelse
+            return (((), then), ((), orelse))
         case ir.Map(body=body) | ir.Reduce(body=body) | ir.Scan(body=body) | ir.Diff(body=body):
-            yield body.params, body.body
+            return ((body.params, body.body),)
         case ir.Loop(cond=cond, index=index, params=params, body=block):
-            if cond is not None:
-                yield cond.params, cond.body
-            yield (index, *params), block
+            inside = ((index, *params), block)
+            return (inside,) if cond is None else ((cond.params, cond.body), inside)
         case ir.Custom(_, body, rule, _):
-            yield body.params, body.body
-            yield rule.params, rule.body
-        case _:
-            pass
+            return ((body.params, body.body), (rule.params, rule.body))
 
 
 def free_vars(block: Block, bound: tuple[Var, ...] = ()) -> dict[Var, None]:
@@ -142,20 +136,82 @@ class Renamer:
                 return ir.Custom(mode, self.function(body), self.function(rule), self.atoms(args), origin)
 
 
-def next_id(function: ir.Function) -> int:
+@dataclass(slots=True)
+class Summary:
+    """What one walk over a function finds out, nested blocks included."""
+
+    next_id: int
     """The first id that no variable of the function has."""
-    highest = max((p.id for p in function.params), default=-1)
-    pending = [function.body]
+    size: int
+    """How many statements it has."""
+    calls: dict[str, int]
+    """How many calls name each function, in order of first call."""
+    prims: dict[str, None]
+    ops: set[type]
+    """Classes of its operations other than primitives."""
+    endless: bool
+    """It has a `while`, outside of derivative rules."""
+    run: dict[str, None]
+    """Primitives outside of derivative rules."""
+    diffs: bool
+    """It takes a derivative, outside of derivative rules."""
+
+
+def summary(function: ir.Function) -> Summary:
+    """The summary of a function, worked out once."""
+    found: Summary | None = function.known.get("summary")
+    if found is None:
+        found = function.known["summary"] = _summary(function)
+    return found
+
+
+def _summary(function: ir.Function) -> Summary:
+    made = Summary(max((p.id for p in function.params), default=-1), 0, {}, {}, set(), False, {}, False)
+    _survey(made, function.body, made.run)
+    made.prims.update(made.run)
+    made.next_id += 1
+    return made
+
+
+def _survey(made: Summary, start: Block, prims: dict[str, None]) -> None:
+    pending = [start]
+    highest, calls = made.next_id, made.calls
+    rules = prims is made.prims
     while pending:
         block = pending.pop()
+        made.size += len(block.stmts)
         for stmt in block.stmts:
             for var in stmt.vars:
-                highest = max(highest, var.id)
-            for params, inner in scopes(stmt.op):
+                if var.id > highest:
+                    highest = var.id
+            op = stmt.op
+            if isinstance(op, ir.Prim):
+                prims[op.name] = None
+                continue
+            made.ops.add(type(op))
+            if isinstance(op, ir.Call):
+                calls[op.function] = calls.get(op.function, 0) + 1
+                continue
+            inner = scopes(op)
+            for params, _ in inner:
                 for var in params:
-                    highest = max(highest, var.id)
-                pending.append(inner)
-    return highest + 1
+                    if var.id > highest:
+                        highest = var.id
+            if isinstance(op, ir.Custom) and not rules:
+                made.next_id = highest
+                _survey(made, op.rule.body, made.prims)
+                highest = made.next_id
+                inner = inner[:1]
+            elif not rules:
+                made.endless |= isinstance(op, ir.Loop) and op.count is None
+                made.diffs |= isinstance(op, ir.Diff)
+            pending.extend([block for _, block in inner])
+    made.next_id = highest
+
+
+def next_id(function: ir.Function) -> int:
+    """The first id that no variable of the function has."""
+    return summary(function).next_id
 
 
 def callees(block: Block) -> dict[str, None]:
@@ -165,7 +221,14 @@ def callees(block: Block) -> dict[str, None]:
     while pending:
         here = pending.pop()
         for stmt in here.stmts:
-            if isinstance(stmt.op, ir.Call):
-                found[stmt.op.function] = None
-            pending.extend(inner for _, inner in scopes(stmt.op))
+            op = stmt.op
+            if isinstance(op, ir.Call):
+                found[op.function] = None
+            elif not isinstance(op, ir.Prim):
+                pending.extend(inner for _, inner in scopes(op))
     return found
+
+
+def called(function: ir.Function) -> dict[str, int]:
+    """How often each function is called inside, by name, in order of first call."""
+    return summary(function).calls
