@@ -195,6 +195,6 @@ def native(made: Lowered, roots: Sequence[str], given: Given, stage: str) -> str
         from ..codegen.backends.loops.show import show
 
         return show(program)
-    from ..codegen.backends.native.llvm import emit
+    from ..codegen.backends.native.units import shown
 
-    return emit(program).text.strip()
+    return shown(program).strip()

@@ -77,7 +77,7 @@ def failure(engine: Engine, room: Room) -> BaseException:
     """What stopped the run, as Python says it."""
     if room.error is not None:
         return room.error
-    site = engine.text.sites[room.words[FAILED_WORD] - 1]
+    site = engine.site(room.words[FAILED_WORD])
     if site.name == DEPTH_SITE:
         f = engine.program.functions[str(dict(site.attrs)["function"])]
         return too_deep(f.source_name or f.name, where(site.span), LEVELS)

@@ -1,19 +1,31 @@
-"""From a program to machine code in this process."""
+"""From a program to machine code in this process.
+
+Object code is kept by what it was made of (`objects`), code in memory by that and by what it calls: a program gets what
+is there already, and only what is new is compiled, all of it in one module.
+"""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
 
-import llvmlite.binding as llvm
-
 from ....lang.core import ir
 from ....lang.core.primitive import PRIMITIVES
 from ..loops.lower import lower
+from . import jit
 from .host import HOST, runner
-from .llvm import Text, emit
+from .llvm import HostCall, Site, module
+from .objects import NUMBER, Instance, Made, Object, find, instances, keep, symbol
+from .units import Keyed, Units, units_of
 
-LIBRARY = "libm.so.6"
+_callbacks: dict[HostCall, Callable[..., bool]] = {}
+
+
+def callback(call: HostCall) -> int:
+    """The address of the callback of a primitive."""
+    if call not in _callbacks:
+        _callbacks[call] = HOST(runner(PRIMITIVES[call.name], call))
+    return ctypes.cast(_callbacks[call], ctypes.c_void_p).value or 0  # type: ignore[arg-type]
 
 
 class Engine:
@@ -22,36 +34,70 @@ class Engine:
     `opt` is LLVM's level: 0 gives code at once, 2 good code later.
     """
 
-    def __init__(self, program: ir.Program, opt: int = 1) -> None:
+    def __init__(self, program: ir.Program, opt: int = 0) -> None:
         self.program = program
-        self.text: Text = emit(lower(program))
-        self.machine = _machine(opt)
-        self.callbacks = {symbol: HOST(runner(PRIMITIVES[call.name], call))
-                          for symbol, call in self.text.hosts.items()}
-        module = llvm.parse_assembly(self.text.text)
-        module.verify()
-        if opt:
-            options = llvm.create_pipeline_tuning_options(speed_level=opt)
-            options.loop_vectorization = options.slp_vectorization = opt > 1
-            llvm.create_pass_builder(self.machine, options).getModulePassManager().run(
-                module, llvm.create_pass_builder(self.machine, options))
-        self.engine = llvm.create_mcjit_compiler(module, self.machine)
-        for symbol, callback in self.callbacks.items():
-            self.engine.add_global_mapping(module.get_function(symbol), _address(callback))
-        self.engine.finalize_object()
+        self.units: Units = units_of(lower(program))
+        self.sites: dict[int, list[Site]] = {}
+        self.addresses: dict[str, int] = {}
+        self.instances: dict[str, Instance] = {}
+        with jit.LOCK:
+            self.load(self.units.units if opt == 0 else [self.units.group(program.functions)], 1 if opt else 0)
 
     def address(self, function: str) -> int:
         """Where the machine code of a function of the program begins."""
-        return int(self.engine.get_function_address(function))
+        return self.addresses[function]
+
+    def site(self, code: int) -> Site:
+        """The check with this number in the context."""
+        return self.sites[code >> NUMBER][(code & (1 << NUMBER) - 1) - 1]
+
+    def load(self, units: list[Keyed], tier: int) -> None:
+        """Have code for these units, and their functions' addresses."""
+        environment = jit.environment()
+        keys = [environment.key(k.digest, tier) for k in units]
+        objects = {key: find(key) for key in keys}
+        missing = {key: unit for key, unit in zip(keys, units, strict=True) if objects[key] is None}
+        if missing:
+            made = compiled(missing, tier)
+            keep(made)
+            objects |= dict.fromkeys(missing, made)
+        fresh: list[Instance] = []
+        for key, unit in zip(keys, units, strict=True):
+            found = objects[key]
+            assert found is not None
+            self.place(key, unit, found, fresh)
+
+    def place(self, key: str, k: Keyed, made: Object, fresh: list[Instance]) -> None:
+        """Code of a unit in memory that calls what this program calls there, and whose failures are told apart.
+
+        `fresh` holds what was put into memory for this program.
+        """
+        unit = k.unit
+        called: list[object] = [self.instances[cell] for cell in unit.cells if isinstance(cell, str)]
+        binding = tuple(self.addresses[cell] if isinstance(cell, str) else callback(cell) for cell in unit.cells)
+        instance = self.fitting(key, binding, unit.sites)
+        if instance is None:
+            fresh += made.load()
+            instance = self.fitting(key, binding, unit.sites)
+            assert instance is not None
+        if instance.binding is None:
+            instance.bind(binding, called)
+        self.sites[instance.number] = unit.sites
+        for name, address in zip(unit.names, instance.addresses, strict=True):
+            self.addresses[name] = address
+            self.instances[name] = instance
+
+    def fitting(self, key: str, binding: tuple[int, ...], sites: list[Site]) -> Instance | None:
+        for instance in instances(key):
+            if instance.binding in (None, binding) and self.sites.get(instance.number, sites) == sites:
+                return instance
+        return None
 
 
-def _machine(opt: int) -> llvm.TargetMachine:
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    llvm.load_library_permanently(LIBRARY)
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=opt, jit=True)
-
-
-def _address(callback: Callable[..., bool]) -> int:
-    return ctypes.cast(callback, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
+def compiled(units: dict[str, Keyed], tier: int) -> Object:
+    """Object code of units, under their keys."""
+    made = jit.parsed(module([(symbol(key), k.unit) for key, k in units.items()]))
+    if tier:
+        jit.optimised(made, 2, True)
+    return Object(jit.object_code(made, 2 if tier else 0), tier, {
+        key: Made(len(k.unit.names), len(k.unit.cells), k.digest, k.unit.names) for key, k in units.items()})

@@ -7,6 +7,7 @@ four values of it, first free slot, and the slots' addresses and sizes.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from ....lang.core.ir import AttrValue
@@ -45,18 +46,34 @@ class HostCall:
 
 
 @dataclass
-class Text:
+class Unit:
+    """Functions that are compiled together, as text without names of the program.
+
+    `@unit.0`, `@unit.1` … are the functions, `@unit.t` is a table of words that the loader fills in: first a number
+    that goes with each failure, then the addresses of what the unit calls. So the text is the same wherever the unit
+    is used.
+    """
+
+    names: tuple[str, ...]
     text: str
+    declared: dict[str, str]
+    helpers: dict[str, str]
     sites: list[Site]
-    hosts: dict[str, HostCall]
+    cells: list[str | HostCall]
+    """What word 1, 2 … of the table is the address of: a function of the program or a callback."""
+
+    def called(self, symbol: str) -> str:
+        """The text, with `symbol` in the place of `unit`."""
+        return self.text.replace("@unit.", f"@{symbol}.")
 
 
 @dataclass
-class ModuleWriter:
+class UnitWriter:
+    names: dict[str, int]
     declared: dict[str, str] = field(default_factory=dict)
     needed: dict[str, str] = field(default_factory=dict)
     sites: list[Site] = field(default_factory=list)
-    hosts: dict[HostCall, str] = field(default_factory=dict)
+    cells: dict[str | HostCall, int] = field(default_factory=dict)
     leaves: list[str] = field(default_factory=list)
 
     def full(self) -> int:
@@ -72,23 +89,45 @@ class ModuleWriter:
         self.sites.append(site)
         return len(self.sites)
 
-    def host(self, call: HostCall) -> str:
-        return self.hosts.setdefault(call, f"host_{len(self.hosts)}")
+    def cell(self, what: str | HostCall) -> str:
+        """The word of the table that holds an address, as a constant expression."""
+        return word(self.cells.setdefault(what, len(self.cells) + 1))
 
 
-def emit(program: tree.Program) -> Text:
-    module = ModuleWriter()
-    functions = [FunctionWriter(module, program, f).write() for f in program.functions.values()]
-    for symbol in module.hosts.values():
-        module.declared[symbol] = f"declare i1 @{symbol}(ptr, ptr, ptr)"
-    module.declared["realloc"] = "declare ptr @realloc(ptr, i64)"
-    module.declared["llvm.memmove.p0.p0.i64"] = "declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)"
-    parts = [*module.declared.values(), *module.needed.values(), PREAMBLE, *module.leaves, *functions]
-    parts.append('!0 = !{!"branch_weights", i32 1, i32 100000}')
-    return Text("\n".join(parts) + "\n", module.sites, {symbol: call for call, symbol in module.hosts.items()})
+def word(k: int) -> str:
+    return f"getelementptr (i8, ptr @unit.t, i64 {8 * k})" if k else "@unit.t"
 
 
-PREAMBLE = """
+def unit(program: tree.Program, names: Sequence[str], exported: Collection[str] | None = None) -> Unit:
+    """The unit of these functions, which call each other directly; others are called through the table.
+
+    What is not `exported` cannot be called from outside.
+    """
+    writer = UnitWriter({name: k for k, name in enumerate(names)})
+    functions = [FunctionWriter(writer, program, program.functions[name]).write(
+        "" if exported is None or name in exported else "internal ") for name in names]
+    table = f"@unit.t = hidden global [{1 + len(writer.cells)} x i64] zeroinitializer"
+    return Unit(tuple(names), "\n".join([table, *writer.leaves, *functions]), writer.declared, writer.needed,
+                writer.sites, list(writer.cells))
+
+
+def module(units: Sequence[tuple[str, Unit]]) -> str:
+    """The text of a module of units, each with the symbol that it has in there."""
+    declared: dict[str, str] = {}
+    helpers: dict[str, str] = {}
+    for _, u in units:
+        declared |= u.declared
+        helpers |= u.helpers
+    parts = [*declared.values(), *helpers.values(), *(u.called(symbol) for symbol, u in units), WEIGHTS]
+    return "\n".join(parts) + "\n"
+
+
+WEIGHTS = '!0 = !{!"branch_weights", i32 1, i32 100000}'
+REALLOC = "declare ptr @realloc(ptr, i64)"
+MEMMOVE = "declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)"
+
+
+RESIZE = """
 define internal ptr @resize(ptr %ctx, i64 %slot, i64 %bytes) noinline {
   %at = getelementptr i8, ptr %ctx, i64 72
   %twice = shl i64 %slot, 4
@@ -225,7 +264,7 @@ done:
 
 
 class FunctionWriter:
-    def __init__(self, module: ModuleWriter, program: tree.Program, function: tree.Function) -> None:
+    def __init__(self, module: UnitWriter, program: tree.Program, function: tree.Function) -> None:
         self.module = module
         self.program = program
         self.function = function
@@ -282,7 +321,7 @@ class FunctionWriter:
 
     # ------------------------------------------------------------ functions
 
-    def write(self) -> str:
+    def write(self, linkage: str = "") -> str:
         f = self.function
         params = ", ".join(["ptr %ctx", *[f"{kind(p)} {self.name(p)}" for p in f.params], "ptr %out"])
         if f.slots:
@@ -295,7 +334,7 @@ class FunctionWriter:
         if f.slots:
             self.do(f"store i64 {self.base}, ptr {self.field(SLOT)}")
         self.do("ret i1 false")
-        head = [f"define i1 @{f.name}({params}) nounwind {{", "entry:"]
+        head = [f"define {linkage}i1 @unit.{self.module.names[f.name]}({params}) nounwind {{", "entry:"]
         if self.outs:
             head.append(f"  %slots = alloca [{self.outs} x i64], align 8")
         head += self.buffers
@@ -358,9 +397,12 @@ class FunctionWriter:
             case tree.Resize(out, slot, count):
                 which = self.line(f"add i64 {self.base}, {self.at(slot)}")
                 size = self.line(f"mul i64 {self.at(count)}, {SIZES[out.dtype]}")
+                self.declare("realloc", REALLOC)
+                self.module.needed.setdefault("resize", RESIZE)
                 self.names[out.id] = self.line(f"call ptr @resize(ptr {self.ctx}, i64 {which}, i64 {size})")
             case tree.Copy(target, source, count):
                 size = self.line(f"mul i64 {self.at(count)}, {SIZES[target.dtype]}")
+                self.declare("llvm.memmove.p0.p0.i64", MEMMOVE)
                 self.do(f"call void @llvm.memmove.p0.p0.i64(ptr {self.at(target)}, ptr {self.at(source)}, "
                         f"i64 {size}, i1 false)")
             case tree.For():
@@ -404,7 +446,9 @@ class FunctionWriter:
 
     def fail(self, number: int) -> None:
         """Leave, with the check's number."""
-        self.do(f"store i64 {number}, ptr {self.field(FAILED)}")
+        first = self.line(f"load i64, ptr {word(0)}")
+        code = self.line(f"add i64 {first}, {number}")
+        self.do(f"store i64 {code}, ptr {self.field(FAILED)}")
         self.do("ret i1 true")
 
     def check(self, node: tree.Check) -> None:
@@ -492,7 +536,7 @@ class FunctionWriter:
         leaf = FunctionWriter(self.module, self.program, self.function)
         leaf.leaf = True
         leaf.count = self.count + 1
-        symbol = f"leaf{len(self.module.leaves)}_{self.function.name}"
+        symbol = f"unit.l{len(self.module.leaves)}"
         self.module.leaves.append("")
         place = len(self.module.leaves) - 1
         leaf.ctx = leaf.line("load ptr, ptr %env")
@@ -537,7 +581,11 @@ class FunctionWriter:
         self.fail(site)
         self.start(good)
         args = ", ".join([f"ptr {self.ctx}", *[self.typed(a) for a in node.args], "ptr %slots"])
-        failed = self.line(f"call i1 @{node.function}({args})")
+        if node.function in self.module.names:
+            called = f"@unit.{self.module.names[node.function]}"
+        else:
+            called = self.line(f"load ptr, ptr {self.module.cell(node.function)}")
+        failed = self.line(f"call i1 {called}({args})")
         self.leave_if(failed)
         self.do(f"store i64 {now}, ptr {depth}")
         for k, out in enumerate(node.outs):
@@ -553,14 +601,14 @@ class FunctionWriter:
             self.get("%slots", k, out)
 
     def call_host(self, call: HostCall, args: list[Operand]) -> None:
-        symbol = self.module.host(call)
+        called = self.line(f"load ptr, ptr {self.module.cell(call)}")
         wide = sum(1 + rank for _, rank in call.results)
         self.outs = max(self.outs, wide)
         room = self.fresh("in")
         self.buffers.append(f"  {room} = alloca [{len(args)} x i64], align 8")
         for k, arg in enumerate(args):
             self.put(room, k, arg)
-        failed = self.line(f"call i1 @{symbol}(ptr {self.ctx}, ptr {room}, ptr %slots)")
+        failed = self.line(f"call i1 {called}(ptr {self.ctx}, ptr {room}, ptr %slots)")
         if not self.leaf:  # what part of a sum fails in is seen when the call is over
             self.leave_if(failed)
 

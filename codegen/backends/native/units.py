@@ -1,0 +1,108 @@
+"""A program in units of compilation: functions that call each other in a circle together, each other one alone.
+
+The text of a unit has no names of the program, no lines and no messages in it, so its key says what the machine does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from hashlib import sha256
+
+from ..loops import tree
+from .llvm import HostCall, Unit, module, unit
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """A unit and the digest of what it does."""
+
+    unit: Unit
+    digest: str
+    weight: int
+    """Instructions, about."""
+
+
+@dataclass
+class Units:
+    """The units of a program, what is called before what calls it."""
+
+    program: tree.Program
+    units: list[Keyed]
+
+    def group(self, exported: Collection[str]) -> Keyed:
+        """All functions as one unit. Its digest is made of the digests of `units` and of who calls whom."""
+        names = [name for k in self.units for name in k.unit.names]
+        number = {name: k for k, name in enumerate(names)}
+        parts = [",".join(str(k) for k, name in enumerate(names) if name in exported)]
+        for k in self.units:
+            calls = [str(number[cell]) for cell in k.unit.cells if isinstance(cell, str)]
+            parts.append(f"{k.digest} {' '.join(calls)}")
+        made = unit(self.program, names, exported)
+        return Keyed(made, digest("\n".join(parts)), sum(k.weight for k in self.units))
+
+
+def units_of(program: tree.Program) -> Units:
+    alone = {name: unit(program, (name,)) for name in program.functions}
+    calls = {name: [c for c in u.cells if isinstance(c, str)] for name, u in alone.items()}
+    made = []
+    for names in circles(calls):
+        made.append(keyed(alone[names[0]] if len(names) == 1 else unit(program, names)))
+    return Units(program, made)
+
+
+def keyed(u: Unit) -> Keyed:
+    helpers = "\n".join(u.helpers[name] for name in sorted(u.helpers))
+    return Keyed(u, digest(f"{len(u.cells)}\n{helpers}\n{u.text}"), u.text.count("\n"))
+
+
+def digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
+def circles(calls: dict[str, list[str]]) -> list[list[str]]:
+    """The strongly connected components of a graph, those that are called first (Tarjan, without recursion)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    inside: set[str] = set()
+    found: list[list[str]] = []
+    for root in calls:
+        if root in index:
+            continue
+        index[root] = low[root] = len(index)
+        stack.append(root)
+        inside.add(root)
+        work = [(root, iter(calls[root]))]
+        while work:
+            node, rest = work[-1]
+            for other in rest:
+                if other not in index:
+                    index[other] = low[other] = len(index)
+                    stack.append(other)
+                    inside.add(other)
+                    work.append((other, iter(calls[other])))
+                    break
+                if other in inside:
+                    low[node] = min(low[node], index[other])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == index[node]:
+                    at = stack.index(node)
+                    component = stack[at:]
+                    del stack[at:]
+                    inside.difference_update(component)
+                    found.append(sorted(component, key=index.__getitem__))
+    return found
+
+
+def shown(program: tree.Program) -> str:
+    """The assembly of a program, each unit called by the name of its first function."""
+    return module([(k.unit.names[0], k.unit) for k in units_of(program).units])
+
+
+def targets(u: Unit) -> list[HostCall]:
+    """The callbacks of a unit."""
+    return [cell for cell in u.cells if isinstance(cell, HostCall)]
