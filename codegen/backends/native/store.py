@@ -186,11 +186,9 @@ def limit() -> int:
 
 def touch(file: Path) -> None:
     """Say that the entry was used, at most once in an hour."""
-    try:
+    with suppress(OSError):
         if time.time() - os.lstat(file).st_mtime > OLD:
-            os.utime(file, follow_symlinks=False)
-    except (OSError, NotImplementedError):
-        pass
+            os.utime(file)
 
 
 @dataclass(frozen=True)
