@@ -41,6 +41,9 @@ def elementwise(lo: Lowering, stmt: Stmt, op: ir.Prim, primitive: Primitive) -> 
     if var.type.rank == 0:
         lo.env[var] = e.scalar(op.name, var.type.dtype, *[lo.scalar(a) for a in op.args], attrs=op.attrs)
         return
+    if var in lo.totals:
+        total(lo, var)
+        return
     operands = [lo.value(a) for a in op.args]
     shape = next(x.shape for x in operands if isinstance(x, Stored | Lazy))
 
@@ -49,6 +52,16 @@ def elementwise(lo: Lowering, stmt: Stmt, op: ir.Prim, primitive: Primitive) -> 
         return e.scalar(op.name, var.type.dtype, *args, attrs=op.attrs)
 
     lo.lazy(var, Lazy(var.type.dtype, shape, at), op.args)
+
+
+def total(lo: Lowering, var: Var) -> None:
+    """The sum of a state and an array, where the state lies."""
+    state, row = lo.totals[var]
+    dest = lo.env[state]
+    assert isinstance(dest, Stored)
+    if row not in lo.adding:
+        lo.e.add_to(dest, lo.array(row))
+    lo.set(var, dest, state)
 
 
 def _checked(lo: Lowering, stmt: Stmt, op: ir.Prim) -> None:
@@ -93,8 +106,9 @@ def _holds(lo: Lowering, name: str, args: Sequence[Operand]) -> Operand:
             return s("ge", args[0], zero)
         case "check_pivot":
             return s("lt", args[0], zero)
-        case _:
-            return args[0]
+        case "check_settled":
+            return s("le", args[0], args[1])
+    raise AssertionError(name)
 
 
 # ------------------------------------------------------------------ making arrays
@@ -301,12 +315,10 @@ def _update(lo: Lowering, var: Var, op: ir.Prim) -> None:
 
 
 def _put(lo: Lowering, dest: Stored, new: Array, adding: bool) -> None:
-    e = lo.e
-    if not adding:
-        e.store(new, dest)
-        return
-    with e.nest(dest.shape) as ix:
-        e.write(dest, ix, e.scalar("add", dest.dtype, e.read(dest, ix), e.read(new, ix)))
+    if adding:
+        lo.e.add_to(dest, new)
+    else:
+        lo.e.store(new, dest)
 
 
 def _part(lo: Lowering, x: Stored, axis: int, start: Operand, count: Operand, step: Operand) -> Stored:

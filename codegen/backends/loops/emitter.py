@@ -124,8 +124,12 @@ class Emitter:
         if isinstance(array, Lazy):
             first = tuple(indices)
             return Lazy(array.dtype, rest, lambda more: array.at((*first, *more)), array.cheap)
+        return self.part(array, indices)
+
+    def part(self, array: Stored, indices: Sequence[Operand]) -> Stored:
+        """As `below`, of an array in memory."""
         base = self.shift(array.base, self.offset(array.strides, indices))
-        return Stored(base, rest, array.strides[len(indices):], array.packed)
+        return Stored(base, array.shape[len(indices):], array.strides[len(indices):], array.packed)
 
     # ------------------------------------------------------------ loops
 
@@ -154,6 +158,12 @@ class Emitter:
             return
         with self.nest(value.shape) as indices:
             self.write(dest, indices, self.read(value, indices))
+
+    def add_to(self, dest: Stored, value: Array) -> None:
+        """All elements of `value`, added to those of `dest`."""
+        with self.nest(dest.shape) as indices:
+            self.write(dest, indices, self.scalar("add", dest.dtype, self.read(dest, indices),
+                                                  self.read(value, indices)))
 
     def fill(self, dest: Stored, value: Operand) -> None:
         with self.nest(dest.shape) as indices:

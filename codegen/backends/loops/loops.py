@@ -16,7 +16,7 @@ from ....lang.core.ir import Atom, Block, Stmt, Var
 from ....lang.core.walk import free_vars
 from . import tree
 from .tree import Code, Imm, Operand, Reg
-from .values import ONE, ZERO, Stored
+from .values import ONE, ZERO, Dest, Stored
 
 if TYPE_CHECKING:
     from .lower import Lowering
@@ -39,7 +39,8 @@ def loop(lo: Lowering, stmt: Stmt, op: ir.Loop) -> None:
     count = None if op.count is None else lo.scalar(op.count)
     index = e.reg("i64")
     lo.env[op.index] = index
-    free = frozenset(free_vars(op.body) | (free_vars(op.cond.body) if op.cond is not None else {}))
+    free = frozenset(free_vars(op.body, op.params) | (
+        free_vars(op.cond.body, op.cond.params) if op.cond is not None else {}))
 
     carried: list[Reg] = []
     init: list[Operand] = []
@@ -54,7 +55,8 @@ def loop(lo: Lowering, stmt: Stmt, op: ir.Loop) -> None:
         else:
             states.append(_state(lo, op, param, var, start, result, carried, init))
 
-    stacks = [_stack(lo, op, k, count) for k in range(len(op.collect_shapes))]
+    stacks = [_stack(lo, op, k, var, count)
+              for k, var in enumerate(stmt.vars[len(op.params):len(op.params) + len(op.collect_shapes)])]
     done = index
     if count is None:
         carried.append(index)
@@ -111,7 +113,8 @@ def _state(lo: Lowering, op: ir.Loop, param: Var, var: Var, start: Atom, result:
         lo.env[param] = e.packed(now, sizes)
         lo.memory.bind(param, frozenset({lo.memory.new(owned=False)}))
         return State(param, "ragged", now, parity, sizes, slot)
-    kind = "place" if in_place(op.body, result, param) else "swap"
+    row = _added(lo, op.body, result, param)
+    kind = "place" if row is not None or in_place(op.body, result, param) else "swap"
     value = lo.array(start)
     if lo.memory.writable(start) and isinstance(value, Stored) and value.packed:
         mine = value
@@ -127,9 +130,26 @@ def _state(lo: Lowering, op: ir.Loop, param: Var, var: Var, start: Atom, result:
         other = e.reg(dtype, pointer=True)
         carried.append(other)
         init.append(e.alloc(dtype, mine.shape).base)
-    lo.env[param] = Stored(now, mine.shape, mine.strides, True)
+    held = Stored(now, mine.shape, mine.strides, True)
+    lo.env[param] = held
+    if row is not None:
+        assert isinstance(result, Var)
+        lo.totals[result] = (param, row)
+        made = next((s for s in op.body.stmts if row in s.vars), None)
+        if made is not None and isinstance(row, Var) and lo.by_rows(row, made):
+            lo.adding[row] = held
     lo.memory.bind(param, frozenset({lo.memory.new(owned=True)}))
     return State(param, kind, now, other, mine.shape)
+
+
+def _added(lo: Lowering, block: Block, result: Atom, param: Var) -> Atom | None:
+    """The array that is added to `param`, all of it, where that is all that happens to it."""
+    made = next((s.op for s in block.stmts if result in s.vars), None)
+    match made:
+        case ir.Prim(name="add", args=(x, y)) if param in (x, y) and lo.uses.counts.get(param) == 1:
+            row = y if x == param else x
+            return row if row.type.rank else None
+    return None
 
 
 def in_place(block: Block, result: Atom, param: Var) -> bool:
@@ -166,15 +186,15 @@ def _through(outer: Block, block: Block, result: Atom, param: Var) -> bool:
 class Stack:
     var_type: ir.Type
     row: tuple[Operand, ...]
-    whole: Stored | None
+    whole: Dest | None
     slot: int = 0
 
 
-def _stack(lo: Lowering, op: ir.Loop, k: int, count: Operand | None) -> Stack:
+def _stack(lo: Lowering, op: ir.Loop, k: int, var: Var, count: Operand | None) -> Stack:
     atom = op.body.results[len(op.params) + k]
     row = tuple(lo.e.at_least_zero(lo.scalar(s)) for s in op.collect_shapes[k])
     if count is not None:
-        return Stack(atom.type, row, lo.e.alloc(atom.type.dtype, (lo.e.at_least_zero(count), *row)))
+        return Stack(atom.type, row, lo.dest(var, (lo.e.at_least_zero(count), *row)))
     slot, lo.slots = lo.slots, lo.slots + 1
     return Stack(atom.type, row, None, slot)
 
@@ -182,30 +202,23 @@ def _stack(lo: Lowering, op: ir.Loop, k: int, count: Operand | None) -> Stack:
 def _body(lo: Lowering, op: ir.Loop, states: Sequence[State | None], stacks: Sequence[Stack], done: Operand,
           free: frozenset[Var]) -> None:
     e = lo.e
-    rows: list[Stored] = []
+    rows: list[Dest] = []
     for stack in stacks:
         if stack.whole is not None:
-            row = e.below(stack.whole, [done])
-            assert isinstance(row, Stored)
+            rows.append(Dest(e.part(stack.whole.array, [done]), stack.whole.adding))
         else:
             size = e.product(stack.row)
             base = e.reg(stack.var_type.dtype, pointer=True)
             e.add(tree.Resize(base, Imm(stack.slot, "i64"), e.times(e.plus(done, ONE), size)))
-            row = e.packed(e.shift(base, e.times(done, size)), stack.row)
-        rows.append(row)
-    dests: list[Stored | None] = []
+            rows.append(Dest(e.packed(e.shift(base, e.times(done, size)), stack.row)))
+    dests: list[Dest | None] = []
     for state in states:
         if state is not None and state.kind == "swap":
             assert state.other is not None
-            dests.append(e.packed(state.other, state.sizes))
+            dests.append(Dest(e.packed(state.other, state.sizes)))
         else:
             dests.append(None)
-    n = len(op.params)
-    dests += [row if atom.type.rank else None for row, atom in zip(rows, op.body.results[n:], strict=True)]
-    lo.placed(op.body, dests, free)
-    for row, atom in zip(rows, op.body.results[n:], strict=True):
-        if atom.type.rank == 0:
-            e.write(row, [], lo.scalar(atom))
+    lo.into(op.body, [*dests, *rows], free)
 
 
 def _deliver(lo: Lowering, states: Sequence[State], results: Sequence[Atom], following: list[Operand]) -> None:
@@ -285,7 +298,7 @@ def _results(lo: Lowering, stmt: Stmt, op: ir.Loop, states: Sequence[State | Non
             at += _width(state)
     for stack, var in zip(stacks, stmt.vars[len(states):], strict=False):
         if stack.whole is not None:
-            lo.set(var, stack.whole)
+            lo.set(var, stack.whole.array)
         else:
             base = e.reg(stack.var_type.dtype, pointer=True)
             size = e.product((count, *stack.row))

@@ -18,13 +18,14 @@ from ....lang.core.build import Fresh
 from ....lang.core.ir import Atom, Block, Const, Stmt, Var
 from ....lang.core.primitive import PRIMITIVES
 from ....lang.core.walk import free_vars, next_id
+from ...passes.accumulate import accumulate
 from ...passes.sequentialize import sequentialize
 from ..numpy.memory import NONE, Memory, frame_of
 from . import tree
 from .emitter import Emitter, imm
 from .tree import Code, Operand, Reg
 from .uses import Uses
-from .values import Array, Lazy, Stored, Value
+from .values import Array, Dest, Lazy, Stored, Value
 
 UPDATES = {"update", "accumulate", "update_slice", "accumulate_slice", "accumulate_at", "scatter"}
 
@@ -33,7 +34,8 @@ def lower(program: ir.Program) -> tree.Program:
     """All functions of the program."""
     made = {}
     for name, f in program.functions.items():
-        body = sequentialize(f.body, Fresh(next_id(f)), lambda _: True)
+        supply = Fresh(next_id(f))
+        body = accumulate(sequentialize(f.body, supply, lambda _: True), supply)
         made[name] = Lowering(program, replace(f, body=body)).run()
     return tree.Program(made)
 
@@ -46,6 +48,10 @@ class Lowering:
         self.env: dict[Var, Value] = {}
         self.memory = Memory()
         self.place: dict[Var, Stored] = {}
+        self.adding: dict[Var, Stored] = {}
+        """Arrays that are added to what lies at a place, element by element, and kept nowhere else."""
+        self.totals: dict[Var, tuple[Var, Atom]] = {}
+        """Sums of a state, which is read nowhere else, and another array: they are formed where the state lies."""
         self.uses = Uses(function)
         self.slots = 0
 
@@ -156,22 +162,42 @@ class Lowering:
         frame.at = len(block.stmts)
         self.memory.frames.pop()
 
-    def placed(self, block: Block, dests: Sequence[Stored | None], always: frozenset[Var] = frozenset()) -> None:
+    def placed(self, block: Block, dests: Sequence[Dest | None], always: frozenset[Var] = frozenset()) -> None:
         """The block, with its array results computed into `dests`."""
         made = {var: stmt for stmt in block.stmts for var in stmt.vars}
         for atom, dest in zip(block.results, dests, strict=True):
+            if dest is not None and dest.adding:
+                if isinstance(atom, Var) and atom in made and self.by_rows(atom, made[atom]):
+                    self.adding[atom] = dest.array
+                continue
             while dest is not None and isinstance(atom, Var) and atom in made and atom not in self.place:
-                self.place[atom] = dest
+                self.place[atom] = dest.array
                 op = made[atom].op
                 if not (isinstance(op, ir.Prim) and op.name in UPDATES):
                     break
                 atom = op.args[0]
         self.block(block, always)
         for atom, dest in zip(block.results, dests, strict=True):
-            if dest is not None:
-                value = self.array(atom)
-                if not (isinstance(value, Stored) and value.base is dest.base):
-                    self.e.store(value, dest)
+            if dest is None:
+                continue
+            value = self.array(atom)
+            if dest.adding:
+                if atom not in self.adding:
+                    self.e.add_to(dest.array, value)
+            elif not (isinstance(value, Stored) and value.base is dest.array.base):
+                self.e.store(value, dest.array)
+
+    def by_rows(self, var: Var, made: Stmt) -> bool:
+        """Whether nobody reads the array but the block that makes it, once, and each of its elements is written once:
+        it may be added to something as it comes."""
+        if var not in self.uses.once:
+            return False
+        match made.op:
+            case ir.Map():
+                return True
+            case ir.Loop(count=count, params=params):
+                return count is not None and made.vars.index(var) >= len(params)
+        return False
 
     def scoped(self, body: Code) -> Code:
         """The body of a loop, giving back what it takes from the arena."""
@@ -291,23 +317,36 @@ class Lowering:
     def map(self, stmt: Stmt, op: ir.Map) -> None:
         arrays = self.rows(op, op.body.params)
         count = arrays[0].shape[0]
-        outs = []
+        outs: list[Dest] = []
         for var, shape in zip(stmt.vars, op.shapes, strict=True):
             sizes = tuple(self.e.at_least_zero(self.scalar(s)) for s in shape)
-            outs.append(self.fresh(var, (count, *sizes)))
+            outs.append(self.dest(var, (count, *sizes)))
         index = self.e.reg("i64")
         with self.e.block() as code:
             for param, array, atom in zip(op.body.params, arrays, op.arrays, strict=True):
                 self.element(param, array, atom, index)
-            dests = []
-            for out, atom in zip(outs, op.body.body.results, strict=True):
-                row = self.e.below(out, [index]) if atom.type.rank else None
-                dests.append(row if isinstance(row, Stored) else None)
-            self.placed(op.body.body, dests, frozenset(free_vars(op.body.body)))
-            for out, atom in zip(outs, op.body.body.results, strict=True):
-                if atom.type.rank == 0:
-                    self.e.write(out, [index], self.scalar(atom))
+            self.into(op.body.body, [Dest(self.e.part(out.array, [index]), out.adding) for out in outs],
+                      frozenset(free_vars(op.body.body)))
         self.e.add(tree.For(index, count, (), (), self.scoped(code), (), (), True))
+
+    def dest(self, var: Var, shape: Sequence[Operand]) -> Dest:
+        """Where an array is to be written, row by row; or what it is to be added to."""
+        total = self.adding.get(var)
+        if total is None:
+            return Dest(self.fresh(var, shape))
+        self.set(var, total)
+        return Dest(total, True)
+
+    def into(self, block: Block, dests: Sequence[Dest | None], always: frozenset[Var]) -> None:
+        """The block, with its results at `dests`."""
+        self.placed(block, [dest if atom.type.rank else None
+                            for atom, dest in zip(block.results, dests, strict=True)], always)
+        for atom, dest in zip(block.results, dests, strict=True):
+            if dest is not None and atom.type.rank == 0:
+                value = self.scalar(atom)
+                if dest.adding:
+                    value = self.e.scalar("add", value.dtype, self.e.read(dest.array, []), value)
+                self.e.write(dest.array, [], value)
 
 
 def takes(code: Code) -> bool:

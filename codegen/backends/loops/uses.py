@@ -8,7 +8,8 @@ from ....lang.core.walk import atoms, scopes
 
 
 class Uses:
-    """`once`: array variables that are read one time, by a statement of the block that makes them."""
+    """`once`: array variables that are read one time, by a statement of the block that makes them. `counts`: how often
+    each array variable is read."""
 
     def __init__(self, function: ir.Function) -> None:
         counts: dict[Var, int] = {}
@@ -36,6 +37,7 @@ class Uses:
                     counts[atom] = counts.get(atom, 0) + 1
                     if home.get(atom) is not block:
                         away.add(atom)
+        self.counts = counts
         self.once = {var for var, n in counts.items() if n == 1 and var not in away}
 
 

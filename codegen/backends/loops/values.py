@@ -36,6 +36,14 @@ class Lazy:
     """Whether reading an element twice costs nothing to speak of."""
 
 
+@dataclass(frozen=True)
+class Dest:
+    """Where an array is to be written; with `adding` it is added to what is there."""
+
+    array: Stored
+    adding: bool = False
+
+
 Value = Operand | Stored | Lazy
 Array = Stored | Lazy
 ZERO, ONE = Imm(0, "i64"), Imm(1, "i64")
