@@ -273,8 +273,9 @@ def native(program: ir.Program, specs: list[EntrySpec], tier: int | None) -> dic
     from .codegen.backends.native.call import function
     from .codegen.backends.native.engine import Engine
 
+    roots = {name for s in specs for name in (s.function, *s.transforms.values())}
     with driver.without_collection():
-        engine = Engine(program, 2 if tier == 1 else 0)
+        engine = Engine(program, 2 if tier == 1 else 0, roots)
     return entries_of(specs, lambda name: function(engine, name))
 
 

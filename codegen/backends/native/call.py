@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,49 +15,123 @@ from ....lang.prims.common import NUMPY_NAMES
 from ....lang.source import Span
 from ...runtime.depth import LEVELS, too_deep
 from ...runtime.errors import RunError
+from .context import DEPTH, FAILED, STOP, VALUES
 from .engine import Engine
 from .host import view
-from .llvm import DEPTH_SITE, FULL_SITE, VALUES
-from .memory import FAILED_WORD, Room, entered, left
+from .llvm import DEPTH_SITE, FULL_SITE
+from .memory import Room, entered, left
 
-CTYPES: dict[str, Any] = {
-    "f64": ctypes.c_double, "f32": ctypes.c_float, "f16": ctypes.c_uint16, "bool": ctypes.c_bool,
-} | {f"{s}{b}": getattr(ctypes, f"c_{'u' * (s == 'u')}int{b}") for s in "iu" for b in (8, 16, 32, 64)}
+FLAT = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+"""Context, arguments, results: eight bytes to each scalar, pointer and size. True when it failed."""
+LARGE_STACK = 1 << 29
+"""Bytes of stack for calls that are nested too deeply for the stack of their thread."""
 
 
-def function(engine: Engine, name: str) -> Callable[..., tuple[Any, ...]]:
+def function(engine: Engine, name: str) -> Native:
     """A function of the program. Calls of it may be inside each other and in several threads."""
-    f = engine.program.functions[name]
-    types: list[Any] = [ctypes.c_void_p]
-    for p in f.params:
-        types += [CTYPES[p.type.dtype]] if p.type.rank == 0 else [ctypes.c_void_p] + [ctypes.c_int64] * p.type.rank
-    native = ctypes.CFUNCTYPE(ctypes.c_bool, *types, ctypes.c_void_p)(engine.address(name))
-    results = [a.type for a in f.body.results]
-    width = max(sum(1 + t.rank for t in results), 1)
+    return Native(engine, name)
 
-    def call(*values: Any) -> tuple[Any, ...]:
-        flat: list[Any] = []
-        held = []
-        for p, value in zip(f.params, values, strict=True):
-            dtype = np.dtype(NUMPY_NAMES[p.type.dtype])
-            if p.type.rank:
-                array = np.ascontiguousarray(value, dtype)
-                held.append(array)
-                flat += [array.ctypes.data, *array.shape]
-            elif p.type.dtype == "f16":
-                flat.append(int(np.float16(value).view(np.uint16)))
-            else:
-                flat.append(dtype.type(value).item())
-        out = np.zeros(width, np.int64)
+
+class Native:
+    """Machine code of one function."""
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        f = engine.program.functions[name]
+        self.engine = engine
+        self.address = engine.address(name)
+        self.run = FLAT(self.address)
+        self.params = [p.type for p in f.params]
+        self.results = [a.type for a in f.body.results]
+        self.given = sum(1 + t.rank for t in self.params)
+        self.taken = sum(1 + t.rank for t in self.results)
+
+    def __call__(self, *values: Any) -> tuple[Any, ...]:
+        cells, held = self.cells(values)
+        out = np.zeros(max(self.taken, 1), np.int64)
         room = entered()
         try:
-            if native(room.address, *flat, out.ctypes.data):
-                raise failure(engine, room)
-            return taken(out, results)
+            if not self.run(room.address, cells.ctypes.data, out.ctypes.data):
+                return taken(out, self.results)
+            error = failure(self.engine, room)
         finally:
             left(room)
+        del held
+        if isinstance(error, StackFull):
+            if _thread.large:
+                raise error.error
+            return tuple(on_large_stack(lambda: self(*values)))
+        raise error
 
-    return call
+    def cells(self, values: tuple[Any, ...]) -> tuple[Any, list[Any]]:
+        """The arguments as machine code takes them, and what must live as long."""
+        cells = np.zeros(max(self.given, 1), np.int64)
+        held: list[Any] = []
+        k = 0
+        for t, value in zip(self.params, values, strict=True):
+            dtype = np.dtype(NUMPY_NAMES[t.dtype])
+            if t.rank:
+                array = np.require(value, dtype, ["C", "A"])
+                if array.ndim != t.rank:
+                    raise TypeError(f"an array of {t.rank} axes is needed")
+                held.append(array)
+                cells[k] = array.ctypes.data
+                cells[k + 1:k + 1 + t.rank] = array.shape
+            else:
+                cells[k:k + 1].view(dtype)[0] = value
+            k += 1 + t.rank
+        return cells, held
+
+
+class StackFull(Exception):
+    """Calls inside calls need more stack than this thread has."""
+
+    def __init__(self, error: RunError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class _Thread(threading.local):
+    large = False
+
+
+_thread = _Thread()
+_lock = threading.Lock()
+
+
+def on_large_stack(call: Callable[[], Any]) -> Any:
+    """What `call` returns, run in a thread with a large stack."""
+    found: list[Any] = []
+    rooms: list[Room] = []
+
+    def run() -> None:
+        _thread.large = True
+        try:
+            room = entered()
+            left(room)
+            rooms.append(room)
+            found.append((True, call()))
+        except BaseException as error:
+            found.append((False, error))
+
+    thread = threading.Thread(target=run, daemon=True)
+    with _lock:
+        before = threading.stack_size(LARGE_STACK)
+        try:
+            thread.start()
+        finally:
+            threading.stack_size(before)
+    try:
+        while thread.is_alive():
+            thread.join(0.02)
+    except BaseException:
+        for room in rooms:
+            room[STOP] = 1
+        thread.join()
+        raise
+    good, result = found[0]
+    if good:
+        return result
+    raise result
 
 
 def taken(out: Any, results: list[ir.Type]) -> tuple[Any, ...]:
@@ -77,10 +152,11 @@ def failure(engine: Engine, room: Room) -> BaseException:
     """What stopped the run, as Python says it."""
     if room.error is not None:
         return room.error
-    site = engine.site(room.words[FAILED_WORD])
+    site = engine.site(room[FAILED])
     if site.name == DEPTH_SITE:
         f = engine.program.functions[str(dict(site.attrs)["function"])]
-        return too_deep(f.source_name or f.name, where(site.span), LEVELS)
+        error = too_deep(f.source_name or f.name, where(site.span), min(room[DEPTH], LEVELS))
+        return StackFull(error) if room[DEPTH] <= LEVELS else error
     if site.name == FULL_SITE:
         return MemoryError("an array of this program does not fit into memory")
     values: list[Any] = []

@@ -7,14 +7,14 @@ is there already, and only what is new is compiled, all of it in one module.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from ....lang.core import ir
 from ....lang.core.primitive import PRIMITIVES
 from ..loops.lower import lower
-from . import jit
+from . import jit, symbols
 from .host import HOST, runner
-from .llvm import HostCall, Site, module
+from .llvm import HostCall, Site, flat_name, module
 from .objects import NUMBER, Instance, Made, Object, find, instances, keep, symbol
 from .units import Keyed, Units, units_of
 
@@ -31,12 +31,13 @@ def callback(call: HostCall) -> int:
 class Engine:
     """Machine code of all functions of a program, and what keeps it alive.
 
-    `opt` is LLVM's level: 0 gives code at once, 2 good code later.
+    `opt` is LLVM's level: 0 gives code at once, 2 good code later. `roots` are the functions that Python calls: all,
+    where it is not said.
     """
 
-    def __init__(self, program: ir.Program, opt: int = 0) -> None:
+    def __init__(self, program: ir.Program, opt: int = 0, roots: Collection[str] | None = None) -> None:
         self.program = program
-        self.units: Units = units_of(lower(program))
+        self.units: Units = units_of(lower(program), program.functions if roots is None else roots)
         self.sites: dict[int, list[Site]] = {}
         self.addresses: dict[str, int] = {}
         self.instances: dict[str, Instance] = {}
@@ -44,8 +45,8 @@ class Engine:
             self.load(self.units.units if opt == 0 else [self.units.group(program.functions)], 1 if opt else 0)
 
     def address(self, function: str) -> int:
-        """Where the machine code of a function of the program begins."""
-        return self.addresses[function]
+        """Where the machine code of a root begins, in the form that Python calls."""
+        return self.addresses[flat_name(function)]
 
     def site(self, code: int) -> Site:
         """The check with this number in the context."""
@@ -97,6 +98,7 @@ class Engine:
 def compiled(units: dict[str, Keyed], tier: int) -> Object:
     """Object code of units, under their keys."""
     made = jit.parsed(module([(symbol(key), k.unit) for key, k in units.items()]))
+    symbols.check(jit.declared(made))
     if tier:
         jit.optimised(made, 2, True)
     return Object(jit.object_code(made, 2 if tier else 0), tier, {

@@ -11,7 +11,7 @@ import numpy as np
 from ....lang.core.primitive import Primitive
 from ....lang.prims.common import NUMPY_NAMES
 from .llvm import HostCall
-from .memory import TOP_WORD, current, pad
+from .memory import Room, at
 
 HOST = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 """Context, arguments, results: eight bytes to each scalar, pointer and size. True when it failed."""
@@ -22,11 +22,11 @@ def runner(primitive: Primitive, call: HostCall) -> Callable[[int, int, int], bo
     attrs = dict(call.attrs)
 
     def run(context: int, given: int, out: int) -> bool:
-        room = current()
+        room = at(context)
         try:
             values = taken(given, call.args)
             results = primitive.evaluate(*values, **attrs)
-            give(room.words, out, results if len(call.results) > 1 else (results,), call.results)
+            give(room, out, results if len(call.results) > 1 else (results,), call.results)
         except BaseException as error:
             room.error = error
             return True
@@ -38,31 +38,30 @@ def runner(primitive: Primitive, call: HostCall) -> Callable[[int, int, int], bo
 def taken(given: int, types: Sequence[tuple[str, int]]) -> list[Any]:
     slots = (ctypes.c_int64 * sum(1 + rank for _, rank in types)).from_address(given)
     values: list[Any] = []
-    at = 0
+    k = 0
     for dtype, rank in types:
         kind = np.dtype(NUMPY_NAMES[dtype])
         if rank:
-            values.append(view(slots[at], kind, tuple(slots[at + 1:at + 1 + rank])))
+            values.append(view(slots[k], kind, tuple(slots[k + 1:k + 1 + rank])))
         else:
-            values.append(np.frombuffer(memoryview((ctypes.c_char * 8).from_address(given + 8 * at)), kind, 1)[0])
-        at += 1 + rank
+            values.append(np.frombuffer(memoryview((ctypes.c_char * 8).from_address(given + 8 * k)), kind, 1)[0])
+        k += 1 + rank
     return values
 
 
-def give(words: Any, out: int, results: Sequence[Any], types: Sequence[tuple[str, int]]) -> None:
+def give(room: Room, out: int, results: Sequence[Any], types: Sequence[tuple[str, int]]) -> None:
     """Put results where machine code looks for them: arrays into the arena."""
-    at = 0
+    k = 0
     for (dtype, rank), result in zip(types, results, strict=True):
         value = np.ascontiguousarray(result, NUMPY_NAMES[dtype])
-        target = out + 8 * at
+        target = out + 8 * k
         if rank:
-            top = words[TOP_WORD]
-            words[TOP_WORD] = top + pad(value.nbytes)
-            ctypes.memmove(top, value.ctypes.data, value.nbytes)
-            (ctypes.c_int64 * (1 + rank)).from_address(target)[:] = [top, *value.shape]
+            where = room.take(value.nbytes)
+            ctypes.memmove(where, value.ctypes.data, value.nbytes)
+            (ctypes.c_int64 * (1 + rank)).from_address(target)[:] = [where, *value.shape]
         else:
             ctypes.memmove(target, value.ctypes.data, value.nbytes)
-        at += 1 + rank
+        k += 1 + rank
 
 
 def view(address: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Any:

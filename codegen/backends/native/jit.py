@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -17,8 +16,9 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
+from . import symbols
+
 LOCK = threading.RLock()
-LIBRARY = "libm.so.6"
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def fingerprint() -> str:
 def _started() -> None:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    llvm.load_library_permanently(LIBRARY)
+    symbols.install()
 
 
 def _machine(opt: int) -> llvm.TargetMachine:
@@ -116,11 +116,10 @@ class Loaded:
             return (ctypes.c_int64 * count).from_address(self.engine.get_global_value_address(symbol))
 
 
-def unknown(made: llvm.ModuleRef, allowed: Sequence[str]) -> list[str]:
-    """The functions that a module calls and that are neither its own, nor LLVM's, nor allowed."""
+def declared(made: llvm.ModuleRef) -> list[str]:
+    """The functions that a module calls and that are not its own."""
     with LOCK:
-        return [f.name for f in made.functions
-                if f.is_declaration and not f.name.startswith("llvm.") and f.name not in allowed]
+        return [f.name for f in made.functions if f.is_declaration]
 
 
 def _before_fork() -> None:

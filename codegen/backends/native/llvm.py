@@ -1,8 +1,8 @@
 """Loop code as LLVM assembly.
 
 A function takes the context, its parameters, and where to put its results (eight bytes to each); it returns true when a
-check failed. The context begins with: top of the arena, end of the arena, depth of calls, number of the failed check,
-four values of it, first free slot, and the slots' addresses and sizes.
+check failed. `context` says what is in the context. A root, which Python calls, has a second function, called as it is
+with `.flat` behind it: it takes context, arguments, results, eight bytes to each scalar, pointer and size.
 """
 
 from __future__ import annotations
@@ -15,14 +15,12 @@ from ....lang.source import Span
 from ...runtime.depth import LEVELS
 from ..loops import tree
 from ..loops.tree import Code, Imm, Operand, Reg
+from .context import DECLARED, DEPTH, END, FAILED, HELPERS, LARGEST, SLOT, STACK, TOP, VALUES
 from .scalars import LLVM, MEMORY, SIZES, Scalars, number
 
-TOP, END, DEPTH, FAILED, VALUES, SLOT, SLOTS = 0, 8, 16, 24, 32, 64, 72
 BLOCK = 128
 DEPTH_SITE, FULL_SITE = "depth", "full"
 """Checks that are no primitives: calls inside each other, room in the arena."""
-LARGEST = 1 << 40
-"""More elements than any array has."""
 
 
 @dataclass(frozen=True)
@@ -98,17 +96,20 @@ def word(k: int) -> str:
     return f"getelementptr (i8, ptr @unit.t, i64 {8 * k})" if k else "@unit.t"
 
 
-def unit(program: tree.Program, names: Sequence[str], exported: Collection[str] | None = None) -> Unit:
+def unit(program: tree.Program, names: Sequence[str], exported: Collection[str] | None = None,
+         roots: Collection[str] = ()) -> Unit:
     """The unit of these functions, which call each other directly; others are called through the table.
 
-    What is not `exported` cannot be called from outside.
+    What is not `exported` cannot be called from outside. Of `roots` there is the flat function too, behind the others.
     """
     writer = UnitWriter({name: k for k, name in enumerate(names)})
     functions = [FunctionWriter(writer, program, program.functions[name]).write(
         "" if exported is None or name in exported else "internal ") for name in names]
+    called = [name for name in names if name in roots]
+    functions += [flat(program.functions[name], names.index(name), len(names) + k) for k, name in enumerate(called)]
     table = f"@unit.t = hidden global [{1 + len(writer.cells)} x i64] zeroinitializer"
-    return Unit(tuple(names), "\n".join([table, *writer.leaves, *functions]), writer.declared, writer.needed,
-                writer.sites, list(writer.cells))
+    return Unit((*names, *map(flat_name, called)), "\n".join([table, *writer.leaves, *functions]), writer.declared,
+                writer.needed, writer.sites, list(writer.cells))
 
 
 def module(units: Sequence[tuple[str, Unit]]) -> str:
@@ -123,31 +124,7 @@ def module(units: Sequence[tuple[str, Unit]]) -> str:
 
 
 WEIGHTS = '!0 = !{!"branch_weights", i32 1, i32 100000}'
-REALLOC = "declare ptr @realloc(ptr, i64)"
 MEMMOVE = "declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)"
-
-
-RESIZE = """
-define internal ptr @resize(ptr %ctx, i64 %slot, i64 %bytes) noinline {
-  %at = getelementptr i8, ptr %ctx, i64 72
-  %twice = shl i64 %slot, 4
-  %cell = getelementptr i8, ptr %at, i64 %twice
-  %size = getelementptr i8, ptr %cell, i64 8
-  %have = load i64, ptr %size
-  %old = load ptr, ptr %cell
-  %fits = icmp sle i64 %bytes, %have
-  br i1 %fits, label %done, label %grow
-grow:
-  %double = shl i64 %bytes, 1
-  %more = add i64 %double, 64
-  %new = call ptr @realloc(ptr %old, i64 %more)
-  store ptr %new, ptr %cell
-  store i64 %more, ptr %size
-  ret ptr %new
-done:
-  ret ptr %old
-}
-"""
 
 
 def block_sum(dtype: str) -> str:
@@ -396,10 +373,11 @@ class FunctionWriter:
                 self.do(f"store ptr {self.at(mark)}, ptr {self.field(TOP)}")
             case tree.Resize(out, slot, count):
                 which = self.line(f"add i64 {self.base}, {self.at(slot)}")
-                size = self.line(f"mul i64 {self.at(count)}, {SIZES[out.dtype]}")
-                self.declare("realloc", REALLOC)
-                self.module.needed.setdefault("resize", RESIZE)
-                self.names[out.id] = self.line(f"call ptr @resize(ptr {self.ctx}, i64 {which}, i64 {size})")
+                self.helper("resize")
+                block = self.line(f"call ptr @resize(ptr {self.ctx}, i64 {which}, i64 {self.at(count)}, "
+                                  f"i64 {SIZES[out.dtype]})")
+                self.fail_if(self.line(f"icmp eq ptr {block}, null"), self.module.full())
+                self.names[out.id] = block
             case tree.Copy(target, source, count):
                 size = self.line(f"mul i64 {self.at(count)}, {SIZES[target.dtype]}")
                 self.declare("llvm.memmove.p0.p0.i64", MEMMOVE)
@@ -436,13 +414,20 @@ class FunctionWriter:
         if isinstance(count, Reg):
             huge = self.line(f"icmp ugt i64 {self.at(count)}, {LARGEST}")
             beyond = self.line(f"or i1 {beyond}, {huge}")
-        full, good = self.new_label("full"), self.new_label("room")
-        self.do(f"br i1 {beyond}, label %{full}, label %{good}, !prof !0")
-        self.start(full)
-        self.fail(self.module.full())
-        self.start(good)
+        self.helper("more")
+        far, good = self.new_label("far"), self.new_label("room")
+        self.do(f"br i1 {beyond}, label %{far}, label %{good}, !prof !0")
+        self.start(far)
+        full = self.line(f"call i1 @more(ptr {self.ctx}, ptr {after}, i64 {self.at(count)})")
+        self.fail_if(full, self.module.full(), good)
         self.do(f"store ptr {after}, ptr {self.field(TOP)}")
         self.names[out.id] = top
+
+    def helper(self, name: str) -> None:
+        """Have this function of `context` in the module."""
+        for symbol, text in DECLARED[name].items():
+            self.declare(symbol, text)
+        self.module.needed.setdefault(name, HELPERS[name])
 
     def fail(self, number: int) -> None:
         """Leave, with the check's number."""
@@ -450,6 +435,13 @@ class FunctionWriter:
         code = self.line(f"add i64 {first}, {number}")
         self.do(f"store i64 {code}, ptr {self.field(FAILED)}")
         self.do("ret i1 true")
+
+    def fail_if(self, failed: str, number: int, on: str = "") -> None:
+        bad, good = self.new_label("bad"), on or self.new_label("good")
+        self.do(f"br i1 {failed}, label %{bad}, label %{good}, !prof !0")
+        self.start(bad)
+        self.fail(number)
+        self.start(good)
 
     def check(self, node: tree.Check) -> None:
         site = self.module.site(Site(node.name, node.attrs, tuple(v.dtype for v in node.values), node.span))
@@ -568,18 +560,15 @@ class FunctionWriter:
     # ------------------------------------------------------------ calls
 
     def invoke(self, node: tree.Invoke) -> None:
-        self.outs = max(self.outs, len(node.outs))
+        self.outs = max(self.outs, len(node.outs), 1)
         depth = self.field(DEPTH)
         now = self.line(f"load i64, ptr {depth}")
         deeper = self.line(f"add i64 {now}, 1")
         site = self.module.site(Site(DEPTH_SITE, (("function", node.function),), (), node.span))
         self.do(f"store i64 {deeper}, ptr {depth}")
-        deep = self.line(f"icmp sgt i64 {deeper}, {LEVELS}")
-        bad, good = self.new_label("bad"), self.new_label("good")
-        self.do(f"br i1 {deep}, label %{bad}, label %{good}")
-        self.start(bad)
-        self.fail(site)
-        self.start(good)
+        many = self.line(f"icmp sgt i64 {deeper}, {LEVELS}")
+        low = self.line(f"icmp ult ptr %slots, {self.line(f'load ptr, ptr {self.field(STACK)}')}")
+        self.fail_if(self.line(f"or i1 {many}, {low}"), site)
         args = ", ".join([f"ptr {self.ctx}", *[self.typed(a) for a in node.args], "ptr %slots"])
         if node.function in self.module.names:
             called = f"@unit.{self.module.names[node.function]}"
@@ -626,6 +615,24 @@ class FunctionWriter:
         self.names[result.id] = self.fresh("h")
         self.get("%slots", 0, result)
         return self.names[result.id]
+
+
+def flat_name(function: str) -> str:
+    return f"{function}.flat"
+
+
+def flat(f: tree.Function, number: int, root: int) -> str:
+    """The function that Python calls: it takes the arguments of function `number` from where they lie."""
+    lines, args = [], ["ptr %ctx"]
+    for k, p in enumerate(f.params):
+        t = "ptr" if p.pointer else MEMORY[p.dtype]
+        lines.append(f"  %p{k} = getelementptr i64, ptr %in, i64 {k}\n  %a{k} = load {t}, ptr %p{k}")
+        if t != kind(p):
+            lines.append(f"  %b{k} = trunc {t} %a{k} to {kind(p)}")
+        args.append(f"{kind(p)} %{'a' if t == kind(p) else 'b'}{k}")
+    call = f"  %failed = call i1 @unit.{number}({', '.join(args)}, ptr %out)\n  ret i1 %failed"
+    head = f"define i1 @unit.{root}(ptr %ctx, ptr %in, ptr %out) nounwind {{\nentry:"
+    return "\n".join([head, *lines, call, "}", ""])
 
 
 def kind(operand: Operand) -> str:

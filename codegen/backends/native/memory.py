@@ -1,6 +1,8 @@
-"""What running code has to itself in each thread: an arena, and the context that names it.
+"""What running code has to itself: rooms, each an arena and the context that names it.
 
-The arena is address space that is reserved once; the system gives memory to the pages that are touched.
+A room belongs to a thread, and a thread has as many as runs of it are inside each other. The arena is address space
+that is reserved once; the system gives memory to the pages that are touched, and what a run used far beyond what runs
+use goes back when it is over. A room is freed when its thread ends.
 """
 
 from __future__ import annotations
@@ -9,62 +11,164 @@ import ctypes
 import mmap
 import os
 import threading
+import weakref
 
-from .llvm import END, FAILED, SLOTS, TOP
+from .context import (
+    BUSY,
+    CAPACITY,
+    DEPTH,
+    END,
+    FAILED,
+    FLOOR,
+    FUEL,
+    KEPT,
+    LARGE,
+    LIMIT,
+    NEXT,
+    OWNER,
+    POLLED,
+    SLOT,
+    STACK,
+    START,
+    STOP,
+    TABLE,
+    TOP,
+    USUAL,
+    WORDS,
+)
+from .stack import lowest
 
-SIZES = tuple(1 << bits for bits in (38, 36, 34, 32, 30))
+SIZES = tuple(1 << bits for bits in (38, 36, 34, 32, 30, 28))
 """Bytes of address space to reserve: the first that the system grants."""
-SLOT_COUNT = 4096
 NORESERVE = 0x4000
-TOP_WORD, END_WORD, FAILED_WORD = TOP // 8, END // 8, FAILED // 8
+EACH_RUN = (DEPTH, FAILED, SLOT, FUEL, STOP, POLLED)
 
 
 class Room:
-    """The arena and the context of one thread."""
+    """The arena and the context of one run at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, owner: int) -> None:
         self.arena, self.size = _reserved()
         self.start = ctypes.addressof(ctypes.c_char.from_buffer(self.arena))
-        self.words = (ctypes.c_int64 * ((SLOTS + 16 * SLOT_COUNT) // 8))()
+        self.words = (ctypes.c_int64 * WORDS)()
         self.address = ctypes.addressof(self.words)
         self.error: BaseException | None = None
         """What a callback raised."""
+        self.touched = self.last = 0
+        """Bytes of the arena that may have memory; bytes that the run before took."""
+        limit = self.start + min(self.size, memory())
+        self[START], self[FLOOR], self[LIMIT] = self.start, min(self.start + USUAL, limit), limit
+        self[END], self[STACK], self[OWNER] = self[FLOOR], lowest(), owner
+        self[NEXT] = HEAD.value or 0
+        HEAD.value = self.address
+        rooms[self.address] = self
+
+    def __getitem__(self, field: int) -> int:
+        return self.words[field // 8]
+
+    def __setitem__(self, field: int, value: int) -> None:
+        self.words[field // 8] = value
 
     def clear(self) -> None:
-        """Ready for a call."""
-        words = self.words
-        words[TOP_WORD] = self.start
-        words[END_WORD] = self.start + min(self.size, memory())
-        for k in range(2, SLOTS // 8):
-            words[k] = 0
+        """Ready for a run."""
+        self[TOP] = self.start
+        for field in EACH_RUN:
+            self[field] = 0
         self.error = None
+
+    def take(self, size: int) -> int:
+        """The address of so many bytes of the arena. Raises MemoryError when they do not fit."""
+        top = self[TOP]
+        after = top + pad(size)
+        if after > self[LIMIT]:
+            raise MemoryError("an array of this program does not fit into memory")
+        if after > self[END]:
+            self[END], self[LARGE] = min(self.start + (1 << (after - self.start).bit_length()), self[LIMIT]), 1
+        self[TOP] = after
+        return top
+
+    def settle(self) -> None:
+        """Give memory back after a run that took much: it keeps what the last two runs both took."""
+        taken = self[END] - self.start
+        self.touched = max(self.touched, taken)
+        keep = max(self[FLOOR] - self.start, min(taken, self.last))
+        self.last = taken
+        if self.touched > keep:
+            give_back(self.arena, keep, min(self.touched, self.size))
+            self.touched = keep
+        if self[KEPT] > USUAL:
+            self.free_blocks()
+        self[END] = self[FLOOR]
+        self[LARGE] = int(self.touched > self[FLOOR] - self.start)
+
+    def free_blocks(self) -> None:
+        """Free the growable blocks."""
+        if self[TABLE]:
+            cells = (ctypes.c_int64 * (2 * self[CAPACITY])).from_address(self[TABLE])
+            for k in range(0, len(cells), 2):
+                if cells[k]:
+                    _free(cells[k])
+            _free(self[TABLE])
+        self[TABLE] = self[CAPACITY] = self[KEPT] = 0
+
+    def unlink(self) -> None:
+        """Take the room out of the list of rooms."""
+        if HEAD.value == self.address:
+            HEAD.value = self[NEXT]
+            return
+        for other in list(rooms.values()):
+            if other[NEXT] == self.address:
+                other[NEXT] = self[NEXT]
+
+    def __del__(self) -> None:
+        if hasattr(self, "words"):
+            self.unlink()
+            self.free_blocks()
+
+
+HEAD = ctypes.c_int64(0)
+"""Address of the first context of a list of all."""
+rooms: weakref.WeakValueDictionary[int, Room] = weakref.WeakValueDictionary()
+"""Rooms by the addresses of their contexts."""
 
 
 class _Rooms(threading.local):
     def __init__(self) -> None:
-        self.free: list[Room] = []
-        self.busy: list[Room] = []
+        self.owner = thread_state()
+        self.own: list[Room] = []
 
 
-_rooms = _Rooms()
+def thread_state() -> int:
+    """A number of this thread that no other thread of the process ever has."""
+    return int(_get_id(_get_state()))
 
 
 def entered() -> Room:
-    """A room of this thread for a call that begins now."""
-    room = _rooms.free.pop() if _rooms.free else Room()
-    _rooms.busy.append(room)
+    """A room of this thread for a run that begins now."""
+    room = next((room for room in _rooms.own if not room[BUSY]), None)
+    if room is None:
+        room = Room(_rooms.owner)
+        _rooms.own.append(room)
     room.clear()
+    room[BUSY] = 1
     return room
 
 
 def left(room: Room) -> None:
-    _rooms.busy.remove(room)
-    _rooms.free.append(room)
+    """The run is over and its results are taken."""
+    if room[LARGE]:
+        room.settle()
+    room[BUSY] = 0
 
 
-def current() -> Room:
-    """The room of the innermost call that runs in this thread."""
-    return _rooms.busy[-1]
+def failed_room() -> Room:
+    """The room of the run of this thread that failed last: it is still busy."""
+    return next(room for room in reversed(_rooms.own) if room[BUSY] and room[FAILED])
+
+
+def at(context: int) -> Room:
+    """The room whose context lies there."""
+    return rooms[context]
 
 
 def pad(size: int) -> int:
@@ -84,14 +188,32 @@ def _installed() -> int:
         return SIZES[0]
 
 
-_MEMORY = _installed()
-
-
 def _reserved() -> tuple[mmap.mmap, int]:
     for size in SIZES:
         try:
-            flags = getattr(mmap, "MAP_PRIVATE", 2) | getattr(mmap, "MAP_ANONYMOUS", 32)
-            return mmap.mmap(-1, size, flags=flags | getattr(mmap, "MAP_NORESERVE", NORESERVE)), size
+            if not hasattr(mmap, "MAP_PRIVATE"):
+                return mmap.mmap(-1, min(size, 1 << 30)), min(size, 1 << 30)
+            flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", NORESERVE)
+            return mmap.mmap(-1, size, flags=flags), size
         except (OSError, ValueError, OverflowError):
             continue
     raise MemoryError("the system grants no address space for the arena")
+
+
+def give_back(arena: mmap.mmap, start: int, end: int) -> None:
+    """Have the system take back the memory of these pages."""
+    advice = getattr(mmap, "MADV_DONTNEED", None)
+    page = mmap.PAGESIZE
+    start = (start + page - 1) // page * page
+    if advice is not None and end > start:
+        arena.madvise(advice, start, end - start)
+
+
+_MEMORY = _installed()
+_free = ctypes.pythonapi.PyMem_RawFree
+_free.argtypes, _free.restype = [ctypes.c_void_p], None
+_get_state = ctypes.pythonapi.PyThreadState_Get
+_get_state.restype = ctypes.c_void_p
+_get_id = ctypes.pythonapi.PyThreadState_GetID
+_get_id.argtypes, _get_id.restype = [ctypes.c_void_p], ctypes.c_uint64
+_rooms = _Rooms()

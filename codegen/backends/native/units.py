@@ -29,26 +29,28 @@ class Units:
 
     program: tree.Program
     units: list[Keyed]
+    roots: Collection[str]
 
     def group(self, exported: Collection[str]) -> Keyed:
         """All functions as one unit. Its digest is made of the digests of `units` and of who calls whom."""
-        names = [name for k in self.units for name in k.unit.names]
+        names = [name for k in self.units for name in k.unit.names if name in self.program.functions]
         number = {name: k for k, name in enumerate(names)}
         parts = [",".join(str(k) for k, name in enumerate(names) if name in exported)]
         for k in self.units:
             calls = [str(number[cell]) for cell in k.unit.cells if isinstance(cell, str)]
             parts.append(f"{k.digest} {' '.join(calls)}")
-        made = unit(self.program, names, exported)
+        made = unit(self.program, names, exported, self.roots)
         return Keyed(made, digest("\n".join(parts)), sum(k.weight for k in self.units))
 
 
-def units_of(program: tree.Program) -> Units:
-    alone = {name: unit(program, (name,)) for name in program.functions}
+def units_of(program: tree.Program, roots: Collection[str] = ()) -> Units:
+    """`roots` are the functions that Python calls."""
+    alone = {name: unit(program, (name,), roots=roots) for name in program.functions}
     calls = {name: [c for c in u.cells if isinstance(c, str)] for name, u in alone.items()}
     made = []
     for names in circles(calls):
-        made.append(keyed(alone[names[0]] if len(names) == 1 else unit(program, names)))
-    return Units(program, made)
+        made.append(keyed(alone[names[0]] if len(names) == 1 else unit(program, names, roots=roots)))
+    return Units(program, made, roots)
 
 
 def keyed(u: Unit) -> Keyed:

@@ -1,0 +1,127 @@
+"""The context of a run, as machine code and Python both see it, and the machine code that reserves memory in it.
+
+A context is `WORDS` words of eight bytes; each name below is the offset of one in bytes. Its address is the first
+parameter of every function of a program.
+"""
+
+from __future__ import annotations
+
+TOP, END, DEPTH, FAILED, VALUES, SLOT = 0, 8, 16, 24, 32, 64
+"""Of the arena: what is taken, and where what may be taken now ends. Calls inside each other; the check that failed,
+from 1, and four values of it; the first free growable block."""
+LIMIT, STACK, FUEL, TABLE, CAPACITY, STOP = 72, 80, 88, 96, 104, 112
+"""Where the arena ends for good; below which address the thread's stack may not grow; iterations until signals are
+looked at; growable blocks (address and size of each) and for how many there is room; whether the run is to stop."""
+NEXT, OWNER, BUSY, START, FLOOR, LARGE, KEPT, POLLED = 120, 128, 136, 144, 152, 160, 168, 176
+"""The next context of the process; the thread state that it belongs to; whether a run uses it; where the arena begins,
+and where `END` is at first; whether there is memory to give back; bytes of growable blocks; when signals were last
+looked at."""
+WORDS = 24
+
+LARGEST = 1 << 40
+"""More elements than any array has."""
+USUAL = 1 << 26
+"""Bytes of memory that a context may keep between runs."""
+
+MORE = f"""
+define internal i1 @more(ptr %ctx, ptr %after, i64 %count) noinline cold {{
+  %huge = icmp ugt i64 %count, {LARGEST}
+  %limit_at = getelementptr i8, ptr %ctx, i64 {LIMIT}
+  %limit = load ptr, ptr %limit_at
+  %beyond = icmp ugt ptr %after, %limit
+  %full = or i1 %huge, %beyond
+  br i1 %full, label %none, label %some
+none:
+  ret i1 true
+some:
+  %start_at = getelementptr i8, ptr %ctx, i64 {START}
+  %start = load i64, ptr %start_at
+  %to = ptrtoint ptr %after to i64
+  %bytes = sub i64 %to, %start
+  %zeros = call i64 @llvm.ctlz.i64(i64 %bytes, i1 false)
+  %bits = sub i64 64, %zeros
+  %whole = shl i64 1, %bits
+  %end = add i64 %start, %whole
+  %last = ptrtoint ptr %limit to i64
+  %over = icmp ugt i64 %end, %last
+  %new = select i1 %over, i64 %last, i64 %end
+  %end_at = getelementptr i8, ptr %ctx, i64 {END}
+  store i64 %new, ptr %end_at
+  %large_at = getelementptr i8, ptr %ctx, i64 {LARGE}
+  store i64 1, ptr %large_at
+  ret i1 false
+}}
+"""
+
+RESIZE = f"""
+define internal ptr @resize(ptr %ctx, i64 %slot, i64 %count, i64 %width) noinline {{
+  %capacity_at = getelementptr i8, ptr %ctx, i64 {CAPACITY}
+  %capacity = load i64, ptr %capacity_at
+  %table_at = getelementptr i8, ptr %ctx, i64 {TABLE}
+  %table = load ptr, ptr %table_at
+  %inside = icmp ult i64 %slot, %capacity
+  br i1 %inside, label %look, label %widen
+widen:
+  %twice = shl i64 %slot, 1
+  %wide = add i64 %twice, 16
+  %wide_bytes = shl i64 %wide, 4
+  %wider = call ptr @dad_realloc(ptr %table, i64 %wide_bytes)
+  %no_table = icmp eq ptr %wider, null
+  br i1 %no_table, label %none, label %widened
+widened:
+  %from = shl i64 %capacity, 4
+  %fresh = getelementptr i8, ptr %wider, i64 %from
+  %new_bytes = sub i64 %wide_bytes, %from
+  call void @llvm.memset.p0.i64(ptr %fresh, i8 0, i64 %new_bytes, i1 false)
+  store ptr %wider, ptr %table_at
+  store i64 %wide, ptr %capacity_at
+  br label %look
+look:
+  %cells = phi ptr [%table, %0], [%wider, %widened]
+  %place = shl i64 %slot, 4
+  %cell = getelementptr i8, ptr %cells, i64 %place
+  %size_at = getelementptr i8, ptr %cell, i64 8
+  %have = load i64, ptr %size_at
+  %old = load ptr, ptr %cell
+  %huge = icmp ugt i64 %count, {LARGEST}
+  br i1 %huge, label %none, label %measure
+measure:
+  %bytes = mul i64 %count, %width
+  %fits = icmp ult i64 %bytes, %have
+  br i1 %fits, label %done, label %grow
+grow:
+  %double = shl i64 %bytes, 1
+  %size = add i64 %double, 64
+  %new = call ptr @dad_realloc(ptr %old, i64 %size)
+  %failed = icmp eq ptr %new, null
+  br i1 %failed, label %none, label %grown
+grown:
+  store ptr %new, ptr %cell
+  store i64 %size, ptr %size_at
+  %kept_at = getelementptr i8, ptr %ctx, i64 {KEPT}
+  %kept0 = load i64, ptr %kept_at
+  %kept1 = add i64 %kept0, %size
+  %kept = sub i64 %kept1, %have
+  store i64 %kept, ptr %kept_at
+  %much = icmp ugt i64 %kept, {USUAL}
+  br i1 %much, label %mark, label %end
+mark:
+  %large_at = getelementptr i8, ptr %ctx, i64 {LARGE}
+  store i64 1, ptr %large_at
+  br label %end
+end:
+  ret ptr %new
+done:
+  ret ptr %old
+none:
+  ret ptr null
+}}
+"""
+
+DECLARED = {
+    "more": {"llvm.ctlz.i64": "declare i64 @llvm.ctlz.i64(i64, i1)"},
+    "resize": {"dad_realloc": "declare ptr @dad_realloc(ptr, i64)",
+               "llvm.memset.p0.i64": "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"},
+}
+"""What these functions need of others."""
+HELPERS = {"more": MORE, "resize": RESIZE}
