@@ -1,0 +1,128 @@
+"""The kernels by name, and their machine code: compiled when first asked for, once in a process.
+
+The symbol `dad_NAME_DTYPE_LANES` is kernel NAME for that many lanes: `dad_exp_f64_4` takes and returns `<4 x double>`,
+`dad_exp_f64_1` takes and returns `double`. Kernels of `f32` compute in double precision and round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from . import error, exponential, inverse, logarithm, power, trigonometric
+from .builder import Builder, Kernel, Value
+
+KERNELS: dict[str, tuple[Kernel, int]] = {
+    "exp": (exponential.exp, 1), "exp2": (exponential.exp2, 1), "expm1": (exponential.expm1, 1),
+    "log": (logarithm.log, 1), "log2": (logarithm.log2, 1), "log10": (logarithm.log10, 1),
+    "log1p": (logarithm.log1p, 1), "sin": (trigonometric.sin, 1), "cos": (trigonometric.cos, 1),
+    "tan": (trigonometric.tan, 1), "asin": (inverse.asin, 1), "acos": (inverse.acos, 1), "atan": (inverse.atan, 1),
+    "atan2": (inverse.atan2, 2), "sinh": (exponential.sinh, 1), "cosh": (exponential.cosh, 1),
+    "tanh": (exponential.tanh, 1), "asinh": (logarithm.asinh, 1), "acosh": (logarithm.acosh, 1),
+    "atanh": (logarithm.atanh, 1), "erf": (error.erf, 1), "erfc": (error.erfc, 1), "pow": (power.pow, 2),
+    "cbrt": (power.cbrt, 1), "hypot": (power.hypot, 2), "sigmoid": (exponential.sigmoid, 1),
+    "sech": (exponential.sech, 1), "gauss": (exponential.gauss, 1), "softplus": (logarithm.softplus, 1),
+    "logaddexp": (power.logaddexp, 2), "sin_cos": (trigonometric.sin_cos, 1),
+}
+RESULTS = {"sin_cos": 2}
+LETTERS = {"f64": "double", "f32": "float"}
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """One kernel for one dtype and number of lanes."""
+
+    kernel: str
+    dtype: str
+    lanes: int
+
+    def __str__(self) -> str:
+        return f"dad_{self.kernel}_{self.dtype}_{self.lanes}"
+
+    @property
+    def type(self) -> str:
+        one = LETTERS[self.dtype]
+        return one if self.lanes == 1 else f"<{self.lanes} x {one}>"
+
+    @property
+    def result(self) -> str:
+        count = RESULTS.get(self.kernel, 1)
+        return self.type if count == 1 else "{" + ", ".join([self.type] * count) + "}"
+
+    def declaration(self) -> str:
+        args = ", ".join([self.type] * KERNELS[self.kernel][1])
+        return f"declare {self.result} @{self}({args}) nounwind willreturn memory(none)"
+
+
+def symbol(name: str) -> Symbol | None:
+    """What a name stands for, if it is the name of a kernel."""
+    parts = name.split("_")
+    if parts[0] != "dad" or len(parts) < 4 or "_".join(parts[1:-2]) not in KERNELS or parts[-2] not in LETTERS:
+        return None
+    return Symbol("_".join(parts[1:-2]), parts[-2], int(parts[-1]))
+
+
+def define(what: Symbol, b: Builder) -> str:
+    """The text of one kernel."""
+    kernel, arity = KERNELS[what.kernel]
+    params = [f"%x{k}" for k in range(arity)]
+    single = what.dtype == "f32"
+    wide = b.type("f")
+    args = [Value(b, b.line(f"fpext {what.type} {p} to {wide}") if single else p, "f") for p in params]
+    found = kernel(b, *args)
+    values = list(found) if isinstance(found, tuple) else [found]
+    texts = [b.line(f"fptrunc {wide} {v.text} to {what.type}") if single else v.text for v in values]
+    result = texts[0]
+    if len(texts) > 1:
+        result = "undef"
+        for k, text in enumerate(texts):
+            result = b.line(f"insertvalue {what.result} {result}, {what.type} {text}, {k}")
+    head = f"define {what.result} @{what}({', '.join(f'{what.type} {p}' for p in params)}) nounwind memory(none) {{"
+    return "\n".join([head, "entry:", *b.lines, f"  ret {what.result} {result}", "}", ""])
+
+
+def source(symbols: Iterable[Symbol], fma: bool) -> str:
+    """LLVM assembly of these kernels."""
+    texts: list[str] = []
+    declared: set[str] = set()
+    helpers: set[str] = set()
+    for what in symbols:
+        b = Builder(what.lanes, fma)
+        texts.append(define(what, b))
+        declared |= b.declared
+        helpers |= b.helpers
+    if trigonometric.FAR in helpers:
+        helper = trigonometric.reduce_far()
+        declared -= set(helper.splitlines())
+        texts.append(helper)
+    weights = '!0 = !{!"branch_weights", i32 1, i32 100000}'
+    return "\n".join([*sorted(declared), *texts, weights, ""])
+
+
+def lanes(dtype: str, features: dict[str, bool]) -> int:
+    """How many numbers of a dtype one register of this CPU holds."""
+    width = 64 if features.get("avx512f") else 32 if features.get("avx") else 16
+    return width // (8 if dtype == "f64" else 4)
+
+
+_engines: list[Any] = []
+_addresses: dict[str, int] = {}
+
+
+def addresses(names: Iterable[str]) -> dict[str, int]:
+    """Where the machine code of kernels begins, by symbol."""
+    import llvmlite.binding as llvm
+
+    from ..target import features, machine
+
+    wanted = sorted({name for name in names if name not in _addresses})
+    found = [s for s in map(symbol, wanted) if s is not None]
+    if found:
+        made = machine(2)
+        module = llvm.parse_assembly(source(found, features().get("fma", False)))
+        engine = llvm.create_mcjit_compiler(module, made)
+        engine.finalize_object()
+        _engines.append((engine, made))
+        _addresses.update({str(s): int(engine.get_function_address(str(s))) for s in found})
+    return {name: _addresses[name] for name in names if name in _addresses}
