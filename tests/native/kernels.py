@@ -7,11 +7,10 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding as llvm
 import mpmath as mp
 import numpy as np
+from dad.codegen.backends.native import jit
 from dad.codegen.backends.native.kernels.library import KERNELS, LETTERS, RESULTS, Symbol, source
-from dad.codegen.backends.native.target import machine
 
 _kept: list[Any] = []
 Run = Callable[..., Any]
@@ -42,14 +41,11 @@ def loop(what: Symbol) -> str:
 
 def runners(symbols: list[Symbol], fma: bool, opt: int = 1) -> dict[Symbol, Run]:
     """Functions of arrays whose length is a multiple of the lanes."""
-    made = machine(opt)
-    text = source(symbols, fma) + "".join(map(loop, symbols))
-    module = llvm.parse_assembly(text)
-    module.verify()
-    engine = llvm.create_mcjit_compiler(module, made)
-    engine.finalize_object()
-    _kept.append((engine, made))
-    return {what: runner(what, engine.get_function_address(f"run_{what}")) for what in symbols}
+    made = jit.parsed(source(symbols, fma) + "".join(map(loop, symbols)))
+    made.verify()
+    loaded = jit.Loaded(jit.object_code(made, opt))
+    _kept.append(loaded)
+    return {what: runner(what, loaded.function(f"run_{what}")) for what in symbols}
 
 
 def runner(what: Symbol, address: int) -> Run:
@@ -59,7 +55,8 @@ def runner(what: Symbol, address: int) -> Run:
 
     def run(*arrays: Any) -> Any:
         held = [np.ascontiguousarray(a, dtype) for a in arrays]
-        assert len(held) == arity and held[0].size % what.lanes == 0
+        assert len(held) == arity
+        assert held[0].size % what.lanes == 0
         out = [np.empty_like(held[0]) for _ in range(results)]
         native(*[a.ctypes.data for a in (*held, *out)], held[0].size // what.lanes)
         return out[0] if results == 1 else tuple(out)
@@ -89,7 +86,7 @@ def points(rng: np.random.Generator, name: str, count: int) -> list[Any]:
     """Arguments in every exponent, and where the function's values vary."""
     low, high = DOMAIN.get(name, (-1.7e308, 1.7e308))
     arity = KERNELS[name][1]
-    out = []
+    out: list[Any] = []
     for _ in range(arity):
         exponents = rng.permutation(np.arange(count) % 2100 - 1075)
         spread = np.ldexp(rng.uniform(1, 2, count), np.clip(exponents, -1075, 1023).astype(np.int32))

@@ -51,7 +51,7 @@ def features() -> str:
 def fingerprint() -> str:
     """The code generator, by its files: another version of it may write other code for the same text."""
     found = sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
         about = file.stat()
         found.update(f"{file.name} {about.st_size} {about.st_mtime_ns}\n".encode())
     return found.hexdigest()[:16]

@@ -6,18 +6,13 @@ from collections.abc import Callable
 
 from ....lang.core import ir
 from ....lang.core.ir import AttrValue
+from .kernels.library import KERNELS, Symbol
 
 LLVM = {"f64": "double", "f32": "float", "f16": "half", "bool": "i1"} | {
     f"{s}{b}": f"i{b}" for s in "iu" for b in (8, 16, 32, 64)}
 MEMORY = LLVM | {"bool": "i8"}
 SUFFIX = {"f64": "f64", "f32": "f32", "f16": "f16"}
 SIZES = {"f64": 8, "f32": 4, "f16": 2, "bool": 1} | {f"{s}{b}": b // 8 for s in "iu" for b in (8, 16, 32, 64)}
-LIBM = {
-    "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log", "log2": "log2", "log10": "log10", "log1p": "log1p",
-    "sin": "sin", "cos": "cos", "tan": "tan", "asin": "asin", "acos": "acos", "atan": "atan", "sinh": "sinh",
-    "cosh": "cosh", "tanh": "tanh", "asinh": "asinh", "acosh": "acosh", "atanh": "atanh", "cbrt": "cbrt",
-    "hypot": "hypot", "atan2": "atan2", "erf": "erf", "erfc": "erfc", "nextafter": "nextafter",
-}
 INTRINSICS = {"sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "round": "rint", "trunc": "trunc", "abs": "fabs"}
 FLOAT_OPS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 INT_OPS = {"add": "add", "sub": "sub", "mul": "mul", "band": "and", "bor": "or", "bxor": "xor"}
@@ -90,6 +85,12 @@ class Scalars:
         self.declare(full, f"declare {t} @{full}({', '.join([t] * len(args))}) nounwind memory(none)")
         return self.line(f"call {t} @{full}({', '.join(f'{t} {a}' for a in args)})")
 
+    def kernel(self, name: str, d: str, *args: str) -> str:
+        """A function of our own, which other functions of vectors stand for in loops (see `kernels.library`)."""
+        what = Symbol(name, d, 1)
+        self.declare(str(what), what.declaration())
+        return self.line(f"call {LLVM[d]} @{what}({', '.join(f'{LLVM[d]} {a}' for a in args)})")
+
     def float(self, name: str, out: str, d: str, args: tuple[str, ...],
               attrs: tuple[tuple[str, AttrValue], ...]) -> str:
         t = LLVM[d]
@@ -100,8 +101,8 @@ class Scalars:
             return line(f"{FLOAT_OPS[name]} {t} {x}, {y}")
         if name in INTRINSICS:
             return self.intrinsic(INTRINSICS[name], d, x)
-        if name in LIBM:
-            return self.libm(LIBM[name], d, *args)
+        if name in KERNELS:
+            return self.kernel(name, d, *args)
         match name:
             case "neg":
                 return line(f"fneg {t} {x}")
@@ -132,24 +133,12 @@ class Scalars:
                 return self.intrinsic("fma", d, *args)
             case "rsqrt":
                 return line(f"fdiv {t} {number(1.0, d)}, {self.intrinsic('sqrt', d, x)}")
-            case "pow":
-                return self.libm("pow", d, x, y)
             case "rem":
                 return self.libm("fmod", d, x, y)
             case "mod":
                 return self.float_mod(d, x, y)
-            case "sigmoid":
-                # exp of what is not positive: 1 / (1 + e) or e / (1 + e)
-                size = self.intrinsic("fabs", d, x)
-                e = self.libm("exp", d, line(f"fneg {t} {size}"))
-                below = line(f"fadd {t} {number(1.0, d)}, {e}")
-                positive = line(f"fcmp oge {t} {x}, {number(0.0, d)}")
-                top = line(f"select i1 {positive}, {t} {number(1.0, d)}, {t} {e}")
-                return line(f"fdiv {t} {top}, {below}")
-            case "sech":
-                e = self.libm("exp", d, line(f"fneg {t} {self.intrinsic('fabs', d, x)}"))
-                below = line(f"fadd {t} {number(1.0, d)}, {line(f'fmul {t} {e}, {e}')}")
-                return line(f"fdiv {t} {line(f'fmul {t} {number(2.0, d)}, {e}')}, {below}")
+            case "nextafter":
+                return self.libm("nextafter", d, x, y)
             case "ldexp":
                 return self.ldexp(d, x, y)
             case _:

@@ -1,8 +1,9 @@
 """Writes a kernel once, as LLVM assembly for any number of lanes.
 
 A kernel is a Python function of a `Builder` and of `Value`s: numbers (doubles), whole numbers (64 bits) or conditions,
-one to a lane. For one lane the types are `double`, `i64` and `i1`, for more they are vectors of these. Each operation is
-the same IEEE operation in every lane, whatever the number of lanes, so the bits of a result depend on the arguments alone.
+one to a lane. For one lane the types are `double`, `i64` and `i1`, for more they are vectors of these. Each operation
+is the same IEEE operation in every lane, whatever the number of lanes, so the bits of a result depend on the arguments
+alone.
 
 `mad` is a fused multiply-add where the CPU has one; where the error of a product is needed it comes from there, or from
 Dekker's splitting (Dekker, A Floating-Point Technique for Extending the Available Precision, 1971).

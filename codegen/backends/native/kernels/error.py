@@ -1,8 +1,8 @@
 """erf and erfc.
 
 erfc x = exp (-x**2) F / (1 + 2 x) for x >= 0, where F is smooth in t = (x - 3.75) / (x + 3.75) and one polynomial
-(Shepherd & Laframboise, Chebyshev approximation of (1 + 2 x) exp (x**2) erfc x in 0 <= x < infinity, 1981); the exponential,
-the quotient and the product are kept as sums of two numbers.
+(Shepherd & Laframboise, Chebyshev approximation of (1 + 2 x) exp (x**2) erfc x in 0 <= x < infinity, 1981); the
+exponential, the quotient and the product are kept as sums of two numbers.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """exp, exp2, expm1, the hyperbolic functions and what is made of them.
 
-The argument is n ln 2 + r with |r| at most ln 2 / 2, where n ln 2 is subtracted in two parts (Cody & Waite, Software Manual
-for the Elementary Functions, 1980); a polynomial gives exp r, and the exponent takes n.
+The argument is n ln 2 + r with |r| at most ln 2 / 2, where n ln 2 is subtracted in two parts (Cody & Waite, Software
+Manual for the Elementary Functions, 1980); a polynomial gives exp r, and the exponent takes n.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def sech(b: Builder, x: Value) -> Value:
 
 def gauss(b: Builder, x: Value) -> Value:
     """exp (-x**2)"""
-    x = clamped(b, x, -40.0, 40.0)
+    x = clamped(b, x, -28.0, 28.0)
     high, low = b.two_product(x, x)
     n, p = exp_parts(b, -high, -low)
     return b.scaled(p[0], n)

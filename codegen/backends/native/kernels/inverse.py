@@ -1,7 +1,7 @@
 """asin, acos, atan, atan2.
 
-An angle's tangent is brought below tan (pi / 8) by turning through pi/4, and by exchanging the sides; all turns are made on
-sums of two numbers, so that the result is rounded once.
+An angle's tangent is brought below tan (pi / 8) by turning through pi/4, and by exchanging the sides; all turns are
+made on sums of two numbers, so that the result is rounded once.
 """
 
 from __future__ import annotations
@@ -53,7 +53,6 @@ def atan2(b: Builder, y: Value, x: Value) -> Value:
     nothing = u.equals(0.0)
     scale = b.where(u > 2.0**900, 2.0**-200, b.where(u < 2.0**-800, 2.0**200, 1.0))
     high, low = angle(b, v * scale, b.where(nothing, 1.0, u * scale))
-    # of a quotient below the normal numbers the correction has no meaning
     left = x.bits() < 0
     zero = b.value(0.0)
     high0 = b.where(over, PI_2_PAIR[0], b.where(left, PI_PAIR[0], zero))

@@ -6,10 +6,14 @@ The symbol `dad_NAME_DTYPE_LANES` is kernel NAME for that many lanes: `dad_exp_f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
 
+import llvmlite.binding as llvm
+
+from .. import jit, store
 from . import error, exponential, inverse, logarithm, power, trigonometric
 from .builder import Builder, Kernel, Value
 
@@ -26,6 +30,8 @@ KERNELS: dict[str, tuple[Kernel, int]] = {
     "logaddexp": (power.logaddexp, 2), "sin_cos": (trigonometric.sin_cos, 1),
 }
 RESULTS = {"sin_cos": 2}
+EFFORT = 2
+"""Of LLVM, in generating code."""
 LETTERS = {"f64": "double", "f32": "float"}
 
 
@@ -100,29 +106,55 @@ def source(symbols: Iterable[Symbol], fma: bool) -> str:
     return "\n".join([*sorted(declared), *texts, weights, ""])
 
 
-def lanes(dtype: str, features: dict[str, bool]) -> int:
+@cache
+def lanes(dtype: str) -> int:
     """How many numbers of a dtype one register of this CPU holds."""
-    width = 64 if features.get("avx512f") else 32 if features.get("avx") else 16
+    has = dict(llvm.get_host_cpu_features())
+    width = 64 if has.get("avx512f") else 32 if has.get("avx") else 16
     return width // (8 if dtype == "f64" else 4)
 
 
-_engines: list[Any] = []
-_addresses: dict[str, int] = {}
+@cache
+def fused() -> bool:
+    """Whether this CPU multiplies and adds with one rounding."""
+    return bool(llvm.get_host_cpu_features().get("fma"))
 
 
-def addresses(names: Iterable[str]) -> dict[str, int]:
-    """Where the machine code of kernels begins, by symbol."""
-    import llvmlite.binding as llvm
+_loaded: dict[str, jit.Loaded] = {}
 
-    from ..target import features, machine
 
-    wanted = sorted({name for name in names if name not in _addresses})
-    found = [s for s in map(symbol, wanted) if s is not None]
-    if found:
-        made = machine(2)
-        module = llvm.parse_assembly(source(found, features().get("fma", False)))
-        engine = llvm.create_mcjit_compiler(module, made)
-        engine.finalize_object()
-        _engines.append((engine, made))
-        _addresses.update({str(s): int(engine.get_function_address(str(s))) for s in found})
-    return {name: _addresses[name] for name in names if name in _addresses}
+def mentioned(code: bytes) -> list[str]:
+    """The kernels that object code calls, by the names in its table of symbols."""
+    return sorted({name.decode() for name in re.findall(rb"\bdad_[a-z0-9_]+", code)})
+
+
+def provide(names: Iterable[str]) -> None:
+    """Have these kernels in memory, and their names known to LLVM."""
+    with jit.LOCK:
+        wanted = [s for s in map(symbol, names) if s is not None and str(s) not in _loaded]
+        missing = []
+        for what in wanted:
+            entry = store.read(key(what))
+            if entry is None:
+                missing.append(what)
+            elif str(what) not in _loaded:
+                load(entry.code)
+        if missing:
+            made = jit.parsed(source(missing, fused()))
+            code = jit.object_code(made, EFFORT)
+            about = {"environment": vars(jit.environment()), "kernels": [str(s) for s in missing], "tier": 1,
+                     "units": {}}
+            store.write([key(s) for s in missing], about, code)
+            load(code)
+
+
+def key(what: Symbol) -> str:
+    return jit.environment().key(str(what), EFFORT)
+
+
+def load(code: bytes) -> None:
+    loaded = jit.Loaded(code)
+    for name in mentioned(code):
+        if symbol(name) is not None and name not in _loaded:
+            _loaded[name] = loaded
+            llvm.add_symbol(name, loaded.function(name))

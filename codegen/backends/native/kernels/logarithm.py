@@ -1,8 +1,8 @@
 """Logarithms, and the inverse hyperbolic functions.
 
 The argument is 2**k m with m from sqrt 1/2 to sqrt 2, and log m is 2 atanh s with s = (m - 1) / (m + 1), a polynomial
-(Tang, Table-driven implementation of the logarithm function, 1990, without the table). `log_quotient` has s as a pair, for
-arguments that are themselves sums, and for results that are multiplied.
+(Tang, Table-driven implementation of the logarithm function, 1990, without the table). `log_quotient` has s as a pair,
+for arguments that are themselves sums, and for results that are multiplied.
 """
 
 from __future__ import annotations

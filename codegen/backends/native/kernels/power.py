@@ -43,8 +43,7 @@ def pow(b: Builder, x: Value, y: Value) -> Value:
     n, e = exp_parts(b, clamped(b, p, -800.0, 800.0), b.where(far, 0.0, rest))
     size = b.scaled(e[0], n)
     # of 0, infinity and nan
-    above, down = y > 0.0, y < 0.0
-    limit = b.where(b.where(above, (a > 1.0), a < 1.0), INF, 0.0)
+    limit = b.where(b.where(y > 0.0, a > 1.0, a < 1.0), INF, 0.0)
     limit = b.where(b.either(a.equals(1.0), y.equals(0.0)), 1.0, limit)
     whole_part = b.abs(y) < 2.0**52
     nearest = b.rounded(b.where(whole_part, y, 0.0))
