@@ -2,8 +2,8 @@
 
 The argument is n pi/2 + r, with r as a pair: pi/2 is subtracted in three parts, of which the products with n are exact
 or nearly so (Cody & Waite). Arguments from 2**18 on, and those so near to a multiple that three parts are not enough,
-go one by one through `reduce_far`, which multiplies by the bits of 2/pi that matter (Payne & Hanek, Radian reduction for
-trigonometric functions, 1983), in whole numbers of 192 bits.
+go one by one through `reduce_far`, which multiplies by the bits of 2/pi that matter (Payne & Hanek, Radian reduction
+for trigonometric functions, 1983), in whole numbers of 192 bits.
 """
 
 from __future__ import annotations
