@@ -10,7 +10,7 @@ from typing import Any
 import mpmath as mp
 import numpy as np
 from dad.codegen.backends.native import jit
-from dad.codegen.backends.native.kernels.library import KERNELS, LETTERS, RESULTS, Symbol, source
+from dad.codegen.backends.native.kernels.table import KERNELS, LETTERS, RESULTS, Symbol, source
 
 _kept: list[Any] = []
 Run = Callable[..., Any]

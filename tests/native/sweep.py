@@ -6,7 +6,7 @@ import sys
 import time
 
 import numpy as np
-from dad.codegen.backends.native.kernels.library import KERNELS, Symbol
+from dad.codegen.backends.native.kernels.table import KERNELS, Symbol
 
 from .kernels import MEANING, bits, exact, points, runners, units
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from dad.codegen.backends.native.kernels import coefficients as shipped
-from dad.codegen.backends.native.kernels.library import KERNELS, Symbol, lanes, mentioned, provide, symbol
+from dad.codegen.backends.native.kernels.table import KERNELS, Symbol, lanes, mentioned, provide, symbol
 
 from . import coefficients
 from .kernels import MEANING, Run, bits, exact, points, runners, units

@@ -14,6 +14,7 @@ from ....lang.core.primitive import PRIMITIVES
 from ..loops.lower import lower
 from . import jit, symbols
 from .host import HOST, runner
+from .kernels import table
 from .llvm import HostCall, Site, flat_name, module
 from .objects import NUMBER, Instance, Made, Object, find, instances, keep, symbol
 from .units import Keyed, Units, units_of
@@ -98,7 +99,8 @@ class Engine:
 def compiled(units: dict[str, Keyed], tier: int) -> Object:
     """Object code of units, under their keys."""
     made = jit.parsed(module([(symbol(key), k.unit) for key, k in units.items()]))
-    symbols.check(jit.declared(made))
+    declared = jit.declared(made)
+    symbols.check(declared, [name for name in declared if table.symbol(name)])
     if tier:
         jit.optimised(made, 2, True)
     return Object(jit.object_code(made, 2 if tier else 0), tier, {

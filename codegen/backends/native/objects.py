@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from . import jit, store
-from .kernels import library
+from .kernels import table
 
 NUMBER = 32
 """Bits of the number of a failure in its unit; above are those of the unit."""
@@ -36,7 +36,7 @@ class Object:
 
     def load(self) -> list[Instance]:
         """Put the code into memory, its units bound to nothing yet."""
-        library.provide(library.mentioned(self.code))
+        table.provide(table.mentioned(self.code))
         loaded = jit.Loaded(self.code)
         made = []
         for key, unit in self.units.items():

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ....lang.core import ir
 from ....lang.core.ir import AttrValue
-from .kernels.library import KERNELS, Symbol
+from .kernels.table import KERNELS, Symbol
 
 LLVM = {"f64": "double", "f32": "float", "f16": "half", "bool": "i1"} | {
     f"{s}{b}": f"i{b}" for s in "iu" for b in (8, 16, 32, 64)}
@@ -86,7 +86,7 @@ class Scalars:
         return self.line(f"call {t} @{full}({', '.join(f'{t} {a}' for a in args)})")
 
     def kernel(self, name: str, d: str, *args: str) -> str:
-        """A function of our own, which other functions of vectors stand for in loops (see `kernels.library`)."""
+        """A function of our own, which other functions of vectors stand for in loops (see `kernels.table`)."""
         what = Symbol(name, d, 1)
         self.declare(str(what), what.declaration())
         return self.line(f"call {LLVM[d]} @{what}({', '.join(f'{LLVM[d]} {a}' for a in args)})")
