@@ -4,7 +4,7 @@ A rule gets the frame, what the use fixes (`Inst`: type arguments, and sizes thr
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -161,9 +161,10 @@ def convert(b: Builder, x: Atom, dtype: str) -> Atom:
 
 
 def loop_over(
-    f: Frame, arrays: Sequence[Value], element: ty.Type, body: Callable[[Frame, list[Value]], Value]
+    f: Frame, arrays: Sequence[Value], element: ty.Type, body: Callable[[Frame, list[Value]], Value],
+    known: Mapping[Size, Atom] | None = None,
 ) -> Value:
-    """Map `body` over the rows of `arrays`; `element` is the type of its result."""
+    """Map `body` over the rows of `arrays`; `element` is the type of its result, `known` are sizes in it."""
     atoms = [a for array in arrays for a in leaves(array)]
     g = f.nested()
     rows = tuple(
@@ -174,7 +175,7 @@ def loop_over(
     if not leaves(result):
         return result
     lam = Lambda(rows, g.b.block(leaves(result)))
-    return rebuild(result, iter(f.b.map(atoms, lam, f.row_shapes(element), "ys")))
+    return rebuild(result, iter(f.b.map(atoms, lam, f.row_shapes(element, known), "ys")))
 
 
 def mapped(f: Frame, inst: Inst, args: list[Value]) -> Value:

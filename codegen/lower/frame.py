@@ -135,10 +135,10 @@ class Frame:
     def shape(self, sizes: tuple[Size, ...]) -> tuple[Atom, ...]:
         return tuple(self.size(s) for s in sizes)
 
-    def row_shapes(self, element: ty.Type) -> tuple[tuple[Atom, ...], ...]:
-        """Shapes of the atoms of one element of a map's result, for the case that there is none.
+    def row_shapes(self, element: ty.Type, known: Mapping[Size, Atom] | None = None) -> tuple[tuple[Atom, ...], ...]:
+        """Shapes of the atoms of one element of a map's result, also for the case that there is none.
 
-        A size that only the element itself knows is 0 there: nothing has it.
+        A size that only the element itself knows, unless it is `known`, is 0 there: nothing has it.
         """
         shapes: list[tuple[Atom, ...]] = []
 
@@ -146,7 +146,7 @@ class Frame:
             row: list[Atom] = []
             for s in sizes:
                 try:
-                    row.append(self.size(s))
+                    row.append(known[s] if known is not None and s in known else self.size(s))
                 except UnknownSize:
                     row.append(i64(0))
             shapes.append(tuple(row))

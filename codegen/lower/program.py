@@ -8,16 +8,16 @@ from typing import Literal, get_args
 from ...checker.result import Checked, Definition, GlobalRef, Use
 from ...lang import types as ty
 from ...lang.core import ir
-from ...lang.core.build import Builder, Fresh
+from ...lang.core.build import Builder, Fresh, i64
 from ...lang.core.ir import Atom
 from ...lang.sizes import Size, SizeVar
 from .builtins import loop_over
 from .derivatives import curvature, derivative, jacobian_by, product_with, second_derivatives
 from .expressions import expression
-from .frame import Frame
+from .frame import Frame, UnknownSize
 from .functions import Special, Specialiser, apply, definition_body, definition_value
 from .patterns import axes, open_sizes
-from .values import FunV, RecV, TupV, Value, form, from_type, leaves, the_atom
+from .values import FunV, RecV, TupV, Value, form, from_type, leaves, rebuild, the_atom
 
 Kind = Literal["value_and_grad", "jvp", "vjp", "vmap", "jacobian", "jacfwd", "jacrev", "hessian", "hvp", "laplacian"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -162,7 +162,9 @@ def write_transform(checked: Checked, specialiser: Specialiser, definition: Defi
         return list(extra)
 
     if mapped:
-        outputs = leaves(loop_over(frame, picked, definition.result_type, of_picked))
+        values_as_sizes(frame, definition, [None if n in wrt else a
+                                            for a, n in zip(args, definition.param_names, strict=True)])
+        outputs = leaves(over_rows(frame, picked, definition.result_type, of_picked))
     elif transform.kind not in ("value_and_grad", "jvp", "vjp"):
         values_as_sizes(frame, definition, args)
         domain = ty.Tuple(tuple(t for t, n in zip(types, definition.param_names, strict=True) if n in wrt))
@@ -194,12 +196,52 @@ def of_higher_order(f: Frame, kind: Kind, function: FunV, x: Value, a: ty.Type, 
             return jacobian_by(f, "jacobian", function, x, a, b)
 
 
-def values_as_sizes(f: Frame, definition: Definition, args: Sequence[Value]) -> None:
-    """Sizes of the result that are the values of parameters, or of what these hold."""
+def over_rows(f: Frame, picked: Sequence[Value], element: ty.Type, of_picked: Callable[[Frame, Sequence[Value]], Value]
+              ) -> Value:
+    """The entry of each row of `picked`. Sizes that only a result knows are those of the first row's; others must have
+    the same ones, as rows of one array."""
+    def unknown(size: Size) -> bool:
+        try:
+            f.nested().size(size)
+        except UnknownSize:
+            return True
+        return False
+
+    sizes: list[Size] = []
+
+    def leaf(_: ir.Type, found: tuple[Size, ...]) -> Atom:
+        sizes.extend(s for s in found if unknown(s) and s not in sizes)
+        return i64(0)
+
+    from_type(element, leaf)
+    if not sizes:
+        return loop_over(f, picked, element, of_picked)
+    there = f.b.prim("gt", f.b.dim(leaves(TupV(tuple(picked)))[0], 0), i64(0))
+    first, none = f.nested(), f.nested()
+    row = of_picked(first, [rebuild(v, iter([first.b.prim("index", a, i64(0)) for a in leaves(v)])) for v in picked])
+    where = {size: (atom, axis) for size, atom, axis in reversed(axes(element, row)) if size in sizes}
+    found = first.b.block([first.b.dim(*where[size]) for size in sizes])
+    known = dict(zip(sizes, f.b.bind(ir.If(there, found, none.b.block([i64(0)] * len(sizes))), "size"), strict=True))
+
+    def of_row(g: Frame, rows: list[Value]) -> Value:
+        result = of_picked(g, rows)
+        for size, atom, axis in axes(element, result):
+            if size in known:
+                g.b.prim("check_equal", g.b.dim(atom, axis), known[size],
+                         what="the elements of an array differ in size")
+        return result
+
+    return loop_over(f, picked, element, of_row, known)
+
+
+def values_as_sizes(f: Frame, definition: Definition, args: Sequence[Value | None]) -> None:
+    """Sizes of the result that are the values of parameters, or of what these hold; None for parameters left out."""
     t: ty.Type = definition.scheme.type
     for arg in args:
         assert isinstance(t, ty.Fun)
-        for path, var in (*t.parts, *((((), t.size_var),) if t.size_var is not None else ())):
+        parts = [] if arg is None else [*t.parts, *([((), t.size_var)] if t.size_var is not None else [])]
+        for path, var in parts:
+            assert arg is not None
             value = arg
             for step in path:
                 assert isinstance(value, TupV | RecV)

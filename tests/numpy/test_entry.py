@@ -313,3 +313,15 @@ def test_vmap_shares_sizes() -> None:
     np.testing.assert_array_equal(module.g.vmap([2, 2, 2]), [[0, 1]] * 3)
     with pytest.raises(DadArgumentError, match="the same for all elements; found 2 and 3"):
         module.g.vmap([2, 3])
+
+
+@pytest.mark.parametrize("target", ["numpy", "native", "interp"])
+def test_vmap_where_only_a_result_knows_its_size(target: str) -> None:
+    module = dad.compile(
+        "entry f [n] (xs: [n]f64) : []f64 = filter (> 0) xs\n"
+        "entry g (n: i64) (c: f64) : [2 * n]f64 = replicate (2 * n) c\n", target=target)
+    np.testing.assert_array_equal(module.f.vmap([[1.0, -2.0, 3.0], [2.0, 3.0, -4.0]]), [[1, 3], [2, 3]])
+    assert module.f.vmap(np.zeros((0, 3))).shape == (0, 0)
+    np.testing.assert_array_equal(module.g.vmap([1, 1], [3.0, 4.0]), [[3, 3], [4, 4]])
+    with pytest.raises(dad.RunError, match="R103: the elements of an array differ in size: 3 and 2 differ"):
+        module.f.vmap([[1.0, -2.0, 3.0], [2.0, 3.0, 4.0]])

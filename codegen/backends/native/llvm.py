@@ -16,6 +16,7 @@ from ...runtime.depth import LEVELS
 from ..loops import tree
 from ..loops.tree import Code, Imm, Operand, Reg
 from .context import DECLARED, DEPTH, END, FAILED, HELPERS, LARGEST, SLOT, STACK, TOP, VALUES
+from .half import CONVERSIONS
 from .scalars import LLVM, MEMORY, SIZES, Scalars, number
 
 BLOCK = 128
@@ -120,6 +121,8 @@ def module(units: Sequence[tuple[str, Unit]]) -> str:
         declared |= u.declared
         helpers |= u.helpers
     parts = [*declared.values(), *helpers.values(), *(u.called(symbol) for symbol, u in units), WEIGHTS]
+    if any(" half " in part for part in parts):
+        parts.append(CONVERSIONS)
     return "\n".join(parts) + "\n"
 
 
@@ -296,11 +299,20 @@ class FunctionWriter:
     def typed(self, operand: Operand) -> str:
         return f"{kind(operand)} {self.at(operand)}"
 
+    def handed(self, operand: Operand) -> str:
+        """As an argument of a call."""
+        if passed(operand) == kind(operand):
+            return self.typed(operand)
+        return f"i16 {self.line(f'bitcast half {self.at(operand)} to i16')}"
+
     # ------------------------------------------------------------ functions
 
     def write(self, linkage: str = "") -> str:
         f = self.function
-        params = ", ".join(["ptr %ctx", *[f"{kind(p)} {self.name(p)}" for p in f.params], "ptr %out"])
+        params = ", ".join(["ptr %ctx", *[f"{passed(p)} {self.name(p)}" for p in f.params], "ptr %out"])
+        for p in f.params:
+            if passed(p) != kind(p):
+                self.names[p.id] = self.line(f"bitcast i16 {self.name(p)} to half")
         if f.slots:
             self.base = self.line("load i64, ptr " + self.field(SLOT))
             after = self.line(f"add i64 {self.base}, {f.slots}")
@@ -569,7 +581,7 @@ class FunctionWriter:
         many = self.line(f"icmp sgt i64 {deeper}, {LEVELS}")
         low = self.line(f"icmp ult ptr %slots, {self.line(f'load ptr, ptr {self.field(STACK)}')}")
         self.fail_if(self.line(f"or i1 {many}, {low}"), site)
-        args = ", ".join([f"ptr {self.ctx}", *[self.typed(a) for a in node.args], "ptr %slots"])
+        args = ", ".join([f"ptr {self.ctx}", *map(self.handed, node.args), "ptr %slots"])
         if node.function in self.module.names:
             called = f"@unit.{self.module.names[node.function]}"
         else:
@@ -637,6 +649,12 @@ def flat(f: tree.Function, number: int, root: int) -> str:
 
 def kind(operand: Operand) -> str:
     return "ptr" if is_pointer(operand) else LLVM[operand.dtype]
+
+
+def passed(operand: Operand) -> str:
+    """How a function takes it: the callers in Python have no half precision."""
+    found = kind(operand)
+    return "i16" if found == "half" else found
 
 
 def is_pointer(operand: Operand) -> bool:

@@ -254,13 +254,17 @@ class Scalars:
         if d == out:
             return x
         if d in ir.FLOATS:
+            if out == "f16" and d == "f64":
+                return self.half_of_double(x)
+            if out == "f64" and d == "f16":
+                x, t = line(f"fpext half {x} to float"), "float"
             if out in ir.FLOATS:
                 wide = SIZES[out] > SIZES[d]
                 return line(f"{'fpext' if wide else 'fptrunc'} {t} {x} to {to}")
             if out == "bool":
                 return line(f"fcmp une {t} {x}, {number(0.0, d)}")
             if d != "f64":
-                x = line(f"fpext {t} {x} to double")
+                x = self.cast(x, d, "f64")
             size = self.intrinsic("fabs", "f64", x)
             finite = line(f"fcmp one double {size}, {number(float('inf'), 'f64')}")
             x = line(f"select i1 {finite}, double {x}, double 0.0")
@@ -275,6 +279,8 @@ class Scalars:
                 negative = line(f"fcmp olt double {x}, 0.0")
                 return line(f"select i1 {negative}, i64 {low}, i64 {whole}")
             return whole if to == "i64" else line(f"trunc i64 {whole} to {to}")
+        if out == "f16":
+            return line(f"fptrunc float {self.cast(x, d, 'f32')} to half")
         if out in ir.FLOATS:
             return line(f"{'sitofp' if d in ir.SIGNED else 'uitofp'} {t} {x} to {to}")
         if out == "bool":
@@ -286,6 +292,22 @@ class Scalars:
         if SIZES[out] < SIZES[d]:
             return line(f"trunc {t} {x} to {to}")
         return line(f"{'sext' if d in ir.SIGNED else 'zext'} {t} {x} to {to}")
+
+
+    def half_of_double(self, x: str) -> str:
+        """Rounded once: to single precision with an odd last bit where that is not exact, then to half."""
+        line = self.line
+        near = line(f"fptrunc double {x} to float")
+        back = line(f"fpext float {near} to double")
+        inexact = line(f"fcmp one double {back}, {x}")
+        size, given = self.intrinsic("fabs", "f64", back), self.intrinsic("fabs", "f64", x)
+        beyond = line(f"fcmp ogt double {size}, {given}")
+        bits = line(f"bitcast float {near} to i32")
+        even = line(f"xor i1 {line(f'trunc i32 {bits} to i1')}, true")
+        step = line(f"select i1 {beyond}, i32 -1, i32 1")
+        wrong = line(f"and i1 {inexact}, {even}")
+        odd = line(f"add i32 {bits}, {line(f'select i1 {wrong}, i32 {step}, i32 0')}")
+        return line(f"fptrunc float {line(f'bitcast i32 {odd} to float')} to half")
 
 
 def number(value: int | float | bool, dtype: str) -> str:
