@@ -299,20 +299,11 @@ class FunctionWriter:
     def typed(self, operand: Operand) -> str:
         return f"{kind(operand)} {self.at(operand)}"
 
-    def handed(self, operand: Operand) -> str:
-        """As an argument of a call."""
-        if passed(operand) == kind(operand):
-            return self.typed(operand)
-        return f"i16 {self.line(f'bitcast half {self.at(operand)} to i16')}"
-
     # ------------------------------------------------------------ functions
 
     def write(self, linkage: str = "") -> str:
         f = self.function
-        params = ", ".join(["ptr %ctx", *[f"{passed(p)} {self.name(p)}" for p in f.params], "ptr %out"])
-        for p in f.params:
-            if passed(p) != kind(p):
-                self.names[p.id] = self.line(f"bitcast i16 {self.name(p)} to half")
+        params = ", ".join(["ptr %ctx", *[f"{kind(p)} {self.name(p)}" for p in f.params], "ptr %out"])
         if f.slots:
             self.base = self.line("load i64, ptr " + self.field(SLOT))
             after = self.line(f"add i64 {self.base}, {f.slots}")
@@ -581,7 +572,7 @@ class FunctionWriter:
         many = self.line(f"icmp sgt i64 {deeper}, {LEVELS}")
         low = self.line(f"icmp ult ptr %slots, {self.line(f'load ptr, ptr {self.field(STACK)}')}")
         self.fail_if(self.line(f"or i1 {many}, {low}"), site)
-        args = ", ".join([f"ptr {self.ctx}", *map(self.handed, node.args), "ptr %slots"])
+        args = ", ".join([f"ptr {self.ctx}", *[self.typed(a) for a in node.args], "ptr %slots"])
         if node.function in self.module.names:
             called = f"@unit.{self.module.names[node.function]}"
         else:
@@ -649,12 +640,6 @@ def flat(f: tree.Function, number: int, root: int) -> str:
 
 def kind(operand: Operand) -> str:
     return "ptr" if is_pointer(operand) else LLVM[operand.dtype]
-
-
-def passed(operand: Operand) -> str:
-    """How a function takes it: the callers in Python have no half precision."""
-    found = kind(operand)
-    return "i16" if found == "half" else found
 
 
 def is_pointer(operand: Operand) -> bool:
