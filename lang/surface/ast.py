@@ -31,7 +31,7 @@ class _Made:
             """Fields by position or by name; those with a default may be left out. `TypeError` otherwise."""
             fields = self.FIELDS
             given = self.__dict__
-            given.update(zip(fields, values, strict=False))
+            given.update(zip(fields, values))  # noqa: B905  # `strict` costs as much as the rest
             if named or len(values) != len(fields):
                 count = len(given) + len(named)
                 given.update(named)
@@ -49,13 +49,22 @@ class _Made:
 class Node(_Made):
     span: Span
 
+    if not TYPE_CHECKING:
+        def __getattr__(self, name: str) -> Any:
+            """What a term that is an instance of a shape has below it is made when it is asked for (see `terms`)."""
+            instance = self.__dict__.get("instance")
+            if instance is None or instance.made is not None or name not in self.FIELDS:
+                raise AttributeError(f"{type(self).__name__} has no {name}")
+            instance.make()
+            return self.__dict__[name]
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.span}>"
 
 
 def replace(node: _N, **changes: Any) -> _N:
     """A copy of the node with some fields changed."""
-    return type(node)(**{**node.__dict__, **changes})
+    return type(node)(**{**{name: getattr(node, name) for name in node.FIELDS}, **changes})
 
 
 # ---------------------------------------------------------------- expressions

@@ -163,7 +163,7 @@ def tokenize(source: Source | Piece, report: Reporter) -> list[Token]:
             append(Token("BAD", "", end, end))
             break
     if qualifiers:
-        _mark_qualifiers(tokens, qualifiers)
+        mark_qualifiers(tokens, qualifiers)
     return tokens
 
 
@@ -172,7 +172,7 @@ def too_long(source: Source | Piece, report: Reporter) -> None:
                  Span(source, 0, 0))
 
 
-def _mark_qualifiers(tokens: list[Token], candidates: list[int]) -> None:
+def mark_qualifiers(tokens: list[Token], candidates: list[int]) -> None:
     """`param` and `data` after a colon begin a type when one follows; inside brackets the colon belongs to a slice."""
     wanted = set(candidates)
     openers: list[str] = []

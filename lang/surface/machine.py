@@ -28,6 +28,8 @@ class Tables(NamedTuple):
     defaults: tuple[int, ...]
     gotos: tuple[dict[int, int], ...]
     starts: dict[str, tuple[int, int]]
+    operand: int
+    """The number of the symbol `operand`."""
 
 
 class Failure(NamedTuple):
@@ -53,7 +55,8 @@ def load() -> Tables:
             tuple({terminals[row[i]]: row[i + 1] for i in range(0, len(row), 2)} for _, row in raw["states"]),
             tuple(default for default, _ in raw["states"]),
             tuple(dict(zip(row[::2], row[1::2], strict=True)) for row in raw["gotos"]),
-            {name: (first, last) for name, (first, last) in raw["starts"].items()})
+            {name: (first, last) for name, (first, last) in raw["starts"].items()},
+            len(terminals) + raw["nonterminals"].index("operand"))
     return _loaded
 
 
@@ -61,6 +64,17 @@ def run(tables: Tables, start: str, tokens: Sequence[Token], actions: Sequence[A
     """The value of the tokens as a `start` symbol, or a `Failure` at the first token that does not fit.
 
     `tokens` ends with a token of kind `$END`; `actions` has one entry per rule, None to pass a single value on.
+    """
+    made = measured(tables, start, tokens, actions)
+    return made if isinstance(made, Failure) else made[0]
+
+
+def measured(tables: Tables, start: str, tokens: Sequence[Token], actions: Sequence[Action | None]
+             ) -> tuple[Any, int] | Failure:
+    """The same, and how deeply the value is nested.
+
+    A token whose text is a `Term` stands for several, of which its kind is the first's (see `terms`). Where an operand
+    may stand it is one; elsewhere its tokens take its place.
     """
     rules, depths, rows, defaults, gotos = tables.rules, tables.depths, tables.actions, tables.defaults, tables.gotos
     state, last = tables.starts[start]
@@ -70,19 +84,33 @@ def run(tables: Tables, start: str, tokens: Sequence[Token], actions: Sequence[A
     ends: list[int] = []
     levels: list[int] = []
     for at, token in enumerate(tokens):
-        kind, _, begin, end = token
+        kind, text, begin, end = token
         while True:
             action = rows[state].get(kind, -1)
             if action < 0:
                 default = defaults[state]
                 if default < 0:
                     if kind == "$END" and state == last:
-                        return values[0]
+                        return values[0], levels[0]
                     return Failure(token, at)
                 rule = default
             elif action & 1:
                 rule = action >> 1
             else:
+                if text.__class__ is not str:
+                    term = text.read() if tables.operand in gotos[state] else None
+                    if term is not None:
+                        state = gotos[state][tables.operand]
+                        states.append(state)
+                        values.append(term[0])
+                        begins.append(begin)
+                        ends.append(end)
+                        levels.append(term[1])
+                        break
+                    assert isinstance(tokens, list)
+                    tokens[at:at + 1] = text.tokens()
+                    token = tokens[at]
+                    _, text, begin, end = token
                 state = action >> 1
                 states.append(state)
                 values.append(token)

@@ -20,11 +20,23 @@ from ..source import Piece, Source, Span
 from . import ast
 from .build import Builder, actions
 from .cutting import LEADING, Scan, cut, module_bodies
-from .lexer import FORBIDDEN, KEYWORDS, MAX_CHARACTERS, MAX_REPORTS, MAX_TOKENS, Token, tokenize, too_long
+from .lexer import (
+    FORBIDDEN,
+    KEYWORDS,
+    MAX_CHARACTERS,
+    MAX_REPORTS,
+    MAX_TOKENS,
+    Token,
+    mark_qualifiers,
+    tokenize,
+    too_long,
+)
 from .machine import Failure, load, run
 from .operators import TooDeep
 from .pieces import Cut, pieces
 
+SHORT = 600
+"""Shorter declarations are read as they are."""
 MAX_MODULES = 64
 """How deeply modules may stand in each other."""
 
@@ -133,6 +145,10 @@ def _read(source: Source, cuts: Sequence[Cut], at: int, builder: Builder) -> Chu
     """The chunk that begins at a cut: the text up to the next, and further while a body of a module is open."""
     text = source.text
     begin, end = cuts[at][0], cuts[at + 1][0]
+    if end - begin >= SHORT:
+        quick = _quick(source, cuts, at, builder)
+        if quick is not None:
+            return quick
     chunk = Chunk(source, begin, text[begin:end], _key(text, cuts[at]))
     whole = chunk.pieces[0]
     report = Reporter()
@@ -157,6 +173,43 @@ def _read(source: Source, cuts: Sequence[Cut], at: int, builder: Builder) -> Chu
     chunk.declarations = _declarations(builder, tokens, has_file_doc=chunk.doc is not None)
     chunk.failed = len(report.diagnostics) - before
     return chunk
+
+
+def _quick(source: Source, cuts: Sequence[Cut], at: int, builder: Builder) -> Chunk | None:
+    """The same of a long definition without mistakes: terms of a shape that was read before are not read again.
+
+    None where there is anything to report: it is read as others are then.
+    """
+    from . import terms
+
+    text = source.text
+    begin, word, _ = cuts[at]
+    end = cuts[at + 1][0]
+    if _word(text, word) not in ("DEF", "ENTRY"):
+        return None
+    chunk = Chunk(source, begin, text[begin:end], _key(text, cuts[at]))
+    whole, report = chunk.pieces[0], Reporter()
+    builder.source, builder.report = whole, report
+    builder.bodies.clear()
+    if not builder.actions:
+        builder.actions = actions(load(), builder)
+    found = terms.cut(whole.text, word - begin, builder)
+    if found is None:
+        return None
+    tokens, count = found
+    leading = tokenize(Piece(source, whole.text[:word - begin], begin), report) if word > begin else []
+    tokens = leading + tokens
+    qualified = [k for k in range(1, len(tokens)) if tokens[k].text in ("param", "data")
+                 and tokens[k - 1].kind == "COLON"]
+    if qualified:
+        mark_qualifiers(tokens, qualified)
+    chunk.scan.run(text, begin, tokens)
+    if at + 1 < len(cuts) - 1 and not chunk.scan.may_end(_word(text, cuts[at + 1][1])):
+        return None
+    chunk.tokens = len(leading) + count
+    chunk.doc = _file_doc(whole.text, tokens) if begin == 0 else None
+    chunk.declarations = _declarations(builder, tokens, has_file_doc=chunk.doc is not None)
+    return None if report.diagnostics or len(chunk.declarations) != 1 else chunk
 
 
 def parse_declaration(source: Source, tokens: Sequence[Token], report: Reporter) -> ast.Decl | None:
