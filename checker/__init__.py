@@ -14,7 +14,7 @@ from ..lang.diagnostics.report import Reporter
 from ..lang.source import Span
 from ..lang.surface import ast
 from .definitions import check_file
-from .result import Checked
+from .result import Bounds, Checked
 from .scope import FileScope, Session
 
 if TYPE_CHECKING:
@@ -87,4 +87,4 @@ def _result(session: Session, report: Reporter, before: int) -> Checked | None:
     return Checked(session.definitions, entries, session.types, tables.patterns, tables.uses, tables.bindings,
                    tables.schemes, tables.opened, tables.size_values, tables.binding_sizes, tables.field_sizes,
                    tables.global_sizes, tables.loose_slices, tables.loop_sizes,
-                   flat, tables.bounds, tables.proved, tables.recursive)
+                   flat, Bounds(tables.bounds), tables.proved, tables.recursive)

@@ -7,6 +7,7 @@ function needs no annotations for its callers to be checked. Loops run until not
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..lang.sizes import SizeVar
 from ..lang.source import Span
@@ -45,6 +46,9 @@ from .flow import (
 from .result import BuiltinRef, Definition, GlobalRef, LocalRef, SizeRef
 from .rounds import Rounds
 from .scope import Session
+
+if TYPE_CHECKING:
+    from ..lang.surface.terms import Instance
 
 MAX_NESTED = 100
 """Definitions inside each other that are followed; functions that give functions could go on for ever."""
@@ -137,6 +141,8 @@ class Walk:
         self.session: Session = c.session
         self.calls: list[Span] = []
         self.memo: dict[tuple[int, Definition, tuple[Value, ...]], Value] = {}
+        self.instances: dict[tuple[Any, ...], tuple[Flow, list[Value]]] = {}
+        """What instances of shapes depend on, by what they are of and by what their names stand for."""
         self.rounds = Rounds()
         self.taken: list[Span] = []
         self.nested = 0
@@ -322,7 +328,28 @@ class Walk:
             e = body
         return self.plain(env, e)
 
+    def instance(self, env: dict[int, Value], e: ast.Exp, instance: Instance) -> Value:
+        """An instance of a shape is walked through where no other of the same types had the same values."""
+        plan = instance.found.plan
+        values = [env.get(ref.key, NOTHING) for ref in instance.found.locals]
+        key = (plan, self.rounds.current, *map(id, values))
+        known = self.instances.get(key)
+        if known is not None:
+            return known[0]
+        said = len(self.reported), len(self.session.report.diagnostics)
+        result = self.by_form(env, e)
+        if isinstance(result, Flow) and said == (len(self.reported), len(self.session.report.diagnostics)) \
+                and result.lost <= union(flat(v) for v in values).lost:
+            self.instances[key] = result, values  # which are kept, so that their identities stay theirs
+        return result
+
     def plain(self, env: dict[int, Value], e: ast.Exp) -> Value:
+        instance = e.__dict__.get("instance")
+        if instance is not None and instance.found is not None:
+            return self.instance(env, e, instance)
+        return self.by_form(env, e)
+
+    def by_form(self, env: dict[int, Value], e: ast.Exp) -> Value:
         match e:
             case ast.Name():
                 return self.name(env, e)

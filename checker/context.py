@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from ..lang.record import dataclass, field
 from ..lang.sizes import Size, SizeAtom, SizeMeta, SizeVar
@@ -17,7 +18,9 @@ from ..lang.types import (
     Error,
     Exists,
     Fun,
+    Meta,
     Record,
+    Scalar,
     Sum,
     Tuple,
     Type,
@@ -32,6 +35,9 @@ from .clashes import Clash, Kind
 from .result import BuiltinRef, GlobalRef, LocalRef, Scheme, SizeRef
 from .scope import FileScope, Local, Session, SizeParam
 from .unify import Solver
+
+if TYPE_CHECKING:
+    from ..lang.surface.terms import Instance
 
 
 @dataclass(eq=False)
@@ -161,6 +167,10 @@ class Checker:
         self.failed = False
         self.oversized = False
         self.expansions = 0
+        self.plans: dict[tuple[Any, ...], Any] = {}
+        """What is known of instances of shapes, and which of these are instances of (see `instances`)."""
+        self.copies: list[Instance] = []
+        self.sorts: dict[str, str] = {}
         self.current: str | None = None
         """The definition's own name, while its body is checked, if the prelude gives it another meaning there."""
 
@@ -294,6 +304,28 @@ class Checker:
 
     def fresh_kind(self, cls: str, literal: bool = False, because: Span | None = None) -> Type:
         return self.solver.meta(Kind(cls, literal, because))
+
+    def ground(self, t: Type) -> bool:
+        """Whether nothing in the type is unknown."""
+        known = True
+
+        def leaf(inner: Type) -> Type | None:
+            nonlocal known
+            if isinstance(inner, (Meta, Error, Derived, Exists)):
+                known = False
+            return inner if not known or isinstance(inner, Scalar) else None
+
+        def size(s: Size) -> Size:
+            nonlocal known
+            known = known and not self.unsolved(s)
+            return s
+
+        map_type(self.solver.zonk(t), leaf, size)
+        return known
+
+    def unsolved(self, s: Size) -> bool:
+        """Whether there is an unknown in the size."""
+        return any(isinstance(a, SizeMeta) for a in self.solver.size(s).atoms())
 
     def show(self, t: Type) -> str:
         return messages.show(self, t)

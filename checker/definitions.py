@@ -273,6 +273,8 @@ def _group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> list[
             session.tables.proved.add(job.node)
         if file.prefix == "":
             session.tables.bounds.append(bounds.verdict(c, job, proved))
+    if file.prefix == "":
+        session.tables.bounds += [one for one in c.copies if one.found.plan.axes]
     for m in members:
         assert m.scheme is not None
         c.span = m.node.name_span
@@ -599,6 +601,10 @@ def _freeze(c: Checker, session: Session) -> None:
             tables.uses[node] = Use(raw.target, {}, {raw.target.var: size(raw.sizes[0])})
         else:
             tables.uses[node] = Use(raw.target)
+    if c.copies:
+        from .instances import freeze
+
+        freeze(c)
     tables.opened.update(c.opened)
     tables.size_values.update(c.size_values)
     tables.binding_sizes.update(c.binding_sizes)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..lang.diagnostics.report import Diagnostic, Reporter
 from ..lang.sizes import SizeVar
@@ -29,6 +29,9 @@ from ..lang.surface.walk import descendants
 from ..lang.types import Family, TypeVar
 from .result import Bound, Definition, GlobalRef, Use
 from .scope import FileScope, Global, Session
+
+if TYPE_CHECKING:
+    from ..lang.surface.terms import Instance
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_']*")
 _KINDS = ("values", "types", "modules", "module_types")
@@ -55,7 +58,7 @@ class Unit:
         self.names: frozenset[str] = frozenset()
         self.definitions: list[Definition] = []
         self.diagnostics: list[Diagnostic] = []
-        self.bounds: list[Bound] = []
+        self.bounds: list[Bound | Instance] = []
         self.promises: list[tuple[str, Span]] = []
         self.concerned: frozenset[str] = frozenset()
         """Names of definitions that concern derivatives."""

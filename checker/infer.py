@@ -26,7 +26,14 @@ from .typexp import TypeContext, elaborate
 
 
 def infer(c: Checker, e: ast.Exp, want: Type | None = None) -> Type:
-    t = _RULES[type(e)](c, e, want)
+    rule = _RULES[type(e)]
+    instance = e.__dict__.get("instance")
+    if instance is None:
+        t = rule(c, e, want)
+    else:
+        from .instances import infer_instance  # long programs have them
+
+        t = infer_instance(c, e, instance, want, rule)
     c.types[e] = t
     return t
 

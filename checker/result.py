@@ -1,14 +1,17 @@
 """What the checker hands to lowering: the program with a type at every expression and a meaning at every name."""
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, cast, overload
 
 from ..lang.record import dataclass, field
 from ..lang.sizes import Size, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import Type, TypeVar
+
+if TYPE_CHECKING:
+    from ..lang.surface.terms import Instance
 
 Activity = Literal["param", "data", "plain"]
 
@@ -96,6 +99,30 @@ class Bound:
     """Why it is checked when the program runs."""
 
 
+class Bounds(Sequence[Bound]):
+    """All of them; those of instances of shapes are written when somebody reads them."""
+
+    def __init__(self, parts: Sequence[Bound | Instance]) -> None:
+        self.parts = parts
+
+    def _all(self) -> Sequence[Bound]:
+        if not all(isinstance(part, Bound) for part in self.parts):
+            from .instances import bounds
+
+            self.parts = [one for part in self.parts for one in ((part,) if isinstance(part, Bound) else bounds(part))]
+        return cast("Sequence[Bound]", self.parts)
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    @overload
+    def __getitem__(self, at: int) -> Bound: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Bound]: ...
+    def __getitem__(self, at: int | slice) -> Bound | Sequence[Bound]:
+        return self._all()[at]
+
+
 @dataclass(eq=False)
 class Checked:
     """All tables are keyed by node identity. Types are fully resolved: no `Meta`, no `SizeMeta`, no `Error`."""
@@ -127,7 +154,7 @@ class Checked:
     """Sizes of a loop's state that change from iteration to iteration: read off the state's values."""
     flat: dict[tuple[str, str], str]
     """Parameters, by definition and name, on which an entry's result does not depend differentiably, and why."""
-    bounds: list[Bound]
+    bounds: Bounds
     """Every index and slice of the program's own files."""
     proved: set[ast.Node]
     """Index expressions and slices (Index, IndexArg nodes) whose bounds the checker has proved; no run-time check."""

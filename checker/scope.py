@@ -23,6 +23,7 @@ from ..lang.types import Family, Type, TypeVar
 from .result import Bound, BuiltinRef, Definition, GlobalRef, LocalRef, Scheme, Use
 
 if TYPE_CHECKING:
+    from ..lang.surface.terms import Instance
     from .context import Pending
 
 
@@ -43,6 +44,8 @@ class Local:
     """The name is an index: it runs over 0 … below-1."""
     pending: Pending | None = None
     """A local function inside its own body."""
+    sort: object = None
+    """What stands for it where terms are compared (see `instances`)."""
 
 
 @dataclass(eq=False)
@@ -52,6 +55,7 @@ class SizeParam:
     name: str
     span: Span
     size: Size
+    sort: object = None
 
 
 @dataclass(eq=False)
@@ -306,7 +310,7 @@ class Tables:
     binding_sizes: dict[int, SizeVar] = field(default_factory=dict)
     field_sizes: dict[int, dict[tuple[str, ...], SizeVar]] = field(default_factory=dict)
     global_sizes: dict[SizeVar, Definition] = field(default_factory=dict)
-    bounds: list[Bound] = field(default_factory=list)
+    bounds: list[Bound | Instance] = field(default_factory=list)
     loose_slices: set[ast.Slice] = field(default_factory=set)
     loop_sizes: dict[ast.Loop, tuple[SizeVar, ...]] = field(default_factory=dict)
     flat: dict[tuple[str, str], tuple[str, Span | None, str]] = field(default_factory=dict)

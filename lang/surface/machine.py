@@ -98,7 +98,8 @@ def measured(tables: Tables, start: str, tokens: Sequence[Token], actions: Seque
                 rule = action >> 1
             else:
                 if text.__class__ is not str:
-                    term = text.read() if tables.operand in gotos[state] else None
+                    several: Any = text
+                    term = several.read() if tables.operand in gotos[state] else None
                     if term is not None:
                         state = gotos[state][tables.operand]
                         states.append(state)
@@ -108,7 +109,7 @@ def measured(tables: Tables, start: str, tokens: Sequence[Token], actions: Seque
                         levels.append(term[1])
                         break
                     assert isinstance(tokens, list)
-                    tokens[at:at + 1] = text.tokens()
+                    tokens[at:at + 1] = several.tokens()
                     token = tokens[at]
                     _, text, begin, end = token
                 state = action >> 1

@@ -145,7 +145,7 @@ def _read(source: Source, cuts: Sequence[Cut], at: int, builder: Builder) -> Chu
     """The chunk that begins at a cut: the text up to the next, and further while a body of a module is open."""
     text = source.text
     begin, end = cuts[at][0], cuts[at + 1][0]
-    if end - begin >= SHORT:
+    if end - begin >= SHORT and not source.shipped:
         quick = _quick(source, cuts, at, builder)
         if quick is not None:
             return quick

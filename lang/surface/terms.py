@@ -1,9 +1,9 @@
-"""Terms that repeat: a long sum, array or sequence of `let` is mostly a few shapes with other names and numbers in them.
+"""Terms that repeat: a long sum, array or sequence of `let` is mostly a few shapes with other names and numbers in it.
 
 The words of a long declaration (`words`) are cut where parts of it stand that are expressions of their own: what is
 between commas, keywords and brackets, or between the `+` and `-` of a sum. Where one of the same signs stands three
-times or more it has a *shape*: it is read once, with marks for its names and numbers, and from what the grammar makes of
-that each of them is made by putting its own words in. The parser treats it as one operand (`machine.measured`).
+times or more it has a *shape*: it is read once, with marks for its names and numbers, and from what the grammar makes
+of that each of them is made by putting its own words in. The parser treats it as one operand (`machine.measured`).
 
 An *instance* of a shape is a node like any other. What is below it is made only when somebody looks: the checker and
 lowering may know the shape already (`Instance`).
@@ -63,7 +63,7 @@ def _expressions() -> tuple[re.Pattern[str], ...]:
 
 def _places(signs: str, begin: int, end: int, found: list[tuple[int, int]]) -> None:
     """Where terms stand between two words. Brackets need not match, and what is found need not be an expression."""
-    _, segment, piece, group, _ = _expressions()
+    _, segment, piece, _, _ = _expressions()
     for match in segment.finditer(signs, begin, end):
         first, last = match.span()
         if last - first <= LIMIT:
@@ -97,7 +97,8 @@ class Term(str):
     text: Text
     begin: int
     end: int
-    count: int
+    number: int
+    """How many like it the declaration has."""
 
     def read(self) -> tuple[ast.Exp, int] | None:
         """The expression and how deeply it is nested; None where the words are none."""
@@ -122,17 +123,16 @@ class Text:
         signs = words.signs[begin:end]
         shape = _shapes.get(signs)
         if shape is None:
-            if term.count < REPEATED:
+            if term.number < REPEATED:
                 return self._once(term)
             if len(_shapes) >= MAX_SHAPES:
                 _shapes.clear()
             made = self._once(term)
-            shape = _shapes[signs] = _shape(signs, term.tokens(), made[1]) if made is not None else None
-            if made is None or shape is None:
-                _shapes[signs] = UNFIT
-                return made
-            if not same(made[0], shape.instance(self, begin, end)):
-                _shapes[signs] = UNFIT
+            shape = (_shape(signs, term.tokens(), made[1]) if made is not None else None) or UNFIT
+            if shape is not UNFIT and made is not None and not same(made[0], shape.instance(self, begin, end)):
+                shape = UNFIT
+            _shapes[signs] = shape
+            if shape is UNFIT:
                 return made
         if shape is UNFIT:
             return self._once(term)
@@ -173,7 +173,7 @@ def cut(text: str, begin: int, builder: Builder) -> tuple[list[Token], int] | No
         if count < REPEATED:
             continue
         term = Term(" ")
-        term.text, term.begin, term.end, term.count = whole, i, j, count
+        term.text, term.begin, term.end, term.number = whole, i, j, count
         if at < i:
             tokens += found.tokens(at, i)
         tokens.append(Token(KINDS[signs[i]], term, starts[i], ends[j - 1]))
@@ -192,7 +192,7 @@ class Shape:
     comes about.
     """
 
-    __slots__ = ("count", "cls", "known", "leaves", "level", "nodes", "signs")
+    __slots__ = ("cls", "count", "known", "leaves", "level", "nodes", "signs")
 
     def __init__(self, signs: str, level: int, nodes: list[tuple[type[ast.Node], int, int, tuple[Any, ...]]]) -> None:
         self.signs = signs
@@ -252,7 +252,7 @@ class Instance:
         last = shape.count - 1
         for cls, low, high, fields in shape.nodes:
             if len(made) == last:
-                node = self.top
+                node: Any = self.top
                 given = node.__dict__
             else:
                 node = object.__new__(cls)
@@ -283,7 +283,7 @@ class Instance:
         if how == 5:
             return self.span(*what)
         if how == 6:
-            return tuple([self._field(*item, made) for item in what])
+            return tuple([self._field(one, of, made) for one, of in what])
         return made[what] if how == 0 else self.word(what) if how == 1 else what
 
 
@@ -312,7 +312,8 @@ def _shape(signs: str, tokens: Sequence[Token], level: int) -> Shape | None:
             word = f"\0{k}"
             marks[word] = k
         elif s in SUFFIXES:
-            word = f"{_MARK + k}{'.5' if token.kind == 'FLOAT' and not _whole(s, token.text) else ''}{SUFFIXES[s] or ''}"
+            fraction = ".5" if token.kind == "FLOAT" and not _whole(s, token.text) else ""
+            word = f"{_MARK + k}{fraction}{SUFFIXES[s] or ''}"
         marked.append(Token(token.kind, word, 2 * k, 2 * k + 1))
         text += [token.text[0], " "]
     piece, report = Piece(Source("", ""), "".join(text), 0), Reporter()
