@@ -16,6 +16,7 @@ import keyword
 import re
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ class Builder:
                 return lambda parts: tuple(b(parts) for b in builders)
             case ("record", name, fields):
                 names = [f for f, _ in fields]
-                make = record_class(name or "record", names)
+                make = record_class(name or "record", tuple(names))
                 by_name = sorted(fields)
                 builders = [self.builder(item, outer) for _, item in by_name]
                 if by_name == list(fields):
@@ -77,7 +78,7 @@ class Builder:
 
                 return build
             case ("params", items):
-                make = record_class("gradient", [f for f, _ in items])
+                make = record_class("gradient", tuple(f for f, _ in items))
                 builders = [self.builder(item, outer) for _, item in items]
                 return lambda parts: make(*[b(parts) for b in builders])
             case ("sum", _, _, constructors) if outer:
@@ -104,7 +105,8 @@ def rows_of(build: Callable[[Iterator[Any]], Any], leaves: Sequence[Any], outer:
     return [rows_of(build, [x[k] for x in leaves], outer - 1) for k in range(len(leaves[0]))]
 
 
-def record_class(name: str, fields: Sequence[str]) -> Any:
+@cache
+def record_class(name: str, fields: tuple[str, ...]) -> Any:
     """A named tuple class; fields that Python cannot name are `_0`, `_1`, … by position."""
     title = re.sub(r"\W", "_", name)
     fits = title.isidentifier() and not keyword.iskeyword(title)
@@ -157,6 +159,34 @@ def one_size(values: Any, name: str) -> tuple[Any, int]:
 # ------------------------------------------------------------------ entry points
 
 
+class Path:
+    """What calls of one function go through: leaves in, a value of type `spec` out.
+
+    A function may know how to do all of that itself: then its `direct` gives the function that does, which turns to
+    `slowly` when leaves have to be converted or refused. It is asked for at the second call.
+    """
+
+    def __init__(self, entry: Entry, function: Callable[..., Any], inputs: Leaves, spec: Any) -> None:
+        self.entry, self.function, self.inputs, self.spec = entry, function, inputs, spec
+        self.builder = Builder(spec)
+        self.call: Callable[..., Any] = self.first
+
+    def first(self, *leaves: Any) -> Any:
+        self.call = self.second
+        return self.slowly(*leaves)
+
+    def second(self, *leaves: Any) -> Any:
+        make = getattr(self.function, "direct", None)
+        self.call = (make(self.inputs, self.spec, self.slowly) if make else None) or self.slowly
+        return self.call(*leaves)
+
+    def slowly(self, *leaves: Any) -> Any:
+        if len(leaves) != len(self.inputs.leaves):  # of an entry all of whose leaves are its arguments
+            self.entry.arguments(leaves, {})
+        values = self.inputs.converted(leaves)
+        return self.builder.build(owned(self.entry.run(self.function, values), values))
+
+
 class Entry:
     """A function of a Dad program. Call it with arrays and numbers; `grad`, `value_and_grad`, `jvp`, `vjp`, `jacobian`,
     `hessian`, `hvp`, `laplacian`, `vmap` derive it.
@@ -181,19 +211,19 @@ class Entry:
         self.params, self.result, self.wrt = params, result, tuple(wrt)
         self.transforms = dict(transforms or {})
         self.names = tuple(name for name, _, _ in params)
-        self.output = Builder(result)
-        self.tangent = Builder(floats_of(result))
         self.seeded: dict[Any, Leaves] = {}
-        self.derivatives: dict[tuple[str, ...], Builder] = {}
+        self.paths: dict[tuple[str, tuple[str, ...]], Path] = {}
         self.plain = all(spec[0] in ("scalar", "array") for _, _, spec in params)
         self.inputs = self.leaves_for({})
+        self.value = Path(self, function, self.inputs, result)
 
     def __repr__(self) -> str:
         return f"<entry {self.__name__}({', '.join(self.names)})>"
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        values = self.inputs.converted(self.parts(self.arguments(args, named)))
-        return self.output.build(owned(self.run(self.function, values), values))
+        if named or not self.plain:
+            args = tuple(self.parts(self.arguments(args, named)))
+        return self.value.call(*args)
 
     # -------------------------------------------------------- transforms
 
@@ -203,35 +233,28 @@ class Entry:
 
     def value_and_grad(self, *args: Any, wrt: Any = None, **named: Any) -> Any:
         """(value, gradient)."""
-        active = self.active(wrt)
-        function = self._transform("value_and_grad", active)
-        values = self.inputs.converted(self.parts(self.arguments(args, named)))
-        results = owned(self.run(function, values), values)
-        return self.output.build(results), self.derivative(active).build(results)
+        path = self._path("value_and_grad", wrt, lambda gradient: ("tuple", (self.result, gradient)))
+        if named or not self.plain:
+            args = tuple(self.parts(self.arguments(args, named)))
+        return path.call(*args)
 
     def jvp(self, *args: Any, wrt: Any = None) -> Any:
         """(value, tangent of the value): `f.jvp(x, y, tangents)`, or `f.jvp((x, y), tangents)`.
 
         Tangents are structured like a gradient: one parameter's as it is, several as a tuple or by name.
         """
-        active = self.active(wrt)
-        function = self._transform("jvp", active)
-        values = self._with_tangents(args, "jvp", active)
-        results = owned(self.run(function, values), values)
-        return self.output.build(results), self.tangent.build(results)
+        path = self._path("jvp", wrt, lambda _: ("tuple", (self.result, floats_of(self.result))), self._tangents)
+        return path.call(*self._with_tangents(args, "jvp", self.active(wrt)))
 
     def vjp(self, *args: Any, wrt: Any = None) -> Any:
         """(value, gradient) for a cotangent structured like the value: `f.vjp(x, y, cotangent)`, or `f.vjp((x, y),
         cotangent)`.
         """
         args, cotangent = self.point_and_seed(args, "vjp", "a cotangent")
-        active = self.active(wrt)
-        function = self._transform("vjp", active)
         spec = floats_of(self.result)
-        inputs = self.leaves_for({"cotangent": spec})
-        values = inputs.converted([*self.parts(self.point(args)), *taken_apart(spec, cotangent, "cotangent")])
-        results = owned(self.run(function, values), values)
-        return self.output.build(results), self.derivative(active).build(results)
+        path = self._path("vjp", wrt, lambda gradient: ("tuple", (self.result, gradient)),
+                          lambda _: {"cotangent": spec})
+        return path.call(*self.parts(self.point(args)), *taken_apart(spec, cotangent, "cotangent"))
 
     def jacobian(self, *args: Any, wrt: Any = None, **named: Any) -> Any:
         """All derivatives: the value's structure with a gradient for each float, forward or backward, whichever takes
@@ -249,25 +272,21 @@ class Entry:
 
     def hessian(self, *args: Any, wrt: Any = None, **named: Any) -> Any:
         """All second derivatives: a gradient for each float of the gradient."""
-        active = self.active(wrt)
-        function = self._transform("hessian", active)
-        gradient = self.gradient_spec(active)
-        return self._results(function, self.arguments(args, named), Builder(derivatives_of(gradient, gradient)))
+        path = self._path("hessian", wrt, lambda gradient: derivatives_of(gradient, gradient))
+        return path.call(*self.parts(self.arguments(args, named)))
 
     def laplacian(self, *args: Any, wrt: Any = None, **named: Any) -> Any:
         """The sum of the second derivatives by each float alone, the trace of the Hessian."""
-        function = self._transform("laplacian", self.active(wrt))
-        return self._results(function, self.arguments(args, named), self.output)
+        path = self._path("laplacian", wrt, lambda _: self.result)
+        return path.call(*self.parts(self.arguments(args, named)))
 
     def hvp(self, *args: Any, wrt: Any = None) -> Any:
         """The Hessian times tangents: `f.hvp(x, y, tangents)`, or `f.hvp((x, y), tangents)`.
 
         Tangents and product are structured like a gradient.
         """
-        active = self.active(wrt)
-        function = self._transform("hvp", active)
-        values = self._with_tangents(args, "hvp", active)
-        return self.derivative(active).build(owned(self.run(function, values), values))
+        path = self._path("hvp", wrt, lambda gradient: gradient, self._tangents)
+        return path.call(*self._with_tangents(args, "hvp", self.active(wrt)))
 
     def vmap(self, *args: Any, in_axes: Any = 0, **named: Any) -> Any:
         """The results for each element along an axis of the arguments (`in_axes`, one number or one to each; None:
@@ -330,21 +349,28 @@ class Entry:
         return Builder(self.result, 1).build(owned(results, values))
 
     def _jacobian(self, kind: str, args: tuple[Any, ...], wrt: Any, named: Mapping[str, Any]) -> Any:
+        path = self._path(kind, wrt, lambda gradient: derivatives_of(floats_of(self.result), gradient))
+        return path.call(*self.parts(self.arguments(args, named)))
+
+    def _path(self, kind: str, wrt: Any, spec: Callable[[Any], Any],
+              more: Callable[[tuple[str, ...]], Mapping[str, Any]] | None = None) -> Path:
+        """The path of a transform, whose result has the type `spec` of a gradient; `more` leaves than parameters."""
         active = self.active(wrt)
-        function = self._transform(kind, active)
-        spec = derivatives_of(floats_of(self.result), self.gradient_spec(active))
-        return self._results(function, self.arguments(args, named), Builder(spec))
+        path = self.paths.get((kind, active))
+        if path is None:
+            function = self._transform(kind, active)
+            inputs = self.leaves_for(more(active)) if more else self.inputs
+            path = self.paths[kind, active] = Path(self, function, inputs, spec(self.gradient_spec(active)))
+        return path
 
-    def _results(self, function: Callable[..., Any], given: Sequence[Any], builder: Builder) -> Any:
-        values = self.inputs.converted(self.parts(given))
-        return builder.build(owned(self.run(function, values), values))
+    def _tangents(self, active: tuple[str, ...]) -> dict[str, Any]:
+        return {f"tangent of {name}": floats_of(spec) for name, _, spec in self.params if name in active}
 
-    def _with_tangents(self, args: tuple[Any, ...], kind: str, active: tuple[str, ...]) -> Sequence[Any]:
+    def _with_tangents(self, args: tuple[Any, ...], kind: str, active: tuple[str, ...]) -> list[Any]:
         """The leaves of the arguments, then those of tangents of the active ones."""
         args, tangents = self.point_and_seed(args, kind, "tangents")
-        specs = [(f"tangent of {name}", floats_of(spec)) for name, _, spec in self.params if name in active]
-        parts = [*self.parts(self.point(args)), *self.seeds(tangents, active, specs)]
-        return self.leaves_for(dict(specs)).converted(parts)
+        specs = list(self._tangents(active).items())
+        return [*self.parts(self.point(args)), *self.seeds(tangents, active, specs)]
 
     def _transform(self, kind: str, wrt: tuple[str, ...]) -> Callable[..., Any]:
         """The function of leaves for a transform; whoever can compile more overrides this."""
@@ -440,12 +466,6 @@ class Entry:
                     "A104", f"`{self.__name__}` has no parameter `{name}`; it has {listed(self.names)}"
                 )
         return tuple(name for name in self.names if name in chosen)
-
-    def derivative(self, active: tuple[str, ...]) -> Builder:
-        """Of one parameter: its gradient; of several: a record by name."""
-        if active not in self.derivatives:
-            self.derivatives[active] = Builder(self.gradient_spec(active))
-        return self.derivatives[active]
 
     def gradient_spec(self, active: tuple[str, ...]) -> Any:
         specs = [(name, floats_of(spec)) for name, _, spec in self.params if name in active]

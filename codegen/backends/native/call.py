@@ -13,13 +13,15 @@ from ....lang.core import ir
 from ....lang.prims.checks import MESSAGES, message_of
 from ....lang.prims.common import NUMPY_NAMES
 from ....lang.source import Span
+from ...runtime.arguments import Leaves
 from ...runtime.depth import LEVELS, too_deep
 from ...runtime.errors import RunError
 from .context import DEPTH, FAILED, STOP, VALUES
+from .direct import direct
 from .engine import Engine
 from .host import view
 from .llvm import DEPTH_SITE, FULL_SITE
-from .memory import Room, entered, left
+from .memory import Room, entered, failed_room, left
 
 FLAT = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 """Context, arguments, results: eight bytes to each scalar, pointer and size. True when it failed."""
@@ -38,12 +40,14 @@ class Native:
     def __init__(self, engine: Engine, name: str) -> None:
         f = engine.program.functions[name]
         self.engine = engine
-        self.address = engine.address(name)
-        self.run = FLAT(self.address)
+        self.cell = ctypes.c_int64(engine.address(name))
+        """The address of the code. It may change when there is better code."""
+        self.run = FLAT(self.cell.value)
         self.params = [p.type for p in f.params]
         self.results = [a.type for a in f.body.results]
         self.given = sum(1 + t.rank for t in self.params)
         self.taken = sum(1 + t.rank for t in self.results)
+        self.long = engine.long(name)
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:
         cells, held = self.cells(values)
@@ -56,11 +60,20 @@ class Native:
         finally:
             left(room)
         del held
-        if isinstance(error, StackFull):
-            if _thread.large:
-                raise error.error
-            return tuple(on_large_stack(lambda: self(*values)))
-        raise error
+        return tuple(again(error, lambda: self(*values)))
+
+    def direct(self, inputs: Leaves, spec: Any, slow: Callable[..., Any]) -> Callable[..., Any] | None:
+        """A function of leaves that gives values of type `spec`, as `direct.direct` says; None when there is none."""
+
+        def fail(*values: Any) -> Any:
+            room = failed_room()
+            try:
+                error = failure(self.engine, room)
+            finally:
+                left(room)
+            return again(error, lambda: slow(*values))
+
+        return direct(self.cell, self.params, self.results, self.long, inputs, spec, slow, fail)
 
     def cells(self, values: tuple[Any, ...]) -> tuple[Any, list[Any]]:
         """The arguments as machine code takes them, and what must live as long."""
@@ -88,6 +101,15 @@ class StackFull(Exception):
     def __init__(self, error: RunError) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+def again(error: BaseException, call: Callable[[], Any]) -> Any:
+    """Raise the error; if it was that the stack is too small, what `call` returns on a larger one."""
+    if not isinstance(error, StackFull):
+        raise error
+    if _thread.large:
+        raise error.error
+    return on_large_stack(call)
 
 
 class _Thread(threading.local):
@@ -151,12 +173,13 @@ def taken(out: Any, results: list[ir.Type]) -> tuple[Any, ...]:
 def failure(engine: Engine, room: Room) -> BaseException:
     """What stopped the run, as Python says it."""
     if room.error is not None:
-        return room.error
+        error, room.error = room.error, None
+        return error
     site = engine.site(room[FAILED])
     if site.name == DEPTH_SITE:
         f = engine.program.functions[str(dict(site.attrs)["function"])]
-        error = too_deep(f.source_name or f.name, where(site.span), min(room[DEPTH], LEVELS))
-        return StackFull(error) if room[DEPTH] <= LEVELS else error
+        deep = too_deep(f.source_name or f.name, where(site.span), min(room[DEPTH], LEVELS))
+        return StackFull(deep) if room[DEPTH] <= LEVELS else deep
     if site.name == FULL_SITE:
         return MemoryError("an array of this program does not fit into memory")
     values: list[Any] = []

@@ -13,6 +13,7 @@ from ....lang.core import ir
 from ....lang.core.primitive import PRIMITIVES
 from ..loops.lower import lower
 from . import jit, symbols
+from .duration import long
 from .host import HOST, runner
 from .kernels import table
 from .llvm import HostCall, Site, flat_name, module
@@ -48,6 +49,10 @@ class Engine:
     def address(self, function: str) -> int:
         """Where the machine code of a root begins, in the form that Python calls."""
         return self.addresses[flat_name(function)]
+
+    def long(self, function: str) -> bool:
+        """Whether a run of it may take longer than to let other threads of Python run meanwhile."""
+        return long(self.units.program, function)
 
     def site(self, code: int) -> Site:
         """The check with this number in the context."""

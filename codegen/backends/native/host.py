@@ -10,6 +10,7 @@ import numpy as np
 
 from ....lang.core.primitive import Primitive
 from ....lang.prims.common import NUMPY_NAMES
+from .context import FAILED
 from .llvm import HostCall
 from .memory import Room, at
 
@@ -29,6 +30,7 @@ def runner(primitive: Primitive, call: HostCall) -> Callable[[int, int, int], bo
             give(room, out, results if len(call.results) > 1 else (results,), call.results)
         except BaseException as error:
             room.error = error
+            room[FAILED] = -1
             return True
         return False
 
