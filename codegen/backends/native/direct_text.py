@@ -128,7 +128,8 @@ class Writer:
         if found is None:
             return text
         self.count += 1
-        self.lines.append(f"  %f{self.count} = load ptr, ptr getelementptr (i8, ptr @dad.t, i64 {8 * API.index(found[1])})")
+        word = f"getelementptr (i8, ptr @dad.t, i64 {8 * API.index(found[1])})"
+        self.lines.append(f"  %f{self.count} = load ptr, ptr {word}")
         return text.replace(found[0], f"%f{self.count}")
 
     def label(self, name: str) -> None:
