@@ -103,7 +103,7 @@ class Engine:
 
 def compiled(units: dict[str, Keyed], tier: int) -> Object:
     """Object code of units, under their keys."""
-    made = jit.parsed(module([(symbol(key), k.unit) for key, k in units.items()]))
+    made = jit.parsed(module([(symbol(key), k.unit) for key, k in units.items()], tier > 0))
     declared = jit.declared(made)
     symbols.check(declared, [name for name in declared if table.symbol(name)])
     if tier:

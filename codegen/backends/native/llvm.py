@@ -17,6 +17,7 @@ from ..loops import tree
 from ..loops.tree import Code, Imm, Operand, Reg
 from .context import DECLARED, DEPTH, END, FAILED, HELPERS, LARGEST, SLOT, STACK, TOP, VALUES
 from .half import CONVERSIONS
+from .kernels import table
 from .scalars import LLVM, MEMORY, SIZES, Scalars, number
 
 BLOCK = 128
@@ -113,20 +114,32 @@ def unit(program: tree.Program, names: Sequence[str], exported: Collection[str] 
                 writer.needed, writer.sites, list(writer.cells))
 
 
-def module(units: Sequence[tuple[str, Unit]]) -> str:
-    """The text of a module of units, each with the symbol that it has in there."""
+def module(units: Sequence[tuple[str, Unit]], vectors: bool = False) -> str:
+    """The text of a module of units, each with the symbol that it has in there; with `vectors` kernels are known to
+    exist for vectors too."""
     declared: dict[str, str] = {}
     helpers: dict[str, str] = {}
     for _, u in units:
         declared |= u.declared
         helpers |= u.helpers
-    parts = [*declared.values(), *helpers.values(), *(u.called(symbol) for symbol, u in units), WEIGHTS]
+    if vectors:
+        declared = table.with_vectors(declared)
+    parts = [*declared.values(), *helpers.values(), *(u.called(symbol) for symbol, u in units), METADATA]
     if any(" half " in part for part in parts):
         parts.append(CONVERSIONS)
     return "\n".join(parts) + "\n"
 
 
-WEIGHTS = '!0 = !{!"branch_weights", i32 1, i32 100000}'
+METADATA = """!0 = !{!"branch_weights", i32 1, i32 100000}
+!1 = distinct !{}
+!2 = !{!"llvm.loop.parallel_accesses", !1}
+!3 = !{!"llvm.loop.mustprogress"}
+!4 = distinct !{!4, !2, !3}
+!5 = !{!"llvm.loop.interleave.count", i32 1}
+!6 = distinct !{!6, !2, !3, !5}"""
+ACCESS, PARALLEL, CALLING = ", !llvm.access.group !1", ", !llvm.loop !4", ", !llvm.loop !6"
+"""Marks of what a loop of independent iterations does in memory, and of its last branch; of one that calls kernels, which
+leave no registers for a second vector."""
 MEMMOVE = "declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)"
 
 
@@ -259,6 +272,7 @@ class FunctionWriter:
         self.base = "0"
         self.host_dtypes: tuple[str, ...] = ()
         self.leaf = False
+        self.access = ""
 
     # ------------------------------------------------------------ text
 
@@ -339,10 +353,10 @@ class FunctionWriter:
         if out.pointer:
             self.do(f"{self.name(out)} = load ptr, ptr {where}")
         elif out.dtype == "bool":
-            byte = self.line(f"load i8, ptr {where}")
+            byte = self.line(f"load i8, ptr {where}{self.access}")
             self.do(f"{self.name(out)} = trunc i8 {byte} to i1")
         else:
-            self.do(f"{self.name(out)} = load {LLVM[out.dtype]}, ptr {where}")
+            self.do(f"{self.name(out)} = load {LLVM[out.dtype]}, ptr {where}{self.access}")
 
     # ------------------------------------------------------------ code
 
@@ -363,9 +377,9 @@ class FunctionWriter:
                 where = self.address(base, offset)
                 if value.dtype == "bool":
                     wide = self.line(f"zext i1 {self.at(value)} to i8")
-                    self.do(f"store i8 {wide}, ptr {where}")
+                    self.do(f"store i8 {wide}, ptr {where}{self.access}")
                 else:
-                    self.do(f"store {self.typed(value)}, ptr {where}")
+                    self.do(f"store {self.typed(value)}, ptr {where}{self.access}")
             case tree.Shift(out, base, offset):
                 self.names[out.id] = self.address(base, offset)
             case tree.Alloc(out, count):
@@ -476,10 +490,14 @@ class FunctionWriter:
         on = self.line(f"icmp slt i64 {index}, {self.at(node.count)}")
         self.do(f"br i1 {on}, label %{body}, label %{done}")
         self.start(body)
+        apart = node.parallel and straight(node.body)
+        self.access = ACCESS if apart else ""
         self.code(node.body)
+        self.access = ""
         self.do(f"{following} = add nsw i64 {index}, 1")
         latch = self.label
-        self.do(f"br label %{head}")
+        mark = "" if not apart else CALLING if calling(node.body) else PARALLEL
+        self.do(f"br label %{head}{mark}")
         self.lines[patch] = f"  {index} = phi i64 [0, %{before}], [{following}, %{latch}]"
         for k, (reg, start, value) in enumerate(zip(node.carried, node.init, node.next, strict=True)):
             self.lines[patch + 1 + k] = (f"  {self.name(reg)} = phi {kind(reg)} [{self.at(start)}, %{before}], "
@@ -543,7 +561,7 @@ class FunctionWriter:
         leaf.names |= {-1: "%at", -2: "%lo", -3: "%buffer", -4: "%n"}
         body: Code = [tree.Scalar(node.index, "add", (loop, at)), *node.body,
                       tree.Store(buffer, loop, node.value)]
-        leaf.loop(tree.For(loop, count, (), (), body, (), ()))
+        leaf.loop(tree.For(loop, count, (), (), body, (), (), straight(node.body)))
         result = leaf.line(f"call {t} @block_sum_{d}(ptr %buffer, i64 %n)")
         leaf.do(f"ret {t} {result}")
         head = [f"define internal {t} @{symbol}(ptr %env, i64 %lo, i64 %n) nounwind {{", "entry:",
@@ -636,6 +654,26 @@ def flat(f: tree.Function, number: int, root: int) -> str:
     call = f"  %failed = call i1 @unit.{number}({', '.join(args)}, ptr %out)\n  ret i1 %failed"
     head = f"define i1 @unit.{root}(ptr %ctx, ptr %in, ptr %out) nounwind {{\nentry:"
     return "\n".join([head, *lines, call, "}", ""])
+
+
+def straight(code: Code) -> bool:
+    """Whether the code is without loops, calls, checks, and use of the arena: what one vector may do at a time."""
+    for node in code:
+        match node:
+            case tree.Scalar() | tree.Load() | tree.Store() | tree.Shift():
+                pass
+            case tree.Choice(then=then, orelse=orelse):
+                if not (straight(then) and straight(orelse)):
+                    return False
+            case _:
+                return False
+    return True
+
+
+def calling(code: Code) -> bool:
+    """Whether straight code calls kernels."""
+    return any(isinstance(n, tree.Scalar) and n.name in table.KERNELS
+               or isinstance(n, tree.Choice) and (calling(n.then) or calling(n.orelse)) for n in code)
 
 
 def kind(operand: Operand) -> str:

@@ -58,7 +58,25 @@ class Symbol:
 
     def declaration(self) -> str:
         args = ", ".join([self.type] * KERNELS[self.kernel][1])
-        return f"declare {self.result} @{self}({args}) nounwind willreturn memory(none)"
+        return f"declare {self.result} @{self}({args}) nounwind willreturn speculatable memory(none)"
+
+
+def with_vectors(declared: dict[str, str]) -> dict[str, str]:
+    """Declarations of a module, with those of kernels for vectors of this CPU, which LLVM may call in loops."""
+    made: dict[str, str] = {}
+    for name, text in declared.items():
+        what = symbol(name)
+        if what is not None and what.lanes == 1 and what.kernel not in RESULTS:
+            wide = Symbol(what.kernel, what.dtype, lanes(what.dtype))
+            mangled = f"_ZGV_LLVM_N{wide.lanes}{'v' * KERNELS[what.kernel][1]}_{what}({wide})"
+            text = f'{text} "vector-function-abi-variant"="{mangled}"'
+            made[str(wide)] = wide.declaration()
+        made[name] = text
+    used = [f"ptr @{name}" for name in made if name not in declared]
+    if used:
+        made["llvm.compiler.used"] = (f"@llvm.compiler.used = appending global [{len(used)} x ptr] "
+                                      f"[{', '.join(used)}], section \"llvm.metadata\"")
+    return made
 
 
 def symbol(name: str) -> Symbol | None:
