@@ -62,6 +62,8 @@ def _started() -> None:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     symbols.install()
+    # rows of arrays of records have a stride that is hardly ever 1: no second loop for that, in place of vectors
+    llvm.set_option("", "-enable-mem-access-versioning=false")
 
 
 def _machine(opt: int) -> llvm.TargetMachine:
