@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import assert_never
 
 from ....lang.core import ir
@@ -60,7 +61,8 @@ class Lowering:
         params: list[Reg] = []
         body: Code = []
         self.e.code = body
-        for param in f.params:
+        sizes_of: dict[Var, Operand] = {}
+        for k, param in enumerate(f.params):
             if param.type.rank == 0:
                 reg = self.e.reg(param.type.dtype)
                 params.append(reg)
@@ -69,7 +71,9 @@ class Lowering:
                 base = self.e.reg(param.type.dtype, pointer=True)
                 sizes = tuple(self.e.reg("i64") for _ in range(param.type.rank))
                 params += [base, *sizes]
-                self.env[param] = self.e.packed(base, sizes)
+                known = f.dims[k] if f.dims else ()
+                self.env[param] = self.e.packed(base, tuple(self.size(d, s, sizes_of) for d, s in zip_longest(
+                    known, sizes)))
                 self.memory.bind(param, frozenset({self.memory.new(owned=False)}))
         self.block(f.body)
         results: list[Operand] = []
@@ -82,6 +86,12 @@ class Lowering:
             else:
                 results.append(value)
         return tree.Function(f.name, tuple(params), body, tuple(results), self.slots)
+
+    def size(self, known: Atom | None, given: Reg, seen: dict[Var, Operand]) -> Operand:
+        """The size of an axis of a parameter: a constant, or one register for all axes that are as long."""
+        if isinstance(known, Const):
+            return imm(known)
+        return given if known is None else seen.setdefault(known, given)
 
     def own(self, atom: Atom, value: Array, taken: set[int]) -> Stored:
         """The array as memory that nobody else has."""

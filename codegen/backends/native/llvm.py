@@ -361,8 +361,22 @@ class FunctionWriter:
     # ------------------------------------------------------------ code
 
     def code(self, code: Code) -> None:
-        for node in code:
-            self.node(node)
+        paired = sines_and_cosines(code)
+        for k, node in enumerate(code):
+            if k in paired:
+                self.names[node.out.id] = self.sine_and_cosine(node, paired[k])  # type: ignore[union-attr]
+            else:
+                self.node(node)
+
+    def sine_and_cosine(self, node: tree.Scalar, pair: dict[str, str]) -> str:
+        """The sine or the cosine of an argument of which the code needs both: one call gives them."""
+        if not pair:
+            what = table.Symbol("sin_cos", node.out.dtype, 1)
+            self.declare(str(what), what.declaration())
+            both = self.line(f"call {what.result} @{what}({self.typed(node.args[0])})")
+            for k, name in enumerate(("sin", "cos")):
+                pair[name] = self.line(f"extractvalue {what.result} {both}, {k}")
+        return pair[node.name]
 
     def node(self, node: tree.Node) -> None:
         match node:
@@ -654,6 +668,20 @@ def flat(f: tree.Function, number: int, root: int) -> str:
     call = f"  %failed = call i1 @unit.{number}({', '.join(args)}, ptr %out)\n  ret i1 %failed"
     head = f"define i1 @unit.{root}(ptr %ctx, ptr %in, ptr %out) nounwind {{\nentry:"
     return "\n".join([head, *lines, call, "}", ""])
+
+
+def sines_and_cosines(code: Code) -> dict[int, dict[str, str]]:
+    """Where sines and cosines of arguments stand of which both do, with one empty dictionary to each argument."""
+    places: dict[tuple[str, Operand], list[int]] = {}
+    for k, node in enumerate(code):
+        if isinstance(node, tree.Scalar) and node.name in ("sin", "cos") and node.out.dtype in table.LETTERS:
+            places.setdefault((node.name, node.args[0]), []).append(k)
+    found: dict[int, dict[str, str]] = {}
+    for (name, x), sines in places.items():
+        if name == "sin" and ("cos", x) in places:
+            pair: dict[str, str] = {}
+            found |= dict.fromkeys([*sines, *places["cos", x]], pair)
+    return found
 
 
 def straight(code: Code) -> bool:

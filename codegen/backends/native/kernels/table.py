@@ -66,7 +66,7 @@ def with_vectors(declared: dict[str, str]) -> dict[str, str]:
     made: dict[str, str] = {}
     for name, text in declared.items():
         what = symbol(name)
-        if what is not None and what.lanes == 1 and what.kernel not in RESULTS:
+        if what is not None and what.lanes == 1:
             wide = Symbol(what.kernel, what.dtype, lanes(what.dtype))
             mangled = f"_ZGV_LLVM_N{wide.lanes}{'v' * KERNELS[what.kernel][1]}_{what}({wide})"
             text = f'{text} "vector-function-abi-variant"="{mangled}"'
