@@ -138,8 +138,8 @@ METADATA = """!0 = !{!"branch_weights", i32 1, i32 100000}
 !5 = !{!"llvm.loop.interleave.count", i32 1}
 !6 = distinct !{!6, !2, !3, !5}"""
 ACCESS, PARALLEL, CALLING = ", !llvm.access.group !1", ", !llvm.loop !4", ", !llvm.loop !6"
-"""Marks of what a loop of independent iterations does in memory, and of its last branch; of one that calls kernels, which
-leave no registers for a second vector."""
+"""Marks of what a loop of independent iterations does in memory, and of its last branch; of one that calls kernels,
+which leave no registers for a second vector."""
 MEMMOVE = "declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)"
 
 
@@ -700,8 +700,8 @@ def straight(code: Code) -> bool:
 
 def calling(code: Code) -> bool:
     """Whether straight code calls kernels."""
-    return any(isinstance(n, tree.Scalar) and n.name in table.KERNELS
-               or isinstance(n, tree.Choice) and (calling(n.then) or calling(n.orelse)) for n in code)
+    return any(n.name in table.KERNELS if isinstance(n, tree.Scalar) else
+               isinstance(n, tree.Choice) and (calling(n.then) or calling(n.orelse)) for n in code)
 
 
 def kind(operand: Operand) -> str:
