@@ -4,7 +4,7 @@ Chains that programs write long (lets, operators) are walked in loops; only nest
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from ...checker.result import BuiltinRef, GlobalRef, LocalRef, SizeRef, Use
@@ -15,7 +15,7 @@ from ...lang.core.ir import Atom, Lambda
 from ...lang.sizes import Size, SizeVar
 from ...lang.source import Span
 from ...lang.surface import ast
-from . import access, sums
+from . import access, sums, tables
 from .builtins import BINARY, arithmetic, builtin_value, loop_over, unary, wrapped
 from .choice import branch, ragged_branch
 from .frame import Frame
@@ -26,9 +26,15 @@ from .values import UNIT, FunV, RecV, TupV, Value, from_type, leaves, rebuild, t
 
 def expression(f: Frame, e: ast.Exp) -> Value:
     """The value of `e`; statements that compute it are written to the frame's block."""
+    rows: dict[ast.Exp, Value] | None = None
     while True:  # lets, one after another
         match e:
             case ast.LetPat(sizes=binders, pattern=pattern, value=value, body=body):
+                if rows is None:
+                    rows = tables.let_rows(f, e)
+                if e in rows:
+                    e = body
+                    continue
                 v = expression(f, value)
                 if binders:
                     wanted = [u.target.var for u in (f.checked.uses.get(b) for b in binders)
@@ -62,6 +68,8 @@ def expression(f: Frame, e: ast.Exp) -> Value:
 
 
 def plain(f: Frame, e: ast.Exp) -> Value:
+    if f.given and e in f.given:
+        return f.given[e]
     match e:
         case ast.Lit(value=value):
             t = f.type_of(e)
@@ -186,6 +194,9 @@ def array_literal(f: Frame, e: ast.ArrayLit, items: Sequence[ast.Exp]) -> Value:
             return f.b.full(ir.Const(0.0 if t.is_float else t.dtype != "bool" and 0, t.dtype), f.shape(sizes))
 
         return from_type(t, empty)
+    terms = tables.terms(f, [("+", item) for item in items])
+    if terms is not None:
+        return terms
     rows = [expression(f, i) for i in items]
     columns = zip(*(leaves(r) for r in rows), strict=True)
     f.at(e.span)
@@ -328,10 +339,27 @@ def operators(f: Frame, e: ast.BinOp) -> Value:
     while isinstance(at, ast.BinOp):
         spine.append(at)
         at = at.left
-    value = expression(f, at)
-    for node in reversed(spine):
+    start = end = len(spine)
+    if len(spine) >= tables.ROWS:  # a long sum may be tables: the longest part of it that is + and - of numbers
+        plus = [node.op in ("+", "-") and node not in f.checked.uses for node in spine]
+        start, end = max(runs(plus), key=lambda run: run[1] - run[0], default=(end, end))
+    value = tables.summed(f, spine[start:end])
+    if value is None:
+        start, value = len(spine), expression(f, at)
+    for node in reversed(spine[:start]):
         value = infix(f, node, value)
     return value
+
+
+def runs(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """Where flags are set: from, to."""
+    start = None
+    for k, flag in enumerate((*flags, False)):
+        if flag and start is None:
+            start = k
+        elif not flag and start is not None:
+            yield start, k
+            start = None
 
 
 def infix(f: Frame, e: ast.BinOp, left: Value) -> Value:

@@ -41,12 +41,16 @@ class Frame:
         self.types = types
         self.param_dims: dict[int, tuple[Atom | None, ...]] = {}
         self.param_names: dict[int, str] = {}
+        self.given: dict[ast.Exp, Value] = {}
+        """Expressions that have a value already: parameters of a kernel (`tables`)."""
         self.again: Literal["", "sqrt", "log"] = ""
         """Of a function's outermost frame: whether reverse mode runs it again (`ir.Function.again`)."""
 
     def nested(self) -> Frame:
         """For a block inside this one."""
-        return Frame(self.checked, self.specialiser, self.b.nested(), dict(self.env), dict(self.sizes), self.types)
+        made = Frame(self.checked, self.specialiser, self.b.nested(), dict(self.env), dict(self.sizes), self.types)
+        made.given = self.given
+        return made
 
     def inside(self, env: dict[int, Value], sizes: dict[SizeVar, Atom], types: Mapping[ty.TypeVar, ty.Type]) -> Frame:
         """For a function's body written in place: the same block, other names."""

@@ -58,6 +58,12 @@ class Specialiser:
         """Functions that are being written, by the same keys: their bodies may call them."""
         self.depth: dict[str, int] = {}
         self.names: dict[str, int] = {}
+        self.tables = 0
+        """How many tables there are."""
+        self.elements: dict[tuple[Fresh, ir.Var], tuple[ir.Var, int]] = {}
+        """Variables of a function that are rows of an array of terms: the array and the row."""
+        self.rows: dict[tuple[Fresh, Atom], int] = {}
+        """How many rows arrays of terms have."""
         self.inlined = 0
         """How many lambdas are being written out inside each other."""
         self.free: dict[ast.Node, tuple[tuple[int, ...], tuple[SizeVar, ...]]] = {}

@@ -71,6 +71,10 @@ def _iota(b: Writer, ctx: Context, args: Sequence[Lanes], attrs: Attrs) -> Lanes
     return Lanes(b.prim("iota", not_negative(b, ctx, size), as_="i"))
 
 
+def _table(b: Writer, ctx: Context, args: Sequence[Lanes], attrs: Attrs) -> Lanes:
+    return Lanes(b.prim("table", of=attrs["of"]))
+
+
 def _replicate(b: Writer, ctx: Context, args: Sequence[Lanes], attrs: Attrs) -> Lanes:
     (size,) = same_in_all(args[:1])
     size, x = not_negative(b, ctx, size), args[1]
@@ -373,6 +377,7 @@ def active_lanes(b: Writer, ctx: Context, levels: Levels) -> Lanes | None:
 RULES: dict[str, Rule] = {
     "dim": _dim,
     "iota": _iota,
+    "table": _table,
     "replicate": _replicate,
     "zeros_like": _zeros_like,
     "stop_grad": _stop_grad,

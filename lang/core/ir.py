@@ -111,7 +111,34 @@ class Const:
 
 
 Atom = Var | Const
-AttrValue = int | str | bool | tuple[int, ...]
+
+
+class Table:
+    """Numbers that a program holds as data: what the primitive `table` gives. `name` is unique in the program.
+
+    Passes and back ends look at the name and the dtype, never at the values or how many there are: programs that differ
+    in them alone are compiled once (`lang/core/data.py`).
+    """
+
+    __slots__ = ("dtype", "name", "values")
+
+    def __init__(self, name: str, dtype: str, values: tuple[int | float, ...]) -> None:
+        self.name, self.dtype, self.values = name, dtype, values
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return (isinstance(other, Table) and self.name == other.name and self.dtype == other.dtype
+                and repr(self.values) == repr(other.values))
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        return f"Table({self.name!r}, {self.dtype!r}, {self.values!r})"
+
+
+AttrValue = int | str | bool | tuple[int, ...] | Table
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,6 +155,8 @@ def _attr(value: AttrValue) -> str:
             return _quoted(value)
         case tuple():
             return f"({' '.join(map(repr, value))})"
+        case ir.Table(name=name, dtype=dtype, values=values):
+            return f"{_quoted(name)} {dtype} ({' '.join(map(repr, values))})"
 
 
 def _quoted(text: str) -> str:
@@ -373,12 +375,19 @@ class _Parser:
 
     def attr_value(self) -> AttrValue:
         if self.kind == "string":
-            return self.unquoted(self.next("string"))
+            text = self.unquoted(self.next("string"))
+            return self.table(text) if self.token in ir.DTYPES else text
         if self.token == "(":
             return self.listed(self.integer)
         if self.accept("true"):
             return True
         return False if self.accept("false") else self.integer()
+
+    def table(self, name: str) -> ir.Table:
+        dtype = self.next("name")
+        values = [float(text) if dtype in ir.FLOATS else int(text)
+                  for text in self.listed(lambda: self.next("number"))]
+        return ir.Table(name, dtype, tuple(values))
 
     def integer(self) -> int:
         try:

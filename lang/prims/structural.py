@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core import ir
-from ..core.ir import Atom, Const, Type
+from ..core.ir import Atom, Const, Table, Type
 from ..core.primitive import Attrs, Primitive, register
 from .common import (
+    NUMPY_NAMES,
     all_linear,
     axis_of,
     expect_array,
@@ -46,6 +47,24 @@ def _iota(n: Any) -> Any:
 
 
 register(Primitive("iota", _iota_type, _iota, moves="result", flat=True, grade="flat", doc="0, 1, … n-1."))
+
+
+def _table_type(args: Sequence[Type], attrs: Attrs) -> Type:
+    expect_count(args, 0)
+    table = attrs.get("of")
+    if set(attrs) != {"of"} or not isinstance(table, Table):
+        raise fail("takes one attribute, the table")
+    return Type(table.dtype, 1)
+
+
+def _table(of: Table) -> Any:
+    import numpy as np
+
+    return np.array(of.values, dtype=NUMPY_NAMES[of.dtype])
+
+
+register(Primitive("table", _table_type, _table, moves="result", flat=True, grade="flat",
+                   doc="Numbers that the program holds as data; see `lang/core/data.py`."))
 
 
 def _replicate_type(args: Sequence[Type], attrs: Attrs) -> Type:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ....lang.core import ir
+from ....lang.core.data import table_of
 from ....lang.core.ir import Stmt, Var
 from ....lang.core.primitive import Primitive
 from . import tree
@@ -118,6 +119,14 @@ def _holds(lo: Lowering, name: str, args: Sequence[Operand]) -> Operand:
 def _iota(lo: Lowering, var: Var, op: ir.Prim) -> None:
     size = lo.e.at_least_zero(lo.scalar(op.args[0]))
     lo.lazy(var, Lazy("i64", (size,), lambda indices: indices[0], True), ())
+
+
+@rule("table")
+def _table(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    base, count = lo.e.reg(var.type.dtype, pointer=True), lo.e.reg("i64")
+    lo.e.add(tree.Data(base, count, table_of(op)))
+    lo.memory.bind(var, frozenset({lo.memory.new(owned=False)}))
+    lo.env[var] = lo.e.packed(base, (count,))
 
 
 @rule("replicate")

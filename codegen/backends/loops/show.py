@@ -54,6 +54,8 @@ def _node(node: tree.Node, indent: str) -> Iterator[str]:
             yield f"{indent}{_bound((out,))} = {operand(base)} + {operand(offset)}"
         case tree.Alloc(out, count):
             yield f"{indent}{_bound((out,))} = alloc {operand(count)}"
+        case tree.Data(out, size, table):
+            yield f"{indent}{_bound((out, size))} = table {table.name} {table.dtype}"
         case tree.Mark(out):
             yield f"{indent}{operand(out)} = mark"
         case tree.Release(mark):
@@ -88,9 +90,9 @@ def _node(node: tree.Node, indent: str) -> Iterator[str]:
         case tree.Invoke():
             yield f"{indent}{_bound(node.outs)} = call {node.function}({_operands(node.args)})"
         case tree.Host():
-            args = ", ".join(_group(g) for g in node.args)
+            given = ", ".join(_group(g) for g in node.args)
             results = ", ".join(_group(g) for g in node.results)
-            yield f"{indent}{results} = host {node.name}({args}){_attrs(node.attrs)}"
+            yield f"{indent}{results} = host {node.name}({given}){_attrs(node.attrs)}"
         case tree.Check():
             yield (f"{indent}{node.name} {operand(node.holds)} of {_operands(node.values)}".rstrip()
                    + _attrs(node.attrs))

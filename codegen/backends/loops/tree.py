@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ....lang.core.ir import AttrValue
+from ....lang.core.ir import AttrValue, Table
 from ....lang.source import Span
 
 
@@ -72,6 +72,16 @@ class Alloc:
 
     out: Reg
     count: Operand
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """`out` is the address of a table's numbers, `count` how many there are: not part of the code, so that it serves
+    other numbers too. Nothing writes there."""
+
+    out: Reg
+    count: Reg
+    table: Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +195,8 @@ class Check:
     span: Span | None = None
 
 
-Node = (Scalar | Load | Store | Shift | Alloc | Mark | Release | Resize | Copy | For | While | Sum | Choice | Invoke
-        | Host | Check)
+Node = (Scalar | Load | Store | Shift | Alloc | Data | Mark | Release | Resize | Copy | For | While | Sum | Choice
+        | Invoke | Host | Check)
 Code = list[Node]
 
 

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Collection
+from typing import Any
+
+import numpy as np
 
 from ....lang.core import ir
+from ....lang.core.ir import Table
 from ....lang.core.primitive import PRIMITIVES
+from ....lang.prims.common import NUMPY_NAMES
 from ..loops.lower import lower
 from . import jit, symbols
 from .duration import long
 from .host import HOST, runner
 from .kernels import table
-from .llvm import HostCall, Site, flat_name, module
+from .llvm import Cell, DataCell, HostCall, Site, flat_name, module
 from .objects import NUMBER, Instance, Made, Object, find, instances, keep, symbol
 from .units import Keyed, Units, units_of
 
@@ -43,6 +48,7 @@ class Engine:
         self.sites: dict[int, list[Site]] = {}
         self.addresses: dict[str, int] = {}
         self.instances: dict[str, Instance] = {}
+        self.tables: dict[str, Any] = {}
         with jit.LOCK:
             self.load(self.units.units if opt == 0 else [self.units.group(program.functions)], 1 if opt else 0)
 
@@ -81,7 +87,8 @@ class Engine:
         """
         unit = k.unit
         called: list[object] = [self.instances[cell] for cell in unit.cells if isinstance(cell, str)]
-        binding = tuple(self.addresses[cell] if isinstance(cell, str) else callback(cell) for cell in unit.cells)
+        called += [self.numbers(cell.table) for cell in unit.cells if isinstance(cell, DataCell)]
+        binding = tuple(map(self.word, unit.cells))
         instance = self.fitting(key, binding, unit.sites)
         if instance is None:
             fresh += made.load()
@@ -93,6 +100,25 @@ class Engine:
         for name, address in zip(unit.names, instance.addresses, strict=True):
             self.addresses[name] = address
             self.instances[name] = instance
+
+    def word(self, cell: Cell) -> int:
+        """What the loader puts into a unit's table for this."""
+        match cell:
+            case str():
+                return self.addresses[cell]
+            case DataCell(rows, "count"):
+                return len(rows.values)
+            case DataCell(rows, _):
+                return int(self.numbers(rows).ctypes.data)
+            case _:
+                return callback(cell)
+
+    def numbers(self, rows: Table) -> Any:
+        """A table of the program as an array; instances that read it keep it."""
+        found = self.tables.get(rows.name)
+        if found is None:
+            found = self.tables[rows.name] = np.array(rows.values, NUMPY_NAMES[rows.dtype])
+        return found
 
     def fitting(self, key: str, binding: tuple[int, ...], sites: list[Site]) -> Instance | None:
         for instance in instances(key):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from ....lang.core.ir import AttrValue
+from ....lang.core.ir import AttrValue, Table
 from ....lang.source import Span
 from ...runtime.depth import LEVELS
 from ..loops import tree
@@ -45,6 +45,17 @@ class HostCall:
     results: tuple[tuple[str, int], ...]
 
 
+@dataclass(frozen=True)
+class DataCell:
+    """The address of a table's numbers, or how many there are."""
+
+    table: Table
+    part: str
+
+
+Cell = str | HostCall | DataCell
+
+
 @dataclass
 class Unit:
     """Functions that are compiled together, as text without names of the program.
@@ -59,8 +70,9 @@ class Unit:
     declared: dict[str, str]
     helpers: dict[str, str]
     sites: list[Site]
-    cells: list[str | HostCall]
-    """What word 1, 2 … of the table is the address of: a function of the program or a callback."""
+    cells: list[Cell]
+    """What word 1, 2 … of the table is: the address of a function of the program, of a callback or of data, or how much
+    data there is."""
 
     def called(self, symbol: str) -> str:
         """The text, with `symbol` in the place of `unit`."""
@@ -73,7 +85,7 @@ class UnitWriter:
     declared: dict[str, str] = field(default_factory=dict)
     needed: dict[str, str] = field(default_factory=dict)
     sites: list[Site] = field(default_factory=list)
-    cells: dict[str | HostCall, int] = field(default_factory=dict)
+    cells: dict[Cell, int] = field(default_factory=dict)
     leaves: list[str] = field(default_factory=list)
 
     def full(self) -> int:
@@ -89,7 +101,7 @@ class UnitWriter:
         self.sites.append(site)
         return len(self.sites)
 
-    def cell(self, what: str | HostCall) -> str:
+    def cell(self, what: Cell) -> str:
         """The word of the table that holds an address, as a constant expression."""
         return word(self.cells.setdefault(what, len(self.cells) + 1))
 
@@ -424,6 +436,9 @@ class FunctionWriter:
                 self.choice(node)
             case tree.Invoke():
                 self.invoke(node)
+            case tree.Data(out, count, table):
+                self.names[out.id] = self.line(f"load ptr, ptr {self.module.cell(DataCell(table, 'address'))}")
+                self.names[count.id] = self.line(f"load i64, ptr {self.module.cell(DataCell(table, 'count'))}")
             case tree.Host():
                 self.host(node)
             case tree.Check():
@@ -736,6 +751,8 @@ def free_regs(node: tree.Sum) -> list[Reg]:
                 case tree.Alloc(out, count):
                     see(count)
                     bound.add(out.id)
+                case tree.Data(out, count, _):
+                    bound.update((out.id, count.id))
                 case tree.For():
                     see(n.count, *n.init)
                     bound.update([n.index.id, *(r.id for r in n.carried)])

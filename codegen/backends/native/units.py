@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from ..loops import tree
-from .llvm import HostCall, Unit, module, unit
+from .llvm import DataCell, HostCall, Unit, module, unit
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,14 @@ class Units:
         """All functions as one unit. Its digest is made of the digests of `units` and of who calls whom."""
         names = [name for k in self.units for name in k.unit.names if name in self.program.functions]
         number = {name: k for k, name in enumerate(names)}
+        tables: dict[str, int] = {}
         parts = [",".join(str(k) for k, name in enumerate(names) if name in exported)]
         for k in self.units:
             calls = [str(number[cell]) for cell in k.unit.cells if isinstance(cell, str)]
-            parts.append(f"{k.digest} {' '.join(calls)}")
+            # Tables that several functions read have one word in the group.
+            read = [str(tables.setdefault(cell.table.name, len(tables))) for cell in k.unit.cells
+                    if isinstance(cell, DataCell)]
+            parts.append(f"{k.digest} {' '.join(calls)} {' '.join(read)}")
         made = unit(self.program, names, exported, self.roots)
         return Keyed(made, digest("\n".join(parts)), sum(k.weight for k in self.units))
 

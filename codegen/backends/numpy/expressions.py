@@ -350,8 +350,16 @@ def _contract(op: Prim, args: Operands) -> ast.expr:
     return contraction.contracted(spec, args[0], args[1])
 
 
+def _table(op: Prim, args: Operands) -> ast.expr:
+    table = op.attr("of")
+    assert isinstance(table, ir.Table)
+    numbers = [literal(Const(value, table.dtype)) for value in table.values]
+    return call("np.array", ast.List(numbers, ast.Load()), dtype(table.dtype))
+
+
 RULES: dict[str, Rule] = {
     "iota": _iota,
+    "table": _table,
     "replicate": _replicate,
     "broadcast": _broadcast,
     "zeros_like": _zeros_like,
