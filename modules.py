@@ -269,13 +269,13 @@ class Compiler:
 
 
 def native(program: ir.Program, specs: list[EntrySpec], tier: int | None) -> dict[str, Entry]:
-    """Machine code for entries; tier 1 is compiled with LLVM's optimisations."""
+    """Machine code for entries; without a tier, tier 0 at once and tier 1 when it pays."""
     from .codegen.backends.native.call import function
     from .codegen.backends.native.engine import Engine
 
     roots = {name for s in specs for name in (s.function, *s.transforms.values())}
     with driver.without_collection():
-        engine = Engine(program, 2 if tier == 1 else 0, roots)
+        engine = Engine(program, tier, roots)
     return entries_of(specs, lambda name: function(engine, name))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -40,14 +41,30 @@ class Native:
     def __init__(self, engine: Engine, name: str) -> None:
         f = engine.program.functions[name]
         self.engine = engine
-        self.cell = ctypes.c_int64(engine.address(name))
-        """The address of the code. It may change when there is better code."""
-        self.run = FLAT(self.cell.value)
+        self.name = name
+        self.cell = ctypes.c_int64()
+        """The address of the code. It changes when there is better code."""
+        self.use()
+        engine.using.append(self.use)
         self.params = [p.type for p in f.params]
         self.results = [a.type for a in f.body.results]
         self.given = sum(1 + t.rank for t in self.params)
         self.taken = sum(1 + t.rank for t in self.results)
         self.long = engine.long(name)
+
+    def use(self) -> None:
+        """Call what the engine has now."""
+        self.cell.value = self.engine.address(self.name)
+        self.run = FLAT(self.cell.value)
+
+    @property
+    def cold(self) -> bool:
+        """Whether the engine wants to know how long calls take."""
+        return self.engine.left < math.inf
+
+    def spent(self, seconds: float) -> bool:
+        """A call took so long; False when nobody needs to know any more."""
+        return self.engine.spent(seconds)
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:
         cells, held = self.cells(values)

@@ -7,6 +7,7 @@ is there already, and only what is new is compiled, all of it in one module.
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -17,13 +18,18 @@ from ....lang.core.ir import Table
 from ....lang.core.primitive import PRIMITIVES
 from ....lang.prims.common import NUMPY_NAMES
 from ..loops.lower import lower
-from . import jit, symbols
+from . import background, jit, symbols
 from .duration import long
 from .host import HOST, runner
 from .kernels import table
 from .llvm import Cell, DataCell, HostCall, Site, flat_name, module
 from .objects import NUMBER, Instance, Made, Object, find, instances, keep, symbol
 from .units import Keyed, Units, units_of
+
+PATIENCE, PATIENCE_PER_LINE = 1e-3, 2e-6
+"""Seconds that calls take in all before tier 1 is worth its time: compiling takes about ten times that."""
+SMALL, MIDDLE = 4000, 40000
+"""Lines of assembly up to which LLVM runs all its passes, and some."""
 
 _callbacks: dict[HostCall, Callable[..., bool]] = {}
 
@@ -38,19 +44,50 @@ def callback(call: HostCall) -> int:
 class Engine:
     """Machine code of all functions of a program, and what keeps it alive.
 
-    `opt` is LLVM's level: 0 gives code at once, 2 good code later. `roots` are the functions that Python calls: all,
-    where it is not said.
+    Tier 0 is there at once, tier 1 is fast code, all functions in one unit. Without `tier` the program begins with what
+    is there already, else with tier 0, and goes on with tier 1, which is compiled in the background when the calls so
+    far took long enough for it to pay. `roots` are the functions that Python calls: all, where it is not said.
     """
 
-    def __init__(self, program: ir.Program, opt: int = 0, roots: Collection[str] | None = None) -> None:
+    def __init__(self, program: ir.Program, tier: int | None = 0, roots: Collection[str] | None = None) -> None:
         self.program = program
         self.units: Units = units_of(lower(program), program.functions if roots is None else roots)
         self.sites: dict[int, list[Site]] = {}
         self.addresses: dict[str, int] = {}
         self.instances: dict[str, Instance] = {}
         self.tables: dict[str, Any] = {}
+        self.using: list[Callable[[], None]] = []
+        self.tier = 0
+        self.trouble: Exception | None = None
+        """Why there is no tier 1."""
+        self.left = math.inf
+        """Seconds of calls until tier 1 is compiled."""
         with jit.LOCK:
-            self.load(self.units.units if opt == 0 else [self.units.group(program.functions)], 1 if opt else 0)
+            if tier or (tier is None and find(jit.environment().key(self.units.group_digest(), 1)) is not None):
+                self.promote()
+            else:
+                self.load(self.units.units, 0)
+                if tier is None:
+                    self.left = PATIENCE + PATIENCE_PER_LINE * self.units.weight()
+
+    def promote(self) -> None:
+        """Go on with tier 1. What runs now ends as it began."""
+        group = self.units.group_outline()
+        if find(jit.environment().key(group.digest, 1)) is None:
+            group = self.units.group()
+        self.load([group], 1)
+        self.tier = 1
+        for use in self.using:
+            use()
+
+    def spent(self, seconds: float) -> bool:
+        """A call took so long; False when nobody needs to know any more."""
+        self.left -= seconds
+        if self.left > 0:
+            return True
+        self.left = math.inf
+        background.later(self)
+        return False
 
     def address(self, function: str) -> int:
         """Where the machine code of a root begins, in the form that Python calls."""
@@ -132,7 +169,8 @@ def compiled(units: dict[str, Keyed], tier: int) -> Object:
     made = jit.parsed(module([(symbol(key), k.unit) for key, k in units.items()], tier > 0))
     declared = jit.declared(made)
     symbols.check(declared, [name for name in declared if table.symbol(name)])
-    if tier:
-        jit.optimised(made, 2, True)
-    return Object(jit.object_code(made, 2 if tier else 0), tier, {
+    weight = sum(k.weight for k in units.values())
+    if tier and weight <= MIDDLE:
+        jit.optimised(made, 2 if weight <= SMALL else 1, weight <= SMALL)
+    return Object(jit.object_code(made, tier and (2 if weight <= SMALL else 1)), tier, {
         key: Made(len(k.unit.names), len(k.unit.cells), k.digest, k.unit.names) for key, k in units.items()})

@@ -15,6 +15,7 @@ from ....lang.source import Span
 from ...runtime.depth import LEVELS
 from ..loops import tree
 from ..loops.tree import Code, Imm, Operand, Reg
+from . import chunks
 from .context import DECLARED, DEPTH, END, FAILED, HELPERS, LARGEST, SLOT, STACK, TOP, VALUES
 from .half import CONVERSIONS
 from .kernels import table
@@ -23,6 +24,10 @@ from .scalars import LLVM, MEMORY, SIZES, Scalars, number
 BLOCK = 128
 DEPTH_SITE, FULL_SITE = "depth", "full"
 """Checks that are no primitives: calls inside each other, room in the arena."""
+LONG, PIECE = 6000, 400
+"""A function of more nodes is cut in pieces of so many for tier 1: LLVM's time grows faster than the function."""
+STRAIGHT = 300
+"""Lines in a block."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,8 @@ class Unit:
 @dataclass
 class UnitWriter:
     names: dict[str, int]
+    cut: bool = False
+    """Whether long functions are cut in pieces."""
     declared: dict[str, str] = field(default_factory=dict)
     needed: dict[str, str] = field(default_factory=dict)
     sites: list[Site] = field(default_factory=list)
@@ -111,12 +118,12 @@ def word(k: int) -> str:
 
 
 def unit(program: tree.Program, names: Sequence[str], exported: Collection[str] | None = None,
-         roots: Collection[str] = ()) -> Unit:
+         roots: Collection[str] = (), cut: bool = False) -> Unit:
     """The unit of these functions, which call each other directly; others are called through the table.
 
     What is not `exported` cannot be called from outside. Of `roots` there is the flat function too, behind the others.
     """
-    writer = UnitWriter({name: k for k, name in enumerate(names)})
+    writer = UnitWriter({name: k for k, name in enumerate(names)}, cut)
     functions = [FunctionWriter(writer, program, program.functions[name]).write(
         "" if exported is None or name in exported else "internal ") for name in names]
     called = [name for name in names if name in roots]
@@ -148,7 +155,8 @@ METADATA = """!0 = !{!"branch_weights", i32 1, i32 100000}
 !3 = !{!"llvm.loop.mustprogress"}
 !4 = distinct !{!4, !2, !3}
 !5 = !{!"llvm.loop.interleave.count", i32 1}
-!6 = distinct !{!6, !2, !3, !5}"""
+!6 = distinct !{!6, !2, !3, !5}
+!7 = !{}"""
 ACCESS, PARALLEL, CALLING = ", !llvm.access.group !1", ", !llvm.loop !4", ", !llvm.loop !6"
 """Marks of what a loop of independent iterations does in memory, and of its last branch; of one that calls kernels,
 which leave no registers for a second vector."""
@@ -285,6 +293,9 @@ class FunctionWriter:
         self.host_dtypes: tuple[str, ...] = ()
         self.leaf = False
         self.access = ""
+        self.plan: chunks.Plan | None = None
+        self.nest = ""
+        self.words = 0
 
     # ------------------------------------------------------------ text
 
@@ -334,17 +345,20 @@ class FunctionWriter:
             self.base = self.line("load i64, ptr " + self.field(SLOT))
             after = self.line(f"add i64 {self.base}, {f.slots}")
             self.do(f"store i64 {after}, ptr {self.field(SLOT)}")
+        self.plan = chunks.Plan(f, PIECE) if self.module.cut else None
+        if self.plan is not None and self.plan.weight <= LONG:
+            self.plan = None
+        if self.plan is not None:
+            frame = Reg(-7, "i64", True)
+            self.alloc(frame, Imm(len(self.plan.reads), "i64"))
+            self.nest = self.name(frame)
         self.code(f.body)
         for k, result in enumerate(f.results):
             self.put("%out", k, result)
         if f.slots:
             self.do(f"store i64 {self.base}, ptr {self.field(SLOT)}")
         self.do("ret i1 false")
-        head = [f"define {linkage}i1 @unit.{self.module.names[f.name]}({params}) nounwind {{", "entry:"]
-        if self.outs:
-            head.append(f"  %slots = alloca [{self.outs} x i64], align 8")
-        head += self.buffers
-        return "\n".join([*head, *self.lines, "}", ""])
+        return self.text(f"define {linkage}i1 @unit.{self.module.names[f.name]}({params}) nounwind")
 
     def field(self, offset: int) -> str:
         return self.line(f"getelementptr i8, ptr {self.ctx}, i64 {offset}")
@@ -373,12 +387,28 @@ class FunctionWriter:
     # ------------------------------------------------------------ code
 
     def code(self, code: Code) -> None:
+        if self.plan is not None and self.plan.heavy(code):
+            chunks.write(self, code)
+        else:
+            self.in_order(code)
+
+    def in_order(self, code: Code) -> None:
+        """Code, in blocks of a bounded length: at level 0 LLVM's time for a block grows with its square."""
+        begun = len(self.lines)
         paired = sines_and_cosines(code)
         for k, node in enumerate(code):
-            if k in paired:
-                self.names[node.out.id] = self.sine_and_cosine(node, paired[k])  # type: ignore[union-attr]
-            else:
-                self.node(node)
+            if len(self.lines) - begun > STRAIGHT:
+                following = self.new_label("more")
+                self.do(f"br label %{following}")
+                self.start(following)
+                begun = len(self.lines)
+            self.one(node, paired.get(k))
+
+    def one(self, node: tree.Node, pair: dict[str, str] | None) -> None:
+        if pair is None:
+            self.node(node)
+        else:
+            self.names[node.out.id] = self.sine_and_cosine(node, pair)  # type: ignore[union-attr,arg-type]
 
     def sine_and_cosine(self, node: tree.Scalar, pair: dict[str, str]) -> str:
         """The sine or the cosine of an argument of which the code needs both: one call gives them."""
@@ -389,6 +419,27 @@ class FunctionWriter:
             for k, name in enumerate(("sin", "cos")):
                 pair[name] = self.line(f"extractvalue {what.result} {both}, {k}")
         return pair[node.name]
+
+    def inner(self) -> FunctionWriter:
+        """What writes a piece of this function's code as a function of its own."""
+        made = FunctionWriter(self.module, self.program, self.function)
+        made.plan = self.plan
+        return made
+
+    def frame(self) -> str:
+        """Memory for `words` registers."""
+        if self.nest == "":
+            self.nest = "%nest"
+        return self.nest
+
+    def text(self, head: str) -> str:
+        """The function as it was written, after its head."""
+        room = []
+        if self.outs:
+            room.append(f"  %slots = alloca [{self.outs} x i64], align 8")
+        if self.words and self.nest == "%nest":
+            room.append(f"  %nest = alloca [{self.words} x i64], align 8")
+        return "\n".join([head + " {", "entry:", *room, *self.buffers, *self.lines, "}", ""])
 
     def node(self, node: tree.Node) -> None:
         match node:
@@ -577,6 +628,7 @@ class FunctionWriter:
         free = free_regs(node)
         leaf = FunctionWriter(self.module, self.program, self.function)
         leaf.leaf = True
+        leaf.plan = self.plan
         leaf.count = self.count + 1
         symbol = f"unit.l{len(self.module.leaves)}"
         self.module.leaves.append("")
@@ -597,6 +649,8 @@ class FunctionWriter:
                 f"  %buffer = alloca [{BLOCK} x {t}], align 64"]
         if leaf.outs:
             head.append(f"  %slots = alloca [{leaf.outs} x i64], align 8")
+        if leaf.words:
+            head.append(f"  %nest = alloca [{leaf.words} x i64], align 8")
         self.module.leaves[place] = "\n".join([*head, *leaf.buffers, *leaf.lines, "}", ""])
         env = self.fresh("env")
         self.buffers.append(f"  {env} = alloca [{len(free) + 1} x i64], align 8")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from ..loops import tree
-from .llvm import DataCell, HostCall, Unit, module, unit
+from .llvm import FULL_SITE, Cell, HostCall, Site, Unit, flat_name, module, unit
 
 
 @dataclass(frozen=True)
@@ -31,20 +31,42 @@ class Units:
     units: list[Keyed]
     roots: Collection[str]
 
-    def group(self, exported: Collection[str]) -> Keyed:
-        """All functions as one unit. Its digest is made of the digests of `units` and of who calls whom."""
-        names = [name for k in self.units for name in k.unit.names if name in self.program.functions]
-        number = {name: k for k, name in enumerate(names)}
-        tables: dict[str, int] = {}
-        parts = [",".join(str(k) for k, name in enumerate(names) if name in exported)]
+    def names(self) -> list[str]:
+        return [name for k in self.units for name in k.unit.names if name in self.program.functions]
+
+    def cells(self) -> dict[Cell, int]:
+        """The words of all functions as one unit: those of the units, without calls."""
+        found: dict[Cell, int] = {}
         for k in self.units:
-            calls = [str(number[cell]) for cell in k.unit.cells if isinstance(cell, str)]
-            # Tables that several functions read have one word in the group.
-            read = [str(tables.setdefault(cell.table.name, len(tables))) for cell in k.unit.cells
-                    if isinstance(cell, DataCell)]
-            parts.append(f"{k.digest} {' '.join(calls)} {' '.join(read)}")
-        made = unit(self.program, names, exported, self.roots)
-        return Keyed(made, digest("\n".join(parts)), sum(k.weight for k in self.units))
+            for cell in k.unit.cells:
+                if not isinstance(cell, str):
+                    found.setdefault(cell, len(found))
+        return found
+
+    def group_digest(self) -> str:
+        """The digest of all functions as one unit, made of those of the units, of who calls whom, and of which words
+        are the same."""
+        number: dict[Cell, int] = {name: -1 - k for k, name in enumerate(self.names())}
+        number |= self.cells()
+        return digest("\n".join(f"{k.digest} {' '.join(str(number[cell]) for cell in k.unit.cells)}"
+                                for k in self.units))
+
+    def weight(self) -> int:
+        return sum(k.weight for k in self.units)
+
+    def group(self) -> Keyed:
+        """All functions as one unit, of which only the functions for Python can be called from outside."""
+        made = unit(self.program, self.names(), (), self.roots, cut=True)
+        return Keyed(made, self.group_digest(), self.weight())
+
+    def group_outline(self) -> Keyed:
+        """That unit without its text, for code that is there already."""
+        names = self.names()
+        sites: list[Site] = []
+        for k in self.units:
+            sites += [s for s in k.unit.sites if s.name != FULL_SITE or s not in sites]
+        flat = [flat_name(name) for name in names if name in self.roots]
+        return Keyed(Unit((*names, *flat), "", {}, {}, sites, list(self.cells())), self.group_digest(), self.weight())
 
 
 def units_of(program: tree.Program, roots: Collection[str] = ()) -> Units:

@@ -1,0 +1,86 @@
+"""What loop code reads and defines, and how much of it there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from . import tree
+from .tree import Code, Node, Operand, Reg
+
+
+def own(node: Node) -> tuple[tuple[Operand, ...], tuple[Reg, ...]]:
+    """Operands and registers of a node itself: what its inner code ends with among them, not what is in the code."""
+    match node:
+        case tree.Scalar(out, _, args, _):
+            return args, (out,)
+        case tree.Load(out, base, offset) | tree.Shift(out, base, offset):
+            return (base, offset), (out,)
+        case tree.Store(base, offset, value):
+            return (base, offset, value), ()
+        case tree.Alloc(out, count):
+            return (count,), (out,)
+        case tree.Mark(out):
+            return (), (out,)
+        case tree.Data():
+            return (), (node.out, node.count)
+        case tree.Release(mark):
+            return (mark,), ()
+        case tree.Resize(out, slot, count):
+            return (slot, count), (out,)
+        case tree.Copy(target, source, count):
+            return (target, source, count), ()
+        case tree.For():
+            return (node.count, *node.init, *node.next), (node.index, *node.carried, *node.outs)
+        case tree.While():
+            return (*node.init, node.cond, *node.next), (*node.carried, *node.outs)
+        case tree.Sum():
+            return (node.count, node.value), (node.index, node.out)
+        case tree.Choice():
+            return (node.cond, *node.then_values, *node.orelse_values), node.outs
+        case tree.Invoke():
+            return node.args, node.outs
+        case tree.Host():
+            return tuple(x for group in node.args for x in group), tuple(r for group in node.results for r in group)
+        case tree.Check():
+            return (node.holds, *node.values), ()
+        case _:
+            assert_never(node)
+
+
+def inner(node: Node) -> tuple[Code, ...]:
+    """The code inside of a node."""
+    match node:
+        case tree.For() | tree.Sum():
+            return (node.body,)
+        case tree.While():
+            return node.test, node.body
+        case tree.Choice():
+            return node.then, node.orelse
+        case _:
+            return ()
+
+
+def everything(code: Code) -> Iterator[Node]:
+    """All nodes, those inside of others included, each before what is inside of it."""
+    pending = list(reversed(code))
+    while pending:
+        node = pending.pop()
+        yield node
+        for part in reversed(inner(node)):
+            pending += reversed(part)
+
+
+def read(code: Code) -> dict[Reg, int]:
+    """How often each register is read."""
+    found: dict[Reg, int] = {}
+    for node in everything(code):
+        for x in own(node)[0]:
+            if isinstance(x, Reg):
+                found[x] = found.get(x, 0) + 1
+    return found
+
+
+def defined(code: Code) -> dict[Reg, None]:
+    """The registers that are defined here, in order."""
+    return dict.fromkeys(reg for node in everything(code) for reg in own(node)[1])
