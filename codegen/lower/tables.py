@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
-from ...checker.result import BuiltinRef, GlobalRef, LocalRef, Use
 from ...lang import types as ty
 from ...lang.core import ir
 from ...lang.core.build import i64
@@ -26,44 +25,12 @@ from ...lang.surface import ast
 from . import access
 from .frame import Frame
 from .patterns import bind_key
-from .values import FunV, RecV, SumV, TupV, Value, leaves, map_leaves, rebuild, the_atom
+from .shapes import Instance, Scan, Source
+from .values import Value, leaves, rebuild, the_atom
 
 ROWS = 4  # instances that a shape must have
 WORTH = 300  # nodes that all instances of a block must have together: below this, code is better
-LARGEST = 200  # nodes of an instance
 ROUNDS = 4  # how far `let`s that read each other's tables are followed
-
-OPERATORS = frozenset({"+", "-", "*", "/", "**"})
-
-
-@dataclass(slots=True)
-class Source:
-    """An operand of a row: a scalar at hand, or the element at constant `indices` of an array."""
-
-    atom: Atom
-    indices: tuple[int, ...] = ()
-
-    def key(self) -> Hashable:
-        return (self.atom, self.indices)
-
-
-@dataclass(slots=True)
-class Leaf:
-    """A node of the syntax, and the sources of the atoms of its value; `form` is that value."""
-
-    node: ast.Exp
-    form: Value
-    sources: list[Source]
-    check: ast.Index | None = None
-    """An element of which it is not proved that it exists."""
-
-
-@dataclass(slots=True)
-class Instance:
-    node: ast.Exp
-    key: tuple[Hashable, ...]
-    leaves: list[Leaf]
-
 
 @dataclass(slots=True)
 class Group:
@@ -73,203 +40,6 @@ class Group:
     body: Lambda | None = None
     arrays: list[list[Source]] = field(default_factory=list)
     """A column to each parameter of the body."""
-
-
-class NoShape(Exception):
-    """An expression with parts that rows cannot have."""
-
-
-# ------------------------------------------------------------------ shapes
-
-
-class Scan:
-    """The shape and the leaves of an expression, in one walk."""
-
-    def __init__(self, f: Frame) -> None:
-        self.f = f
-        self.uses = f.checked.uses
-        self.types = f.checked.types
-
-    def instance(self, e: ast.Exp, sign: str = "+") -> Instance | None:
-        self.key: list[Hashable] = [sign]
-        self.leaves: list[Leaf] = []
-        try:
-            self.walk(e)
-        except NoShape:
-            return None
-        return Instance(e, tuple(self.key), self.leaves) if self.leaves and len(self.key) > 2 else None
-
-    def walk(self, e: ast.Exp) -> None:
-        key = self.key
-        if len(key) > LARGEST or e in self.f.checked.opened:
-            raise NoShape
-        match e:
-            case ast.Lit(value=value):
-                t = self.f.type_of(e)
-                if not isinstance(t, ty.Scalar) or t.name not in ir.FLOATS:
-                    key.append(("lit", t, value))
-                    return
-                self.leaf(e, Const(float(value), t.name))
-            case ast.Name():
-                use = self.uses[e]
-                match use.target:
-                    case LocalRef(key=number):
-                        self.local(e, number, use)
-                    case GlobalRef(definition=definition):
-                        key.append(("def", definition.qualified, *_instance(use)))
-                    case BuiltinRef(name=name, dtype=dtype):
-                        key.append(("builtin", name, dtype, *_instance(use)))
-                    case _:
-                        raise NoShape
-            case ast.Apply(function=function, arguments=arguments):
-                key.append(("apply", len(arguments)))
-                self.walk(function)
-                for a in arguments:
-                    if self.f.specialiser.sizes_of_expression(a):
-                        raise NoShape
-                    self.walk(a)
-            case ast.BinOp(op=op, left=left, right=right):
-                use = self.uses.get(e)  # type: ignore[assignment]
-                if use is not None:
-                    if not isinstance(use.target, GlobalRef):
-                        raise NoShape
-                    key.append(("infix", use.target.definition.qualified, *_instance(use)))
-                elif op in OPERATORS:
-                    key.append(op)
-                else:
-                    raise NoShape
-                self.walk(left)
-                if op == "**" and isinstance(right, ast.Lit):
-                    key.append(("lit", self.f.type_of(right), right.value))  # small exponents are multiplications
-                else:
-                    self.walk(right)
-            case ast.UnOp(op="-", operand=ast.Lit(value=value)) if self.floats(e):
-                self.leaf(e, Const(-float(value), self.dtype(e)))
-            case ast.UnOp(op=op, operand=operand):
-                key.append(("unary", op))
-                self.walk(operand)
-            case ast.Ascribe(operand=operand) | ast.GradeAscribe(operand=operand):
-                self.walk(operand)
-            case ast.TupleExp(items=items):
-                key.append(("tuple", len(items)))
-                for item in items:
-                    self.walk(item)
-            case ast.Index() | ast.Field():
-                self.element(e)
-            case _:
-                raise NoShape
-
-    def dtype(self, e: ast.Exp) -> str:
-        t = self.f.type_of(e)
-        return t.name if isinstance(t, ty.Scalar) else ""
-
-    def floats(self, e: ast.Exp) -> bool:
-        return self.dtype(e) in ir.FLOATS
-
-    def local(self, e: ast.Name | ast.Field, number: int, use: Use, path: Sequence[str] = ()) -> None:
-        value = self.f.env.get(number)
-        if value is None:
-            raise NoShape
-        for name in path:
-            value = _part(value, name)
-        if isinstance(value, Var | Const | RecV | TupV) and _scalars(value):
-            self.leaf(e, value)
-        else:  # an array or a function: the same one in each row
-            self.key.append(("local", number, *path, *_instance(use)))
-
-    def element(self, e: ast.Index | ast.Field) -> None:
-        """`x[3]`, `p.x`, `p[3].x`, `m[1, 2]`, `ps.x[3]`: what stands at a constant place of something with a name."""
-        path: list[str] = []
-        at: ast.Exp = e
-        index: ast.Index | None = None
-        before: list[str] = []
-        while True:
-            match at:
-                case ast.Field(record=record, name=name) if at not in self.uses:
-                    (before if index is not None else path).append(name)
-                    at = record
-                case ast.Index(array=array) if index is None:
-                    index = at
-                    at = array
-                case ast.Name():
-                    break
-                case _:
-                    raise NoShape
-        use = self.uses[at]
-        if not isinstance(use.target, LocalRef):
-            raise NoShape
-        if index is None:
-            assert isinstance(e, ast.Field)
-            self.local(e, use.target.key, use, path[::-1])
-            return
-        value = self.f.env.get(use.target.key)
-        if value is None:
-            raise NoShape
-        for name in before[::-1]:
-            value = _part(value, name)
-        places: list[int] = []
-        for i in index.indices:
-            if not isinstance(i, ast.Lit) or not isinstance(i.value, int) or i.value < 0:
-                raise NoShape
-            places.append(i.value)
-        for name in path[::-1]:
-            value = _part(value, name)
-        if isinstance(value, FunV | SumV) or any(a.type.rank < len(places) for a in leaves(value)):
-            raise NoShape
-        checked = self.f.checked
-        proved = index in checked.proved or all(i in checked.proved for i in index.indices)
-        made: Leaf = Leaf(e, map_leaves(value, lambda a: Var(0, "x", ir.Type(a.type.dtype, a.type.rank - len(places)))),
-                          [Source(a, tuple(places)) for a in leaves(value)], None if proved else index)
-        self.key.append(_form(made.form))
-        self.leaves.append(made)
-
-    def leaf(self, e: ast.Exp, value: Value) -> None:
-        rows, supply = self.f.specialiser.elements, self.f.b.supply
-        sources = []
-        for atom in leaves(value):
-            row = rows.get((supply, atom)) if isinstance(atom, Var) else None
-            sources.append(Source(atom) if row is None else Source(row[0], (row[1],)))
-        self.key.append(_form(value))
-        self.leaves.append(Leaf(e, value, sources))
-
-
-def _instance(use: Use) -> tuple[Hashable, ...]:
-    """What a polymorphic name stands for."""
-    if not use.types and not use.sizes:
-        return ()
-    return (tuple(use.types.items()), tuple(use.sizes.items()))
-
-
-def _part(value: Value, name: str) -> Value:
-    if isinstance(value, TupV):
-        return value.items[int(name)]
-    if not isinstance(value, RecV):
-        raise NoShape
-    return value.get(name)
-
-
-def _scalars(value: Value) -> bool:
-    match value:
-        case Var() | Const():
-            return value.type.rank == 0
-        case RecV(fields):
-            return all(_scalars(v) for _, v in fields)
-        case TupV(items):
-            return all(map(_scalars, items))
-        case _:
-            return False
-
-
-def _form(value: Value) -> Hashable:
-    match value:
-        case Var() | Const():
-            return value.type
-        case RecV(fields):
-            return tuple((n, _form(v)) for n, v in fields)
-        case TupV(items):
-            return tuple(map(_form, items))
-        case _:
-            raise NoShape
 
 
 # ------------------------------------------------------------------ groups
@@ -294,7 +64,8 @@ def kernel(f: Frame, group: Group) -> bool:
     from .expressions import expression
 
     instances = list(group.members.values())
-    first = instances[0]
+    first = Scan(f).slowly(instances[0].node, str(instances[0].key[0]))  # with its nodes
+    assert first is not None
     g = f.nested()
     params: list[Var] = []
     columns: dict[tuple[Hashable, ...], Atom] = {}  # what is one value in each instance is one in each row
@@ -315,6 +86,7 @@ def kernel(f: Frame, group: Group) -> bool:
                     known = param
                 columns[key] = known
             atoms.append(known)
+        assert leaf.node is not None
         given[leaf.node] = rebuild(leaf.form, iter(atoms))
     if not params:
         return False

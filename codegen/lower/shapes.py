@@ -1,0 +1,382 @@
+"""What expressions have in common: their shape, and the leaves in which instances of it differ.
+
+In: an expression. Out: an `Instance`: a key that is equal for expressions of one shape, and where the values of its
+leaves come from: constants, scalars at hand, elements at constant places of arrays that have names. Of terms that the
+parser knows to be alike (`lang.surface.terms`) and the checker too (`checker.instances`) one is looked at, node by
+node; what that found are *steps*, which the others follow with their own words, and their nodes are never made.
+"""
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...checker.result import BuiltinRef, GlobalRef, LocalRef, Use
+from ...lang import types as ty
+from ...lang.core import ir
+from ...lang.core.ir import Atom, Const, Var
+from ...lang.surface import ast
+from .frame import Frame
+from .values import FunV, RecV, SumV, TupV, Value, leaves, map_leaves
+
+LARGEST = 200  # nodes of an instance
+OPERATORS = frozenset({"+", "-", "*", "/", "**"})
+
+
+@dataclass(slots=True)
+class Source:
+    """An operand of a row: a scalar at hand, or the element at constant `indices` of an array."""
+
+    atom: Atom
+    indices: tuple[int, ...] = ()
+
+    def key(self) -> Hashable:
+        return (self.atom, self.indices)
+
+
+@dataclass(slots=True)
+class Leaf:
+    """A node of the syntax, if it is made, and the sources of the atoms of its value, whose form `form` has."""
+
+    node: ast.Exp | None
+    form: Value
+    sources: list[Source]
+    check: ast.Index | None = None
+    """An element of which it is not proved that it exists."""
+
+
+@dataclass(slots=True)
+class Instance:
+    node: ast.Exp
+    key: tuple[Hashable, ...]
+    leaves: list[Leaf]
+
+
+class NoShape(Exception):
+    """An expression with parts that rows cannot have."""
+
+
+@dataclass(slots=True)
+class Number:
+    """A literal: a leaf of this dtype, or, without one, a part of the shape."""
+
+    node: ast.Lit
+    dtype: str
+    token: Hashable = None
+    negative: bool = False
+
+
+@dataclass(slots=True)
+class Local:
+    """A local name and fields of it."""
+
+    node: ast.Exp
+    path: tuple[str, ...]
+    of_use: tuple[Hashable, ...]
+
+
+@dataclass(slots=True)
+class Element:
+    """An element: its array's name, fields before and behind the indices, and the literals that these are."""
+
+    node: ast.Exp
+    before: tuple[str, ...]
+    path: tuple[str, ...]
+    places: tuple[ast.Lit, ...]
+
+
+Step = Number | Local | Element
+Steps = list[tuple[list[Hashable], Step | None, list[Any]]]
+"""Parts of the key that all instances have, then what one of them says itself, by these words or locals."""
+
+
+class Scan:
+    """Looks at the expressions of a block."""
+
+    def __init__(self, f: Frame) -> None:
+        self.f = f
+        self.uses = f.checked.uses
+        self.steps: dict[int, Steps | None] = {}
+        """By identity of the checker's plan."""
+
+    def instance(self, e: ast.Exp, sign: str = "+") -> Instance | None:
+        known = e.__dict__.get("instance")
+        copy = known.found if known is not None else None
+        if copy is None:
+            return self.slowly(e, sign)
+        plan = copy.plan
+        if id(plan) not in self.steps:
+            made = self.slowly(e, sign)
+            self.steps[id(plan)] = None if made is None else self.learned(known)
+            return made
+        steps = self.steps[id(plan)]
+        if steps is None:
+            return self.slowly(e, sign)
+        self.begin(sign)
+        try:
+            self.follow(steps, known)
+        except NoShape:
+            return None
+        return self.made(e)
+
+    def slowly(self, e: ast.Exp, sign: str = "+") -> Instance | None:
+        """From the nodes."""
+        self.begin(sign)
+        try:
+            self.walk(e)
+        except NoShape:
+            return None
+        return self.made(e)
+
+    def begin(self, sign: str) -> None:
+        self.key: list[Hashable] = [sign]
+        self.leaves: list[Leaf] = []
+        self.said: list[tuple[int, Step]] = []
+        """What the instance says itself, and how long the key was."""
+
+    def made(self, e: ast.Exp) -> Instance | None:
+        return Instance(e, tuple(self.key), self.leaves) if self.leaves and len(self.key) > 2 else None
+
+    # ------------------------------------------------------------ by what another instance showed
+
+    def learned(self, known: Any) -> Steps | None:
+        """Steps of what was just walked; None where others may differ in more than can be followed."""
+        plan = known.found.plan
+        numbers = {id(node): k for k, node in enumerate(known.make())}
+        refs = [at for at, raw in plan.uses if raw is None]
+        steps: Steps = []
+        at = 1
+        for end, step in self.said:
+            nodes: tuple[ast.Exp, ...]
+            match step:
+                case Number(node=node):
+                    nodes = (node,)
+                case Local(node=node):
+                    nodes = (node,)
+                case Element(node=node, places=places):
+                    nodes = (node, *places)
+            where: list[Any] = []
+            for node in nodes:
+                number = numbers.get(id(node))
+                if isinstance(node, ast.Lit) and number in plan.reading.literals:
+                    where.append(plan.reading.literals[number])
+                elif isinstance(node, ast.Name) and number in refs:
+                    where.append(refs.index(number))
+                else:
+                    return None
+            steps.append((self.key[at:end], step, where))
+            at = end + 1
+        steps.append((self.key[at:], None, []))
+        return steps
+
+    def follow(self, steps: Steps, known: Any) -> None:
+        locals, value, key = known.found.locals, known.value, self.key
+        for fixed, step, where in steps:
+            key += fixed
+            match step:
+                case Element(before=before, path=path):
+                    places = tuple([value(at) for at, _ in where[1:]])
+                    self.element_of(None, locals[where[0]].key, before, path, places, None)
+                case Number(dtype=dtype, token=token, negative=negative):
+                    at, minus = where[0]
+                    number = -value(at) if minus else value(at)
+                    if dtype:
+                        self.leaf(None, Const(-float(number) if negative else float(number), dtype))
+                    else:
+                        key.append((token, number))
+                case Local(path=path, of_use=of_use):
+                    self.local(None, locals[where[0]].key, path, of_use)
+
+    # ------------------------------------------------------------ node by node
+
+    def walk(self, e: ast.Exp) -> None:
+        key = self.key
+        if len(key) > LARGEST or e in self.f.checked.opened:
+            raise NoShape
+        match e:
+            case ast.Lit():
+                t = self.f.type_of(e)
+                self.number(e, e, t, t.name if isinstance(t, ty.Scalar) and t.name in ir.FLOATS else "")
+            case ast.Name():
+                use = self.uses[e]
+                match use.target:
+                    case LocalRef(key=number):
+                        self.said.append((len(key), Local(e, (), _instance(use))))
+                        self.local(e, number, (), _instance(use))
+                    case GlobalRef(definition=definition):
+                        key.append(("def", definition.qualified, *_instance(use)))
+                    case BuiltinRef(name=name, dtype=dtype):
+                        key.append(("builtin", name, dtype, *_instance(use)))
+                    case _:
+                        raise NoShape
+            case ast.Apply(function=function, arguments=arguments):
+                key.append(("apply", len(arguments)))
+                self.walk(function)
+                for a in arguments:
+                    if self.f.specialiser.sizes_of_expression(a):
+                        raise NoShape
+                    self.walk(a)
+            case ast.BinOp(op=op, left=left, right=right):
+                meaning = self.uses.get(e)
+                if meaning is not None:
+                    if not isinstance(meaning.target, GlobalRef):
+                        raise NoShape
+                    key.append(("infix", meaning.target.definition.qualified, *_instance(meaning)))
+                elif op in OPERATORS:
+                    key.append(op)
+                else:
+                    raise NoShape
+                self.walk(left)
+                if op == "**" and isinstance(right, ast.Lit):
+                    self.number(right, right, self.f.type_of(right), "")  # small exponents are multiplications
+                else:
+                    self.walk(right)
+            case ast.UnOp(op="-", operand=ast.Lit() as operand) if self.dtype(e) in ir.FLOATS:
+                self.number(e, operand, self.f.type_of(e), self.dtype(e), negative=True)
+            case ast.UnOp(op=op, operand=operand):
+                key.append(("unary", op))
+                self.walk(operand)
+            case ast.Ascribe(operand=operand) | ast.GradeAscribe(operand=operand):
+                self.walk(operand)
+            case ast.TupleExp(items=items):
+                key.append(("tuple", len(items)))
+                for item in items:
+                    self.walk(item)
+            case ast.Index() | ast.Field():
+                self.element(e)
+            case _:
+                raise NoShape
+
+    def dtype(self, e: ast.Exp) -> str:
+        t = self.f.type_of(e)
+        return t.name if isinstance(t, ty.Scalar) else ""
+
+    def number(self, node: ast.Exp, literal: ast.Lit, t: ty.Type, dtype: str, *, negative: bool = False) -> None:
+        self.said.append((len(self.key), Number(literal, dtype, t, negative)))
+        if dtype:
+            value = float(literal.value)
+            self.leaf(node, Const(-value if negative else value, dtype))
+        else:
+            self.key.append((t, literal.value))
+
+    def element(self, e: ast.Index | ast.Field) -> None:
+        """`x[3]`, `p.x`, `p[3].x`, `m[1, 2]`, `ps.x[3]`: what stands at a constant place of something with a name."""
+        behind: list[str] = []
+        before: list[str] = []
+        at: ast.Exp = e
+        index: ast.Index | None = None
+        while True:
+            match at:
+                case ast.Field(record=record, name=name) if at not in self.uses:
+                    (behind if index is None else before).append(name)
+                    at = record
+                case ast.Index(array=array) if index is None:
+                    index = at
+                    at = array
+                case ast.Name():
+                    break
+                case _:
+                    raise NoShape
+        use = self.uses[at]
+        if not isinstance(use.target, LocalRef):
+            raise NoShape
+        path = tuple(behind[::-1])
+        if index is None:
+            self.said.append((len(self.key), Local(at, path, _instance(use))))
+            self.local(e, use.target.key, path, _instance(use))
+            return
+        literals: list[ast.Lit] = []
+        for i in index.indices:
+            if not isinstance(i, ast.Lit):
+                raise NoShape
+            literals.append(i)
+        places = tuple([i.value for i in literals])
+        checked = self.f.checked
+        proved = index in checked.proved or all(i in checked.proved for i in index.indices)
+        self.said.append((len(self.key), Element(at, tuple(before[::-1]), path, tuple(literals))))
+        self.element_of(e, use.target.key, tuple(before[::-1]), path, places, None if proved else index)
+
+    # ------------------------------------------------------------ leaves
+
+    def local(self, e: ast.Exp | None, number: int, path: tuple[str, ...], of_use: tuple[Hashable, ...]) -> None:
+        value = self.value(number, path)
+        if isinstance(value, Var | Const | RecV | TupV) and _scalars(value):
+            self.leaf(e, value)
+        else:  # an array or a function: the same one in each row
+            self.key.append(("local", number, *path, *of_use))
+
+    def value(self, number: int, path: Sequence[str]) -> Value:
+        value = self.f.env.get(number)
+        if value is None:
+            raise NoShape
+        for name in path:
+            value = _part(value, name)
+        return value
+
+    def element_of(self, e: ast.Exp | None, number: int, before: Sequence[str], path: Sequence[str],
+                   places: tuple[int | float, ...], check: ast.Index | None) -> None:
+        value = self.value(number, (*before, *path))
+        found = tuple([k for k in places if isinstance(k, int) and k >= 0])
+        if len(found) < len(places):
+            raise NoShape
+        if isinstance(value, Var):
+            rank = value.type.rank - len(found)
+            if rank < 0:
+                raise NoShape
+            t = ir.Type(value.type.dtype, rank)
+            self.key.append(t)
+            self.leaves.append(Leaf(e, Var(0, "x", t), [Source(value, found)], check))
+            return
+        if isinstance(value, FunV | SumV) or any(a.type.rank < len(found) for a in leaves(value)):
+            raise NoShape
+        form = map_leaves(value, lambda a: Var(0, "x", ir.Type(a.type.dtype, a.type.rank - len(found))))
+        self.key.append(_form(form))
+        self.leaves.append(Leaf(e, form, [Source(a, found) for a in leaves(value)], check))
+
+    def leaf(self, e: ast.Exp | None, value: Value) -> None:
+        rows, supply = self.f.specialiser.elements, self.f.b.supply
+        sources = []
+        for atom in leaves(value):
+            row = rows.get((supply, atom)) if isinstance(atom, Var) else None
+            sources.append(Source(atom) if row is None else Source(row[0], (row[1],)))
+        self.key.append(_form(value))
+        self.leaves.append(Leaf(e, value, sources))
+
+
+def _instance(use: Use) -> tuple[Hashable, ...]:
+    """What a polymorphic name stands for."""
+    if not use.types and not use.sizes:
+        return ()
+    return (tuple(use.types.items()), tuple(use.sizes.items()))
+
+
+def _part(value: Value, name: str) -> Value:
+    if isinstance(value, TupV):
+        return value.items[int(name)]
+    if not isinstance(value, RecV):
+        raise NoShape
+    return value.get(name)
+
+
+def _scalars(value: Value) -> bool:
+    match value:
+        case Var() | Const():
+            return value.type.rank == 0
+        case RecV(fields):
+            return all(_scalars(v) for _, v in fields)
+        case TupV(items):
+            return all(map(_scalars, items))
+        case _:
+            return False
+
+
+def _form(value: Value) -> Hashable:
+    match value:
+        case Var() | Const():
+            return value.type
+        case RecV(fields):
+            return tuple((n, _form(v)) for n, v in fields)
+        case TupV(items):
+            return tuple(map(_form, items))
+        case _:
+            raise NoShape
