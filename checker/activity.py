@@ -345,9 +345,13 @@ class Walk:
 
     def plain(self, env: dict[int, Value], e: ast.Exp) -> Value:
         instance = e.__dict__.get("instance")
-        if instance is not None and instance.found is not None:
-            return self.instance(env, e, instance)
-        return self.by_form(env, e)
+        if instance is None:
+            return self.by_form(env, e)
+        result = self.by_form(env, e) if instance.found is None else self.instance(env, e, instance)
+        if self.nested == 1:  # in the definition itself; kept for edits
+            again = instance.flow is not None and instance.flow[0] is self
+            instance.flow = self, None if again else env, result
+        return result
 
     def by_form(self, env: dict[int, Value], e: ast.Exp) -> Value:
         match e:

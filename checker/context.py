@@ -130,6 +130,8 @@ class Checker:
         self.names: dict[str, Local | SizeParam] = {}
         self.type_names: dict[str, Type] = {}
         self.undo: list[tuple[str, Local | SizeParam | None]] = []
+        self.log: list[tuple[str, Local | SizeParam | None]] = []
+        """What names came to mean, one after another: from this follows what was in scope anywhere."""
         self.types: dict[ast.Exp, Type] = {}
         self.patterns: dict[ast.Pattern, Type] = {}
         self.uses: dict[ast.Node, RawUse] = {}
@@ -166,6 +168,8 @@ class Checker:
         """What the type parameters of an entry became."""
         self.failed = False
         self.oversized = False
+        self.followed = False
+        """Whether it was followed what the definition depends on (`activity`)."""
         self.expansions = 0
         self.plans: dict[tuple[Any, ...], Any] = {}
         """What is known of instances of shapes, and which of these are instances of (see `instances`)."""
@@ -212,16 +216,19 @@ class Checker:
 
     def bind(self, name: str, meaning: Local | SizeParam) -> None:
         self.undo.append((name, self.names.get(name)))
+        self.log.append((name, meaning))
         self.names[name] = meaning
 
     def hide(self, name: str) -> None:
         """Let a bound name mean, until `leave`, what it means outside."""
         self.undo.append((name, self.names.pop(name)))
+        self.log.append((name, None))
 
     def leave(self, mark: int) -> None:
         """Forget what was bound since `mark = len(undo)`."""
         while len(self.undo) > mark:
             name, before = self.undo.pop()
+            self.log.append((name, before))
             if before is None:
                 self.names.pop(name, None)
             else:

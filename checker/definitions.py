@@ -295,17 +295,20 @@ def _group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> list[
     for m in members:
         _complete(c, m)
     if not file.abstract:
-        _freeze(c, session)
-    concerned = not file.abstract and _concerns_derivatives(session, c, [m.definition for m in members])
+        freeze(c, session)
+    concerned = not file.abstract and concerns_derivatives(session, c, [m.definition for m in members])
     for m in members:
         if not file.abstract and (concerned or m.definition.entry) \
                 and not m.definition.qualified.startswith("prelude__"):
             from . import activity
 
             c.span = m.node.name_span
+            c.followed = True
             activity.check_definition(c, m.definition)
     if c.failed:
         return failed
+    if session.keeps and c.copies and len(members) == 1:
+        session.finished[nodes[0]] = c
     known = _as_size(session, members[0], constant) if len(members) == 1 else None
     return [Global(m.node.name, m.node.name_span, m.definition, known) for m in members]
 
@@ -406,7 +409,7 @@ def _frozen(c: Checker, t: Type) -> Type:
         if constants else t
 
 
-def _concerns_derivatives(session: Session, c: Checker, definitions: Sequence[Definition]) -> bool:
+def concerns_derivatives(session: Session, c: Checker, definitions: Sequence[Definition]) -> bool:
     """Whether `param`, `data` or a derivative occurs in the definitions or in what they call."""
     concerned = any(a != "plain" for d in definitions for a in d.activities)
     for use in c.uses.values():
@@ -442,7 +445,7 @@ def _finish(c: Checker) -> None:
     for late in c.at_end:
         late()
     for lit in c.literals:
-        _literal(c, lit)
+        literal(c, lit)
     for hole, t, scope in c.holes:
         fitting = [f"`{n}` : {show(c, s)}" for n, s in scope if c.solver.fits(s, t)]
         c.error("E217", f"a hole of type {show(c, t)}", hole.span, "to be filled in",
@@ -451,7 +454,7 @@ def _finish(c: Checker) -> None:
                 help="replace `???` by an expression of this type")
 
 
-def _literal(c: Checker, e: ast.Lit) -> None:
+def literal(c: Checker, e: ast.Lit) -> None:
     t = c.solver.prune(c.types.get(e, Error()))
     if isinstance(t, TypeVar) and t.constraint == "num":
         t = I64  # which it is when its uses say no more
@@ -544,7 +547,7 @@ def _names(p: ast.Pattern) -> list[tuple[str, Span]]:
 # ---------------------------------------------------------------- freezing
 
 
-def _freeze(c: Checker, session: Session) -> None:
+def freeze(c: Checker, session: Session) -> None:
     """Put what was found into every table; unknowns that nothing depends on become unit, or 0."""
     solver, tables = c.solver, session.tables
     entry_types: dict[TypeVar, Type] = c.entry_types
@@ -602,9 +605,9 @@ def _freeze(c: Checker, session: Session) -> None:
         else:
             tables.uses[node] = Use(raw.target)
     if c.copies:
-        from .instances import freeze
+        from . import instances
 
-        freeze(c)
+        instances.freeze(c)
     tables.opened.update(c.opened)
     tables.size_values.update(c.size_values)
     tables.binding_sizes.update(c.binding_sizes)

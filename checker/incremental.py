@@ -25,7 +25,7 @@ from ..lang.diagnostics.report import Diagnostic, Reporter
 from ..lang.sizes import SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
-from ..lang.surface.walk import descendants
+from ..lang.surface.walk import standing
 from ..lang.types import Family, TypeVar
 from .result import Bound, Definition, GlobalRef, Use
 from .scope import FileScope, Global, Session
@@ -46,8 +46,8 @@ class Again(Exception):
 class Unit:
     """What is checked together, and what came of it."""
 
-    __slots__ = ("active", "bounds", "broken", "concerned", "declared", "definitions", "diagnostics", "holds", "names",
-                 "nodes", "promises", "text", "words")
+    __slots__ = ("active", "bounds", "broken", "concerned", "declared", "definitions", "diagnostics", "flat", "holds",
+                 "names", "nodes", "promises", "text", "words")
 
     def __init__(self, nodes: tuple[ast.Decl, ...]) -> None:
         self.nodes = nodes
@@ -59,6 +59,7 @@ class Unit:
         self.definitions: list[Definition] = []
         self.diagnostics: list[Diagnostic] = []
         self.bounds: list[Bound | Instance] = []
+        self.flat: dict[tuple[str, str], tuple[str, Span | None, str]] = {}
         self.promises: list[tuple[str, Span]] = []
         self.concerned: frozenset[str] = frozenset()
         """Names of definitions that concern derivatives."""
@@ -68,6 +69,12 @@ class Unit:
         """Derivatives were followed through what it calls."""
         self.holds = not all(isinstance(_inner(node), (ast.Def, ast.TypeDef)) for node in nodes)
         """It holds definitions of others: a module, or what opens one."""
+
+    def say(self, edits: Sequence[tuple[ast.Exp, ast.Exp]]) -> None:
+        """Terms of it are others now. Words that are gone may stay: it is checked once more than it had to be."""
+        self.text = "\n".join(node.span.text for node in self.nodes)
+        for _, new in edits:
+            self.words |= frozenset(_WORD.findall(new.span.text))
 
     def says(self, names: set[str]) -> bool:
         """Whether one of the names occurs in its text; those of operators anywhere in it."""
@@ -84,6 +91,7 @@ class Kept:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        session.keeps = True
         self.file = FileScope()
         self.units: list[Unit] = []
         self.rounds = 0
@@ -109,6 +117,7 @@ class Kept:
         session.report = report
         session.warned.clear()
         session.tables.bounds = []
+        session.tables.flat = {}
         session.instances = 0
         mine = {d for unit in self.units for d in unit.definitions}
         session.definitions = {name: d for name, d in session.definitions.items() if d not in mine}
@@ -122,7 +131,9 @@ class Kept:
         self._next, self._clean, self.rechecked = 0, True, 0
         self._changed, self._deep, self._replaced, self._seen = set(), set(), {}, set()
         now, before = set(declarations), {node for unit in self._old for node in unit.nodes}
-        self._around = {getattr(_inner(d), "name", "") for d in now ^ before}
+        self._around = {getattr(_inner(d), "name", "") for d in declarations
+                        if d not in before or "edits" in _inner(d).__dict__}
+        self._around |= {getattr(_inner(d), "name", "") for d in before - now}
         return file
 
     def step(self, nodes: tuple[ast.Decl, ...], check: Callable[[], None]) -> None:
@@ -135,7 +146,10 @@ class Kept:
             self._forget(gone)
         self._next = number + 1
         unit = self._old[number]
-        if self._stale(unit):
+        edits = [edit for node in unit.nodes for edit in _inner(node).__dict__.pop("edits", ())]
+        if edits:
+            unit.say(edits)
+        if self._stale(unit) or (edits and not self._replace(unit, edits)):
             self._drop(unit)
             self._fresh(Unit(nodes), unit, check)
         else:
@@ -169,9 +183,23 @@ class Kept:
                 raise Again
         session.report.diagnostics += unit.diagnostics
         session.tables.bounds += unit.bounds
+        session.tables.flat.update(unit.flat)
         file.promises += unit.promises
         file.broken = file.broken or unit.broken
         self.units.append(unit)
+
+    def _replace(self, unit: Unit, edits: Sequence[tuple[ast.Exp, ast.Exp]]) -> bool:
+        """Look at the edited terms of a definition alone; whether all else is as it was."""
+        from .edits import replace
+
+        found = replace(self.session, unit.nodes, edits) if not unit.diagnostics else None
+        if found is None:
+            return False
+        self._clean = False
+        self._deep |= unit.names
+        self.rechecked += 1
+        unit.bounds = found(unit.bounds)
+        return True
 
     def _relink(self, unit: Unit) -> None:
         """Uses of definitions that were checked again and look the same from outside."""
@@ -179,18 +207,27 @@ class Kept:
         if not moved:
             return
         uses = self.session.tables.uses
+
+        def again(use: Use) -> Use:
+            new = moved.get(use.target.definition) if isinstance(use.target, GlobalRef) else None
+            if new is None:
+                return use
+            assert isinstance(use.target, GlobalRef)
+            old = use.target.definition.scheme
+            types = dict(zip(old.type_vars, new.scheme.type_vars, strict=True))
+            sizes = dict(zip(old.size_vars, new.scheme.size_vars, strict=True))
+            return Use(GlobalRef(new), {types[v]: t for v, t in use.types.items()},
+                       {sizes[v]: s for v, s in use.sizes.items()})
+
         for root in {*map(_inner, unit.nodes), *(d.node for d in unit.definitions)}:
-            for here in descendants(root):
+            checker = self.session.finished.get(root) if isinstance(root, ast.Def) else None
+            for plan in checker.plans.values() if checker is not None else ():
+                if plan is not None and plan.done is not None:
+                    plan.done = plan.done[0], [(at, use and again(use)) for at, use in plan.done[1]]
+            for here in standing(root):
                 use = uses.get(here)
-                if use is None or not isinstance(use.target, GlobalRef):
-                    continue
-                new = moved.get(use.target.definition)
-                if new is not None:
-                    old = use.target.definition.scheme
-                    types = dict(zip(old.type_vars, new.scheme.type_vars, strict=True))
-                    sizes = dict(zip(old.size_vars, new.scheme.size_vars, strict=True))
-                    uses[here] = Use(GlobalRef(new), {types[v]: t for v, t in use.types.items()},
-                                     {sizes[v]: s for v, s in use.sizes.items()})
+                if use is not None and isinstance(use.target, GlobalRef):
+                    uses[here] = again(use)
 
     # ------------------------------------------------------------ units that are checked
 
@@ -199,13 +236,16 @@ class Kept:
         self._clean = False
         self.rechecked += 1
         self._seen.update(map(_inner, unit.nodes))
+        for node in unit.nodes:
+            _inner(node).__dict__.pop("edits", None)
         found, promised, bounded = len(session.report.diagnostics), len(file.promises), len(session.tables.bounds)
         scope = {kind: dict(getattr(file, kind)) for kind in _KINDS} if unit.holds else {}
-        known = set(session.definitions)
+        known, flat = set(session.definitions), set(session.tables.flat)
         check()
         unit.diagnostics = session.report.diagnostics[found:]
         unit.promises = file.promises[promised:]
         unit.bounds = session.tables.bounds[bounded:]
+        unit.flat = {key: said for key, said in session.tables.flat.items() if key not in flat}
         if unit.holds:
             unit.broken = file.broken
             for kind, entries in scope.items():
@@ -274,16 +314,15 @@ class Kept:
         roots += [d.node for d in unit.definitions if d.node not in roots]
         roots = [root for root in roots if root not in self._seen]
         for root in roots:
-            for node in descendants(root):
+            if isinstance(root, ast.Def):
+                session.finished.pop(root, None)
+            for node in standing(root):
                 for table in by_node:
                     table.pop(node, None)
                 tables.proved.discard(node)
                 tables.loose_slices.discard(node)
                 tables.recursive.discard(node)
         gone = set(unit.definitions)
-        names = {d.qualified for d in gone}
-        for key in [key for key in tables.flat if key[0] in names]:
-            del tables.flat[key]
         for var in [var for var, d in tables.global_sizes.items() if d in gone]:
             del tables.global_sizes[var]
         session.differential -= gone

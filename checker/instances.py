@@ -92,6 +92,7 @@ def infer_instance(c: Checker, e: ast.Exp, instance: Instance, want: Type | None
         if instance.found.session is not c.session:
             instance.make()  # others have checked the same tree, and have their tables filled
         instance.found = instance.fill = None
+    instance.place = c, len(c.log), want, c.solver.level, c.facts, c.given
     shape = instance.shape
     reading = shape.known.get("checker")
     if reading is None:
@@ -204,7 +205,7 @@ def _of_floats(t: Type) -> bool:
 # ---------------------------------------------------------------- the first of its kind
 
 
-def _state(c: Checker) -> tuple[Any, ...]:
+def state(c: Checker) -> tuple[Any, ...]:
     """What inference may leave behind besides types, uses, literals and indices."""
     return (len(c.patterns), len(c.bindings), len(c.schemes), len(c.opened), len(c.size_values), len(c.binding_sizes),
             len(c.field_sizes), len(c.anonymous), len(c.loose_slices), len(c.loop_sizes), len(c.indices),
@@ -216,10 +217,10 @@ def _state(c: Checker) -> tuple[Any, ...]:
 def _first(c: Checker, e: ast.Exp, instance: Instance, reading: Reading, want: Type | None, general: Any,
            key: tuple[Any, ...]) -> Type:
     c.plans[key] = None  # also for what is inferred inside
-    before, added, jobs, uses = _state(c), c.solver.added, len(c.bounds), len(c.uses)
+    before, added, jobs, uses = state(c), c.solver.added, len(c.bounds), len(c.uses)
     t: Type = general(c, e, want)
     newest = next(reversed(c.solver.open), None)
-    if before != _state(c) or (newest is not None and c.solver.open[newest] > added):
+    if before != state(c) or (newest is not None and c.solver.open[newest] > added):
         return t
     c.types[e] = t
     plan = _plan(c, instance, reading, jobs, uses)
@@ -335,4 +336,4 @@ def bounds(instance: Instance) -> Sequence[Bound]:
     return made
 
 
-__all__ = ["Copy", "Plan", "bounds", "fill", "freeze", "infer_instance"]
+__all__ = ["Copy", "Plan", "bounds", "fill", "freeze", "infer_instance", "state"]

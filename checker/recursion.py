@@ -110,10 +110,12 @@ _words_of: WeakKeyDictionary[ast.Def, frozenset[str]] = WeakKeyDictionary()
 
 
 def _words(definition: ast.Def) -> frozenset[str]:
-    """The words of its text, found once."""
+    """The words of its text, found once; perhaps some that were there before an edit."""
     known = _words_of.get(definition)
     if known is None:
         known = _words_of[definition] = frozenset(_WORD.findall(definition.span.text))
+    for _, term in definition.__dict__.get("edits", ()):  # words that are gone may stay
+        known = _words_of[definition] = known | frozenset(_WORD.findall(term.span.text))
     return known
 
 

@@ -24,6 +24,7 @@ from .result import Bound, BuiltinRef, Definition, GlobalRef, LocalRef, Scheme, 
 
 if TYPE_CHECKING:
     from ..lang.surface.terms import Instance
+    from .context import Checker
     from .context import Pending
 
 
@@ -278,6 +279,10 @@ class Session:
         self.libraries: dict[str, ModuleEntry] = {}
         self.checking: list[str] = []
         self.warned: set[str] = set()
+        self.keeps = False
+        """Whether edits are to come."""
+        self.finished: dict[ast.Def, Checker] = {}
+        """How long definitions were checked: what is needed when a term in one is edited."""
         self.constants: dict[SizeAtom, Size] = {}
         """Sizes that are values of parameters of parametric modules, with what they are in each application."""
         self.differential: set[Definition] = set()

@@ -7,6 +7,7 @@ the text before it is edited, and all its spans move at once, by setting the one
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import accumulate
 from typing import ClassVar
 
 from .record import dataclass, field
@@ -23,6 +24,9 @@ class Source:
     _starts: list[int] = field(init=False, repr=False, default_factory=list)
     offset: ClassVar[int] = 0
     """Where a span's count begins: see `Piece`."""
+
+    def at(self, offset: int) -> int:
+        return offset
 
     @property
     def source(self) -> Source:
@@ -52,14 +56,34 @@ class Source:
 
 
 class Piece:
-    """A part of a text that keeps its own text; where it stands, and in which version of the file, may change."""
+    """A part of a text that keeps its own text; where it stands, and in which version of the file, may change.
 
-    __slots__ = ("offset", "source", "text")
+    Offsets in it are those of the text that it began with. A part of that may be replaced (`edit`): then no span that
+    is still of use begins or ends in the part, and those behind it move.
+    """
+
+    __slots__ = ("_edits", "_ends", "_moves", "offset", "source", "text")
 
     def __init__(self, source: Source, text: str, offset: int) -> None:
         self.source = source
         self.text = text
         self.offset = offset
+        self._edits: dict[int, int] = {}
+        self._ends: list[int] = []
+        self._moves = [0]
+
+    def at(self, offset: int) -> int:
+        """Where in the whole text of now an offset is."""
+        if not self._ends:
+            return self.offset + offset
+        return self.offset + offset + self._moves[bisect_right(self._ends, offset)]
+
+    def edit(self, first: int, last: int, length: int, text: str) -> None:
+        """From `first` to `last` (offsets as ever) there are now `length` characters, and this is the text of now."""
+        self._edits[last] = length - (last - first)
+        self._ends = sorted(self._edits)
+        self._moves = list(accumulate((self._edits[end] for end in self._ends), initial=0))
+        self.text = text
 
     def place(self, source: Source, offset: int) -> None:
         """The piece stands here now; every span in it follows."""
@@ -68,7 +92,7 @@ class Piece:
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column in the whole text of an offset in the piece."""
-        return self.source.position(self.offset + offset)
+        return self.source.position(self.at(offset))
 
 
 class Span:
@@ -100,11 +124,11 @@ class Span:
 
     @property
     def start(self) -> int:
-        return self.within.offset + self.first
+        return self.within.at(self.first)
 
     @property
     def end(self) -> int:
-        return self.within.offset + self.last
+        return self.within.at(self.last)
 
     @property
     def line(self) -> int:
@@ -116,7 +140,8 @@ class Span:
 
     @property
     def text(self) -> str:
-        return self.within.text[self.first:self.last]
+        offset = self.within.offset
+        return self.within.text[self.within.at(self.first) - offset:self.within.at(self.last) - offset]
 
     def to(self, other: Span) -> Span:
         """The smallest span that covers both (same source)."""

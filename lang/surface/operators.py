@@ -66,6 +66,8 @@ class Chains:
         self.source = source
         self.report = report
         self.actions: list[Action | None] = []
+        self.depth = 0
+        """How deeply what was made last is nested."""
         self.chained: set[ast.BinOp] = set()
         """Comparisons that another follows, which is reported."""
         self.bodies: dict[int, tuple[ast.Decl, ...]] = {}

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from ..diagnostics.report import Diagnostic, Diagnostics, Reporter
 from ..source import Piece, Source, Span
@@ -31,9 +31,13 @@ from .lexer import (
     tokenize,
     too_long,
 )
-from .machine import Failure, load, run
+from .machine import Failure, load, measured
 from .operators import TooDeep
 from .pieces import Cut, pieces
+
+if TYPE_CHECKING:
+    from .edits import Terms
+    from .terms import Text
 
 SHORT = 600
 """Shorter declarations are read as they are."""
@@ -47,7 +51,8 @@ class Chunk:
     `read` makes them and takes those of the version before: one whose text is still there is moved, not read again.
     """
 
-    __slots__ = ("declarations", "diagnostics", "doc", "failed", "key", "parts", "pieces", "scan", "tokens")
+    __slots__ = ("declarations", "depth", "diagnostics", "doc", "failed", "key", "parts", "pieces", "scan", "terms",
+                 "tokens", "words")
 
     def __init__(self, source: Source, begin: int, part: str, key: tuple[bool, str]) -> None:
         self.key = key
@@ -60,6 +65,11 @@ class Chunk:
         self.diagnostics: list[Diagnostic] = []
         self.doc: str | None = None
         """What is said about the file: only the first chunk may have it."""
+        self.words: Text | None = None
+        """Of a long definition: its words and the terms in it."""
+        self.depth = 0
+        self.terms: Terms | None = None
+        """The terms, once one of them was edited."""
 
     def place(self, source: Source, begin: int) -> None:
         move = begin - self.pieces[0].offset
@@ -97,7 +107,8 @@ def read(source: Source, report: Reporter, before: Sequence[Chunk] = ()) -> tupl
     declarations: list[ast.Decl] = []
     at = tokens = failed = 0
     while at < len(cuts) - 1:
-        chunk = _kept(source, cuts, at, kept) or _read(source, cuts, at, builder)
+        chunk = _kept(source, cuts, at, kept) or _edited(source, cuts, at, kept, before) \
+            or _read(source, cuts, at, builder)
         at += len(chunk.parts)
         chunks.append(chunk)
         declarations += chunk.declarations
@@ -138,6 +149,26 @@ def _kept(source: Source, cuts: Sequence[Cut], at: int, kept: dict[tuple[bool, s
             del known[k]
             chunk.place(source, begin)
             return chunk
+    return None
+
+
+def _edited(source: Source, cuts: Sequence[Cut], at: int, kept: dict[tuple[bool, str], list[Chunk]],
+            before: Sequence[Chunk]) -> Chunk | None:
+    """A long definition of the version before, if only one of its terms is another one now (see `edits`)."""
+    text = source.text
+    begin, end = cuts[at][0], cuts[at + 1][0]
+    if end - begin < SHORT:
+        return None
+    key = _key(text, cuts[at])
+    for chunk in before:
+        if chunk.words is not None and chunk.key[0] == key[0] and chunk in kept.get(chunk.key, ()) \
+                and (at + 1 == len(cuts) - 1 or chunk.scan.may_end(_word(text, cuts[at + 1][1]))):
+            from .edits import edited
+
+            if edited(chunk, source, begin, text[begin:end]):
+                kept[chunk.key].remove(chunk)
+                chunk.key = key
+                return chunk
     return None
 
 
@@ -196,7 +227,7 @@ def _quick(source: Source, cuts: Sequence[Cut], at: int, builder: Builder) -> Ch
     found = terms.cut(whole.text, word - begin, builder)
     if found is None:
         return None
-    tokens, count = found
+    tokens, chunk.words = found
     leading = tokenize(Piece(source, whole.text[:word - begin], begin), report) if word > begin else []
     tokens = leading + tokens
     qualified = [k for k in range(1, len(tokens)) if tokens[k].text in ("param", "data")
@@ -206,9 +237,10 @@ def _quick(source: Source, cuts: Sequence[Cut], at: int, builder: Builder) -> Ch
     chunk.scan.run(text, begin, tokens)
     if at + 1 < len(cuts) - 1 and not chunk.scan.may_end(_word(text, cuts[at + 1][1])):
         return None
-    chunk.tokens = len(leading) + count
+    chunk.tokens = len(leading) + len(chunk.words.words.signs)
     chunk.doc = _file_doc(whole.text, tokens) if begin == 0 else None
     chunk.declarations = _declarations(builder, tokens, has_file_doc=chunk.doc is not None)
+    chunk.depth = builder.depth
     return None if report.diagnostics or len(chunk.declarations) != 1 else chunk
 
 
@@ -265,12 +297,13 @@ def _run(builder: Builder, start: str, tokens: list[Token]) -> object | None:
     if not builder.actions:
         builder.actions = actions(tables, builder)
     try:
-        made = run(tables, start, ended, builder.actions)
+        made = measured(tables, start, ended, builder.actions)
     except TooDeep as deep:
         _too_deep(report, deep.span)
         return None
     if not isinstance(made, Failure):
-        return cast(object, made)
+        builder.depth = made[1]
+        return cast(object, made[0])
     if made.deep:
         _too_deep(report, Span(source, made.token.start, made.token.end))
     elif made.token.kind != "BAD":

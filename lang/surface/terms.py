@@ -58,17 +58,18 @@ def _expressions() -> tuple[re.Pattern[str], ...]:
     return (re.compile(f"(?:[^{opening}{closing}{sign('=')}]|{group})*+{sign('=')}"),
             re.compile(f"(?:{inside}|{group})++(?=[{hard}{closing}]|\\Z)"),
             re.compile(f"{start}{sign('-')}?+(?:{tight}|{group})++(?<=[{values}])(?=[{soft}]|\\Z)"),
-            re.compile(group), re.compile(f"{sign(':')}[{signs('param', 'data')}]"))
+            re.compile(group), re.compile(f"(?:{inside}|{group})++"),
+            re.compile(f"{sign('-')}?+(?:{tight}|{group})++(?<=[{values}])"), re.compile(f"{sign(':')}[{signs('param', 'data')}]"))
 
 
-def _places(signs: str, begin: int, end: int, found: list[tuple[int, int]]) -> None:
-    """Where terms stand between two words. Brackets need not match, and what is found need not be an expression."""
-    _, segment, piece, _, _ = _expressions()
+def _places(signs: str, begin: int, end: int, found: list[tuple[int, int, bool]]) -> None:
+    """Where terms stand between two words, and whether only operators that bind tighter than `+` may be in it. Brackets need not match, and what is found need not be an expression."""
+    _, segment, piece, *_ = _expressions()
     for match in segment.finditer(signs, begin, end):
         first, last = match.span()
         if last - first <= LIMIT:
             if last - first > 2:
-                found.append((first, last))
+                found.append((first, last, False))
             continue
         at = first
         for part in piece.finditer(signs, first, last):
@@ -77,12 +78,12 @@ def _places(signs: str, begin: int, end: int, found: list[tuple[int, int]]) -> N
                 continue
             if high - low > 2:
                 _groups(signs, at, low, found)
-                found.append((low, high))
+                found.append((low, high, True))
                 at = high
         _groups(signs, at, last, found)
 
 
-def _groups(signs: str, begin: int, end: int, found: list[tuple[int, int]]) -> None:
+def _groups(signs: str, begin: int, end: int, found: list[tuple[int, int, bool]]) -> None:
     """The same inside long brackets."""
     if end - begin > LIMIT:
         for match in _expressions()[3].finditer(signs, begin, end):
@@ -99,6 +100,7 @@ class Term(str):
     end: int
     number: int
     """How many like it the declaration has."""
+    tight: bool
 
     def read(self) -> tuple[ast.Exp, int] | None:
         """The expression and how deeply it is nested; None where the words are none."""
@@ -111,14 +113,21 @@ class Term(str):
 class Text:
     """A declaration's words, for the terms in it."""
 
-    __slots__ = ("builder", "count", "words")
+    __slots__ = ("builder", "terms", "words")
 
     def __init__(self, words: Words, builder: Builder) -> None:
         self.words = words
         self.builder = builder
-        self.count = len(words.signs)
+        self.terms: list[tuple[Term, ast.Exp]] = []
+        """Those that are operands, in order."""
 
     def read(self, term: Term) -> tuple[ast.Exp, int] | None:
+        made = self._read(term)
+        if made is not None:
+            self.terms.append((term, made[0]))
+        return made
+
+    def _read(self, term: Term) -> tuple[ast.Exp, int] | None:
         words, begin, end = self.words, term.begin, term.end
         signs = words.signs[begin:end]
         shape = _shapes.get(signs)
@@ -145,41 +154,47 @@ class Text:
         return None if isinstance(made, Failure) else made
 
 
-def cut(text: str, begin: int, builder: Builder) -> tuple[list[Token], int] | None:
-    """The tokens of a declaration that begins at `begin`, with a `Term` for each term; and how many they would be.
+def cut(text: str, begin: int, builder: Builder) -> tuple[list[Token], Text] | None:
+    """The tokens of a declaration that begins at `begin`, with a `Term` for each term; and its words.
 
     None where the declaration is not one that this is for.
     """
     found = words(text, begin)
     if found is None:
         return None
-    head, _, _, _, qualified = _expressions()
+    head, *_, qualified = _expressions()
     signs = found.signs
     match = head.match(signs)
     if match is None:
         return None
     body = match.end()
-    places: list[tuple[int, int]] = []
+    places: list[tuple[int, int, bool]] = []
     _places(signs, body, len(signs), places)
     if len(places) < REPEATED or qualified.search(signs, body):
         return None
-    counts = Counter([signs[i:j] for i, j in places])
+    counts = Counter([signs[i:j] for i, j, _ in places])
     whole = Text(found, builder)
     tokens: list[Token] = []
     at = 0
     starts, ends = found.starts, found.ends
-    for i, j in places:
+    for i, j, tight in places:
         count = counts[signs[i:j]]
         if count < REPEATED:
             continue
         term = Term(" ")
-        term.text, term.begin, term.end, term.number = whole, i, j, count
+        term.text, term.begin, term.end, term.number, term.tight = whole, i, j, count, tight
         if at < i:
             tokens += found.tokens(at, i)
         tokens.append(Token(KINDS[signs[i]], term, starts[i], ends[j - 1]))
         at = j
     tokens += found.tokens(at, len(signs))
-    return tokens, len(signs)
+    return tokens, whole
+
+
+def may_stand(signs: str, tight: bool) -> bool:
+    """Whether words of these signs are one term where such a term stood."""
+    *_, loose, tighter, qualified = _expressions()
+    return bool((tighter if tight else loose).fullmatch(signs)) and not qualified.search(signs)
 
 
 # ---------------------------------------------------------------- shapes
@@ -222,13 +237,17 @@ class Instance:
     what it knows of them into its tables then.
     """
 
-    __slots__ = ("begin", "fill", "found", "made", "shape", "top", "within", "words")
+    __slots__ = ("begin", "fill", "flow", "found", "made", "place", "shape", "top", "within", "words")
 
     def __init__(self, shape: Shape, top: ast.Exp, words: Words, within: Source | Piece, begin: int) -> None:
         self.shape, self.top, self.words, self.within, self.begin = shape, top, words, within, begin
         self.made: list[Any] | None = None
         self.fill: Any = None
         self.found: Any = None
+        """What the checker knows of it (`checker.instances`)."""
+        self.place: Any = None
+        self.flow: Any = None
+        """Where the checker met it, and what it depends on there (`checker.edits`)."""
 
     def word(self, at: int) -> str:
         """Its word number `at`."""
@@ -378,4 +397,4 @@ def same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
-__all__ = ["Instance", "Shape", "Term", "cut", "same"]
+__all__ = ["REPEATED", "Instance", "Shape", "Term", "Text", "cut", "may_stand", "same"]

@@ -32,6 +32,17 @@ def descendants(node: ast.Node) -> Iterator[ast.Node]:
         pending.extend(reversed(list(children(here))))
 
 
+def standing(node: ast.Node) -> Iterator[ast.Node]:
+    """The same, without what is below a term and was never asked for (see `terms`)."""
+    pending = [node]
+    while pending:
+        here = pending.pop()
+        yield here
+        instance = here.__dict__.get("instance")
+        if instance is None or instance.made is not None:
+            pending.extend(reversed(list(children(here))))
+
+
 def copied(node: _N) -> _N:
     """A copy of the tree: new nodes, with nothing in common but spans."""
     made: dict[int, ast.Node] = {}

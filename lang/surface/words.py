@@ -132,17 +132,18 @@ class Words:
             self.signs[begin:end], self.infos[begin:end], self.starts[begin:end], self.ends[begin:end], strict=True)]
 
 
-def words(text: str, begin: int) -> Words | None:
-    """The words from `begin` on; None where `tokenize` is to look at the text.
+def words(text: str, begin: int, end: int | None = None) -> Words | None:
+    """The words from `begin` on, and before `end`; None where `tokenize` is to look at the text.
 
     >>> [token.kind for token in words("def f (x: f64) = x[0] + 1.5", 0).tokens(8, 14)]
     ['EQUAL', 'NAME', 'INDEX', 'INT', 'RSQB', 'OP']
     """
     quick, unusual, space, number, index, projection = _expressions()
-    if unusual.search(text, begin) or FORBIDDEN.search(text, begin):
+    last = len(text) if end is None else end
+    if unusual.search(text, begin, last) or FORBIDDEN.search(text, begin, last):
         return None
     known = _Infos(space, number)
-    found = quick.findall(text, begin)
+    found = quick.findall(text, begin, last)
     infos = [known[t] for t in found]
     signs = "".join([i[0] for i in infos])
     if BAD in signs:
