@@ -80,6 +80,7 @@ def _replace(c: Checker, node: ast.Def, old: ast.Exp, new: ast.Exp) -> Bounds | 
         c.failed = False
         del report.diagnostics[said:]
         return None
+    now.place = before.place
     _forget(c.session, before)
     return found
 
@@ -123,8 +124,8 @@ def _checked(c: Checker, node: ast.Def, before: Instance, new: ast.Exp, want: Ty
     freeze(c, session)
     c.entry_types = entry_types
     made += [one for one in c.copies if one.found.plan.axes]
-    one, other = session.types[before.top], session.types[new]
-    if one != other or (not isinstance(one, Scalar) and repr(one) != repr(other)):
+    was, now = session.types[before.top], session.types[new]
+    if was != now or (not isinstance(was, Scalar) and repr(was) != repr(now)):
         return None
     definition = next((d for d in session.differential if d.node is node), None)
     if definition is None and concerns_derivatives(session, c, []):

@@ -24,8 +24,7 @@ from .result import Bound, BuiltinRef, Definition, GlobalRef, LocalRef, Scheme, 
 
 if TYPE_CHECKING:
     from ..lang.surface.terms import Instance
-    from .context import Checker
-    from .context import Pending
+    from .context import Checker, Pending
 
 
 @dataclass(eq=False)

@@ -59,11 +59,15 @@ def _expressions() -> tuple[re.Pattern[str], ...]:
             re.compile(f"(?:{inside}|{group})++(?=[{hard}{closing}]|\\Z)"),
             re.compile(f"{start}{sign('-')}?+(?:{tight}|{group})++(?<=[{values}])(?=[{soft}]|\\Z)"),
             re.compile(group), re.compile(f"(?:{inside}|{group})++"),
-            re.compile(f"{sign('-')}?+(?:{tight}|{group})++(?<=[{values}])"), re.compile(f"{sign(':')}[{signs('param', 'data')}]"))
+            re.compile(f"{sign('-')}?+(?:{tight}|{group})++(?<=[{values}])"),
+            re.compile(f"{sign(':')}[{signs('param', 'data')}]"))
 
 
 def _places(signs: str, begin: int, end: int, found: list[tuple[int, int, bool]]) -> None:
-    """Where terms stand between two words, and whether only operators that bind tighter than `+` may be in it. Brackets need not match, and what is found need not be an expression."""
+    """Where terms stand between two words, and whether only operators that bind tighter than `+` may be in them.
+
+    Brackets need not match, and what is found need not be an expression.
+    """
     _, segment, piece, *_ = _expressions()
     for match in segment.finditer(signs, begin, end):
         first, last = match.span()

@@ -20,8 +20,11 @@ def plain(x: object) -> str:
 
 
 def told(text: str) -> list[object]:
+    return findings(driver.check(Source("a.dad", text)))
+
+
+def findings(checking: driver.Checking) -> list[object]:
     """All that is found out of a program, node by node."""
-    checking = driver.check(Source("a.dad", text))
     said: list[object] = [render_full(checking.diagnostics)]
     checked = checking.checked
     if checked is None:

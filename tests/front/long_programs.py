@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Sequence
 
 HEAD = """\
@@ -116,3 +117,21 @@ def broken(text: str, seed: int) -> str:
             return text[:at] + r.choice(words) + text[at:]
         case _:
             return text[:at] + text[at:at + r.randrange(1, 30)] + text[at:]
+
+
+def edited(text: str, r: random.Random) -> str:
+    """The text with another word, another term, or a mistake in one of its terms."""
+    places = list(re.finditer(r"[0-9]+\.[0-9]+|x\[\d+\]|\bsin\b|\bexp\b|\bp\b|\bq\b", text[len(HEAD):]))
+    if not places or r.randrange(5) == 0:
+        return broken(text, r.randrange(1 << 30))
+    place = r.choice(places)
+    low, high = place.start() + len(HEAD), place.end() + len(HEAD)
+    match r.randrange(5):
+        case 0 | 1:
+            return text[:low] + r.choice((_number, _index))(r) + text[high:]
+        case 2:
+            return text[:low] + r.choice(TERMS)(r) + text[high:]
+        case 3:
+            return f"{text[:low]}({r.choice(TERMS)(r)}){text[high:]}"
+        case _:
+            return f"{text[:low]} {text[low:]}"

@@ -1,0 +1,122 @@
+"""Edits inside the terms of a long definition: what comes out is what a first check gives."""
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+from dad import driver
+from dad.checker import edits
+from dad.lang.source import Source
+from dad.lang.surface import ast
+from dad.lang.surface.walk import descendants
+from dad.tests.checker.test_instances import findings
+from dad.tests.front.long_programs import HEAD, edited, program
+
+CALLERS = """
+entry g (x: [20]f64) : f64 = x[0] * 2
+entry h (x: [20]f64) : f64 = sum (grad (\\y -> soft y[1] (* y[2])) x)
+"""
+LONG = HEAD + "entry f (x: [20]f64) (p: point) (k: f64) : f64 =\n" + "".join(
+    f"  let t{j} = sqrt (x[{j % 20}] * x[{j % 7}] + {j}.25) - angle x[3] x[{j % 9}] k 1.5\n" for j in range(60)
+) + "  in " + "\n   + ".join(f"t{j} * t{j + 1}" for j in range(59)) + "\n"
+
+
+@pytest.fixture
+def replaced(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Of each edit of a term, whether the term alone was checked."""
+    said: list[bool] = []
+    plain = edits.replace
+
+    def counted(*given: object) -> object:
+        made = plain(*given)  # type: ignore[arg-type]  # passed on as they are
+        said.append(made is not None)
+        return made
+
+    monkeypatch.setattr(edits, "replace", counted)
+    return said
+
+
+def compare(editing: driver.Editing, text: str) -> bool:
+    """Whether there were no errors."""
+    now = editing.update(Source("a.dad", text))
+    assert findings(now) == findings(driver.check(Source("a.dad", text)))
+    return now.checked is not None
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_same_findings_after_edits(seed: int) -> None:
+    r = random.Random(seed)
+    original = text = program(seed) + (CALLERS if seed % 2 else "")
+    editing = driver.Editing()
+    for _ in range(8):
+        compare(editing, text)
+        text = edited(text, r) if r.random() < 0.8 else f"-- New.\n{original}"
+
+
+def test_a_term_alone_is_checked(replaced: list[bool]) -> None:
+    r = random.Random(1)
+    editing, text = driver.Editing(), LONG
+    assert compare(editing, text)
+    for k in range(24):
+        places = list(re.finditer(r"x\[\d+\]|\d+\.\d+|\bt\d+ \*", text[len(HEAD) + 100:]))
+        place = r.choice(places)
+        new = {"x": f"x[{r.randrange(20)}]", "t": f"t{r.randrange(20)} *"}.get(place.group()[0], f"{r.random():.3f}")
+        low, high = place.start() + len(HEAD) + 100, place.end() + len(HEAD) + 100
+        text = text[:low] + new + text[high:]
+        if k % 5 == 4:
+            text = f"-- One line more.\n{text}"
+        assert compare(editing, text)
+    assert sum(replaced) > 15
+
+
+def after(editing: driver.Editing, old: str, new: str, text: str = LONG) -> str:
+    text = text.replace(old, new, 1)
+    compare(editing, text)
+    return text
+
+
+def test_what_a_term_alone_does_not_show(replaced: list[bool]) -> None:
+    """An index outside, another type, an unknown name, a parameter that was not used before, a name bound later."""
+    editing = driver.Editing()
+    compare(editing, LONG)
+    text = after(editing, "x[3] x[8] k 1.5", "x[20] x[8] k 1.5")
+    text = after(editing, "x[20]", "x[4]", text)
+    text = after(editing, "t5 * t6", "f64.i64 (length x) * t6", text)
+    text = after(editing, "t7 * t8", "p.x * t8", text)
+    text = after(editing, "t9 * t10", "unknown * t10", text)
+    text = after(editing, "unknown", "t9", text)
+    text = after(editing, "t11 * t12", "(t11, t12)", text)
+    text = after(editing, "(t11, t12)", "t11 * t12", text)
+    text = after(editing, "sqrt (x[2]", "sqrt (t3 * x[2]", text)
+    assert not all(replaced)
+
+
+def test_definitions_that_terms_use_are_followed() -> None:
+    """A definition is edited, then a term that uses it, and the other way round."""
+    editing = driver.Editing()
+    compare(editing, LONG)
+    text = after(editing, "atan2 (by - ay)", "atan2 (by + ay)")
+    text = after(editing, "x[3] x[5] k 1.5", "x[3] x[6] k 1.5", text)
+    text = after(editing, "(bx: f64) (by: f64) : f64 = atan2", "(bx: f64) (by: i64) : f64 = atan2", text)
+    text = after(editing, "(by: i64)", "(by: f64)", text)
+    now = editing.update(Source("a.dad", text))
+    assert now.checked is not None
+    angle = now.checked.definitions["angle"]
+    targets = [use.target.definition for node in descendants(now.program)  # type: ignore[union-attr]  # of a definition
+               if isinstance(node, ast.Name) and node.name == "angle" and (use := now.checked.uses.get(node))]
+    assert len(targets) == 60
+    assert set(targets) == {angle}
+
+
+def test_spans_follow_edits() -> None:
+    editing = driver.Editing()
+    editing.update(Source("a.dad", LONG))
+    text = LONG
+    for new in ("x[1]*1.5", "x[1] * 2", "k"):
+        text = re.sub(r"sqrt \([^+]* \+ 7\.25\)", f"sqrt ({new} + 7.25)", text)
+        now = editing.update(Source("a.dad", text))
+        for node in descendants(now.program):
+            if isinstance(node, ast.Name):
+                assert node.span.text.strip("()") == ".".join((*node.qualifier, node.name))
+                assert text[node.span.start:node.span.end] == node.span.text
