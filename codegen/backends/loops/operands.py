@@ -42,6 +42,8 @@ def own(node: Node) -> tuple[tuple[Operand, ...], tuple[Reg, ...]]:
             return node.args, node.outs
         case tree.Host():
             return tuple(x for group in node.args for x in group), tuple(r for group in node.results for r in group)
+        case tree.Poll(operations):
+            return (operations,), ()
         case tree.Check():
             return (node.holds, *node.values), ()
         case _:

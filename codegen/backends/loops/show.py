@@ -93,6 +93,8 @@ def _node(node: tree.Node, indent: str) -> Iterator[str]:
             given = ", ".join(_group(g) for g in node.args)
             results = ", ".join(_group(g) for g in node.results)
             yield f"{indent}{results} = host {node.name}({given}){_attrs(node.attrs)}"
+        case tree.Poll():
+            yield f"{indent}poll {operand(node.operations)}"
         case tree.Check():
             yield (f"{indent}{node.name} {operand(node.holds)} of {_operands(node.values)}".rstrip()
                    + _attrs(node.attrs))

@@ -195,8 +195,16 @@ class Check:
     span: Span | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Says that about so many operations come, so that a long run can be stopped. Lowering makes none: a back end puts
+    them where it wants them."""
+
+    operations: Operand
+
+
 Node = (Scalar | Load | Store | Shift | Alloc | Data | Mark | Release | Resize | Copy | For | While | Sum | Choice
-        | Invoke | Host | Check)
+        | Invoke | Host | Check | Poll)
 Code = list[Node]
 
 

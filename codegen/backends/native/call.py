@@ -192,6 +192,11 @@ def failure(engine: Engine, room: Room) -> BaseException:
     if room.error is not None:
         error, room.error = room.error, None
         return error
+    raised = room.raised()
+    if raised is not None:
+        return raised
+    if room[STOP]:
+        return KeyboardInterrupt()
     site = engine.site(room[FAILED])
     if site.name == DEPTH_SITE:
         f = engine.program.functions[str(dict(site.attrs)["function"])]

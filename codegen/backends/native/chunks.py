@@ -131,6 +131,7 @@ def call(w: FunctionWriter, frame: Frame, piece: Code, kept: set[Reg]) -> None:
     part.do("ret i1 false")
     w.module.leaves[place] = part.text(
         f"define internal i1 @unit.l{place}(ptr %ctx, i64 %base, ptr noalias %frame) noinline nounwind")
+    w.called = w.called or part.called
     failed = w.line(f"call i1 @unit.l{place}(ptr {w.ctx}, i64 {w.base}, ptr {frame.name})")
     if not w.leaf:
         w.leave_if(failed)

@@ -12,11 +12,14 @@ from 1, and four values of it; the first free growable block."""
 LIMIT, STACK, FUEL, TABLE, CAPACITY, STOP = 72, 80, 88, 96, 104, 112
 """Where the arena ends for good; below which address the thread's stack may not grow; iterations until signals are
 looked at; growable blocks (address and size of each) and for how many there is room; whether the run is to stop."""
-NEXT, OWNER, BUSY, START, FLOOR, LARGE, KEPT, POLLED = 120, 128, 136, 144, 152, 160, 168, 176
+NEXT, OWNER, BUSY, START, FLOOR, LARGE, KEPT, POLLED, LOOK, RAISED = 120, 128, 136, 144, 152, 160, 168, 176, 184, 192
 """The next context of the process; the thread state that it belongs to; whether a run uses it; where the arena begins,
 and where `END` is at first; whether there is memory to give back; bytes of growable blocks; when signals were last
-looked at."""
-WORDS = 24
+looked at, by the clock; the table of what is needed to look, 0 where that is not for this thread; what a handler of
+signals raised, in three words."""
+WORDS = 28
+BUDGET = 1 << 18
+"""Operations until the clock is looked at: below a millisecond, as most go."""
 
 LARGEST = 1 << 40
 """More elements than any array has."""
@@ -118,10 +121,81 @@ none:
 }}
 """
 
-DECLARED = {
+POLL = f"""
+define internal i1 @poll(ptr %ctx) noinline cold {{
+  %fuel = getelementptr i8, ptr %ctx, i64 {FUEL}
+  store i64 {BUDGET}, ptr %fuel
+  %stop_at = getelementptr i8, ptr %ctx, i64 {STOP}
+  %stop = load volatile i64, ptr %stop_at
+  %go = icmp eq i64 %stop, 0
+  br i1 %go, label %able, label %leave
+able:
+  %look_at = getelementptr i8, ptr %ctx, i64 {LOOK}
+  %table = load ptr, ptr %look_at
+  %none = icmp eq ptr %table, null
+  br i1 %none, label %on, label %time
+time:
+  %clock = load ptr, ptr %table
+  %period_at = getelementptr i64, ptr %table, i64 1
+  %period = load i64, ptr %period_at
+  %spec = alloca [2 x i64], align 8
+  store [2 x i64] zeroinitializer, ptr %spec
+  %utc = call i32 %clock(ptr %spec, i32 1)
+  %seconds = load i64, ptr %spec
+  %rest_at = getelementptr i64, ptr %spec, i64 1
+  %rest32 = load i32, ptr %rest_at
+  %rest = zext i32 %rest32 to i64
+  %nanos = mul i64 %seconds, 1000000000
+  %now = add i64 %nanos, %rest
+  %polled_at = getelementptr i8, ptr %ctx, i64 {POLLED}
+  %before = load i64, ptr %polled_at
+  %first = icmp eq i64 %before, 0
+  %passed = sub i64 %now, %before
+  %early = icmp ult i64 %passed, %period
+  br i1 %first, label %begin, label %later
+begin:
+  store i64 %now, ptr %polled_at
+  br label %on
+later:
+  br i1 %early, label %on, label %look
+look:
+  store i64 %now, ptr %polled_at
+  %ensure_at = getelementptr i64, ptr %table, i64 2
+  %ensure = load ptr, ptr %ensure_at
+  %state = call i32 %ensure()
+  %check_at = getelementptr i64, ptr %table, i64 3
+  %check = load ptr, ptr %check_at
+  %raised = call i32 %check()
+  %quiet = icmp eq i32 %raised, 0
+  br i1 %quiet, label %release, label %take
+take:
+  %fetch_at = getelementptr i64, ptr %table, i64 4
+  %fetch = load ptr, ptr %fetch_at
+  %type = getelementptr i8, ptr %ctx, i64 {RAISED}
+  %value = getelementptr i8, ptr %ctx, i64 {RAISED + 8}
+  %trace = getelementptr i8, ptr %ctx, i64 {RAISED + 16}
+  call void %fetch(ptr %type, ptr %value, ptr %trace)
+  br label %release
+release:
+  %release_at = getelementptr i64, ptr %table, i64 5
+  %give = load ptr, ptr %release_at
+  call void %give(i32 %state)
+  br i1 %quiet, label %on, label %leave
+on:
+  ret i1 false
+leave:
+  store i64 1, ptr %stop_at
+  %failed = getelementptr i8, ptr %ctx, i64 {FAILED}
+  store i64 -1, ptr %failed
+  ret i1 true
+}}
+"""
+
+DECLARED: dict[str, dict[str, str]] = {
+    "poll": {},
     "more": {"llvm.ctlz.i64": "declare i64 @llvm.ctlz.i64(i64, i1)"},
     "resize": {"dad_realloc": "declare ptr @dad_realloc(ptr, i64)",
                "llvm.memset.p0.i64": "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"},
 }
 """What these functions need of others."""
-HELPERS = {"more": MORE, "resize": RESIZE}
+HELPERS = {"more": MORE, "poll": POLL, "resize": RESIZE}

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 
-from .context import BUSY, DEPTH, FAILED, FUEL, LARGE, NEXT, OWNER, POLLED, SLOT, START, STOP, TOP
+from .context import BUDGET, BUSY, DEPTH, FAILED, FUEL, LARGE, NEXT, OWNER, POLLED, SLOT, START, STOP, TOP
 
 (ARGUMENTS, CELL, RELEASE, GIVEN, TAKEN, SIZES, SIZE_COUNT, RESULTS, RESULT_COUNT, VARIABLES, SLOW, FAIL, FLOAT, INT,
  ARRAY, TRUE, FALSE, HEAD, SETTLE, EMPTY, SCALAR, NONE) = range(22)
@@ -353,8 +353,9 @@ def run(w: Writer, plan: str, given: str, taken: str) -> None:
     w.do("br label %look")
     w.label("enter")
     start = w.byte(room, START)
-    for field in (DEPTH, FAILED, SLOT, FUEL, STOP, POLLED):
+    for field in (DEPTH, FAILED, SLOT, STOP, POLLED):
         w.do(f"store i64 0, ptr {w(f'getelementptr i8, ptr {room}, i64 {field}')}")
+    w.do(f"store i64 {BUDGET}, ptr {w(f'getelementptr i8, ptr {room}, i64 {FUEL}')}")
     w.do(f"store i64 {start}, ptr {w(f'getelementptr i8, ptr {room}, i64 {TOP}')}")
     w.do(f"store i64 1, ptr {w(f'getelementptr i8, ptr {room}, i64 {BUSY}')}")
     code = w(f"load ptr, ptr {w.at(plan, CELL, 'ptr')}")

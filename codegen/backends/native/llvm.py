@@ -16,7 +16,7 @@ from ...runtime.depth import LEVELS
 from ..loops import tree
 from ..loops.tree import Code, Imm, Operand, Reg
 from . import chunks
-from .context import DECLARED, DEPTH, END, FAILED, HELPERS, LARGEST, SLOT, STACK, TOP, VALUES
+from .context import DECLARED, DEPTH, END, FAILED, FUEL, HELPERS, LARGEST, SLOT, STACK, TOP, VALUES
 from .half import CONVERSIONS
 from .kernels import table
 from .scalars import LLVM, MEMORY, SIZES, Scalars, number
@@ -226,6 +226,27 @@ one:
   %value = call {t} %leaf(ptr %env, i64 %lo, i64 %n)
   ret {t} %value
 two:
+  %long = icmp sgt i64 %n, 4095
+  br i1 %long, label %count, label %on
+count:
+  %ctx = load ptr, ptr %env
+  %failed_at = getelementptr i8, ptr %ctx, i64 {FAILED}
+  %failed = load i64, ptr %failed_at
+  %fine = icmp eq i64 %failed, 0
+  br i1 %fine, label %less, label %quit
+less:
+  %fuel_at = getelementptr i8, ptr %ctx, i64 {FUEL}
+  %fuel = load i64, ptr %fuel_at
+  %rest = sub i64 %fuel, 4096
+  store i64 %rest, ptr %fuel_at
+  %dry = icmp slt i64 %rest, 0
+  br i1 %dry, label %ask, label %on
+ask:
+  %stop = call i1 @poll(ptr %ctx)
+  br i1 %stop, label %quit, label %on
+quit:
+  ret {t} {zero}
+on:
   %half = lshr i64 %n, 1
   %left = and i64 %half, -8
   %middle = add i64 %lo, %left
@@ -296,6 +317,8 @@ class FunctionWriter:
         self.plan: chunks.Plan | None = None
         self.nest = ""
         self.words = 0
+        self.called = False
+        """Whether something is called back."""
 
     # ------------------------------------------------------------ text
 
@@ -494,6 +517,8 @@ class FunctionWriter:
                 self.host(node)
             case tree.Check():
                 self.check(node)
+            case tree.Poll(operations):
+                self.poll(operations)
 
     def address(self, base: Reg, offset: Operand) -> str:
         if isinstance(offset, Imm) and offset.value == 0:
@@ -549,6 +574,20 @@ class FunctionWriter:
             self.put(self.field(VALUES), k, value)
         self.fail(site)
         self.start(good)
+
+    def poll(self, operations: Operand) -> None:
+        self.helper("poll")
+        fuel = self.field(FUEL)
+        less = self.line(f"sub i64 {self.line(f'load i64, ptr {fuel}')}, {self.at(operations)}")
+        self.do(f"store i64 {less}, ptr {fuel}")
+        dry, on, out = self.new_label("dry"), self.new_label("on"), self.new_label("out")
+        self.do(f"br i1 {self.line(f'icmp slt i64 {less}, 0')}, label %{dry}, label %{on}, !prof !0")
+        self.start(dry)
+        stopped = self.line(f"call i1 @poll(ptr {self.ctx})")
+        self.do(f"br i1 {stopped}, label %{out}, label %{on}")
+        self.start(out)
+        self.do("ret i1 true")
+        self.start(on)
 
     def leave_if(self, failed: str) -> None:
         bad, good = self.new_label("left"), self.new_label("on")
@@ -624,6 +663,7 @@ class FunctionWriter:
     def sum(self, node: tree.Sum) -> None:
         d = node.out.dtype
         t = LLVM[d]
+        self.helper("poll")
         self.need(f"sum_{d}")
         free = free_regs(node)
         leaf = FunctionWriter(self.module, self.program, self.function)
@@ -660,6 +700,10 @@ class FunctionWriter:
         self.do(f"{self.name(node.out)} = call {t} @pairwise_{d}(ptr @{symbol}, ptr {env}, i64 0, "
                 f"i64 {self.at(node.count)})")
         self.count = max(self.count, leaf.count)
+        if not self.leaf and (leaf.called or not isinstance(node.count, Imm)):  # what failed inside has not returned
+            failed = self.line(f"load i64, ptr {self.field(FAILED)}")
+            self.leave_if(self.line(f"icmp ne i64 {failed}, 0"))
+        self.called = self.called or leaf.called
 
     # ------------------------------------------------------------ calls
 
@@ -694,6 +738,7 @@ class FunctionWriter:
             self.get("%slots", k, out)
 
     def call_host(self, call: HostCall, args: list[Operand]) -> None:
+        self.called = True
         called = self.line(f"load ptr, ptr {self.module.cell(call)}")
         wide = sum(1 + rank for _, rank in call.results)
         self.outs = max(self.outs, wide)

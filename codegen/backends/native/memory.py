@@ -12,8 +12,11 @@ import mmap
 import os
 import threading
 import weakref
+from functools import cache
 
+from . import symbols
 from .context import (
+    BUDGET,
     BUSY,
     CAPACITY,
     DEPTH,
@@ -24,9 +27,11 @@ from .context import (
     KEPT,
     LARGE,
     LIMIT,
+    LOOK,
     NEXT,
     OWNER,
     POLLED,
+    RAISED,
     SLOT,
     STACK,
     START,
@@ -41,7 +46,9 @@ from .stack import lowest
 SIZES = tuple(1 << bits for bits in (38, 36, 34, 32, 30, 28))
 """Bytes of address space to reserve: the first that the system grants."""
 NORESERVE = 0x4000
-EACH_RUN = (DEPTH, FAILED, SLOT, FUEL, STOP, POLLED)
+EACH_RUN = (DEPTH, FAILED, SLOT, STOP, POLLED)
+PERIOD = 0.025
+"""Seconds from one look for signals to the next."""
 
 
 class Room:
@@ -59,6 +66,8 @@ class Room:
         limit = self.start + min(self.size, memory())
         self[START], self[FLOOR], self[LIMIT] = self.start, min(self.start + USUAL, limit), limit
         self[END], self[STACK], self[OWNER] = self[FLOOR], lowest(), owner
+        if threading.current_thread() is threading.main_thread():
+            self[LOOK] = _look()
         self[NEXT] = HEAD.value or 0
         HEAD.value = self.address
         rooms[self.address] = self
@@ -74,6 +83,7 @@ class Room:
         self[TOP] = self.start
         for field in EACH_RUN:
             self[field] = 0
+        self[FUEL] = BUDGET
         self.error = None
 
     def take(self, size: int) -> int:
@@ -86,6 +96,20 @@ class Room:
             self[END], self[LARGE] = min(self.start + (1 << (after - self.start).bit_length()), self[LIMIT]), 1
         self[TOP] = after
         return top
+
+    def raised(self) -> BaseException | None:
+        """What a handler of signals raised during the run."""
+        kind, value, trace = (self[RAISED + 8 * k] or None for k in range(3))
+        self[RAISED] = self[RAISED + 8] = self[RAISED + 16] = 0
+        if kind is None:
+            return None
+        restore = ctypes.pythonapi.PyErr_Restore
+        restore.argtypes, restore.restype = [ctypes.c_void_p] * 3, None
+        try:
+            restore(kind, value, trace)
+        except BaseException as error:
+            return error
+        return None
 
     def settle(self) -> None:
         """Give memory back after a run that took much: it keeps what the last two runs both took."""
@@ -169,6 +193,19 @@ def failed_room() -> Room:
 def at(context: int) -> Room:
     """The room whose context lies there."""
     return rooms[context]
+
+
+@cache
+def _look() -> int:
+    """Where the table of what is needed to look for signals is."""
+    api = ctypes.pythonapi
+    functions = [symbols.clock(), int(PERIOD * 1e9), *(symbols.address(f) for f in (
+        api.PyGILState_Ensure, api.PyErr_CheckSignals, api.PyErr_Fetch, api.PyGILState_Release))]
+    _tables.append((ctypes.c_int64 * len(functions))(*functions))
+    return ctypes.addressof(_tables[0])
+
+
+_tables: list[ctypes.Array[ctypes.c_int64]] = []
 
 
 def pad(size: int) -> int:

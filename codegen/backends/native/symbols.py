@@ -79,6 +79,12 @@ def libraries() -> list[Any]:
     return found
 
 
+def clock() -> int:
+    """The address of C's timespec_get, in 64 bits."""
+    name = "_timespec64_get" if sys.platform == "win32" else "timespec_get"
+    return next(address(getattr(library, name)) for library in libraries() if hasattr(library, name))
+
+
 def address(function: Any) -> int:
     """Where a function of ctypes begins."""
     return ctypes.cast(function, ctypes.c_void_p).value or 0

@@ -11,6 +11,7 @@ from hashlib import sha256
 
 from ..loops import tree
 from .llvm import FULL_SITE, Cell, HostCall, Site, Unit, flat_name, module, unit
+from .polls import polled
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Units:
 
 def units_of(program: tree.Program, roots: Collection[str] = ()) -> Units:
     """`roots` are the functions that Python calls."""
+    program = polled(program)
     alone = {name: unit(program, (name,), roots=roots) for name in program.functions}
     calls = {name: [c for c in u.cells if isinstance(c, str)] for name, u in alone.items()}
     made = []
