@@ -36,7 +36,8 @@ def polled(program: tree.Program) -> tree.Program:
 
 def in_circles(program: tree.Program) -> set[str]:
     """Functions that may call themselves."""
-    calls = {name: {node.function for node in everything(f.body) if isinstance(node, tree.Invoke)} for name, f in program.functions.items()}
+    calls = {name: {node.function for node in everything(f.body) if isinstance(node, tree.Invoke)}
+             for name, f in program.functions.items()}
     found = set()
     for name in calls:
         seen: set[str] = set()
