@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..codegen.lower import Lowered, Transform
     from ..lang.core import ir
 
-STAGES = ("tokens", "ast", "types", "bounds", "ir", "saved", "python", "loops", "llvm")
+STAGES = ("tokens", "ast", "types", "bounds", "ir", "saved", "python", "loops", "c", "llvm")
 PLANNED_STAGES = ("memory",)
 COMMAND = Command(
     "show", "dad show FILE [--stage STAGE] [--entry E] [--grad] [--pass NAME]",
@@ -187,7 +187,7 @@ def python(entries: Sequence[Definition], made: Lowered, given: Given) -> str:
 
 
 def native(made: Lowered, roots: Sequence[str], given: Given, stage: str) -> str:
-    """Machine code on its way: the loop nests of a program, or what is written for LLVM from them."""
+    """Machine code on its way: the loop nests of a program, or what is written from them, in C or for LLVM."""
     from ..codegen.backends.loops.lower import lower
 
     program = lower(driver.optimised(made.program, roots, verify=given.has("verify")))
@@ -195,6 +195,11 @@ def native(made: Lowered, roots: Sequence[str], given: Given, stage: str) -> str
         from ..codegen.backends.loops.show import show
 
         return show(program)
+    if stage == "c":
+        from ..codegen.backends.c.emit import emit as emit_c
+        from ..codegen.backends.c.emit import whole
+
+        return whole([emit_c(program)]).rstrip()
     from ..codegen.backends.native.units import shown
 
     return shown(program).strip()

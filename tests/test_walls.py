@@ -41,6 +41,7 @@ WALLS: dict[str, tuple[str, ...]] = {
     "codegen.sparsity": ("lang", "codegen.interp", "codegen.runtime"),
     "codegen.backends": ("lang", "codegen.passes", "codegen.runtime"),
     "codegen.backends.native": ("lang", "codegen.passes", "codegen.backends.loops", "codegen.runtime"),
+    "codegen.backends.c": ("lang", "codegen.backends.loops", "codegen.runtime"),
     "codegen.runtime": (),
     "stdlib": (),
 }

@@ -78,10 +78,8 @@ class Emitter:
 
     def row_major(self, shape: Shape) -> Shape:
         strides: list[Operand] = []
-        step: Operand = ONE
-        for size in reversed(shape):
-            strides.append(step)
-            step = self.times(step, size)
+        for k in range(len(shape)):
+            strides.append(self.times(strides[-1], shape[-k]) if k else ONE)
         return tuple(reversed(strides))
 
     def packed(self, base: Reg, shape: Shape) -> Stored:

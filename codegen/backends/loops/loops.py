@@ -67,6 +67,7 @@ def loop(lo: Lowering, stmt: Stmt, op: ir.Loop) -> None:
     if op.cond is not None:
         assert len(op.cond.params) == len(op.params)
         with e.block() as test:
+            _measure(lo, states)
             for p, q in zip(op.cond.params, op.params, strict=True):
                 lo.env[p] = lo.env[q]
                 if p.type.rank:
@@ -75,6 +76,7 @@ def loop(lo: Lowering, stmt: Stmt, op: ir.Loop) -> None:
             cond = lo.scalar(op.cond.body.results[0])
 
     with e.block() as body:
+        _measure(lo, states)
         _body(lo, op, states, stacks, done, free)
         following: list[Operand] = []
         inside = [s for s in states if s is not None]
@@ -110,7 +112,6 @@ def _state(lo: Lowering, op: ir.Loop, param: Var, var: Var, start: Atom, result:
         parity = e.reg("i64")
         carried += [now, *sizes, parity]
         init += [held.base, *held.shape, ZERO]
-        lo.env[param] = e.packed(now, sizes)
         lo.memory.bind(param, frozenset({lo.memory.new(owned=False)}))
         return State(param, "ragged", now, parity, sizes, slot)
     row = _added(lo, op.body, result, param)
@@ -150,6 +151,13 @@ def _added(lo: Lowering, block: Block, result: Atom, param: Var) -> Atom | None:
             row = y if x == param else x
             return row if row.type.rank else None
     return None
+
+
+def _measure(lo: Lowering, states: Sequence[State | None]) -> None:
+    """Arrays whose sizes differ from iteration to iteration: strides are computed in each."""
+    for state in states:
+        if state is not None and state.kind == "ragged":
+            lo.env[state.param] = lo.e.packed(state.now, state.sizes)
 
 
 def in_place(block: Block, result: Atom, param: Var) -> bool:
