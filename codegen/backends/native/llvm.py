@@ -11,9 +11,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from ....lang.core.ir import AttrValue, Table
-from ....lang.source import Span
 from ...runtime.depth import LEVELS
 from ..loops import tree
+from ..loops.sites import DEPTH_SITE as DEPTH_SITE
+from ..loops.sites import FULL_SITE as FULL_SITE
+from ..loops.sites import HostCall as HostCall
+from ..loops.sites import Site as Site
 from ..loops.tree import Code, Imm, Operand, Reg
 from . import chunks
 from .context import DECLARED, DEPTH, END, FAILED, FUEL, HELPERS, LARGEST, SLOT, STACK, TOP, VALUES
@@ -22,32 +25,10 @@ from .kernels import table
 from .scalars import LLVM, MEMORY, SIZES, Scalars, number
 
 BLOCK = 128
-DEPTH_SITE, FULL_SITE = "depth", "full"
-"""Checks that are no primitives: calls inside each other, room in the arena."""
 LONG, PIECE = 6000, 400
 """A function of more nodes is cut in pieces of so many for tier 1: LLVM's time grows faster than the function."""
 STRAIGHT = 300
 """Lines in a block."""
-
-
-@dataclass(frozen=True)
-class Site:
-    """A place where a check may fail."""
-
-    name: str
-    attrs: tuple[tuple[str, AttrValue], ...]
-    dtypes: tuple[str, ...]
-    span: Span | None
-
-
-@dataclass(frozen=True)
-class HostCall:
-    """A primitive that is called back: dtypes and ranks of arguments and results."""
-
-    name: str
-    attrs: tuple[tuple[str, AttrValue], ...]
-    args: tuple[tuple[str, int], ...]
-    results: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
