@@ -69,7 +69,8 @@ MEANING: dict[str, Callable[..., Any]] = {
     "log10": mp.log10, "log1p": mp.log1p, "sin": mp.sin, "cos": mp.cos, "tan": mp.tan, "asin": mp.asin, "acos": mp.acos,
     "atan": mp.atan, "atan2": mp.atan2, "sinh": mp.sinh, "cosh": mp.cosh, "tanh": mp.tanh, "asinh": mp.asinh,
     "acosh": mp.acosh, "atanh": mp.atanh, "erf": mp.erf, "erfc": mp.erfc, "pow": mp.power,
-    "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)), "hypot": mp.hypot, "sigmoid": lambda x: 1 / (1 + mp.exp(-x)),
+    "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)), "hypot": mp.hypot,
+    "direction": lambda x, y: x / mp.hypot(x, y) if x else x, "sigmoid": lambda x: 1 / (1 + mp.exp(-x)),
     "sech": mp.sech, "gauss": lambda x: mp.exp(-x * x), "softplus": lambda x: mp.log1p(mp.exp(x)),
     "logaddexp": lambda x, y: max(x, y) + mp.log1p(mp.exp(-abs(x - y))),
 }

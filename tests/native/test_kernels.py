@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from dad.codegen.backends.native.kernels import coefficients as shipped
 from dad.codegen.backends.native.kernels.table import KERNELS, Symbol, lanes, mentioned, provide, symbol
+from dad.lang.prims.elementwise import _direction
 
 from . import coefficients
 from .kernels import MEANING, Run, bits, exact, points, runners, units
@@ -45,6 +46,18 @@ def test_values(name: str) -> None:
         assert errors[worst] <= BOUND, (fma, [float(x[worst]) for x in xs], got[1][worst])
         for y in got.values():
             assert np.array_equal(bits(got[1]), bits(y))
+
+
+def test_direction_of_special_arguments() -> None:
+    """As the primitive says, from the least numbers to the corners at infinity."""
+    some = [*SPECIAL, 1e-150, 1e160, 1e-200, 1e200, 2.0**500, 2.0**-400]
+    x, y = np.repeat(some, len(some)), np.tile(some, len(some))
+    want = _direction(x, y)
+    for fma in (True, False):
+        got = compiled(fma)[Symbol("direction", "f64", 1)](x, y)
+        assert np.array_equal(np.isnan(got), np.isnan(want))
+        assert np.array_equal(np.signbit(got)[~np.isnan(want)], np.signbit(want)[~np.isnan(want)])
+        assert np.allclose(got, want, 4e-16, 5e-324, equal_nan=True)
 
 
 @pytest.mark.parametrize("name", [name for name in KERNELS if hasattr(np, NUMPY.get(name, name))])

@@ -94,6 +94,31 @@ def hypot(b: Builder, x: Value, y: Value) -> Value:
     return b.where(infinite, INF, b.where(b.either(b.nan(x), b.nan(y)), x + y, result))
 
 
+def direction(b: Builder, x: Value, y: Value) -> Value:
+    """x / hypot x y; 0 at the origin, and of a corner at infinity what its square says."""
+    infinite = b.either(b.abs(x).equals(INF), b.abs(y).equals(INF))
+    u = b.where(infinite, b.where(b.abs(x).equals(INF), b.copysign(1.0, x), 0.0), x)
+    v = b.where(infinite, b.where(b.abs(y).equals(INF), 1.0, 0.0), y)
+    size = b.where(b.abs(u) > b.abs(v), b.abs(u), b.abs(v))
+    nothing = size.equals(0.0)
+    # No length beyond all numbers, and none among those with few digits.
+    near = b.where(size > 2.0**900, 2.0**-120, b.where(size < 2.0**-900, 2.0**120, 1.0))
+    u, v, size = u * near, v * near, size * near
+    scale = b.where(size > 2.0**400, 2.0**-600, b.where(size < 2.0**-400, 2.0**600, 1.0))
+    back = b.where(size > 2.0**400, 2.0**600, b.where(size < 2.0**-400, 2.0**-600, 1.0))
+    (p, e), (q, f) = b.two_product(u * scale, u * scale), b.two_product(v * scale, v * scale)
+    s, g = b.two_sum(p, q)
+    square = b.where(nothing, 1.0, s)
+    root = b.sqrt(square)
+    c, d = b.two_product(root, root)
+    short = ((square - c) - d + (g + (e + f))) / (square * 2.0)  # of the length, to be added to it
+    length = root * back
+    quotient = u / length
+    m, n = b.two_product(quotient, length)
+    result = quotient + (((u - m) - n) / length - quotient * short)
+    return b.where(b.either(b.nan(x), b.nan(y)), x + y, b.where(nothing, 0.0, b.copysign(result, u)))
+
+
 def logaddexp(b: Builder, x: Value, y: Value) -> Value:
     """max + log1p (exp (min - max))"""
     over = x > y

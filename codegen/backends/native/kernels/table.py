@@ -25,7 +25,8 @@ KERNELS: dict[str, tuple[Kernel, int]] = {
     "atan2": (inverse.atan2, 2), "sinh": (exponential.sinh, 1), "cosh": (exponential.cosh, 1),
     "tanh": (exponential.tanh, 1), "asinh": (logarithm.asinh, 1), "acosh": (logarithm.acosh, 1),
     "atanh": (logarithm.atanh, 1), "erf": (error.erf, 1), "erfc": (error.erfc, 1), "pow": (power.pow, 2),
-    "cbrt": (power.cbrt, 1), "hypot": (power.hypot, 2), "sigmoid": (exponential.sigmoid, 1),
+    "cbrt": (power.cbrt, 1), "hypot": (power.hypot, 2), "direction": (power.direction, 2),
+    "sigmoid": (exponential.sigmoid, 1),
     "sech": (exponential.sech, 1), "gauss": (exponential.gauss, 1), "softplus": (logarithm.softplus, 1),
     "logaddexp": (power.logaddexp, 2), "sin_cos": (trigonometric.sin_cos, 1),
 }
