@@ -30,6 +30,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "build" / "generated"
 SIZES = (0, 1, 2, 3)
 ASKED = {"second": 20, "emitted": 30, "interpreter": 6, "verifies": 5, "vmap": 6, "built": 2}
 """How often, of 100 programs, a property is asked for; first derivatives always are."""
+NATIVE = 30
+"""The same for machine code; a tenth of it is optimised."""
 LIMIT = 15.0
 """Seconds of computing that one program may take."""
 
@@ -45,6 +47,9 @@ class Case:
         self.budget = rng.choice((6, 10, 15, 20, 40))
         self.asked = {name for name, percent in ASKED.items() if rng.randrange(100) < percent}
         self.program = program(rng, self.budget, self.risky)
+        if Random(f"native {seed}").randrange(100) < NATIVE:
+            self.asked.add("native")
+        self.opt = 0 if seed % 10 else 2
 
 
 def examine(made: Generated, case: Case) -> str:
@@ -59,6 +64,8 @@ def examine(made: Generated, case: Case) -> str:
     except RunError as error:
         if "emitted" in case.asked:
             properties.failing(t, error.code)
+        if "native" in case.asked:
+            properties.native(t, case.opt)
         return "failing"
     if "second" in case.asked and found == "fine":
         properties.second_derivatives(t, emitted="emitted" in case.asked)
@@ -68,6 +75,8 @@ def examine(made: Generated, case: Case) -> str:
         properties.emitted(t)
     if "interpreter" in case.asked:
         properties.interpreter(t)
+    if "native" in case.asked:
+        properties.native(t, case.opt)
     if "built" in case.asked:
         properties.built(t)
     if "vmap" in case.asked:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from dad.tests.programs import arrays, control, numbers, sums
+from dad.lang.core.ir import DTYPES
 from dad.tests.programs.kinds import BOOL, I64, Array, Dim, Record, Scalar, Sum, Tuple, Type
 from dad.tests.programs.marks import marked
 
@@ -67,7 +68,10 @@ class Generator:
         return self.rng.randrange(100) < percent
 
     def fresh(self, prefix: str) -> str:
+        """A name that nothing else has; names of number types are conversions, in whose place a local would stand."""
         self.count += 1
+        while f"{prefix}{self.count}" in DTYPES:
+            self.count += 1
         return f"{prefix}{self.count}"
 
     def found(self, scope: Scope, want: Callable[[Type], bool]) -> list[tuple[str, Type]]:

@@ -3,7 +3,8 @@
 `exact`: in 50 digits, without any optimisation, the derivative forward is that of differences, reverse mode is its
 transpose, and second derivatives are symmetric, the same in every nesting and those of differences. These leave no
 room for rounding. `emitted`: the NumPy module gives the same numbers in float64. Then: the interpreter on optimised
-code and NumPy agree closely, passes leave what verifies, `vmap` is a loop of calls, a built module stands alone.
+code and NumPy agree closely, machine code has its bits where nothing elementary is computed, passes leave what verifies,
+`vmap` is a loop of calls, a built module stands alone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from dad.codegen.interp import InterpreterError
+from dad.tests.native import agreement
 from dad.tests.programs import exact
 from dad.tests.programs.exact import Stops, lifted, lowered, mp, mpf
 from dad.tests.programs.programs import Generated, arguments
@@ -267,6 +269,32 @@ def interpreter(t: Trial) -> None:
     for kind in t.found:
         expected = interpreted(t.subject.optimised, t.subject.name(kind), seeded(t, kind))
         agree(expected, run(t.subject.emitted[kind], seeded(t, kind)), t.subject, f"interpreter: {kind}")
+
+
+def native(t: Trial, opt: int) -> None:
+    """Machine code does what the interpreter does with the same code: bits where nothing elementary is computed, and
+    the same errors in the same words. `vmap` too, where it is asked for."""
+    functions = t.subject.native(opt)
+    for kind, function in functions.items():
+        name = t.subject.name(kind)
+        given = [np.stack([x, x]) for x in t.leaves] if kind == "vmap" else seeded(t, kind)
+        given = [np.array(x)[()] for x in given]
+        if len(given) < len(t.subject.optimised.functions[name].params):
+            continue  # the program failed before there were results to give weights to
+        kept = [np.array(x) for x in given]
+        with np.errstate(all="ignore"):
+            want = agreement.outcome(lambda name=name, given=given: interpreted(t.subject.optimised, name, given))
+            got = agreement.outcome(lambda function=function, given=given: function(*given))
+        tolerance = 2e-4 if t.subject.generated.floats == "f32" else 1e-9
+        if got[0] == want[0] == "results" and largest_float(want[1]) > 1e7:
+            continue
+        ops = list(agreement.operations(t.subject.optimised, name))
+        agreement.compare(want, got, ops, tolerance, f"native: {kind}")
+        assert all(np.array_equal(x, y) for x, y in zip(given, kept, strict=True)), "native: an argument was changed"
+
+
+def largest_float(values: Sequence[Any]) -> float:
+    return max((float(np.max(np.abs(x), initial=0)) for x in map(np.asarray, values) if x.dtype.kind == "f"), default=0)
 
 
 def agree(xs: Sequence[Any], ys: Sequence[Any], subject: Subject, what: str) -> None:

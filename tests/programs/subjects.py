@@ -21,6 +21,7 @@ from dad.interface import entry_specs
 from dad.lang.core import ir
 from dad.lang.source import Source
 from dad.tests.ad.harness import derive, weighted
+from dad.tests.native.agreement import native
 from dad.tests.numpy.harness import entry_of
 from dad.tests.programs.programs import Generated
 
@@ -107,6 +108,13 @@ class Subject:
     def emitted(self) -> dict[str, Function]:
         """NumPy functions of leaves, by kind."""
         return functions_of(executed(self.module().linked))
+
+
+    def native(self, opt: int) -> dict[str, Function]:
+        """Functions of leaves in machine code, by kind."""
+        kinds = ["main", *self.transforms]
+        made = native(self.optimised, [self.name(kind) for kind in kinds], opt)
+        return {kind: made[self.name(kind)] for kind in kinds}
 
 
 def executed(text: str, alone: bool = False) -> dict[str, Any]:

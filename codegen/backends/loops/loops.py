@@ -53,7 +53,7 @@ def loop(lo: Lowering, stmt: Stmt, op: ir.Loop) -> None:
             lo.env[param] = reg
             states.append(None)
         else:
-            states.append(_state(lo, op, param, var, start, result, carried, init))
+            states.append(_state(lo, op, param, var, start, result, carried, init, free))
 
     stacks = [_stack(lo, op, k, var, count)
               for k, var in enumerate(stmt.vars[len(op.params):len(op.params) + len(op.collect_shapes)])]
@@ -96,7 +96,7 @@ def loop(lo: Lowering, stmt: Stmt, op: ir.Loop) -> None:
 
 
 def _state(lo: Lowering, op: ir.Loop, param: Var, var: Var, start: Atom, result: Atom, carried: list[Reg],
-           init: list[Operand]) -> State:
+           init: list[Operand], free: frozenset[Var]) -> State:
     e = lo.e
     dtype = param.type.dtype
     if result == param:
@@ -117,7 +117,7 @@ def _state(lo: Lowering, op: ir.Loop, param: Var, var: Var, start: Atom, result:
     row = _added(lo, op.body, result, param)
     kind = "place" if row is not None or in_place(op.body, result, param) else "swap"
     value = lo.array(start)
-    if lo.memory.writable(start) and isinstance(value, Stored) and value.packed:
+    if isinstance(value, Stored) and value.packed and _gone(lo, op, param, start, free):
         mine = value
     else:
         dest = lo.place.get(var) if kind == "place" else None
@@ -141,6 +141,13 @@ def _state(lo: Lowering, op: ir.Loop, param: Var, var: Var, start: Atom, result:
             lo.adding[row] = held
     lo.memory.bind(param, frozenset({lo.memory.new(owned=True)}))
     return State(param, kind, now, other, mine.shape)
+
+
+def _gone(lo: Lowering, op: ir.Loop, param: Var, start: Atom, free: frozenset[Var]) -> bool:
+    """Whether nobody but this state reads `start` from here on: no other state, nor the body by itself."""
+    others = [a for p, a in zip(op.params, op.init, strict=True) if p != param]
+    mine = lo.memory.buffers(start)
+    return lo.memory.writable(start) and not any(mine & lo.memory.buffers(a) for a in (*others, *free))
 
 
 def _added(lo: Lowering, block: Block, result: Atom, param: Var) -> Atom | None:

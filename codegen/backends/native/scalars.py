@@ -19,6 +19,10 @@ INT_OPS = {"add": "add", "sub": "sub", "mul": "mul", "band": "and", "bor": "or",
 COMPARE = {"eq": ("oeq", "eq"), "ne": ("une", "ne"), "lt": ("olt", "lt"), "le": ("ole", "le"), "gt": ("ogt", "gt"),
            "ge": ("oge", "ge")}
 
+IN_SINGLE = {*FLOAT_OPS, *INTRINSICS, *KERNELS, "neg", "scaled", "max", "min", "sign", "isnan", "isinf", "copysign", "fma",
+             "rsqrt", "rem", "mod", "ldexp"}
+"""What single precision computes for half precision; the rest is called back as it is."""
+
 Emit = Callable[[str], str]  # an instruction's text, without its name; gives the name
 
 
@@ -65,7 +69,7 @@ class Scalars:
     def half(self, name: str, out: str, dtypes: tuple[str, ...], args: tuple[str, ...],
              attrs: tuple[tuple[str, AttrValue], ...]) -> str:
         """Computed in single precision and rounded."""
-        if name in ("nextafter", "polygamma"):
+        if name not in IN_SINGLE:
             return self.host(name, attrs, out, args)
         wide = tuple(self.line(f"fpext half {a} to float") if d == "f16" else a
                      for a, d in zip(args, dtypes, strict=True))

@@ -1,0 +1,47 @@
+"""Random programs and their derivatives: machine code does what the interpreter does, with its bits where it can."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from dad.codegen import interp
+from dad.codegen.passes import run_pipeline
+from dad.codegen.passes.differentiate import differentiate
+from dad.tests.ad.generate import Generator
+from dad.tests.ad.harness import derive, is_float
+from dad.tests.native.agreement import agree
+from dad.tests.passes import programs
+
+OPTIMISED = 10
+"""Every so many programs, LLVM optimises too."""
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_programs_with_checks(seed: int) -> None:
+    program = differentiate(programs.program(seed))
+    agree(program, "main", programs.arguments(seed))
+    agree(run_pipeline(program, ["main"]), "main", programs.arguments(seed), opt=2 if seed % OPTIMISED == 0 else 0)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_programs_of_every_nesting(seed: int) -> None:
+    generator = Generator(Random(seed), dtype="f32" if seed % 5 == 0 else "f64", nested=False)
+    opt = 2 if seed % OPTIMISED == 0 else 0
+    agree(generator.program(), "f", generator.arguments(), 1e-4 if seed % 5 == 0 else 1e-9, opt)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_derivatives(seed: int) -> None:
+    generator = Generator(Random(1000 + seed))
+    program, args = generator.program(), generator.arguments()
+    mode: Any = "jvp" if seed % 2 else "vjp"
+    derived, name = derive(program, "f", mode)
+    ready = differentiate(derived)
+    like = args if mode == "jvp" else interp.run(ready, "f", args)
+    rng = np.random.default_rng(seed)
+    seeds = [np.asarray(rng.uniform(-1, 1, np.shape(x)))[()] for x in like if is_float(x)]
+    opt = 2 if seed % OPTIMISED == 0 else 0
+    agree(run_pipeline(ready, [name]), name, [*args, *seeds], opt=opt)
