@@ -1,7 +1,7 @@
 """Native code beside the interpreter: the same program in two hands, and what the results may differ in.
 
-Arithmetic, comparisons, conversions and the order of sums are the interpreter's, so results have its bits. What rests on
-an elementary function (a few ulp) or on the order of additions in a library's matrix product is compared with a
+Arithmetic, comparisons, conversions and the order of sums are the interpreter's, so results have its bits. What rests
+on an elementary function (a few ulp) or on the order of additions in a library's matrix product is compared with a
 tolerance.
 """
 
@@ -23,8 +23,8 @@ from dad.lang.core.walk import scopes
 
 EXACT = frozenset({
     "add", "sub", "mul", "div", "neg", "abs", "sqrt", "rsqrt", "min", "max", "sign", "floor", "ceil", "round", "trunc",
-    "eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "copysign", "nextafter", "select", "cast", "bitcast", "scaled",
-    "mod", "rem", "ldexp",
+    "eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "copysign", "nextafter", "select", "cast", "bitcast",
+    "scaled", "mod", "rem", "ldexp",
 })
 """Primitives of floats that are rounded once, or as the interpreter rounds them."""
 EITHER_ZERO = frozenset({"max", "min", "maximum", "minimum", "cummax", "cummin", "max_at", "min_at"})

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 
-from dad.tests.programs import arrays, control, numbers, sums
 from dad.lang.core.ir import DTYPES
+from dad.tests.programs import arrays, control, numbers, sums
 from dad.tests.programs.kinds import BOOL, I64, Array, Dim, Record, Scalar, Sum, Tuple, Type
 from dad.tests.programs.marks import marked
 

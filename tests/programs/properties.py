@@ -3,8 +3,8 @@
 `exact`: in 50 digits, without any optimisation, the derivative forward is that of differences, reverse mode is its
 transpose, and second derivatives are symmetric, the same in every nesting and those of differences. These leave no
 room for rounding. `emitted`: the NumPy module gives the same numbers in float64. Then: the interpreter on optimised
-code and NumPy agree closely, machine code has its bits where nothing elementary is computed, passes leave what verifies,
-`vmap` is a loop of calls, a built module stands alone.
+code and NumPy agree closely, machine code has its bits where nothing elementary is computed, passes leave what
+verifies, `vmap` is a loop of calls, a built module stands alone.
 """
 
 from __future__ import annotations

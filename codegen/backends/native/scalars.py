@@ -19,8 +19,8 @@ INT_OPS = {"add": "add", "sub": "sub", "mul": "mul", "band": "and", "bor": "or",
 COMPARE = {"eq": ("oeq", "eq"), "ne": ("une", "ne"), "lt": ("olt", "lt"), "le": ("ole", "le"), "gt": ("ogt", "gt"),
            "ge": ("oge", "ge")}
 
-IN_SINGLE = {*FLOAT_OPS, *INTRINSICS, *KERNELS, "neg", "scaled", "max", "min", "sign", "isnan", "isinf", "copysign", "fma",
-             "rsqrt", "rem", "mod", "ldexp"}
+IN_SINGLE = {*FLOAT_OPS, *INTRINSICS, *KERNELS, "neg", "scaled", "max", "min", "sign", "isnan", "isinf", "copysign",
+             "fma", "rsqrt", "rem", "mod", "ldexp"}
 """What single precision computes for half precision; the rest is called back as it is."""
 
 Emit = Callable[[str], str]  # an instruction's text, without its name; gives the name
