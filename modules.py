@@ -36,8 +36,8 @@ def load(path: str | Path, *, target: str | None = None, tier: int | None = None
          ) -> Module:
     """The module of a `.dad` file. Raises `Diagnostics` when the program has errors or the file cannot be read.
 
-    `target` is "numpy" (vectorised NumPy code), "native" (machine code, with llvmlite) or "interp" (the slow reference
-    semantics). `tier` is for targets that compile in several tiers: 0 gives code at once,
+    `target` is "native" (machine code, through llvmlite), "numpy" (vectorised NumPy code) or "interp" (the slow reference
+    semantics); without one it is "native" where llvmlite is installed, else "numpy". `tier` is for targets that compile in several tiers: 0 gives code at once,
     1 fast code; the others have one. With `trap_nonfinite` a call raises `RunError` (R109) at
     the first operation that makes nan or infinity of finite numbers.
     """
@@ -55,19 +55,25 @@ def compile(text: str, *, target: str | None = None, tier: int | None = None, na
 
 
 def wanted(target: str | None) -> Target:
-    """The target of this name; NumPy without a name."""
+    """The target of this name; without a name the first of `available`. Raises Diagnostics (U110)."""
     match target:
         case None:
-            return "numpy"
+            return available()[0]
         case "numpy" | "interp":
             return target
-        case "native" if find_spec("llvmlite") is not None:
+        case "native" if target in available():
             return target
         case "native":
             raise Diagnostics([Diagnostic("U110", "the target `native` needs llvmlite, which is not installed",
                                           help="pip install \"dad-lang[native]\", or use \"numpy\"")])
     raise Diagnostics([Diagnostic("U110", f"there is no target `{target}` in this version",
                                   help='use "native", "numpy" or "interp"')])
+
+
+@cache
+def available() -> tuple[Target, ...]:
+    """The targets that can be used here, the quickest first."""
+    return ("numpy", "interp") if find_spec("llvmlite") is None else ("native", "numpy", "interp")
 
 
 class Module(types.ModuleType):

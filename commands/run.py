@@ -23,7 +23,8 @@ COMMAND = Command(
     "Call an entry and print its result; ENTRY may be left out where there is one.",
     (Option("grad", "print the gradient too"),
      Option("trap-nonfinite", "stop at the first operation that gives nan or infinity, and say which"),
-     Option("target", "where to run", "TARGET", ("numpy", "interp"))),
+     Option("target", "where to run; without it native where llvmlite is installed, else numpy", "TARGET",
+            ("native", "numpy", "interp"))),
     "Values are written as in Futhark and quoted for the shell: 3  2.5f32  true  '[1, 2]'  '{x = 1, y = 2.0}'\n"
     "@file stands for the values in a data file, text or .npy.")
 
@@ -91,7 +92,7 @@ def call(source: Source, definition: Definition, values: Sequence[Any], given: G
     from ..codegen.runtime.errors import DadArgumentError, RunError
     from ..testing.values import show_value
 
-    target = modules.wanted(given.get("target", "numpy"))
+    target = modules.wanted(given.options.get("target"))
     module = modules.Module(source, target, definition.name, trap=given.has("trap-nonfinite"))
     entry = module.entries[definition.name]
     try:

@@ -9,8 +9,8 @@ from .options import Command, Option, Usage, help_line, parse
 from .output import show_diagnostics
 
 COMMAND = Command(
-    "test", "dad test FILE…", "Run the test blocks (`-- ==`) of programs on the NumPy back end and on the interpreter.",
-    (Option("target", "run on this one only", "TARGET", ("numpy", "interp")),
+    "test", "dad test FILE…", "Run the test blocks (`-- ==`) of programs as native code, on NumPy and on the interpreter.",
+    (Option("target", "run on this one only", "TARGET", ("native", "numpy", "interp")),
      Option("verbose", "print the cases that pass too", short="v")))
 
 
@@ -20,7 +20,7 @@ def main(args: Sequence[str]) -> int:
     given = parse(args, COMMAND)
     if not given.words:
         raise Usage("`dad test` needs a file", help_line(COMMAND))
-    targets = (given.options["target"],) if given.has("target") else ("numpy", "interp")
+    targets = (given.options["target"],) if given.has("target") else None
     passed = failed = 0
     broken = False
     for path in given.words:

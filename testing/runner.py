@@ -1,4 +1,4 @@
-"""Runs the test blocks of a program: each case on every target, the NumPy back end and the reference interpreter.
+"""Runs the test blocks of a program: each case on every target, native code, NumPy and the reference interpreter.
 
 In: the path of a program. Out: an outcome for each case and target, with the place and, if it failed, why.
 Floats of a result may differ from the expected ones by Futhark's tolerance, since people write few digits; where
@@ -65,8 +65,12 @@ class Problem(Exception):
     """Ends a case that failed; the text says why."""
 
 
-def run_file(path: str, targets: Sequence[str] = ("numpy", "interp")) -> Result:
-    """All test blocks of the program at `path`. Nothing raises for what the file says."""
+def run_file(path: str, targets: Sequence[str] | None = None) -> Result:
+    """All test blocks of the program at `path`, on all targets that there are or on these. Nothing raises for what the
+    file says.
+    """
+    if targets is None:
+        targets = modules.available()
     try:
         source = driver.read(path)
     except Diagnostics as error:
@@ -152,11 +156,12 @@ class Suite:
                 problem_text = str(problem)
             outcomes.append(Outcome(place(case.span), f"{name} ({target})", problem_text))
         if isinstance(case.output, Auto) and len(results) > 1:
-            (first, one), (second, other) = list(results.items())[:2]
-            different = mismatch(other, one, tolerance=AGREEMENT)
-            if different is not None:
-                text = f"{first} and {second} differ: by {second} {different.removeprefix('expected ')} by {first}"
-                outcomes.append(Outcome(place(case.span), name, text))
+            (first, one), *others = results.items()
+            for second, other in others:
+                different = mismatch(other, one, tolerance=AGREEMENT)
+                if different is not None:
+                    text = f"{first} and {second} differ: by {second} {different.removeprefix('expected ')} by {first}"
+                    outcomes.append(Outcome(place(case.span), name, text))
         return outcomes
 
     def property(self, entry: str, span: Span) -> list[Outcome]:

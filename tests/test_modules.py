@@ -24,7 +24,7 @@ entry total [n] (xs: [n]f64) : f64 = sum xs
     (lambda m: m.fitted.grad(1.0, 2.0, 3, wrt=("n",)), "A106", "is i64"),
     (lambda m: m.pair.grad(1.0), "A105", "use `.jacobian`, `.vjp` or `.jvp`"),
 ])
-@pytest.mark.parametrize("target", ["numpy", "interp"])
+@pytest.mark.parametrize("target", ["native", "numpy", "interp"])
 def test_a_derivative_that_does_not_exist_is_refused(call: object, code: str, words: str, target: str) -> None:
     assert callable(call)
     with pytest.raises(DadArgumentError) as caught:

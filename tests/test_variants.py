@@ -24,7 +24,7 @@ entry same (x: {id: i64, marks: [2](#pair (i64, bool) | #one (#x | #y i8))}) = x
 """
 
 
-@pytest.fixture(scope="module", params=["numpy", "interp"])
+@pytest.fixture(scope="module", params=["native", "numpy", "interp"])
 def module(request: pytest.FixtureRequest) -> Any:
     return dad.compile(PROGRAM, target=request.param)
 

@@ -98,7 +98,7 @@ CASES: list[tuple[str, str]] = [
 ]
 
 
-@pytest.fixture(scope="module", params=["numpy", "interp"])
+@pytest.fixture(scope="module", params=["native", "numpy", "interp"])
 def cases(request: pytest.FixtureRequest) -> Any:
     entries = "\n".join(f"entry e{k} : bool = ({text}) == ({value})" for k, (text, value) in enumerate(CASES))
     return dad.compile(TEXT + entries, target=request.param)

@@ -85,7 +85,7 @@ module Slopes = {
 """
 
 
-@pytest.fixture(scope="module", params=["numpy", "interp"])
+@pytest.fixture(scope="module", params=["native", "numpy", "interp"])
 def cases(request: pytest.FixtureRequest) -> Any:
     entries = "\n".join(f"entry e{k} : f64 = {text}" for k, (text, _) in enumerate(CASES))
     return dad.compile(TEXT + entries, target=request.param)

@@ -198,7 +198,7 @@ def test_programs_without_entries_and_with_errors(capsys: Captured, tmp_path: Pa
 def test_run_stops_where_infinity_begins(capsys: Captured, tmp_path: Path) -> None:
     path = tmp_path / "model.dad"
     path.write_text("entry f (x: f64) : f64 =\n  1 / sqrt x\nentry g (x: f64) : f64 = sqrt x\n", encoding="utf-8")
-    for target in ("numpy", "interp"):
+    for target in ("native", "numpy", "interp"):
         assert main(["run", str(path), "f", "0.0", "--trap-nonfinite", "--target", target]) == 1
         out, err = capsys.readouterr()
         assert out == ""

@@ -1,4 +1,4 @@
-"""`trap_nonfinite`: the first operation that makes nan or infinity is named, on both targets alike."""
+"""`trap_nonfinite`: the first operation that makes nan or infinity is named, on all targets alike."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from dad.tests.programs.programs import Generated, arguments
 from dad.tests.programs.programs import program as generated
 from dad.tests.programs.properties import leaves_of as leaves
 
-TARGETS = ("numpy", "interp")
+TARGETS = ("native", "numpy", "interp")
 
 
 def trapped(text: str, args: tuple[Any, ...], grad: bool = False) -> NonFinite | None:
-    """What traps, the same on both targets."""
+    """What traps, the same on all targets."""
     found: list[NonFinite | None] = []
     for target in TARGETS:
         entry = dad.compile(text, target=target, trap_nonfinite=True).entries["main"]
@@ -27,10 +27,11 @@ def trapped(text: str, args: tuple[Any, ...], grad: bool = False) -> NonFinite |
             found.append(error)
         else:
             found.append(None)
-    left, right = found
-    assert (left is None) == (right is None)
-    assert left is None or right is None or left.args == right.args
-    return left
+    first, *others = found
+    for other in others:
+        assert (first is None) == (other is None)
+        assert first is None or other is None or first.args == other.args
+    return first
 
 
 def ends(error: NonFinite | None) -> tuple[str, str, int]:

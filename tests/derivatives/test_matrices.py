@@ -222,7 +222,7 @@ EQUAL = {
 
 @pytest.mark.parametrize("which", EQUAL)
 @pytest.mark.parametrize("name", ["trace_of_exp", "powers", "log_of_eigenvalues", "projector"])
-@pytest.mark.parametrize("target", ["numpy", "interp"])
+@pytest.mark.parametrize("target", ["native", "numpy", "interp"])
 def test_equal_eigenvalues(target: str, name: str, which: str) -> None:
     """What does not depend on the basis of a plane: right at second order too, where forward mode is the outer one."""
     w, d, e, _ = matrices(3, 6)
@@ -251,14 +251,14 @@ SINGULAR = {
 
 
 @pytest.mark.parametrize("which", SINGULAR)
-@pytest.mark.parametrize("target", ["numpy", "interp"])
+@pytest.mark.parametrize("target", ["native", "numpy", "interp"])
 def test_determinant_of_singular_matrices(target: str, which: str) -> None:
     w, d, e, _ = matrices(3, 9)
     truth = differences("det", w, d, e, SINGULAR[which])
     close(compiled("det", target).single(w, d, e, SINGULAR[which]), truth, 1e-12)
 
 
-@pytest.mark.parametrize("target", ["numpy", "interp"])
+@pytest.mark.parametrize("target", ["native", "numpy", "interp"])
 @pytest.mark.parametrize("name", [name for name in FUNCTIONS if name not in ("solve", "eigen", "svd", "projector")])
 def test_no_rows(target: str, name: str) -> None:
     empty = np.zeros((0, 0))
@@ -324,7 +324,7 @@ def direction(*place: int) -> Any:
 
 
 @pytest.mark.parametrize("which", CLUSTERS)
-@pytest.mark.parametrize("target", ["numpy", "interp"])
+@pytest.mark.parametrize("target", ["native", "numpy", "interp"])
 def test_functions_of_matrices_with_equal_eigenvalues(target: str, which: str) -> None:
     """The whole matrix `V f(Λ) Vᵀ`: its value, its gradient in both modes, its Hessian."""
     module = dad.compile("""

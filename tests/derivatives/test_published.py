@@ -18,7 +18,7 @@ import mpmath
 import numpy as np
 import pytest
 
-TARGETS = ("numpy", "interp")
+TARGETS = ("native", "numpy", "interp")
 
 
 @cache

@@ -113,10 +113,11 @@ class Page:
         assert checking.checked is not None, render_full(checking.diagnostics)
         types = {d.name: d.result_type for d in checking.checked.entries}
         shown: list[list[str]] = []
-        for target in ("interp", "numpy"):
+        for target in ("interp", "numpy", "native"):
             made = modules.Module(source, modules.wanted(target), "test").entries
             shown.append([rounded(show_value(made[f"v{k}"](), types[f"v{k}"])) for k in range(len(expressions))])
-        assert shown[0] == shown[1], [each for each in zip(expressions, *shown, strict=True) if each[1] != each[2]]
+        assert shown[0] == shown[1] == shown[2], [each for each in zip(expressions, *shown, strict=True)
+                                                  if len(set(each[1:])) > 1]
         width = max(map(len, expressions)) + 3
         return "".join(f"{each:{width}}= {value}\n" for each, value in zip(expressions, shown[0], strict=True))
 

@@ -13,11 +13,12 @@ import dad
 import numpy as np
 
 STEP = 1e-5
+TARGET = "native"
 
 
 def load(name: str) -> Any:
-    """The module of a program in this folder."""
-    return dad.load(Path(__file__).with_name(f"{name}.dad"))
+    """The module of a program in this folder, for the target of the test."""
+    return dad.load(Path(__file__).with_name(f"{name}.dad"), target=TARGET)
 
 
 def leaves(value: Any) -> Iterator[Any]:

@@ -12,7 +12,7 @@ WITH_BLOCKS = sorted(p.name for p in HERE.glob("*.dad") if "-- ==" in p.read_tex
 
 @pytest.mark.parametrize("name", WITH_BLOCKS)
 def test_blocks(name: str) -> None:
-    result = run_file(str(HERE / name), ("numpy", "interp"))
+    result = run_file(str(HERE / name))
     assert not result.diagnostics
     assert result.outcomes
     assert [f"{o.place}: {o.name}: {o.problem}" for o in result.outcomes if o.problem is not None] == []

@@ -11,6 +11,8 @@ from scipy import special, stats
 from scipy.integrate import solve_ivp
 from scipy.interpolate import BSpline, CubicSpline
 
+pytestmark = pytest.mark.usefixtures("target")
+
 
 def test_nbody(random: np.random.Generator) -> None:
     m = load("nbody")

@@ -10,6 +10,8 @@ import pytest
 from dad.tests.models.harness import check, check_vmap, close, load
 from scipy import special, stats
 
+pytestmark = pytest.mark.usefixtures("target")
+
 
 def test_eight_schools(random: np.random.Generator) -> None:
     m = load("eight_schools")

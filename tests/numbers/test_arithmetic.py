@@ -197,7 +197,7 @@ def test_integers(seed: int) -> None:
     text, values, expected = program(Random(seed))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for target in ("numpy", "interp"):
+        for target in ("native", "numpy", "interp"):
             module = dad.compile(text, target=target)
             got = module.once(*values)
             assert [(int(g), np.asarray(g).dtype) for g in got] == [(v, dtype(k)) for k, v in expected], text
@@ -246,7 +246,7 @@ def test_division_by_zero_is_an_error(kind: str, op: str) -> None:
         f"entry member (x: {kind}) (y: {kind}) = x {kind}.{op} y\n"
     )
     number = dtype(kind).type
-    for target in ("numpy", "interp"):
+    for target in ("native", "numpy", "interp"):
         module = dad.compile(text, target=target)
         three, zero = np.array([3, 3], dtype(kind)), np.array([1, 0], dtype(kind))
         for run, x, y in (

@@ -78,7 +78,7 @@ entry short [n] (a: [n][n]f32) (b: [n]f32) =
 """
 
 
-@pytest.mark.parametrize("target", ["numpy", "interp"])
+@pytest.mark.parametrize("target", ["native", "numpy", "interp"])
 @pytest.mark.parametrize("name", ["all", "short"])
 def test_values(target: str, name: str) -> None:
     run = getattr(dad.compile(VALUES, target=target), name)
@@ -124,7 +124,7 @@ entry slope [m][n] (ks: [m][n][n]f64) = map (grad (\\k -> if det k > 0 then logd
 """
 
 
-@pytest.mark.parametrize("target", ["numpy", "interp"])
+@pytest.mark.parametrize("target", ["native", "numpy", "interp"])
 def test_a_matrix_without_a_factor_is_an_error(target: str) -> None:
     module = dad.compile(FAILING, target=target)
     good, bad = np.diag([1.0, 2.0, 3.0]), np.diag([1.0, -2.0, 3.0])

@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parent
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.dad")), ids=lambda path: path.stem)
-@pytest.mark.parametrize("target", ["numpy", "interp"])
+@pytest.mark.parametrize("target", ["native", "numpy", "interp"])
 def test_program(path: Path, target: str, capsys: pytest.CaptureFixture[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

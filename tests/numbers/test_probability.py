@@ -209,7 +209,7 @@ def quantile(a: Any, level: Any, near: Any) -> Any:
     return mpmath.findroot(lambda x: mpmath.gammainc(a, 0, x, regularized=True) - level, near)
 
 
-@pytest.mark.parametrize("target", ["numpy", "interp"])
+@pytest.mark.parametrize("target", ["native", "numpy", "interp"])
 def test_samples_of_gamma_move_as_their_quantiles_do(target: str) -> None:
     module = dad.compile("""
 def draw (k: i64) (a: f64) : f64 = (random.gamma a (random.seed k)).1

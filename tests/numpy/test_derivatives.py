@@ -39,7 +39,7 @@ X = np.arange(6.0).reshape(3, 2)
 Y = np.ones(3)
 
 
-@pytest.fixture(scope="module", params=["numpy", "interp"])
+@pytest.fixture(scope="module", params=["native", "numpy", "interp"])
 def module(request: pytest.FixtureRequest) -> dad.modules.Module:
     return dad.compile(TEXT, target=request.param)
 

@@ -37,7 +37,7 @@ def test_gradients_of_arrays_read_in_loops(n: int, m: int) -> None:
         "polynomials": (x, t), "steps": (x, t), "until": (x, t),
         "planes": (random.random((m, 2)), random.random((n, 2))),
     }
-    fast, slow = dad.compile(PROGRAMS), dad.compile(PROGRAMS, target="interp")
+    fast, slow = dad.compile(PROGRAMS, target="numpy"), dad.compile(PROGRAMS, target="interp")
     for name, args in arguments.items():
         entry, oracle = getattr(fast, name), getattr(slow, name)
         seed = np.asarray(random.random(np.shape(oracle(*args))))[()]
@@ -73,6 +73,6 @@ def test_a_stack_that_is_read_otherwise_too_stays() -> None:
 
 def test_memory_of_a_gradient_of_polynomials() -> None:
     """64 coefficients at 20,000 points: a number for each of both has 10 MB."""
-    m = dad.load(GRADBENCH / "llsq.dad")
+    m = dad.load(GRADBENCH / "llsq.dad", target="numpy")
     x = np.random.default_rng(0).random(64)
     assert peak(lambda: m.gradient(x, 20_000)) < 2e6

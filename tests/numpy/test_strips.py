@@ -64,7 +64,7 @@ def test_programs_in_strips(n: int) -> None:
         "share": (knots, ps[:, 0]), "running": (knots, ps[:, 0]),
         "smoothed": (knots, random.integers(0, 3, n), ps[:, 1], 3),
     }
-    fast, slow = dad.compile(PROGRAMS), dad.compile(PROGRAMS, target="interp")
+    fast, slow = dad.compile(PROGRAMS, target="numpy"), dad.compile(PROGRAMS, target="interp")
     for name, args in arguments.items():
         entry, oracle = getattr(fast, name), getattr(slow, name)
         value = oracle(*args)
@@ -101,7 +101,7 @@ def peak(run: Any) -> int:
 
 def test_memory_is_bounded() -> None:
     """A gradient of 20,000 points and 200 centroids in four dimensions: an array with all three axes has 128 MB."""
-    m = dad.load(GRADBENCH / "kmeans.dad")
+    m = dad.load(GRADBENCH / "kmeans.dad", target="numpy")
     random = np.random.default_rng(0)
     points, centroids = random.random((20_000, 4)), random.random((200, 4))
     for entry in (m.cost, m.cost.grad, m.dir):
@@ -110,7 +110,7 @@ def test_memory_is_bounded() -> None:
 
 def test_memory_of_a_mixture_is_bounded() -> None:
     """The gradient of a mixture of 50 in 16 dimensions at 10,000 points: an array with all three axes has 64 MB."""
-    m = dad.load(GRADBENCH / "gmm.dad")
+    m = dad.load(GRADBENCH / "gmm.dad", target="numpy")
     random = np.random.default_rng(0)
     k, d = 50, 16
     theta = {"alpha": random.random(k), "mu": random.random((k, d)), "q": random.random((k, d)),

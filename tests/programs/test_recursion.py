@@ -1,4 +1,4 @@
-"""Recursive programs: the NumPy back end against the interpreter, derivatives against differences, deep recursion."""
+"""Recursive programs: the back ends against the interpreter, derivatives against differences, deep recursion."""
 from __future__ import annotations
 
 import sys
@@ -19,9 +19,10 @@ def converted(point: tuple[Any, ...]) -> list[Any]:
     return [np.array(a) if isinstance(a, list) else a for a in point]
 
 
+@pytest.mark.parametrize("target", ["native", "numpy"])
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.name)
-def test_back_ends_agree_and_derivatives_fit_differences(program: Program) -> None:
-    fast, slow = dad.compile(program.text), dad.compile(program.text, target="interp")
+def test_back_ends_agree_and_derivatives_fit_differences(program: Program, target: str) -> None:
+    fast, slow = dad.compile(program.text, target=target), dad.compile(program.text, target="interp")
     first = slow.f.names[0]
     for point in program.points:
         x, *rest = converted(point)
@@ -41,9 +42,10 @@ def test_back_ends_agree_and_derivatives_fit_differences(program: Program) -> No
             np.testing.assert_allclose(tangent, d[k], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("target", ["native", "numpy"])
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.name)
-def test_many_at_once(program: Program) -> None:
-    m = dad.compile(program.text)
+def test_many_at_once(program: Program, target: str) -> None:
+    m = dad.compile(program.text, target=target)
     for point in program.points:
         x, *rest = converted(point)
         xs = np.stack([np.asarray(x) * s for s in (1.0, 0.9, 1.1)])
@@ -60,7 +62,7 @@ entry h (n: i64) : f64 = ones n
 """
 
 
-@pytest.mark.parametrize("target", ["numpy", "interp"])
+@pytest.mark.parametrize("target", ["native", "numpy", "interp"])
 def test_recursion_is_deep_and_its_end_is_an_error_with_a_place(target: str) -> None:
     m = dad.compile(DEEP, target=target)
     limit = sys.getrecursionlimit()
@@ -74,8 +76,9 @@ def test_recursion_is_deep_and_its_end_is_an_error_with_a_place(target: str) -> 
     assert sys.getrecursionlimit() == limit
 
 
-def test_threads_share_the_room_for_recursion() -> None:
-    m = dad.compile(DEEP)
+@pytest.mark.parametrize("target", ["native", "numpy"])
+def test_threads_share_the_room_for_recursion(target: str) -> None:
+    m = dad.compile(DEEP, target=target)
     m.h(1)
     limit = sys.getrecursionlimit()
     with ThreadPoolExecutor(4) as pool:
@@ -122,7 +125,7 @@ entry sum_to (n: i64) : i64 = let go (k: i64) (sum: i64) : i64 = if k == 0 then 
 """
 
 
-@pytest.mark.parametrize("target", ["numpy", "interp"])
+@pytest.mark.parametrize("target", ["native", "numpy", "interp"])
 def test_calls_that_come_last_are_loops(target: str) -> None:
     m = dad.compile(LOOPS, target=target)
     assert list(m.steps(np.array([1, 6, 27]))) == [0, 8, 111]

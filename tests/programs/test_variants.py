@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parent / "variants"
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.dad")), ids=lambda path: path.stem)
-@pytest.mark.parametrize("target", ["numpy", "interp"])
+@pytest.mark.parametrize("target", ["native", "numpy", "interp"])
 def test_gives_what_it_says(path: Path, target: str, capsys: pytest.CaptureFixture[str]) -> None:
     status = main(["test", str(path), "--target", target])
     assert status == 0, capsys.readouterr().out
