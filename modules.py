@@ -36,8 +36,9 @@ def load(path: str | Path, *, target: str | None = None, tier: int | None = None
          ) -> Module:
     """The module of a `.dad` file. Raises `Diagnostics` when the program has errors or the file cannot be read.
 
-    `target` is "native" (machine code, through llvmlite), "numpy" (vectorised NumPy code) or "interp" (the slow reference
-    semantics); without one it is "native" where llvmlite is installed, else "numpy". `tier` is for targets that compile in several tiers: 0 gives code at once,
+    `target` is "native" (machine code, through llvmlite), "numpy" (vectorised NumPy code) or "interp" (the slow
+    reference semantics); without one it is "native" where llvmlite is installed, else "numpy". `tier` is for targets
+    that compile in several tiers: 0 gives code at once,
     1 fast code; the others have one. With `trap_nonfinite` a call raises `RunError` (R109) at
     the first operation that makes nan or infinity of finite numbers.
     """

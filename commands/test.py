@@ -9,7 +9,8 @@ from .options import Command, Option, Usage, help_line, parse
 from .output import show_diagnostics
 
 COMMAND = Command(
-    "test", "dad test FILE…", "Run the test blocks (`-- ==`) of programs as native code, on NumPy and on the interpreter.",
+    "test", "dad test FILE…",
+    "Run the test blocks (`-- ==`) of programs as native code, on NumPy and on the interpreter.",
     (Option("target", "run on this one only", "TARGET", ("native", "numpy", "interp")),
      Option("verbose", "print the cases that pass too", short="v")))
 

@@ -7,13 +7,17 @@ tolerance.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from dad.codegen import interp
+from dad.codegen.backends.native import jit
 from dad.codegen.backends.native.call import function
 from dad.codegen.backends.native.engine import Engine
+from dad.codegen.backends.native.memory import entered, left
 from dad.codegen.runtime.errors import RunError
 from dad.lang.core import ir
 from dad.lang.core.primitive import PRIMITIVES
@@ -35,13 +39,38 @@ LIBRARY = frozenset({
 })
 """Primitives on matrices: additions in an order of their own."""
 
+SOIL = 1 << 22
+"""Bytes of the arena: more than small programs use."""
+Function = Callable[..., tuple[Any, ...]]
 Outcome = tuple[str, Any]
 
 
-def native(program: ir.Program, names: Collection[str], opt: int = 0) -> dict[str, Callable[..., tuple[Any, ...]]]:
+def native(program: ir.Program, names: Collection[str], opt: int = 0) -> dict[str, Function]:
     """Functions of a program, as machine code."""
-    engine = Engine(program, opt, frozenset(names))
-    return {name: function(engine, name) for name in names}
+    with mock.patch.object(jit, "parsed", verified):
+        engine = Engine(program, opt, frozenset(names))
+    return {name: soiled(function(engine, name)) for name in names}
+
+
+PARSED = jit.parsed
+
+
+def verified(text: str) -> Any:
+    """Assembly that LLVM's verifier accepts; programs are compiled without it."""
+    made = PARSED(text)
+    made.verify()
+    return made
+
+
+def soiled(function: Function) -> Function:
+    """The same; before each call its memory is filled with nan, so that reading what nobody wrote shows."""
+    def call(*values: Any) -> tuple[Any, ...]:
+        room = entered()
+        ctypes.memset(room.start, 255, SOIL)
+        left(room)
+        return function(*values)
+
+    return call
 
 
 def same_bits(op: ir.Op) -> bool:
