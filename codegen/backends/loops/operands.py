@@ -35,7 +35,8 @@ def own(node: Node) -> tuple[tuple[Operand, ...], tuple[Reg, ...]]:
         case tree.While():
             return (*node.init, node.cond, *node.next), (*node.carried, *node.outs)
         case tree.Sum():
-            return (node.count, node.value), (node.index, node.out)
+            return ((node.count, node.value, *(value for _, value in node.more)),
+                    (node.index, node.out, *(out for out, _ in node.more)))
         case tree.Choice():
             return (node.cond, *node.then_values, *node.orelse_values), node.outs
         case tree.Invoke():

@@ -77,9 +77,10 @@ def _node(node: tree.Node, indent: str) -> Iterator[str]:
             yield from _code(node.body, indent + "  ")
             yield f"{indent}}}{_outs(node.outs)}"
         case tree.Sum():
-            yield f"{indent}{_bound((node.out,))} = sum {operand(node.index)} < {operand(node.count)} {{"
+            regs = (node.out, *(out for out, _ in node.more))
+            yield f"{indent}{_bound(regs)} = sum {operand(node.index)} < {operand(node.count)} {{"
             yield from _code(node.body, indent + "  ")
-            yield f"{indent}}} of {operand(node.value)}"
+            yield f"{indent}}} of {_operands((node.value, *(value for _, value in node.more)))}"
         case tree.Choice():
             head = f"{_bound(node.outs)} = " if node.outs else ""
             yield f"{indent}{head}if {operand(node.cond)} {{"

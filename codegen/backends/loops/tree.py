@@ -144,13 +144,15 @@ class While:
 @dataclass(frozen=True, slots=True)
 class Sum:
     """The sum of `value` over `index` below `count`, added in NumPy's pairwise order (eight partial sums to a block of
-    at most 128, blocks in halves)."""
+    at most 128, blocks in halves). `more` are other sums over the same indices; the body may store, each index into
+    places of its own."""
 
     out: Reg
     index: Reg
     count: Operand
     body: Code
     value: Operand
+    more: tuple[tuple[Reg, Operand], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from ....lang.core import ir
 from ....lang.core.ir import Table
 from ....lang.core.primitive import PRIMITIVES
 from ....lang.prims.common import NUMPY_NAMES
+from ..loops.fuse import fuse
 from ..loops.lower import lower
 from . import background, jit, symbols
 from .duration import long
@@ -51,7 +52,7 @@ class Engine:
 
     def __init__(self, program: ir.Program, tier: int | None = 0, roots: Collection[str] | None = None) -> None:
         self.program = program
-        self.units: Units = units_of(lower(program), program.functions if roots is None else roots)
+        self.units: Units = units_of(fuse(lower(program)), program.functions if roots is None else roots)
         self.sites: dict[int, list[Site]] = {}
         self.addresses: dict[str, int] = {}
         self.instances: dict[str, Instance] = {}

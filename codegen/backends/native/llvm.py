@@ -13,18 +13,18 @@ from dataclasses import dataclass, field
 from ....lang.core.ir import AttrValue, Table
 from ...runtime.depth import LEVELS
 from ..loops import tree
+from ..loops.fuse import straight
 from ..loops.sites import DEPTH_SITE as DEPTH_SITE
 from ..loops.sites import FULL_SITE as FULL_SITE
 from ..loops.sites import HostCall as HostCall
 from ..loops.sites import Site as Site
 from ..loops.tree import Code, Imm, Operand, Reg
-from . import chunks
+from . import chunks, sums
 from .context import DECLARED, DEPTH, END, FAILED, FUEL, HELPERS, LARGEST, SLOT, STACK, TOP, VALUES
 from .half import CONVERSIONS
 from .kernels import table
 from .scalars import LLVM, MEMORY, SIZES, Scalars, number
 
-BLOCK = 128
 LONG, PIECE = 6000, 400
 """A function of more nodes is cut in pieces of so many for tier 1: LLVM's time grows faster than the function."""
 STRAIGHT = 300
@@ -144,102 +144,6 @@ which leave no registers for a second vector."""
 MEMMOVE = "declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)"
 
 
-def block_sum(dtype: str) -> str:
-    """The sum of at most 128 numbers, as NumPy adds them."""
-    t = LLVM[dtype]
-    zero = number(0.0, dtype)
-    lanes = range(8)
-    phis = "\n".join(f"  %r{k} = phi {t} [%a{k}, %eights], [%s{k}, %more]" for k in lanes)
-    first = "\n".join(f"  %p{k} = getelementptr {t}, ptr %x, i64 {k}\n  %a{k} = load {t}, ptr %p{k}" for k in lanes)
-    steps = "\n".join(
-        f"  %q{k} = getelementptr {t}, ptr %base, i64 {k}\n  %v{k} = load {t}, ptr %q{k}\n"
-        f"  %s{k} = fadd {t} %r{k}, %v{k}" for k in lanes)
-    return f"""
-define internal {t} @block_sum_{dtype}(ptr %x, i64 %n) {{
-  %few = icmp slt i64 %n, 8
-  br i1 %few, label %tail, label %eights
-eights:
-{first}
-  %whole = and i64 %n, -8
-  br label %head
-head:
-  %i = phi i64 [8, %eights], [%next, %more]
-{phis}
-  %on = icmp slt i64 %i, %whole
-  br i1 %on, label %more, label %join
-more:
-  %base = getelementptr {t}, ptr %x, i64 %i
-{steps}
-  %next = add i64 %i, 8
-  br label %head
-join:
-  %t01 = fadd {t} %r0, %r1
-  %t23 = fadd {t} %r2, %r3
-  %t45 = fadd {t} %r4, %r5
-  %t67 = fadd {t} %r6, %r7
-  %t03 = fadd {t} %t01, %t23
-  %t47 = fadd {t} %t45, %t67
-  %t07 = fadd {t} %t03, %t47
-  br label %tail
-tail:
-  %start = phi i64 [0, %0], [%whole, %join]
-  %sum0 = phi {t} [{zero}, %0], [%t07, %join]
-  br label %thead
-thead:
-  %j = phi i64 [%start, %tail], [%jn, %tbody]
-  %sum = phi {t} [%sum0, %tail], [%sumn, %tbody]
-  %ton = icmp slt i64 %j, %n
-  br i1 %ton, label %tbody, label %done
-tbody:
-  %pj = getelementptr {t}, ptr %x, i64 %j
-  %vj = load {t}, ptr %pj
-  %sumn = fadd {t} %sum, %vj
-  %jn = add i64 %j, 1
-  br label %thead
-done:
-  ret {t} %sum
-}}
-
-define internal {t} @pairwise_{dtype}(ptr %leaf, ptr %env, i64 %lo, i64 %n) {{
-  %small = icmp sle i64 %n, {BLOCK}
-  br i1 %small, label %one, label %two
-one:
-  %value = call {t} %leaf(ptr %env, i64 %lo, i64 %n)
-  ret {t} %value
-two:
-  %long = icmp sgt i64 %n, 4095
-  br i1 %long, label %count, label %on
-count:
-  %ctx = load ptr, ptr %env
-  %failed_at = getelementptr i8, ptr %ctx, i64 {FAILED}
-  %failed = load i64, ptr %failed_at
-  %fine = icmp eq i64 %failed, 0
-  br i1 %fine, label %less, label %quit
-less:
-  %fuel_at = getelementptr i8, ptr %ctx, i64 {FUEL}
-  %fuel = load i64, ptr %fuel_at
-  %rest = sub i64 %fuel, 4096
-  store i64 %rest, ptr %fuel_at
-  %dry = icmp slt i64 %rest, 0
-  br i1 %dry, label %ask, label %on
-ask:
-  %stop = call i1 @poll(ptr %ctx)
-  br i1 %stop, label %quit, label %on
-quit:
-  ret {t} {zero}
-on:
-  %half = lshr i64 %n, 1
-  %left = and i64 %half, -8
-  %middle = add i64 %lo, %left
-  %right = sub i64 %n, %left
-  %x = call {t} @pairwise_{dtype}(ptr %leaf, ptr %env, i64 %lo, i64 %left)
-  %y = call {t} @pairwise_{dtype}(ptr %leaf, ptr %env, i64 %middle, i64 %right)
-  %sum = fadd {t} %x, %y
-  ret {t} %sum
-}}
-"""
-
-
 def int_pow(dtype: str) -> str:
     t = LLVM[dtype]
     below = f"%y_neg = icmp slt {t} %y, 0" if dtype[0] == "i" else "%y_neg = icmp ne i1 false, false"
@@ -328,8 +232,7 @@ class FunctionWriter:
 
     def need(self, name: str) -> None:
         if name not in self.module.needed:
-            kind, dtype = name.rsplit("_", 1)
-            self.module.needed[name] = int_pow(dtype) if kind == "pow" else block_sum(dtype)
+            self.module.needed[name] = int_pow(name.rsplit("_", 1)[1])
 
     def name(self, reg: Reg) -> str:
         return self.names.setdefault(reg.id, f"%r{reg.id}")
@@ -409,10 +312,10 @@ class FunctionWriter:
             self.one(node, paired.get(k))
 
     def one(self, node: tree.Node, pair: dict[str, str] | None) -> None:
-        if pair is None:
-            self.node(node)
+        if pair is not None and isinstance(node, tree.Scalar):
+            self.names[node.out.id] = self.sine_and_cosine(node, pair)
         else:
-            self.names[node.out.id] = self.sine_and_cosine(node, pair)  # type: ignore[union-attr,arg-type]
+            self.node(node)
 
     def sine_and_cosine(self, node: tree.Scalar, pair: dict[str, str]) -> str:
         """The sine or the cosine of an argument of which the code needs both: one call gives them."""
@@ -486,7 +389,7 @@ class FunctionWriter:
             case tree.While():
                 self.while_(node)
             case tree.Sum():
-                self.sum(node)
+                sums.write(self, node)
             case tree.Choice():
                 self.choice(node)
             case tree.Invoke():
@@ -641,51 +544,6 @@ class FunctionWriter:
         for x, y, out in zip(node.then_values, node.orelse_values, node.outs, strict=True):
             self.do(f"{self.name(out)} = phi {kind(out)} [{self.at(x)}, %{end_then}], [{self.at(y)}, %{end_else}]")
 
-    def sum(self, node: tree.Sum) -> None:
-        d = node.out.dtype
-        t = LLVM[d]
-        self.helper("poll")
-        self.need(f"sum_{d}")
-        free = free_regs(node)
-        leaf = FunctionWriter(self.module, self.program, self.function)
-        leaf.leaf = True
-        leaf.plan = self.plan
-        leaf.count = self.count + 1
-        symbol = f"unit.l{len(self.module.leaves)}"
-        self.module.leaves.append("")
-        place = len(self.module.leaves) - 1
-        leaf.ctx = leaf.line("load ptr, ptr %env")
-        for k, reg in enumerate(free):
-            where = leaf.line(f"getelementptr i64, ptr %env, i64 {k + 1}")
-            leaf.load(reg, where)
-        leaf.line("add i64 0, 0")
-        loop, at, buffer, count = Reg(-1, "i64"), Reg(-2, "i64"), Reg(-3, d, True), Reg(-4, "i64")
-        leaf.names |= {-1: "%at", -2: "%lo", -3: "%buffer", -4: "%n"}
-        body: Code = [tree.Scalar(node.index, "add", (loop, at)), *node.body,
-                      tree.Store(buffer, loop, node.value)]
-        leaf.loop(tree.For(loop, count, (), (), body, (), (), straight(node.body)))
-        result = leaf.line(f"call {t} @block_sum_{d}(ptr %buffer, i64 %n)")
-        leaf.do(f"ret {t} {result}")
-        head = [f"define internal {t} @{symbol}(ptr %env, i64 %lo, i64 %n) nounwind {{", "entry:",
-                f"  %buffer = alloca [{BLOCK} x {t}], align 64"]
-        if leaf.outs:
-            head.append(f"  %slots = alloca [{leaf.outs} x i64], align 8")
-        if leaf.words:
-            head.append(f"  %nest = alloca [{leaf.words} x i64], align 8")
-        self.module.leaves[place] = "\n".join([*head, *leaf.buffers, *leaf.lines, "}", ""])
-        env = self.fresh("env")
-        self.buffers.append(f"  {env} = alloca [{len(free) + 1} x i64], align 8")
-        self.do(f"store ptr {self.ctx}, ptr {env}")
-        for k, reg in enumerate(free):
-            self.put(env, k + 1, reg)
-        self.do(f"{self.name(node.out)} = call {t} @pairwise_{d}(ptr @{symbol}, ptr {env}, i64 0, "
-                f"i64 {self.at(node.count)})")
-        self.count = max(self.count, leaf.count)
-        if not self.leaf and (leaf.called or not isinstance(node.count, Imm)):  # what failed inside has not returned
-            failed = self.line(f"load i64, ptr {self.field(FAILED)}")
-            self.leave_if(self.line(f"icmp ne i64 {failed}, 0"))
-        self.called = self.called or leaf.called
-
     # ------------------------------------------------------------ calls
 
     def invoke(self, node: tree.Invoke) -> None:
@@ -779,20 +637,6 @@ def sines_and_cosines(code: Code) -> dict[int, dict[str, str]]:
     return found
 
 
-def straight(code: Code) -> bool:
-    """Whether the code is without loops, calls, checks, and use of the arena: what one vector may do at a time."""
-    for node in code:
-        match node:
-            case tree.Scalar() | tree.Load() | tree.Store() | tree.Shift():
-                pass
-            case tree.Choice(then=then, orelse=orelse):
-                if not (straight(then) and straight(orelse)):
-                    return False
-            case _:
-                return False
-    return True
-
-
 def calling(code: Code) -> bool:
     """Whether straight code calls kernels."""
     return any(n.name in table.KERNELS if isinstance(n, tree.Scalar) else
@@ -805,67 +649,3 @@ def kind(operand: Operand) -> str:
 
 def is_pointer(operand: Operand) -> bool:
     return isinstance(operand, Reg) and operand.pointer
-
-
-def free_regs(node: tree.Sum) -> list[Reg]:
-    """Registers read in the body that are defined outside."""
-    bound = {node.index.id}
-    found: dict[int, Reg] = {}
-
-    def see(*operands: Operand) -> None:
-        for x in operands:
-            if isinstance(x, Reg) and x.id not in bound:
-                found[x.id] = x
-
-    def walk(code: Code) -> None:
-        for n in code:
-            match n:
-                case tree.Scalar(out, _, args, _):
-                    see(*args)
-                    bound.add(out.id)
-                case tree.Load(out, base, offset) | tree.Shift(out, base, offset):
-                    see(base, offset)
-                    bound.add(out.id)
-                case tree.Store(base, offset, value):
-                    see(base, offset, value)
-                case tree.Alloc(out, count):
-                    see(count)
-                    bound.add(out.id)
-                case tree.Data(out, count, _):
-                    bound.update((out.id, count.id))
-                case tree.For():
-                    see(n.count, *n.init)
-                    bound.update([n.index.id, *(r.id for r in n.carried)])
-                    walk(n.body)
-                    see(*n.next)
-                    bound.update(r.id for r in n.outs)
-                case tree.While():
-                    see(*n.init)
-                    bound.update(r.id for r in n.carried)
-                    walk(n.test)
-                    see(n.cond)
-                    walk(n.body)
-                    see(*n.next)
-                    bound.update(r.id for r in n.outs)
-                case tree.Sum():
-                    see(n.count)
-                    bound.add(n.index.id)
-                    walk(n.body)
-                    see(n.value)
-                    bound.add(n.out.id)
-                case tree.Choice():
-                    see(n.cond)
-                    walk(n.then)
-                    see(*n.then_values)
-                    walk(n.orelse)
-                    see(*n.orelse_values)
-                    bound.update(r.id for r in n.outs)
-                case tree.Host():
-                    see(*[x for g in n.args for x in g])
-                    bound.update(r.id for g in n.results for r in g)
-                case _:
-                    raise AssertionError(n)
-
-    walk(node.body)
-    see(node.value)
-    return list(found.values())

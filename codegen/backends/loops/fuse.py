@@ -1,0 +1,408 @@
+"""Loops over the same count become one, and sums of what a loop stores are added up as it runs.
+
+In: a function in loop form. Out: the same function, in which loops of independent iterations and sums that are straight
+code, count to the same number and do not wait for each other run as one. What they compute alike is computed once, and
+arrays that nobody reads any more are not stored. The order of additions in each sum is what it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from . import tree
+from .operands import defined, everything, own, read
+from .tree import Code, Imm, Node, Operand, Reg
+
+Map = dict[int, Operand]
+UNKNOWN = -1
+"""The root of a pointer of which is not known where it points."""
+
+
+def fuse(program: tree.Program) -> tree.Program:
+    return tree.Program({name: fused(f) for name, f in program.functions.items()})
+
+
+def fused(f: tree.Function) -> tree.Function:
+    if sum(1 for node in everything(f.body) if isinstance(node, tree.For | tree.Sum)) < 2:
+        return f
+    memory = Memory(f)
+    body = block(f.body, memory)
+    return replace_body(f, without_dead_stores(body, f.results))
+
+
+def replace_body(f: tree.Function, body: Code) -> tree.Function:
+    return tree.Function(f.name, f.params, body, f.results, f.slots)
+
+
+def straight(code: Code) -> bool:
+    """Whether the code is without loops, calls, checks, and use of the arena."""
+    for node in code:
+        match node:
+            case tree.Scalar() | tree.Load() | tree.Store() | tree.Shift():
+                pass
+            case tree.Choice(then=then, orelse=orelse):
+                if not (straight(then) and straight(orelse)):
+                    return False
+            case _:
+                return False
+    return True
+
+
+# ------------------------------------------------------------------ what nodes do
+
+
+def needs(node: Node) -> set[int]:
+    """Registers that a node reads and does not bind itself."""
+    return {r.id for r in read([node])} - {r.id for r in defined([node])}
+
+
+class Memory:
+    """Where pointers point: to arrays of the function's own that only it can reach, or anywhere."""
+
+    def __init__(self, f: tree.Function) -> None:
+        self.roots: dict[int, int] = {}
+        self.given = {p.id for p in f.params if p.pointer}
+        mine: set[int] = set()
+        escaped: set[int] = set()
+        shifts: list[tuple[int, int]] = []
+        for node in everything(f.body):
+            match node:
+                case tree.Alloc(out=out):
+                    mine.add(out.id)
+                case tree.Data(out=out):
+                    self.given.add(out.id)
+                case tree.Shift(out=out, base=base):
+                    shifts.append((out.id, base.id))
+                case tree.Load() | tree.Store() | tree.Copy():
+                    pass
+                case _:
+                    escaped |= {x.id for x in own(node)[0] if isinstance(x, Reg) and x.pointer}
+        parent = dict(shifts)
+        for reg in [*parent, *mine, *self.given]:
+            at = reg
+            while at in parent:
+                at = parent[at]
+            self.roots[reg] = at if at in mine or at in self.given else UNKNOWN
+        lost = {self.roots.get(x, UNKNOWN) for x in escaped}
+        self.roots = {reg: UNKNOWN if root in lost and root in mine else root for reg, root in self.roots.items()}
+
+    def root(self, pointer: Reg) -> int:
+        return self.roots.get(pointer.id, UNKNOWN)
+
+    def effects(self, node: Node) -> tuple[set[int], set[int]]:
+        """What is read and written, by root."""
+        reads: set[int] = set()
+        writes: set[int] = set()
+        for inner in everything([node]):
+            match inner:
+                case tree.Load(base=base):
+                    reads.add(self.root(base))
+                case tree.Store(base=base):
+                    writes.add(self.root(base))
+                case tree.Copy(target=target, source=source):
+                    reads.add(self.root(source))
+                    writes.add(self.root(target))
+                case _:
+                    pass
+        return reads, writes
+
+    def clash(self, some: Iterable[int], others: Iterable[int]) -> bool:
+        """Whether two sets of roots may have memory in common, of which one is written to."""
+        a, b = set(some), set(others)
+        if not a or not b:
+            return False
+        return bool(a & b) or (UNKNOWN in a and bool(b & self.given or UNKNOWN in b)) or (
+            UNKNOWN in b and bool(a & self.given))
+
+
+# ------------------------------------------------------------------ one block
+
+
+@dataclass
+class Group:
+    """Loops that have become one: it stands at `at` of what is written."""
+
+    at: int
+    index: Reg
+    count: Operand
+    body: Code
+    sums: list[tuple[Reg, Operand]]
+    reads: set[int]
+    writes: set[int]
+    size: int = 1
+    stored: dict[int, bool] = field(default_factory=dict)
+
+
+HOISTED = (tree.Scalar, tree.Shift, tree.Alloc, tree.Data)
+CROSSED = (tree.Data, tree.Scalar, tree.Shift, tree.Alloc, tree.Load, tree.Store, tree.Copy, tree.For, tree.Sum)
+LONGEST = 400
+"""Nodes in a loop's body at most, and nodes between two loops that are looked through."""
+
+
+def block(code: Code, memory: Memory) -> Code:
+    out: Code = []
+    groups: list[Group] = []
+    for node in code:
+        node = deeper(node, memory)
+        match node:
+            case tree.For(parallel=True, carried=()) if straight(node.body):
+                made_ = Group(len(out), node.index, node.count, node.body, [], *memory.effects(node))
+            case tree.Sum() if straight(node.body):
+                made_ = Group(len(out), node.index, node.count, node.body, [(node.out, node.value), *node.more],
+                              *memory.effects(node))
+            case _:
+                out.append(node)
+                continue
+        for group in reversed(groups[-4:]):
+            if group.count == made_.count and joined(group, node, made_, out, memory, groups):
+                break
+        else:
+            groups.append(made_)
+            out.append(node)
+    for group in groups:
+        if group.size > 1:
+            out[group.at] = written(group, memory)
+    return out
+
+
+def deeper(node: Node, memory: Memory) -> Node:
+    match node:
+        case tree.For():
+            return replace(node, body=block(node.body, memory))
+        case tree.While():
+            return replace(node, test=block(node.test, memory), body=block(node.body, memory))
+        case tree.Choice():
+            return replace(node, then=block(node.then, memory), orelse=block(node.orelse, memory))
+        case _:
+            return node
+
+
+def joined(group: Group, node: Node, other: Group, out: Code, memory: Memory, groups: list[Group]) -> bool:
+    """Move `node`, which would come last, to the group's place if nothing between is in the way."""
+    between = out[group.at + 1:]
+    if len(between) > LONGEST or len(group.body) + len(other.body) > LONGEST:
+        return False
+    wanted = needs(node)
+    if wanted & {r.id for r, _ in group.sums}:
+        return False
+    hoisted: list[int] = []
+    for k in range(len(between) - 1, -1, -1):
+        inner = between[k]
+        if not isinstance(inner, CROSSED):
+            return False
+        if {r.id for r in own(inner)[1]} & wanted:
+            if not isinstance(inner, HOISTED):
+                return False
+            wanted |= needs(inner)
+            if wanted & {r.id for r, _ in group.sums}:
+                return False
+            hoisted.append(k)
+            continue
+        reads, writes = memory.effects(inner)
+        if memory.clash(other.writes, reads | writes) or memory.clash(other.reads, writes):
+            return False
+    if memory.clash(other.writes, group.reads | group.writes):
+        return False
+    shared = other.reads & group.writes
+    if UNKNOWN in group.writes and memory.clash(other.reads, {UNKNOWN}):
+        return False
+    if UNKNOWN in other.reads and memory.clash(group.writes, {UNKNOWN}):
+        return False
+    if not (at_index(group.body, group.index, shared, memory) and at_index(other.body, other.index, shared, memory)):
+        return False
+    moved = [between[k] for k in sorted(hoisted)]
+    rest = [n for k, n in enumerate(between) if k not in set(hoisted)]
+    start = group.at
+    places = {id(out[g.at]): g for g in groups}
+    out[start:] = [*moved, out[start], *rest]
+    for k in range(start, len(out)):
+        if id(out[k]) in places:
+            places[id(out[k])].at = k
+    names: Map = {other.index.id: group.index}
+    group.body = [*group.body, *(renamed(n, names) for n in other.body)]
+    group.sums += [(r, substituted(x, names)) for r, x in other.sums]
+    group.reads |= other.reads
+    group.writes |= other.writes
+    group.size += 1
+    return True
+
+
+def at_index(code: Code, index: Reg, roots: set[int], memory: Memory) -> bool:
+    """Whether each access to these arrays is to the element at the loop's index."""
+    if not roots:
+        return True
+    places = Places(index)
+    for node in everything(code):
+        match node:
+            case tree.Shift():
+                places.shift(node)
+            case tree.Load(base=base, offset=offset) | tree.Store(base=base, offset=offset):
+                if memory.root(base) in roots and places.of(base, offset) != (memory.root(base), True):
+                    return False
+            case _:
+                pass
+    return True
+
+
+class Places:
+    """Addresses in a body that are an array's beginning, or its beginning and the index."""
+
+    def __init__(self, index: Reg) -> None:
+        self.index = index
+        self.known: dict[int, tuple[int, bool] | None] = {}
+
+    def shift(self, node: tree.Shift) -> None:
+        self.known[node.out.id] = self.of(node.base, node.offset)
+
+    def of(self, base: Reg, offset: Operand) -> tuple[int, bool] | None:
+        """Array, and whether the index has been added."""
+        start = self.known.get(base.id, (base.id, False))
+        if start is None or (isinstance(offset, Imm) and offset.value == 0):
+            return start
+        return (start[0], True) if offset == self.index and not start[1] else None
+
+
+def written(group: Group, memory: Memory) -> Node:
+    names: Map = {}
+    body = once(group.body, group.index, memory, names)
+    if not group.sums:
+        return tree.For(group.index, group.count, (), (), body, (), (), True)
+    (out, value), *more = [(r, substituted(x, names)) for r, x in group.sums]
+    return tree.Sum(out, group.index, group.count, body, value, tuple(more))
+
+
+def once(code: Code, index: Reg, memory: Memory, names: Map) -> Code:
+    """Straight code in which nothing is computed or read twice, and nothing read that has just been stored."""
+    out: Code = []
+    seen: dict[Any, Reg] = {}
+    cells: dict[tuple[int, bool], Operand] = {}
+    loads: dict[Any, tuple[Reg, int]] = {}
+    places = Places(index)
+    for old in code:
+        node = renamed(old, names)
+        match node:
+            case tree.Scalar():
+                key: Any = (node.out.dtype, node.name, tuple(map(exactly, node.args)), node.attrs)
+                if key in seen:
+                    names[node.out.id] = seen[key]
+                    continue
+                seen[key] = node.out
+            case tree.Shift():
+                places.shift(node)
+                key = ("shift", node.base, node.offset)
+                if key in seen:
+                    names[node.out.id] = seen[key]
+                    continue
+                seen[key] = node.out
+            case tree.Load():
+                place = places.of(node.base, node.offset)
+                if place is not None and place in cells:
+                    names[node.out.id] = cells[place]
+                    continue
+                where = (node.base, node.offset)
+                if where in loads:
+                    names[node.out.id] = loads[where][0]
+                    continue
+                loads[where] = (node.out, memory.root(node.base))
+            case tree.Store():
+                root = memory.root(node.base)
+                cells = {p: v for p, v in cells.items() if not memory.clash({p[0]}, {root})}
+                loads = {p: v for p, v in loads.items() if not memory.clash({v[1]}, {root})}
+                place = places.of(node.base, node.offset)
+                if place is not None and root == place[0]:
+                    cells[place] = node.value
+            case _:
+                _, writes = memory.effects(node)
+                if writes:
+                    cells, loads = {}, {}
+        out.append(node)
+    return out
+
+
+def exactly(x: Operand) -> Any:
+    """0.0 and -0.0 are two constants, and 1 and 1.0."""
+    return x if isinstance(x, Reg) else (x.dtype, repr(x.value))
+
+
+def substituted(x: Operand, names: Map) -> Operand:
+    while isinstance(x, Reg) and x.id in names:
+        x = names[x.id]
+    return x
+
+
+def renamed(node: Node, names: Map) -> Node:
+    """Straight code with other operands."""
+    def s(x: Operand) -> Operand:
+        return substituted(x, names)
+
+    def p(x: Reg) -> Reg:
+        found = substituted(x, names)
+        assert isinstance(found, Reg)
+        return found
+
+    def all_of(xs: Sequence[Operand]) -> tuple[Operand, ...]:
+        return tuple(map(s, xs))
+
+    match node:
+        case tree.Scalar():
+            return replace(node, args=all_of(node.args))
+        case tree.Load():
+            return replace(node, base=p(node.base), offset=s(node.offset))
+        case tree.Store():
+            return replace(node, base=p(node.base), offset=s(node.offset), value=s(node.value))
+        case tree.Shift():
+            return replace(node, base=p(node.base), offset=s(node.offset))
+        case tree.Choice():
+            return tree.Choice(s(node.cond), [renamed(n, names) for n in node.then], all_of(node.then_values),
+                               [renamed(n, names) for n in node.orelse], all_of(node.orelse_values), node.outs)
+        case _:
+            raise AssertionError(node)
+
+
+# ------------------------------------------------------------------ arrays that nobody reads
+
+
+def without_dead_stores(code: Code, results: Sequence[Operand]) -> Code:
+    base: dict[int, int] = {}
+    mine: set[int] = set()
+    seen = {x.id for x in results if isinstance(x, Reg)}
+    for node in everything(code):
+        match node:
+            case tree.Alloc(out=out):
+                mine.add(out.id)
+            case tree.Shift(out=out, base=start):
+                base[out.id] = start.id
+            case tree.Store(value=value):
+                seen |= {value.id} if isinstance(value, Reg) else set()
+            case _:
+                seen |= {x.id for x in own(node)[0] if isinstance(x, Reg)}
+
+    def root(reg: int) -> int:
+        while reg in base:
+            reg = base[reg]
+        return reg
+
+    live = {root(reg) for reg in seen}
+    dead = mine - live
+    return swept(code, lambda n: (isinstance(n, tree.Store) and root(n.base.id) in dead)
+                 or (isinstance(n, tree.Alloc) and n.out.id in dead)
+                 or (isinstance(n, tree.Shift) and root(n.base.id) in dead)) if dead else code
+
+
+def swept(code: Code, drop: Callable[[Node], bool]) -> Code:
+    out: Code = []
+    for node in code:
+        if drop(node):
+            continue
+        match node:
+            case tree.For() | tree.Sum():
+                out.append(replace(node, body=swept(node.body, drop)))
+            case tree.While():
+                out.append(replace(node, test=swept(node.test, drop), body=swept(node.body, drop)))
+            case tree.Choice():
+                out.append(replace(node, then=swept(node.then, drop), orelse=swept(node.orelse, drop)))
+            case _:
+                out.append(node)
+    return out
