@@ -19,9 +19,10 @@ COMMANDS = {
     "run": "call an entry with values from the command line",
     "show": "print a stage of the compiler: tokens, ast, types, ir, python",
     "cost": "what entries and their derivatives cost, as formulas of the sizes",
+    "cache": "what is kept of machine code: where, how much, why not",
     "test": "run the test blocks (`-- ==`) of programs",
 }
-PLANNED = ("stage", "bench", "lsp", "repl", "doc", "new", "cache")
+PLANNED = ("stage", "bench", "lsp", "repl", "doc", "new")
 
 
 def overview() -> str:

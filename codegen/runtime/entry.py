@@ -17,7 +17,6 @@ import re
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -179,22 +178,14 @@ class Path:
     def second(self, *leaves: Any) -> Any:
         make = getattr(self.function, "direct", None)
         call = (make(self.inputs, self.spec, self.slowly) if make else None) or self.slowly
-        self.call = self.timed(call) if getattr(self.function, "cold", False) else call
+        self.become(call)
+        watch = getattr(self.function, "watch", None)
+        if watch is not None:
+            watch(call, self.become)
         return self.call(*leaves)
 
-    def timed(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """`call`, and the function hears how long its calls take while it wants to."""
-        spent = self.function.spent  # type: ignore[attr-defined]
-
-        def timed(*leaves: Any) -> Any:
-            begun = perf_counter()
-            try:
-                return call(*leaves)
-            finally:
-                if not spent(perf_counter() - begun):
-                    self.call = call
-
-        return timed
+    def become(self, call: Callable[..., Any]) -> None:
+        self.call = call
 
     def slowly(self, *leaves: Any) -> Any:
         if len(leaves) != len(self.inputs.leaves):  # of an entry all of whose leaves are its arguments

@@ -197,6 +197,8 @@ class FunctionWriter:
                 self.host(node)
             case tree.Check():
                 self.check(node)
+            case tree.Poll():
+                pass  # C runs to its end
             case _:
                 assert_never(node)
 

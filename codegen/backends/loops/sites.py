@@ -21,6 +21,9 @@ class Site:
     span: Span | None
 
 
+FULL = Site(FULL_SITE, (), (), None)
+
+
 @dataclass(frozen=True)
 class HostCall:
     """A primitive that is called back: dtypes and ranks of arguments and results."""

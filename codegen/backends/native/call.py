@@ -6,6 +6,7 @@ import ctypes
 import math
 import threading
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -57,14 +58,20 @@ class Native:
         self.cell.value = self.engine.address(self.name)
         self.run = FLAT(self.cell.value)
 
-    @property
-    def cold(self) -> bool:
-        """Whether the engine wants to know how long calls take."""
-        return self.engine.left < math.inf
+    def watch(self, call: Callable[..., Any], become: Callable[[Callable[..., Any]], None]) -> None:
+        """While the engine wants to know how long calls take, have them be calls of what says that, then of `call`."""
+        if self.engine.left == math.inf:
+            return
 
-    def spent(self, seconds: float) -> bool:
-        """A call took so long; False when nobody needs to know any more."""
-        return self.engine.spent(seconds)
+        def timed(*leaves: Any) -> Any:
+            begun = perf_counter()
+            try:
+                return call(*leaves)
+            finally:
+                if not self.engine.spent(perf_counter() - begun):
+                    become(call)
+
+        become(timed)
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:
         cells, held = self.cells(values)

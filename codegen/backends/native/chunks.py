@@ -23,18 +23,25 @@ class Plan:
         self.weights: dict[int, int] = {}
         self.made: list[Code] = []
         """Code that is not the function's own; it must live as long as its weight is known."""
+        self.depth = 0
         self.weight = self.weigh(function.body)
         self.reads = read(function.body)
         for x in function.results:
             if isinstance(x, Reg):
                 self.reads[x] = self.reads.get(x, 0) + 1
 
-    def weigh(self, code: Code) -> int:
+    def words(self) -> int:
+        """At most so many words has the frame: a register has one in each code that is cut, and they lie in each other.
+        """
+        return len(self.reads) * self.depth
+
+    def weigh(self, code: Code, depth: int = 1) -> int:
+        self.depth = max(self.depth, depth)
         total = 0
         for node in code:
             total += 1
             for part in inner(node):
-                total += self.weigh(part)
+                total += self.weigh(part, depth + 1)
         self.weights[id(code)] = total
         return total
 

@@ -174,4 +174,5 @@ def compiled(units: dict[str, Keyed], tier: int) -> Object:
     if tier and weight <= MIDDLE:
         jit.optimised(made, 2 if weight <= SMALL else 1, weight <= SMALL)
     return Object(jit.object_code(made, tier and (2 if weight <= SMALL else 1)), tier, {
-        key: Made(len(k.unit.names), len(k.unit.cells), k.digest, k.unit.names) for key, k in units.items()})
+        key: Made(len(k.unit.names), len(k.unit.cells), k.digest, k.unit.names) for key, k in units.items()},
+        vars(jit.environment()))

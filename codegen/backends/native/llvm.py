@@ -15,6 +15,7 @@ from ...runtime.depth import LEVELS
 from ..loops import tree
 from ..loops.fuse import straight
 from ..loops.sites import DEPTH_SITE as DEPTH_SITE
+from ..loops.sites import FULL
 from ..loops.sites import FULL_SITE as FULL_SITE
 from ..loops.sites import HostCall as HostCall
 from ..loops.sites import Site as Site
@@ -72,20 +73,16 @@ class UnitWriter:
     """Whether long functions are cut in pieces."""
     declared: dict[str, str] = field(default_factory=dict)
     needed: dict[str, str] = field(default_factory=dict)
-    sites: list[Site] = field(default_factory=list)
+    sites: list[Site] = field(default_factory=lambda: [FULL])
     cells: dict[Cell, int] = field(default_factory=dict)
     leaves: list[str] = field(default_factory=list)
 
     def full(self) -> int:
-        """The number of the failure of an arena without room."""
-        return self.site(Site(FULL_SITE, (), (), None))
+        """The number of the failure of an arena without room: the same in all units."""
+        return 1
 
     def site(self, site: Site) -> int:
-        """Its number, from 1."""
-        if site.name == FULL_SITE:
-            if site not in self.sites:
-                self.sites.append(site)
-            return self.sites.index(site) + 1
+        """Its number."""
         self.sites.append(site)
         return len(self.sites)
 
@@ -257,7 +254,7 @@ class FunctionWriter:
             self.plan = None
         if self.plan is not None:
             frame = Reg(-7, "i64", True)
-            self.alloc(frame, Imm(len(self.plan.reads), "i64"))
+            self.alloc(frame, Imm(self.plan.words(), "i64"))
             self.nest = self.name(frame)
         self.code(f.body)
         for k, result in enumerate(f.results):

@@ -33,6 +33,7 @@ class Object:
     code: bytes
     tier: int
     units: dict[str, Made]
+    environment: dict[str, str]
 
     def load(self) -> list[Instance]:
         """Put the code into memory, its units bound to nothing yet."""
@@ -97,7 +98,7 @@ def find(key: str) -> Object | None:
 def keep(made: Object) -> None:
     """Have `find` find it, in this process and in later ones."""
     remember(made)
-    about = {"tier": made.tier, "environment": vars(jit.environment()),
+    about = {"tier": made.tier, "environment": made.environment,
              "units": {key: [u.functions, u.cells, u.digest, list(u.names)] for key, u in made.units.items()}}
     store.write(list(made.units), about, made.code)
 
@@ -113,12 +114,17 @@ def remember(made: Object) -> None:
 
 
 def unpacked(entry: store.Entry) -> Object | None:
-    """The object code of an entry, if it is one for this machine."""
+    """The object code of an entry, if it is for this machine."""
+    made = packed_object(entry)
+    return made if made is not None and made.environment == vars(jit.environment()) else None
+
+
+def packed_object(entry: store.Entry) -> Object | None:
+    """The object code of an entry, for whatever machine; None where the entry does not say what it is."""
     try:
-        if entry.about["environment"] != vars(jit.environment()):
-            return None
         return Object(entry.code, int(entry.about["tier"]), {
             str(key): Made(int(functions), int(cells), str(digest), tuple(map(str, names)))
-            for key, (functions, cells, digest, names) in entry.about["units"].items()})
-    except (KeyError, TypeError, ValueError, AttributeError):
+            for key, (functions, cells, digest, names) in entry.about["units"].items()},
+            {str(name): str(value) for name, value in entry.about["environment"].items()})
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None

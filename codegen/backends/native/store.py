@@ -226,18 +226,17 @@ def evict(path: Path, most: int) -> None:
     for file in files(path):
         groups.setdefault(file.inode, []).append(file)
     total = sum(g[0].size for g in groups.values())
+    goal = most * 4 // 5 if total > most else total
     now = time.time()
     for group in sorted(groups.values(), key=lambda g: g[0].used):
         left = group[0].path.name.startswith(TEMPORARY)
-        if total <= most and not left:
+        if total <= goal and not left:
             continue
         if left and now - group[0].used < OLD:
             continue
         for file in group:
             remove(file.path)
         total -= group[0].size
-        if total <= most * 4 // 5:
-            most = total
 
 
 def clear(path: Path) -> int:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from ..loops import tree
-from .llvm import FULL_SITE, Cell, HostCall, Site, Unit, flat_name, module, unit
+from ..loops.sites import FULL, HostCall
+from .llvm import Cell, Unit, flat_name, module, unit
 from .polls import polled
 
 
@@ -63,9 +64,7 @@ class Units:
     def group_outline(self) -> Keyed:
         """That unit without its text, for code that is there already."""
         names = self.names()
-        sites: list[Site] = []
-        for k in self.units:
-            sites += [s for s in k.unit.sites if s.name != FULL_SITE or s not in sites]
+        sites = [FULL, *(site for k in self.units for site in k.unit.sites[1:])]
         flat = [flat_name(name) for name in names if name in self.roots]
         return Keyed(Unit((*names, *flat), "", {}, {}, sites, list(self.cells())), self.group_digest(), self.weight())
 
