@@ -16,7 +16,7 @@ import keyword
 import re
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,10 @@ from .arguments import (
 from .errors import DadArgumentError
 
 PYTHON: dict[str, Any] = {"f64": float, "i64": int, "bool": bool}
+SAME_ARGUMENTS = ("value_and_grad", "jacobian", "jacfwd", "jacrev", "hessian", "laplacian")
+"""Derivatives that take what the entry takes."""
+C_TYPES = {"f64": "double", "f32": "float", "f16": "_Float16", "bool": "bool"} | {
+    f"{s}{b}": f"{'u' * (s == 'u')}int{b}_t" for s in "iu" for b in (8, 16, 32, 64)}
 ROWS = ("batch", ((1, ("batch of vmap",)),))
 """The size of the axis that `vmap` maps over; a source name has no spaces."""
 
@@ -159,6 +163,55 @@ def one_size(values: Any, name: str) -> tuple[Any, int]:
 # ------------------------------------------------------------------ entry points
 
 
+def targets_of(spec: Any, out: Any) -> Iterator[Any]:
+    """The arrays to write the leaves of a value of this type to; None for what is not wanted."""
+    match spec:
+        case ("scalar", _) | ("array", _, _):
+            yield out
+        case ("rows", _, element):
+            yield from targets_of(element, out)
+        case ("tuple", items):
+            each = [None] * len(items) if out is None else tuple_parts(out, range(len(items)), "out")
+            for item, part in zip(items, each, strict=True):
+                yield from targets_of(item, part)
+        case ("record", _, items) | ("params", items):
+            keys = [name for name, _ in items]
+            parts: Sequence[Any] = [None] * len(items)
+            if type(out) is tuple:
+                parts = tuple_parts(out, range(len(items)), "out")
+            elif out is not None:
+                parts = record_parts(out, keys, "out")
+            pairs = list(zip(items, parts, strict=True))
+            for (_, item), part in pairs if spec[0] == "params" else sorted(pairs, key=lambda pair: pair[0][0]):
+                yield from targets_of(item, part)
+        case _:
+            raise DadArgumentError("A108", "`out`: values of sum types are not written into arrays")
+
+
+def spec_leaves(spec: Any, label: str) -> Iterator[tuple[str, str, Any]]:
+    """Label, dtype and dims of each leaf of a result."""
+    if spec[0] == "params":
+        for name, item in spec[1]:
+            yield from leaves_of(item, f"{label}.{name}")
+    elif spec[0] == "tuple":
+        for k, item in enumerate(spec[1]):
+            yield from spec_leaves(item, f"{label}.{k}")
+    else:
+        yield from leaves_of(spec, label)
+
+
+def check_target(target: Any, result: Any) -> None:
+    """Raise DadArgumentError unless the result can be written there."""
+    wanted = f"expected an array {result.dtype} of shape {result.shape}, found {described(target)}"
+    if not isinstance(target, np.ndarray) or target.dtype != result.dtype:
+        raise DadArgumentError("A102", f"argument `out`: {wanted}")
+    if target.shape != result.shape:
+        raise DadArgumentError("A103", f"argument `out`: {wanted}")
+    if not (target.flags.writeable and target.flags.c_contiguous and target.flags.aligned):
+        raise DadArgumentError("A108", "argument `out`: results are written to arrays that are writable, aligned and "
+                               "contiguous")
+
+
 class Path:
     """What calls of one function go through: leaves in, a value of type `spec` out.
 
@@ -170,6 +223,7 @@ class Path:
         self.entry, self.function, self.inputs, self.spec = entry, function, inputs, spec
         self.builder = Builder(spec)
         self.call: Callable[..., Any] = self.first
+        self.writers: dict[tuple[bool, ...], Callable[..., Any]] = {}
 
     def first(self, *leaves: Any) -> Any:
         self.call = self.second
@@ -186,6 +240,30 @@ class Path:
 
     def become(self, call: Callable[..., Any]) -> None:
         self.call = call
+
+    def write(self, leaves: Sequence[Any], targets: Sequence[Any]) -> None:
+        """Write the results into these arrays, where there is one and not None."""
+        wanted = tuple([target is not None for target in targets])
+        given = [target for target in targets if target is not None]
+        for k, target in enumerate(given):
+            if any(np.may_share_memory(target, other) for other in given[:k]):
+                raise DadArgumentError("A108", "the arrays in `out` overlap")
+        if wanted not in self.writers:
+            slow = partial(self.write_slowly, wanted)
+            make = getattr(self.function, "direct", None)
+            self.writers[wanted] = (make(self.inputs, None, slow, wanted) if make else None) or slow
+        self.writers[wanted](*leaves, *given)
+
+    def write_slowly(self, wanted: Sequence[bool], *leaves: Any) -> None:
+        count = len(self.inputs.leaves)
+        targets = iter(leaves[count:])
+        values = self.inputs.converted(leaves[:count])
+        results = self.entry.run(self.function, values)
+        pairs = [(next(targets), result) for is_wanted, result in zip(wanted, results, strict=True) if is_wanted]
+        for target, result in pairs:
+            check_target(target, np.asarray(result))
+        for target, result in pairs:
+            np.copyto(target, result)
 
     def slowly(self, *leaves: Any) -> Any:
         if len(leaves) != len(self.inputs.leaves):  # of an entry all of whose leaves are its arguments
@@ -240,7 +318,7 @@ class Entry:
 
     def value_and_grad(self, *args: Any, wrt: Any = None, **named: Any) -> Any:
         """(value, gradient)."""
-        path = self._path("value_and_grad", wrt, lambda gradient: ("tuple", (self.result, gradient)))
+        path = self._path("value_and_grad", wrt)
         if named or not self.plain:
             args = tuple(self.parts(self.arguments(args, named)))
         return path.call(*args)
@@ -250,7 +328,7 @@ class Entry:
 
         Tangents are structured like a gradient: one parameter's as it is, several as a tuple or by name.
         """
-        path = self._path("jvp", wrt, lambda _: ("tuple", (self.result, floats_of(self.result))), self._tangents)
+        path = self._path("jvp", wrt, self._tangents)
         return path.call(*self._with_tangents(args, "jvp", self.active(wrt)))
 
     def vjp(self, *args: Any, wrt: Any = None) -> Any:
@@ -259,8 +337,7 @@ class Entry:
         """
         args, cotangent = self.point_and_seed(args, "vjp", "a cotangent")
         spec = floats_of(self.result)
-        path = self._path("vjp", wrt, lambda gradient: ("tuple", (self.result, gradient)),
-                          lambda _: {"cotangent": spec})
+        path = self._path("vjp", wrt, lambda _: {"cotangent": spec})
         return path.call(*self.parts(self.point(args)), *taken_apart(spec, cotangent, "cotangent"))
 
     def jacobian(self, *args: Any, wrt: Any = None, **named: Any) -> Any:
@@ -279,12 +356,12 @@ class Entry:
 
     def hessian(self, *args: Any, wrt: Any = None, **named: Any) -> Any:
         """All second derivatives: a gradient for each float of the gradient."""
-        path = self._path("hessian", wrt, lambda gradient: derivatives_of(gradient, gradient))
+        path = self._path("hessian", wrt)
         return path.call(*self.parts(self.arguments(args, named)))
 
     def laplacian(self, *args: Any, wrt: Any = None, **named: Any) -> Any:
         """The sum of the second derivatives by each float alone, the trace of the Hessian."""
-        path = self._path("laplacian", wrt, lambda _: self.result)
+        path = self._path("laplacian", wrt)
         return path.call(*self.parts(self.arguments(args, named)))
 
     def hvp(self, *args: Any, wrt: Any = None) -> Any:
@@ -292,7 +369,7 @@ class Entry:
 
         Tangents and product are structured like a gradient.
         """
-        path = self._path("hvp", wrt, lambda gradient: gradient, self._tangents)
+        path = self._path("hvp", wrt, self._tangents)
         return path.call(*self._with_tangents(args, "hvp", self.active(wrt)))
 
     def vmap(self, *args: Any, in_axes: Any = 0, **named: Any) -> Any:
@@ -356,19 +433,43 @@ class Entry:
         return Builder(self.result, 1).build(owned(results, values))
 
     def _jacobian(self, kind: str, args: tuple[Any, ...], wrt: Any, named: Mapping[str, Any]) -> Any:
-        path = self._path(kind, wrt, lambda gradient: derivatives_of(floats_of(self.result), gradient))
+        path = self._path(kind, wrt)
         return path.call(*self.parts(self.arguments(args, named)))
 
-    def _path(self, kind: str, wrt: Any, spec: Callable[[Any], Any],
-              more: Callable[[tuple[str, ...]], Mapping[str, Any]] | None = None) -> Path:
-        """The path of a transform, whose result has the type `spec` of a gradient; `more` leaves than parameters."""
+    def _path(self, kind: str, wrt: Any, more: Callable[[tuple[str, ...]], Mapping[str, Any]] | None = None) -> Path:
+        """The path of a transform, which takes `more` leaves than those of the parameters."""
         active = self.active(wrt)
         path = self.paths.get((kind, active))
         if path is None:
             function = self._transform(kind, active)
             inputs = self.leaves_for(more(active)) if more else self.inputs
-            path = self.paths[kind, active] = Path(self, function, inputs, spec(self.gradient_spec(active)))
+            path = self.paths[kind, active] = Path(self, function, inputs, self._spec(kind, active))
         return path
+
+    def _spec(self, kind: str, active: tuple[str, ...]) -> Any:
+        """The type of what a transform gives."""
+        gradient = self.gradient_spec(active)
+        match kind:
+            case "value_and_grad" | "vjp":
+                return "tuple", (self.result, gradient)
+            case "jvp":
+                return "tuple", (self.result, floats_of(self.result))
+            case "jacobian" | "jacfwd" | "jacrev":
+                return derivatives_of(floats_of(self.result), gradient)
+            case "hessian":
+                return derivatives_of(gradient, gradient)
+            case "hvp":
+                return gradient
+        return self.result
+
+    def _chosen(self, derivative: str | None, wrt: Any) -> Path:
+        """The path of the entry itself or of a derivative that takes the same arguments."""
+        if derivative is None:
+            return self.value
+        if derivative not in SAME_ARGUMENTS:
+            raise DadArgumentError("A104", f"there is no derivative `{derivative}` here; there are "
+                                   + listed(SAME_ARGUMENTS))
+        return self._path(derivative, wrt)
 
     def _tangents(self, active: tuple[str, ...]) -> dict[str, Any]:
         return {f"tangent of {name}": floats_of(spec) for name, _, spec in self.params if name in active}
@@ -391,6 +492,49 @@ class Entry:
                 f"{listed(self.wrt)}; `dad build --with {kind}` builds more, `dad.load` derives what it is asked for",
             )
         return function
+
+    # -------------------------------------------------------- other ways to call
+
+    def into(self, *args: Any, out: Any, derivative: str | None = None, wrt: Any = None, **named: Any) -> Any:
+        """`out`, into whose arrays the results have been written: `f.into(x, out=y)`.
+
+        `out` is an array of the result's shape and dtype, contiguous; for several results, structured like them; for a
+        number, an array without axes (`np.empty(())`); None where a result is not wanted. With `derivative`,
+        "value_and_grad", "jacobian" and the like, what that method gives is written. An array may be argument and `out`
+        at once.
+        """
+        path = self._chosen(derivative, wrt)
+        path.write(self.parts(self.arguments(args, named)), list(targets_of(path.spec, out)))
+        return out
+
+    @property
+    def address(self) -> int:
+        """The address of the entry as a function of C; `c_signature` says what it takes. It is good as long as the
+        entry lives, and there with target "native" only.
+        """
+        return self.address_of()
+
+    def address_of(self, derivative: str | None = None, wrt: Any = None) -> int:
+        """The address of the entry or of a derivative that takes the same arguments."""
+        path = self._chosen(derivative, wrt)
+        make = getattr(path.function, "c_address", None)
+        if make is None:
+            raise AttributeError(f"`{self.__name__}` is not machine code: only target \"native\" gives addresses")
+        found: int = make(path.inputs)
+        return found
+
+    def c_signature(self, derivative: str | None = None, wrt: Any = None) -> str:
+        """What the function at `address` takes, for people to read."""
+        path = self._chosen(derivative, wrt)
+        lines = [f"int32_t {self.__name__}(const void *const *inputs, const int64_t *sizes, void *const *outputs)"]
+        axis = 0
+        results = spec_leaves(path.spec, "result")
+        for name, leaves in (("inputs", path.inputs.leaves), ("outputs", tuple(results))):
+            for k, (label, dtype, dims) in enumerate(leaves):
+                sizes = "".join(f"[sizes[{axis + j}]]" for j in range(len(dims)))
+                axis += len(dims)
+                lines.append(f"{name}[{k}]: {label}, {C_TYPES[dtype]} {sizes}".rstrip())
+        return "\n".join(lines)
 
     # -------------------------------------------------------- arguments
 

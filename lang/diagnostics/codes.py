@@ -587,6 +587,11 @@ code("A106", "derivative that a parameter does not have",
      "entry loss (theta: param f64) (y: data f64) : f64 = …\nm.loss.grad(1.0, 2.0, wrt=(\"y\",))",
      "leave `wrt` out, or declare the parameter `param`.")
 
+code("A108", "array that results cannot be written to",
+     "`into` writes results into arrays of the caller, which must be writable, aligned, contiguous and apart from each "
+     "other.", "entry f [n] (xs: [n]f64) : [n]f64 = xs\nm.f.into(x, out=y[::2])",
+     "pass arrays that `np.empty` or `np.empty_like` made.")
+
 # ---------------------------------------------------------------- Uxxx: command usage, files
 
 code("U110", "target that does not exist", "This version compiles for `numpy` (vectorised NumPy code) and `interp` (the reference "

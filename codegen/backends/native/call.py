@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -18,6 +18,8 @@ from ....lang.source import Span
 from ...runtime.arguments import Leaves
 from ...runtime.depth import LEVELS, too_deep
 from ...runtime.errors import RunError
+from . import jit
+from .address import Address
 from .context import DEPTH, FAILED, STOP, VALUES
 from .direct import direct
 from .engine import Engine
@@ -52,6 +54,7 @@ class Native:
         self.given = sum(1 + t.rank for t in self.params)
         self.taken = sum(1 + t.rank for t in self.results)
         self.long = engine.long(name)
+        self.address: Address | None = None
 
     def use(self) -> None:
         """Call what the engine has now."""
@@ -86,8 +89,11 @@ class Native:
         del held
         return tuple(again(error, lambda: self(*values)))
 
-    def direct(self, inputs: Leaves, spec: Any, slow: Callable[..., Any]) -> Callable[..., Any] | None:
-        """A function of leaves that gives values of type `spec`, as `direct.direct` says; None when there is none."""
+    def direct(self, inputs: Leaves, spec: Any, slow: Callable[..., Any], wanted: Sequence[bool] = ()
+               ) -> Callable[..., Any] | None:
+        """A function of leaves that gives values of type `spec`, or that writes what is `wanted`, as `direct.direct`
+        says; None when there is none.
+        """
 
         def fail(*values: Any) -> Any:
             room = failed_room()
@@ -97,7 +103,14 @@ class Native:
                 left(room)
             return again(error, lambda: slow(*values))
 
-        return direct(self.cell, self.params, self.results, self.long, inputs, spec, slow, fail)
+        return direct(self.cell, self.params, self.results, self.long, inputs, spec, slow, fail, wanted)
+
+    def c_address(self, inputs: Leaves) -> int:
+        """The address of a function of C, as `address` says."""
+        with jit.LOCK:
+            if self.address is None:
+                self.address = Address(self.cell, self.params, self.results, inputs)
+            return self.address.value
 
     def cells(self, values: tuple[Any, ...]) -> tuple[Any, list[Any]]:
         """The arguments as machine code takes them, and what must live as long."""

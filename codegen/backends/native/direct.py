@@ -39,33 +39,32 @@ class Unplanned(Exception):
 
 
 def direct(cell: Any, params: Sequence[ir.Type], results: Sequence[ir.Type], release: bool, inputs: Leaves, spec: Any,
-           slow: Callable[..., Any], fail: Callable[..., Any]) -> Callable[..., Any] | None:
+           slow: Callable[..., Any], fail: Callable[..., Any], wanted: Sequence[bool] = ()
+           ) -> Callable[..., Any] | None:
     """A function of leaves that gives values of type `spec`, without Python in between; None when there is none.
 
     `cell` holds the address of the flat function, `release` says whether the interpreter's lock is released meanwhile.
     `slow` is called for arguments that must be converted or refused, `fail` when a check has failed. With `spec` None
-    the arguments end with the arrays that results are written to.
+    the arguments end with the arrays that those results are written to that are `wanted`.
     """
     code = machine_code()
     if code is None:
         return None
     try:
-        plan, kept = planned(cell, params, results, release, inputs, spec, slow, fail)
+        plan, kept = planned(cell, params, results, release, inputs, spec, slow, fail, wanted)
     except Unplanned:
         return None
     new = ctypes.pythonapi.PyCFunction_NewEx
     new.argtypes, new.restype = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p], ctypes.py_object
-    made: Callable[..., Any] = new(ctypes.addressof(code.method), (plan, *kept), None)
+    made: Callable[..., Any] = new(ctypes.addressof(code.method), (plan, *kept, code), None)
     return made
 
 
 def planned(cell: Any, params: Sequence[ir.Type], results: Sequence[ir.Type], release: bool, inputs: Leaves, spec: Any,
-            slow: Callable[..., Any], fail: Callable[..., Any]) -> tuple[bytes, list[Any]]:
+            slow: Callable[..., Any], fail: Callable[..., Any], wanted: Sequence[bool]) -> tuple[bytes, list[Any]]:
     """The plan, and what must live as long."""
     kept: list[Any] = [cell, slow, fail]
-    targets = [] if spec is not None else list(results)
-    if any(r.rank == 0 for r in targets):
-        raise Unplanned
+    targets = [k for k, is_wanted in enumerate(wanted) if is_wanted]
     rows: list[int] = []
     slots: list[int] = []
     for p in params:
@@ -74,8 +73,9 @@ def planned(cell: Any, params: Sequence[ir.Type], results: Sequence[ir.Type], re
         kept += [dtype, dtype.type]
         kind = t.AN_ARRAY if p.rank else KINDS.get(p.dtype, t.A_SCALAR)
         rows += [kind, id(dtype), p.rank, id(dtype.type)]
-    for r in targets:
-        rows += [t.TO_ARRAY, id(DTYPES[r.dtype]), r.rank, 0]
+    for k in targets:
+        kept.append(DTYPES[results[k].dtype])
+        rows += [t.TO_ARRAY, id(DTYPES[results[k].dtype]), results[k].rank, 0]
     given = sum(1 + p.rank for p in params)
     taken = sum(1 + r.rank for r in results)
     if max(given, taken) > MOST:
@@ -83,8 +83,8 @@ def planned(cell: Any, params: Sequence[ir.Type], results: Sequence[ir.Type], re
     variables, size_steps = size_plan(inputs, slots)
     places = [sum(1 + r.rank for r in results[:k]) for k in range(len(results))]
     if spec is None:
-        steps = [[t.WRITE_ARRAY, places[k], r.rank, len(params) + k, DTYPES[r.dtype].itemsize]
-                 for k, r in enumerate(results)]
+        steps = [[t.WRITE_ARRAY if results[k].rank else t.WRITE_NUMBER, places[k], results[k].rank, len(params) + j,
+                  DTYPES[results[k].dtype].itemsize] for j, k in enumerate(targets)]
     else:
         leaves = iter(zip(places, results, strict=True))
         steps = list(result_plan(spec, leaves, kept))
@@ -177,6 +177,7 @@ def machine_code() -> MachineCode | None:
     if not expected():
         return None
     made = jit.parsed(t.text())
+    made.verify()
     symbols.check(jit.declared(made))
     return MachineCode(jit.object_code(made, 0))
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 
 from .context import BUDGET, BUSY, DEPTH, FAILED, FUEL, LARGE, NEXT, OWNER, POLLED, SLOT, START, STOP, TOP
+from .jit import ROOM_FOR_LINKS
 
 (ARGUMENTS, CELL, RELEASE, GIVEN, TAKEN, SIZES, SIZE_COUNT, RESULTS, RESULT_COUNT, VARIABLES, SLOW, FAIL, FLOAT, INT,
  ARRAY, TRUE, FALSE, HEAD, SETTLE, EMPTY, SCALAR, NONE) = range(22)
@@ -27,7 +28,8 @@ AN_ARRAY, AN_F64, AN_I64, A_BOOL, AN_F32, A_SCALAR, TO_ARRAY = range(7)
 """Kinds of arguments. `TO_ARRAY` is where results are written."""
 BIND, CHECK, SOLVE = range(3)
 """Steps for sizes: length of the step, which of these it is, and what it needs."""
-GIVE_FLOAT, GIVE_INT, GIVE_BOOL, GIVE_ARRAY, GIVE_SCALAR, GIVE_TUPLE, GIVE_NAMED, WRITE_ARRAY = range(8)
+(GIVE_FLOAT, GIVE_INT, GIVE_BOOL, GIVE_ARRAY, GIVE_SCALAR, GIVE_TUPLE, GIVE_NAMED, WRITE_ARRAY,
+ WRITE_NUMBER) = range(9)
 """Steps for results: five words each."""
 CONTIGUOUS_ALIGNED, WRITEABLE = 0x101, 0x400
 
@@ -182,7 +184,7 @@ def text() -> str:
     results(w, plan, rooms["out"], rooms["stack"])
     w.label("slow")
     w.do(f"ret ptr {called(w, plan, SLOW)}")
-    declared = [f"@dad.t = hidden global [{len(API)} x i64] zeroinitializer",
+    declared = [ROOM_FOR_LINKS, f"@dad.t = hidden global [{len(API)} x i64] zeroinitializer",
                 "declare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)",
                 "declare {i64, i1} @llvm.sadd.with.overflow.i64(i64, i64)",
                 "declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)"]
@@ -394,7 +396,7 @@ def results(w: Writer, plan: str, taken: str, stack: str) -> None:
     at = w.at(step, 1)
     where = w.place(taken, at)
     cases = {GIVE_FLOAT: "float", GIVE_INT: "int", GIVE_BOOL: "give_bool", GIVE_ARRAY: "new", GIVE_SCALAR: "numpy",
-             GIVE_TUPLE: "tuple", GIVE_NAMED: "named", WRITE_ARRAY: "write"}
+             GIVE_TUPLE: "tuple", GIVE_NAMED: "named", WRITE_ARRAY: "write", WRITE_NUMBER: "number"}
     w.do(f"switch i64 {w.at(step, 0)}, label %finish [{' '.join(f'i64 {v}, label %{n}' for v, n in cases.items())}]")
 
     def push(obj: str) -> None:
@@ -442,6 +444,12 @@ def results(w: Writer, plan: str, taken: str, stack: str) -> None:
     w.do("br label %slow")
     w.label("write_it")
     copy(w, "write", where, rank, w.at(step, 4), target)
+    w.do("br label %result_steps")
+
+    w.label("number")
+    target = w.at("%args", w.at(step, 3), "ptr")
+    data = w.byte(target, 16, "ptr")
+    w.do(f"call void @llvm.memmove.p0.p0.i64(ptr {data}, ptr {where}, i64 {w.at(step, 4)}, i1 false)")
     w.do("br label %result_steps")
 
     w.label("tuple")

@@ -19,6 +19,10 @@ import llvmlite.binding as llvm
 from . import symbols
 
 LOCK = threading.RLock()
+ROOM_FOR_LINKS = "@dad.links = hidden global [1 x i64] zeroinitializer, align 4096"
+"""Belongs into every module: LLVM's loader does not count a word for each function that is called from outside, so that
+it aborts when these do not fit into what is left of a page; with this there is a page more.
+"""
 
 
 @dataclass(frozen=True)

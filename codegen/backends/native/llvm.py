@@ -23,6 +23,7 @@ from ..loops.tree import Code, Imm, Operand, Reg
 from . import chunks, sums
 from .context import DECLARED, DEPTH, END, FAILED, FUEL, HELPERS, LARGEST, SLOT, STACK, TOP, VALUES
 from .half import CONVERSIONS
+from .jit import ROOM_FOR_LINKS
 from .kernels import table
 from .scalars import LLVM, MEMORY, SIZES, Scalars, number
 
@@ -121,7 +122,8 @@ def module(units: Sequence[tuple[str, Unit]], vectors: bool = False) -> str:
         helpers |= u.helpers
     if vectors:
         declared = table.with_vectors(declared)
-    parts = [*declared.values(), *helpers.values(), *(u.called(symbol) for symbol, u in units), METADATA]
+    texts = [u.called(symbol) for symbol, u in units]
+    parts = [ROOM_FOR_LINKS, *declared.values(), *helpers.values(), *texts, METADATA]
     if any(" half " in part for part in parts):
         parts.append(CONVERSIONS)
     return "\n".join(parts) + "\n"

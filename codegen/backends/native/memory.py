@@ -54,8 +54,9 @@ PERIOD = 0.025
 class Room:
     """The arena and the context of one run at a time."""
 
-    def __init__(self, owner: int) -> None:
-        self.arena, self.size = _reserved()
+    def __init__(self, owner: int, most: int = 1 << 38) -> None:
+        """`owner` is the number of a thread's state, or -1; `most` the bytes of the arena."""
+        self.arena, self.size = _reserved(most)
         self.start = ctypes.addressof(ctypes.c_char.from_buffer(self.arena))
         self.words = (ctypes.c_int64 * WORDS)()
         self.address = ctypes.addressof(self.words)
@@ -66,7 +67,7 @@ class Room:
         limit = self.start + min(self.size, memory())
         self[START], self[FLOOR], self[LIMIT] = self.start, min(self.start + USUAL, limit), limit
         self[END], self[STACK], self[OWNER] = self[FLOOR], lowest(), owner
-        if threading.current_thread() is threading.main_thread():
+        if owner >= 0 and threading.current_thread() is threading.main_thread():
             self[LOOK] = _look()
         self[NEXT] = HEAD.value or 0
         HEAD.value = self.address
@@ -225,8 +226,8 @@ def _installed() -> int:
         return SIZES[0]
 
 
-def _reserved() -> tuple[mmap.mmap, int]:
-    for size in SIZES:
+def _reserved(most: int) -> tuple[mmap.mmap, int]:
+    for size in (size for size in SIZES if size <= most):
         try:
             if not hasattr(mmap, "MAP_PRIVATE"):
                 return mmap.mmap(-1, min(size, 1 << 30)), min(size, 1 << 30)
