@@ -42,6 +42,8 @@ SAME_ARGUMENTS = ("value_and_grad", "jacobian", "jacfwd", "jacrev", "hessian", "
 """Derivatives that take what the entry takes."""
 C_TYPES = {"f64": "double", "f32": "float", "f16": "_Float16", "bool": "bool"} | {
     f"{s}{b}": f"{'u' * (s == 'u')}int{b}_t" for s in "iu" for b in (8, 16, 32, 64)}
+USUAL = (float, np.ndarray)
+"""Types of leaves that need no closer look."""
 ROWS = ("batch", ((1, ("batch of vmap",)),))
 """The size of the axis that `vmap` maps over; a source name has no spaces."""
 
@@ -212,6 +214,53 @@ def check_target(target: Any, result: Any) -> None:
                                "contiguous")
 
 
+class Unusual(Exception):
+    """A value whose structure needs a closer look."""
+
+
+def taker(spec: Any) -> Callable[[Any, list[Any]], None]:
+    """What appends the leaves of a value of this type, for values that are as they mostly are: dictionaries with just
+    the fields, named tuples, tuples. Raises Unusual for any other; then `taken_apart` looks, converts or refuses.
+    """
+    match spec:
+        case ("scalar", _) | ("array", _, _):
+            return lambda value, leaves: leaves.append(value)
+        case ("tuple", items) if items:
+            takers = [taker(item) for item in items]
+
+            def take_tuple(value: Any, leaves: list[Any]) -> None:
+                if type(value) is not tuple or len(value) != len(takers):
+                    raise Unusual
+                for take, part in zip(takers, value, strict=True):
+                    take(part, leaves)
+
+            return take_tuple
+        case ("record", _, fields):
+            by_name = [(name, field_name(name), taker(item)) for name, item in sorted(fields)]
+
+            def take_record(value: Any, leaves: list[Any]) -> None:
+                if type(value) is dict and len(value) == len(by_name):
+                    for name, _, take in by_name:
+                        if name not in value:
+                            raise Unusual
+                        take(value[name], leaves)
+                elif isinstance(value, tuple) and hasattr(value, "_fields"):
+                    for _, attribute, take in by_name:
+                        part = getattr(value, attribute, Unusual)
+                        if part is Unusual:
+                            raise Unusual
+                        take(part, leaves)
+                else:
+                    raise Unusual
+
+            return take_record
+
+    def refuse(value: Any, leaves: list[Any]) -> None:
+        raise Unusual
+
+    return refuse
+
+
 class Path:
     """What calls of one function go through: leaves in, a value of type `spec` out.
 
@@ -299,6 +348,9 @@ class Entry:
         self.seeded: dict[Any, Leaves] = {}
         self.paths: dict[tuple[str, tuple[str, ...]], Path] = {}
         self.plain = all(spec[0] in ("scalar", "array") for _, _, spec in params)
+        self.takers = [taker(spec) for _, _, spec in params]
+        self.actives: dict[Any, tuple[str, ...]] = {}
+        self.tangents: dict[tuple[str, ...], dict[str, Any]] = {}
         self.inputs = self.leaves_for({})
         self.value = Path(self, function, self.inputs, result)
 
@@ -335,9 +387,11 @@ class Entry:
         """(value, gradient) for a cotangent structured like the value: `f.vjp(x, y, cotangent)`, or `f.vjp((x, y),
         cotangent)`.
         """
-        args, cotangent = self.point_and_seed(args, "vjp", "a cotangent")
         spec = floats_of(self.result)
         path = self._path("vjp", wrt, lambda _: {"cotangent": spec})
+        if self.usual(args) and type(args[-1]) in USUAL and spec[0] in ("scalar", "array"):
+            return path.call(*args)
+        args, cotangent = self.point_and_seed(args, "vjp", "a cotangent")
         return path.call(*self.parts(self.point(args)), *taken_apart(spec, cotangent, "cotangent"))
 
     def jacobian(self, *args: Any, wrt: Any = None, **named: Any) -> Any:
@@ -472,10 +526,20 @@ class Entry:
         return self._path(derivative, wrt)
 
     def _tangents(self, active: tuple[str, ...]) -> dict[str, Any]:
+        if active not in self.tangents:
+            self.tangents[active] = self._tangents_of(active)
+        return self.tangents[active]
+
+    def _tangents_of(self, active: tuple[str, ...]) -> dict[str, Any]:
         return {f"tangent of {name}": floats_of(spec) for name, _, spec in self.params if name in active}
 
-    def _with_tangents(self, args: tuple[Any, ...], kind: str, active: tuple[str, ...]) -> list[Any]:
+    def _with_tangents(self, args: tuple[Any, ...], kind: str, active: tuple[str, ...]) -> Sequence[Any]:
         """The leaves of the arguments, then those of tangents of the active ones."""
+        if self.usual(args):
+            if len(active) == 1 and type(args[-1]) in USUAL:
+                return args
+            if type(args[-1]) is tuple and len(args[-1]) == len(active) > 1:
+                return (*args[:-1], *args[-1])
         args, tangents = self.point_and_seed(args, kind, "tangents")
         specs = list(self._tangents(active).items())
         return [*self.parts(self.point(args)), *self.seeds(tangents, active, specs)]
@@ -504,6 +568,10 @@ class Entry:
         at once.
         """
         path = self._chosen(derivative, wrt)
+        writer = path.writers.get((True,))
+        if writer is not None and type(out) is np.ndarray and self.plain and len(args) == len(self.names) and not named:
+            writer(*args, out)
+            return out
         path.write(self.parts(self.arguments(args, named)), list(targets_of(path.spec, out)))
         return out
 
@@ -572,6 +640,10 @@ class Entry:
             f"`{self.__name__}.{kind}` takes the arguments {listed(self.names)}, then {seed}; got {len(args)} values",
         )
 
+    def usual(self, args: tuple[Any, ...]) -> bool:
+        """Whether these are leaves, one to each parameter, and a tangent or cotangent."""
+        return self.plain and len(args) == len(self.names) + 1 and type(args[0]) in USUAL
+
     def point(self, args: Any) -> list[Any]:
         if isinstance(args, Mapping):
             return self.arguments((), args)
@@ -583,6 +655,14 @@ class Entry:
     def parts(self, values: Sequence[Any]) -> Sequence[Any]:
         if self.plain:
             return values
+        leaves: list[Any] = []
+        try:
+            for take, value in zip(self.takers, values, strict=True):
+                take(value, leaves)
+        except Unusual:
+            pass
+        else:
+            return leaves
         return [
             part
             for (name, _, spec), value in zip(self.params, values, strict=True)
@@ -610,13 +690,17 @@ class Entry:
     def active(self, wrt: Any) -> tuple[str, ...]:
         if wrt is None:
             return self.wrt
-        chosen = (wrt,) if isinstance(wrt, str) else tuple(wrt)
-        for name in chosen:
-            if name not in self.names:
-                raise DadArgumentError(
-                    "A104", f"`{self.__name__}` has no parameter `{name}`; it has {listed(self.names)}"
-                )
-        return tuple(name for name in self.names if name in chosen)
+        key = wrt if isinstance(wrt, str) else tuple(wrt)
+        found = self.actives.get(key)
+        if found is None:
+            chosen = (key,) if isinstance(key, str) else key
+            for name in chosen:
+                if name not in self.names:
+                    raise DadArgumentError(
+                        "A104", f"`{self.__name__}` has no parameter `{name}`; it has {listed(self.names)}"
+                    )
+            found = self.actives[key] = tuple(name for name in self.names if name in chosen)
+        return found
 
     def gradient_spec(self, active: tuple[str, ...]) -> Any:
         specs = [(name, floats_of(spec)) for name, _, spec in self.params if name in active]

@@ -124,7 +124,7 @@ class Room:
         if self[KEPT] > USUAL:
             self.free_blocks()
         self[END] = self[FLOOR]
-        self[LARGE] = int(self.touched > self[FLOOR] - self.start)
+        self[LARGE] = int(max(self.touched, taken) > self[FLOOR] - self.start)
 
     def free_blocks(self) -> None:
         """Free the growable blocks."""
