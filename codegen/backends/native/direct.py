@@ -177,7 +177,6 @@ def machine_code() -> MachineCode | None:
     if not expected():
         return None
     made = jit.parsed(t.text())
-    made.verify()
     symbols.check(jit.declared(made))
     return MachineCode(jit.object_code(made, 0))
 

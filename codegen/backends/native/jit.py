@@ -123,8 +123,11 @@ class Loaded:
 
 
 def declared(made: llvm.ModuleRef) -> list[str]:
-    """The functions that a module calls and that are not its own."""
+    """The functions that a module calls and that are not its own. Raises RuntimeError when the module is not sound: LLVM
+    would end the process later.
+    """
     with LOCK:
+        made.verify()
         return [f.name for f in made.functions if f.is_declaration]
 
 
