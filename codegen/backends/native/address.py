@@ -45,7 +45,7 @@ class Address:
         self.cell = cell
         table, self.rooms = pool()
         made = jit.parsed(Text(cell, params, results, inputs, ctypes.addressof(table), len(table)).text())
-            symbols.check(jit.declared(made))
+        symbols.check(jit.declared(made))
         self.loaded = jit.Loaded(jit.object_code(made, 0))
         self.value = self.loaded.function("dad_entry")
 

@@ -123,8 +123,8 @@ class Loaded:
 
 
 def declared(made: llvm.ModuleRef) -> list[str]:
-    """The functions that a module calls and that are not its own. Raises RuntimeError when the module is not sound: LLVM
-    would end the process later.
+    """The functions that a module calls and that are not its own. Raises RuntimeError when the module is not sound:
+    LLVM would end the process later.
     """
     with LOCK:
         made.verify()
