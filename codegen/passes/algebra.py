@@ -154,6 +154,10 @@ def _add(s: Simplifier, op: Prim) -> Atom | Prim | None:
     if dtype not in ir.FLOATS:
         if op.name == "sub" and x == y and x.type.rank == 0:
             return Const(0, dtype)
+        if op.name == "sub" and dtype in BITS and x.type.rank == y.type.rank == 0:  # (x + 3) - (x + 1) = 2
+            (base, more), (other, less) = _affine(s, x), _affine(s, y)
+            if base == other:
+                return Const(_wrapped(more - less, dtype), dtype)
         return _shifted(s, op) if dtype in BITS else None
     if is_zero(s, y) and _fits(s, x, y):
         return x
@@ -168,6 +172,24 @@ def _add(s: Simplifier, op: Prim) -> Atom | Prim | None:
     if op.name == "add" and isinstance(y, Const) and repr(y.value) == "-0.0":
         return x
     return None
+
+
+def _wrapped(value: int, dtype: str) -> int:
+    bits = BITS[dtype]
+    return (value + (1 << (bits - 1))) % (1 << bits) - (1 << (bits - 1))
+
+
+def _affine(s: Simplifier, x: Atom) -> tuple[Atom, int]:
+    """A base and a constant that add up to `x`."""
+    made = s.prim(x)
+    if made is not None and made.name in ("add", "sub") and made.args[0].type.rank == 0:
+        base, by = made.args
+        if isinstance(base, Const) and made.name == "add":
+            base, by = by, base
+        shift = integer(by)
+        if shift is not None and isinstance(base, Var):
+            return base, shift if made.name == "add" else -shift
+    return x, 0
 
 
 def _shifted(s: Simplifier, op: Prim) -> Atom | Prim | None:
@@ -187,11 +209,10 @@ def _shifted(s: Simplifier, op: Prim) -> Atom | Prim | None:
         moved = integer(more)
         if moved is not None and base.type.rank == x.type.rank:
             x, shift = base, shift + (moved if inner.name == "add" else -moved)
-    bits = BITS[x.type.dtype]
-    shift = (shift + (1 << (bits - 1))) % (1 << bits) - (1 << (bits - 1))
+    shift = _wrapped(shift, x.type.dtype)
     if shift == 0:
         return x
-    if shift == -(1 << (bits - 1)):
+    if shift == -(1 << (BITS[x.type.dtype] - 1)):
         return None
     new = Prim("add" if shift > 0 else "sub", (x, Const(abs(shift), x.type.dtype)))
     return None if new == op else new

@@ -8,8 +8,8 @@ The rule. A loop saves the scalar state it must know at the start of an iteratio
 *arrays* are not copied at every iteration, since a loop that fills or reads an array place by place would then take
 time and memory of iterations times size: they and the arrays made from them by writing single places are *fragile*. A
 statement that reads a fragile array has its results saved instead, so what is saved is at most the work that was
-done. Only when the reverse sweep itself reads such an array is the array saved, and then its readers are recomputed
-after all.
+done; so are numbers that a loop arrives at. Only when the reverse sweep itself reads such an array is the array saved,
+and then its readers are recomputed after all.
 
 Reads that only ask for a shape (`dim`, `zeros_like`) are answered by `Extents` and need no value.
 """
@@ -202,7 +202,7 @@ def plan(forward: Sequence[Stmt], reverse: Block, reads: Reads, roots: Roots, ow
             live = narrow(stmt, set(hits))
             read = reads.op(live.op)
             costly = any(map(fragile, read)) and not any(map(fragile, hits)) and all(map(can_save, hits))
-            if costly or once(stmt):
+            if costly or (_long(stmt, hits) and all(map(can_save, hits))) or once(stmt):
                 saved.extend(hits)
             else:
                 again.append(live)
@@ -215,6 +215,11 @@ def plan(forward: Sequence[Stmt], reverse: Block, reads: Reads, roots: Roots, ow
             again.reverse()
             return Plan(tuple(saved), tuple(again), needed)
         promoted |= wrong
+
+
+def _long(stmt: Stmt, hits: Sequence[Var]) -> bool:
+    """Whether a loop runs for nothing but numbers: one number is less than its iterations."""
+    return isinstance(stmt.op, ir.Loop) and not stmt.op.part and all(v.type.rank == 0 for v in hits)
 
 
 def padding(b: Builder, var: Var, sizes: Sequence[Atom]) -> Atom:

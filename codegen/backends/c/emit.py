@@ -166,6 +166,10 @@ class FunctionWriter:
             case tree.Alloc(out, count):
                 self.define(out, f"dad_take(c, {_at(count)}, sizeof({MEMORY[out.dtype]}))")
                 self.line(f"if (!{_reg(out)}) return dad_fail(c, {self.site(Site(FULL_SITE, (), (), None))});")
+            case tree.Local(out, size):
+                held = self.fresh("held")
+                self.line(f"{MEMORY[out.dtype]} {held}[{size}];")
+                self.define(out, held)
             case tree.Data(out, count, table):
                 held = self.fresh("data")
                 shown = [number(v, out.dtype) for v in table.values] or ["0"]

@@ -10,6 +10,7 @@ from ....lang.core.data import table_of
 from ....lang.core.ir import Stmt, Var
 from ....lang.core.primitive import Primitive
 from . import tree
+from .emitter import elements, merged, small
 from .tree import Imm, Operand
 from .values import ONE, ZERO, Array, Lazy, Stored
 
@@ -46,7 +47,7 @@ def elementwise(lo: Lowering, stmt: Stmt, op: ir.Prim, primitive: Primitive) -> 
         total(lo, var)
         return
     operands = [lo.value(a) for a in op.args]
-    shape = next(x.shape for x in operands if isinstance(x, Stored | Lazy))
+    shape = merged(*(x.shape for x in operands if isinstance(x, Stored | Lazy)))
 
     def at(indices: Indices) -> Operand:
         args = [e.read(x, indices) if isinstance(x, Stored | Lazy) else x for x in operands]
@@ -189,8 +190,18 @@ def _concat(lo: Lowering, var: Var, op: ir.Prim) -> None:
     total: Operand = ZERO
     for part in parts:
         total = e.plus(total, part.shape[0])
-    out = lo.fresh(var, (total, *parts[0].shape[1:]))
+    shape = (total, *parts[0].shape[1:])
     start: Operand = ZERO
+    if var in lo.growing:
+        first = parts.pop(0)
+        assert isinstance(first, Stored)
+        slot, base = lo.block_of[first.base.id], e.reg(first.dtype, pointer=True)
+        e.add(tree.Resize(base, Imm(slot, "i64"), e.product(shape)))
+        lo.block_of[base.id] = slot
+        out, start = e.packed(base, shape), first.shape[0]
+        lo.set(var, out, op.args[0])
+    else:
+        out = lo.fresh(var, shape)
     for part in parts:
         dest = Stored(e.shift(out.base, e.times(start, out.strides[0])), part.shape, out.strides, True)
         e.store(part, dest)
@@ -282,12 +293,16 @@ def _index(lo: Lowering, var: Var, op: ir.Prim) -> None:
         lo.env[var] = lo.e.read(lo.array(op.args[0]), indices)
     else:
         view(lo, var, op.args[0], lo.e.below(lo.array(op.args[0]), indices))
+        lo.memory.partial[var] = len(lo.memory.frames)
 
 
 def changed(lo: Lowering, var: Var, atom: ir.Atom) -> Stored:
     """The array `atom`, in memory that may be written: its own when nobody reads it any more, or a copy."""
     value = lo.array(atom)
     if isinstance(value, Stored) and lo.memory.writable(atom) and (value.packed or var not in lo.place):
+        lo.set(var, value, atom)
+        return value
+    if isinstance(value, Stored) and (value.packed or var not in lo.place) and lo.separated(atom):
         lo.set(var, value, atom)
         return value
     out = lo.fresh(var, value.shape)
@@ -348,6 +363,7 @@ def _slice(lo: Lowering, var: Var, op: ir.Prim) -> None:
     count = e.at_least_zero(count)
     if isinstance(x, Stored):
         view(lo, var, op.args[0], _part(lo, x, axis, start, count, step))
+        lo.memory.partial[var] = len(lo.memory.frames)
         return
 
     def at(ix: Indices) -> Operand:
@@ -484,8 +500,7 @@ def _along(lo: Lowering, var: Var, op: ir.Prim, one: Callable[[Array, Callable[[
         lo.env[var] = one(x, lambda k: [k])
         return
     out = lo.fresh(var, (*x.shape[:axis], *x.shape[axis + 1:]))
-    with e.nest(out.shape) as ix:
-        e.write(out, ix, one(x, lambda k: [*ix[:axis], k, *ix[axis:]]))
+    e.each(out.shape, lambda ix: e.write(out, ix, one(x, lambda k: [*ix[:axis], k, *ix[axis:]])))
 
 
 @rule("sum")
@@ -496,6 +511,9 @@ def _sum(lo: Lowering, var: Var, op: ir.Prim) -> None:
     dtype = var.type.dtype
 
     def one(x: Array, at: Callable[[Operand], Indices]) -> Operand:
+        if small(x.shape[axis:axis + 1]):
+            return _few(lo, [e.read(x, at(Imm(k, "i64"))) for k in range(elements(x.shape[axis:axis + 1]))], dtype,
+                        inner)
         if not inner or dtype not in ir.FLOATS:
             with e.fold(x.shape[axis], [Imm(0.0 if dtype in ir.FLOATS else 0, dtype)]) as f:
                 f.next = (e.scalar("add", dtype, f.state[0], e.read(x, at(f.index))),)
@@ -507,6 +525,24 @@ def _sum(lo: Lowering, var: Var, op: ir.Prim) -> None:
         return out
 
     _along(lo, var, op, one)
+
+
+def _few(lo: Lowering, values: list[Operand], dtype: str, pairs: bool) -> Operand:
+    """The sum of a few numbers, in NumPy's order: one after the other, or along the last axis, from eight on, in pairs
+    first."""
+    total: Operand = Imm(_nothing(dtype), dtype)
+    rest = values
+    if pairs and dtype in ir.FLOATS and len(values) >= 8:
+        whole = len(values) // 8 * 8
+        lanes = values[:8]
+        for start in range(8, whole, 8):
+            lanes = [lo.e.scalar("add", dtype, x, y) for x, y in zip(lanes, values[start:start + 8], strict=True)]
+        while len(lanes) > 1:
+            lanes = [lo.e.scalar("add", dtype, x, y) for x, y in zip(lanes[::2], lanes[1::2], strict=True)]
+        total, rest = lanes[0], values[whole:]
+    for value in rest:
+        total = lo.e.scalar("add", dtype, total, value)
+    return total
 
 
 def _fold_rule(name: str, scalar: str, start: Callable[[str], int | float | bool]) -> None:

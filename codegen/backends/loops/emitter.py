@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import product
+from math import prod
 
 from ....lang.core import ir
 from ....lang.core.ir import AttrValue
@@ -11,11 +13,16 @@ from . import tree
 from .tree import Code, Imm, Node, Operand, Reg
 from .values import ONE, ZERO, Array, Lazy, Shape, Stored
 
+SMALL = 16
+"""Arrays of at most so many elements may lie in registers."""
+
 
 class Emitter:
     def __init__(self) -> None:
         self.count = 0
         self.code: Code = []
+        self.local: set[int] = set()
+        """Pointers that may lead to memory of the function's own, which ends with it."""
 
     def reg(self, dtype: str, pointer: bool = False) -> Reg:
         self.count += 1
@@ -86,6 +93,17 @@ class Emitter:
         return Stored(base, shape, self.row_major(shape), True)
 
     def alloc(self, dtype: str, shape: Shape) -> Stored:
+        """Memory for an array: local where it is small."""
+        base = self.reg(dtype, pointer=True)
+        if small(shape):
+            self.add(tree.Local(base, max(elements(shape), 1)))
+            self.local.add(base.id)
+        else:
+            self.add(tree.Alloc(base, self.product(shape)))
+        return self.packed(base, shape)
+
+    def lasting(self, dtype: str, shape: Shape) -> Stored:
+        """Memory for an array that the function returns."""
         base = self.reg(dtype, pointer=True)
         self.add(tree.Alloc(base, self.product(shape)))
         return self.packed(base, shape)
@@ -94,6 +112,8 @@ class Emitter:
         if offset == ZERO:
             return base
         out = self.reg(base.dtype, pointer=True)
+        if base.id in self.local:
+            self.local.add(out.id)
         self.add(tree.Shift(out, base, offset))
         return out
 
@@ -146,26 +166,45 @@ class Emitter:
             (bodies[k - 1] if k else outer).append(loop)
         self.code = outer
 
+    def each(self, shape: Shape, one: Callable[[Sequence[Operand]], None], *, parallel: bool = True) -> None:
+        """The code of `one` for all indices of a shape: written out where they are few."""
+        if small(shape):
+            for indices in product(*(range(int(n.value)) for n in shape)):  # type: ignore[union-attr]
+                one([Imm(k, "i64") for k in indices])
+            return
+        with self.nest(shape, parallel=parallel) as inside:
+            one(inside)
+
+    def elements(self, value: Array) -> list[Operand]:
+        """All elements of a small array, in order."""
+        found: list[Operand] = []
+        self.each(value.shape, lambda at: found.append(self.read(value, at)))
+        return found
+
+    def held(self, dtype: str, shape: Shape, values: Sequence[Operand]) -> Stored:
+        """A small array of these elements."""
+        made = self.alloc(dtype, shape)
+        rest = iter(values)
+        self.each(shape, lambda at: self.write(made, at, next(rest)))
+        return made
+
     def fold(self, count: Operand, start: Sequence[Operand]) -> Fold:
         return Fold(self, count, start)
 
     def store(self, value: Array, dest: Stored) -> None:
         """All elements of `value`, into memory of the same shape."""
-        if isinstance(value, Stored) and value.packed and dest.packed:
+        if isinstance(value, Stored) and value.packed and dest.packed and not small(value.shape):
             self.add(tree.Copy(dest.base, value.base, self.product(value.shape)))
             return
-        with self.nest(value.shape) as indices:
-            self.write(dest, indices, self.read(value, indices))
+        self.each(merged(value.shape, dest.shape), lambda at: self.write(dest, at, self.read(value, at)))
 
     def add_to(self, dest: Stored, value: Array) -> None:
         """All elements of `value`, added to those of `dest`."""
-        with self.nest(dest.shape) as indices:
-            self.write(dest, indices, self.scalar("add", dest.dtype, self.read(dest, indices),
-                                                  self.read(value, indices)))
+        self.each(merged(value.shape, dest.shape), lambda at: self.write(
+            dest, at, self.scalar("add", dest.dtype, self.read(dest, at), self.read(value, at))))
 
     def fill(self, dest: Stored, value: Operand) -> None:
-        with self.nest(dest.shape) as indices:
-            self.write(dest, indices, value)
+        self.each(dest.shape, lambda at: self.write(dest, at, value))
 
     def stored(self, value: Array) -> Stored:
         """In memory, wherever that is."""
@@ -203,6 +242,20 @@ class Fold:
         body, self.e.code = self.e.code, self.outer
         if error[0] is None:
             self.e.add(tree.For(self.index, self.count, self.state, self.start, body, self.next, self.outs))
+
+
+def small(shape: Sequence[Operand]) -> bool:
+    """Whether an array of this shape has few elements, and how many is known."""
+    return all(isinstance(n, Imm) for n in shape) and elements(shape) <= SMALL
+
+
+def elements(shape: Sequence[Operand]) -> int:
+    return prod(max(int(n.value), 0) for n in shape if isinstance(n, Imm))
+
+
+def merged(*shapes: Shape) -> Shape:
+    """The one shape that they all say, in numbers where one of them knows."""
+    return tuple(next((n for n in sizes if isinstance(n, Imm)), sizes[0]) for sizes in zip(*shapes, strict=True))
 
 
 def imm(atom: ir.Const) -> Imm:

@@ -69,7 +69,7 @@ class Memory:
         shifts: list[tuple[int, int]] = []
         for node in everything(f.body):
             match node:
-                case tree.Alloc(out=out):
+                case tree.Alloc(out=out) | tree.Local(out=out):
                     mine.add(out.id)
                 case tree.Data(out=out):
                     self.given.add(out.id)
@@ -135,8 +135,8 @@ class Group:
     stored: dict[int, bool] = field(default_factory=dict)
 
 
-HOISTED = (tree.Scalar, tree.Shift, tree.Alloc, tree.Data)
-CROSSED = (tree.Data, tree.Scalar, tree.Shift, tree.Alloc, tree.Load, tree.Store, tree.Copy, tree.For, tree.Sum)
+HOISTED = (tree.Scalar, tree.Shift, tree.Alloc, tree.Local, tree.Data)
+CROSSED = (tree.Data, tree.Scalar, tree.Shift, tree.Alloc, tree.Local, tree.Load, tree.Store, tree.Copy, tree.For, tree.Sum)
 LONGEST = 400
 """Nodes in a loop's body at most, and nodes between two loops that are looked through."""
 

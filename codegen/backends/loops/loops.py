@@ -2,7 +2,7 @@
 
 An array of the state that the body updates in place has one buffer. Another has two: the body reads the one and writes
 its next value into the other, and they change places. Arrays that change their size are copied at the end of each
-iteration into blocks that grow.
+iteration into blocks that grow; one that only grows at its end lies in its block all the time.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from ....lang.core import ir
 from ....lang.core.ir import Atom, Block, Stmt, Var
 from ....lang.core.walk import free_vars
 from . import tree
+from .emitter import elements, small
 from .tree import Code, Imm, Operand, Reg
 from .values import ONE, ZERO, Dest, Stored
 
@@ -27,11 +28,14 @@ class State:
     """One array of the state: its registers in an iteration, and how its next value gets there."""
 
     param: Var
-    kind: str  # "same", "place", "swap", "ragged"
+    kind: str  # "same", "place", "swap", "ragged", "grown", "elements"
     now: Reg
     other: Reg | None = None
     sizes: tuple[Operand, ...] = ()
     slot: int = 0
+    elements: tuple[Reg, ...] = ()
+    shared: bool = False
+    """Whether its block is that of a loop around."""
 
 
 def loop(lo: Lowering, stmt: Stmt, op: ir.Loop) -> None:
@@ -68,6 +72,7 @@ def loop(lo: Lowering, stmt: Stmt, op: ir.Loop) -> None:
         assert len(op.cond.params) == len(op.params)
         with e.block() as test:
             _measure(lo, states)
+            _unpacked(lo, states)
             for p, q in zip(op.cond.params, op.params, strict=True):
                 lo.env[p] = lo.env[q]
                 if p.type.rank:
@@ -77,6 +82,8 @@ def loop(lo: Lowering, stmt: Stmt, op: ir.Loop) -> None:
 
     with e.block() as body:
         _measure(lo, states)
+        if op.cond is None:
+            _unpacked(lo, states)
         _body(lo, op, states, stacks, done, free)
         following: list[Operand] = []
         inside = [s for s in states if s is not None]
@@ -104,7 +111,9 @@ def _state(lo: Lowering, op: ir.Loop, param: Var, var: Var, start: Atom, result:
         lo.env[param] = held
         lo.memory.bind(param, lo.memory.buffers(start), repeating=True)
         return State(param, "same", Reg(0, dtype, True))
-    if op.ragged:
+    if op.ragged and grows(lo, op.body, result, param):
+        return _grown(lo, param, start, carried, init)
+    if op.ragged and not in_place(op.body, result, param):
         held = e.contiguous(lo.array(start))
         now = e.reg(dtype, pointer=True)
         sizes = tuple(e.reg("i64") for _ in range(param.type.rank))
@@ -117,10 +126,18 @@ def _state(lo: Lowering, op: ir.Loop, param: Var, var: Var, start: Atom, result:
     row = _added(lo, op.body, result, param)
     kind = "place" if row is not None or in_place(op.body, result, param) else "swap"
     value = lo.array(start)
+    if kind == "swap" and small(value.shape):
+        room = e.alloc(dtype, value.shape)
+        regs = tuple(e.reg(dtype) for _ in range(elements(value.shape)))
+        carried += regs
+        init += e.elements(value)
+        lo.env[param] = room
+        lo.memory.bind(param, frozenset({lo.memory.new(owned=True)}))
+        return State(param, "elements", room.base, sizes=room.shape, elements=regs)
     if isinstance(value, Stored) and value.packed and _gone(lo, op, param, start, free):
         mine = value
     else:
-        dest = lo.place.get(var) if kind == "place" else None
+        dest = lo.place.get(var) if kind == "place" and not small(value.shape) else None
         mine = e.alloc(dtype, value.shape) if dest is None else dest
         e.store(value, mine)
     now, other = mine.base, None
@@ -148,6 +165,62 @@ def _gone(lo: Lowering, op: ir.Loop, param: Var, start: Atom, free: frozenset[Va
     others = [a for p, a in zip(op.params, op.init, strict=True) if p != param]
     mine = lo.memory.buffers(start)
     return lo.memory.writable(start) and not any(mine & lo.memory.buffers(a) for a in (*others, *free))
+
+
+def grows(lo: Lowering, block: Block, result: Atom, param: Var) -> bool:
+    """Whether `result` is `param` with more behind it, or its first part, some of its places changed; nobody else reads
+    `param` after that."""
+    from .lower import UPDATES
+
+    made = {var: k for k, stmt in enumerate(block.stmts) for var in stmt.vars}
+    shorter = False
+    while isinstance(result, Var) and result in made:
+        stmt = block.stmts[made[result]]
+        match stmt.op:
+            case ir.Prim(name=name, args=args) if name in UPDATES:
+                result = args[0]
+            case ir.Prim(name="slice", args=(x, ir.Const(0), _, ir.Const(1))) if stmt.op.attr("axis") == 0:
+                shorter, result = True, x
+            case ir.Prim(name="concat", args=(first, *rest)) if first == param and param not in rest:
+                before = block.stmts[:made[result]]
+                if 1 + sum(_number(s.op, param) for s in before) != lo.uses.counts.get(param):
+                    return False
+                lo.growing.add(result)
+                return True
+            case ir.Loop(params=params, init=starts, body=body, ragged=True):
+                k = stmt.vars.index(result)
+                return k < len(params) and starts[k] == param and lo.uses.counts.get(param) == 1 and \
+                    grows(lo, body, body.results[k], params[k])
+            case _:
+                return False
+    return shorter and result == param
+
+
+def _number(op: ir.Op, array: Var) -> bool:
+    """Whether it reads the array once, for a number."""
+    return isinstance(op, ir.Prim) and op.args.count(array) == 1 and op.name in ("index", "sum", "maximum", "minimum") \
+        and len(op.args) == (1 if op.name != "index" else 1 + array.type.rank)
+
+
+def _grown(lo: Lowering, param: Var, start: Atom, carried: list[Reg], init: list[Operand]) -> State:
+    e = lo.e
+    held = e.contiguous(lo.array(start))
+    now, size = e.reg(held.dtype, pointer=True), e.reg("i64")
+    slot = lo.block_of.get(held.base.id)
+    shared = slot is not None and lo.uses.counts.get(start) == 1  # type: ignore[call-overload]
+    first = held.base
+    if slot is None or not shared:
+        slot, lo.slots = lo.slots, lo.slots + 1
+        first, count = e.reg(held.dtype, pointer=True), e.product(held.shape)
+        e.add(tree.Resize(first, Imm(slot, "i64"), count))
+        e.add(tree.Copy(first, held.base, count))
+    carried += [now, size]
+    init += [first, held.shape[0]]
+    sizes = (size, *held.shape[1:])
+    lo.block_of[now.id] = slot
+    lo.env[param] = e.packed(now, sizes)
+    lo.memory.bind(param, frozenset({lo.memory.new(owned=True)}))
+    return State(param, "grown", now, sizes=sizes, slot=slot, shared=shared)
 
 
 def _added(lo: Lowering, block: Block, result: Atom, param: Var) -> Atom | None:
@@ -195,6 +268,16 @@ def in_place(block: Block, result: Atom, param: Var) -> bool:
 
 def _through(outer: Block, block: Block, result: Atom, param: Var) -> bool:
     return in_place(Block((*outer.stmts, *block.stmts), block.results), result, param)
+
+
+def _unpacked(lo: Lowering, states: Sequence[State | None]) -> None:
+    """Small arrays of the state, from registers to where the body reads them."""
+    for state in states:
+        if state is not None and state.kind == "elements":
+            held = lo.env[state.param]
+            assert isinstance(held, Stored)
+            rest = iter(state.elements)
+            lo.e.each(held.shape, lambda at, held=held, rest=rest: lo.e.write(held, at, next(rest)))  # type: ignore[misc]
 
 
 @dataclass
@@ -259,6 +342,16 @@ def _deliver(lo: Lowering, states: Sequence[State], results: Sequence[Atom], fol
                 e.add(tree.Resize(target, slot, size))
                 e.add(tree.Copy(target, value.base, size))
                 following += [target, *value.shape, e.minus(ONE, state.other)]
+            case "grown":
+                held = e.contiguous(lo.array(atom))
+                if lo.block_of.get(held.base.id) != state.slot:
+                    target, size = e.reg(held.dtype, pointer=True), e.product(held.shape)
+                    e.add(tree.Resize(target, Imm(state.slot, "i64"), size))
+                    e.add(tree.Copy(target, held.base, size))
+                    held = e.packed(target, held.shape)
+                following += [held.base, held.shape[0]]
+            case "elements":
+                following += e.elements(lo.array(atom))
             case _:
                 pass
     for value, dest in late:
@@ -284,8 +377,10 @@ def _width(state: State) -> int:
     match state.kind:
         case "same" | "place":
             return 0
-        case "swap":
+        case "swap" | "grown":
             return 2
+        case "elements":
+            return len(state.elements)
         case _:
             return 2 + len(state.sizes)
 
@@ -305,6 +400,17 @@ def _results(lo: Lowering, stmt: Stmt, op: ir.Loop, states: Sequence[State | Non
             sizes = tuple(outs[at + 1:at + 1 + len(state.sizes)])
             out = e.packed(outs[at], sizes)
             e.store(out, lo.fresh(var, sizes))
+            at += _width(state)
+        elif state.kind == "grown":
+            out = e.packed(outs[at], (outs[at + 1], *state.sizes[1:]))
+            if state.shared:
+                lo.block_of[out.base.id] = state.slot
+                lo.set(var, out)
+            else:
+                e.store(out, lo.fresh(var, out.shape))
+            at += 2
+        elif state.kind == "elements":
+            lo.set(var, e.held(var.type.dtype, state.sizes, outs[at:at + _width(state)]))
             at += _width(state)
         else:
             base = outs[at] if state.kind == "swap" else state.now

@@ -20,10 +20,12 @@ from ....lang.core.ir import Atom, Block, Const, Stmt, Var
 from ....lang.core.primitive import PRIMITIVES
 from ....lang.core.walk import free_vars, next_id
 from ...passes.accumulate import accumulate
+from ...passes.cluster import cluster
+from ...passes.reads_first import reads_first
 from ...passes.sequentialize import sequentialize
 from ..numpy.memory import NONE, Memory, frame_of
 from . import tree
-from .emitter import Emitter, imm
+from .emitter import Emitter, elements, imm, merged, small
 from .tree import Code, Operand, Reg
 from .uses import Uses
 from .values import Array, Dest, Lazy, Stored, Value
@@ -37,6 +39,7 @@ def lower(program: ir.Program) -> tree.Program:
     for name, f in program.functions.items():
         supply = Fresh(next_id(f))
         body = accumulate(sequentialize(f.body, supply, lambda _: True), supply)
+        body = reads_first(cluster(body, supply))
         made[name] = Lowering(program, replace(f, body=body)).run()
     return tree.Program(made)
 
@@ -54,6 +57,10 @@ class Lowering:
         self.totals: dict[Var, tuple[Var, Atom]] = {}
         """Sums of a state, which is read nowhere else, and another array: they are formed where the state lies."""
         self.uses = Uses(function)
+        self.growing: set[Var] = set()
+        """What is appended to an array that lies in a block, where it lies."""
+        self.block_of: dict[int, int] = {}
+        """Pointers to the first element of a block, and its slot."""
         self.slots = 0
 
     def run(self) -> tree.Function:
@@ -97,10 +104,10 @@ class Lowering:
         """The array as memory that nobody else has."""
         buffers = self.memory.buffers(atom)
         if isinstance(value, Stored) and value.packed and buffers and buffers <= self.memory.owned \
-                and not buffers & taken:
+                and not buffers & taken and value.base.id not in self.e.local:
             taken |= buffers
             return value
-        made = self.e.alloc(value.dtype, value.shape)
+        made = self.e.lasting(value.dtype, value.shape)
         self.e.store(value, made)
         return made
 
@@ -158,8 +165,22 @@ class Lowering:
             self.env[var] = value
             shared = NONE.union(*(self.memory.buffers(a) for a in reads))
             self.memory.bind(var, shared, repeating=True)
+            self.memory.partial[var] = len(self.memory.frames)
         else:
             self.e.store(value, self.fresh(var, value.shape))
+
+    def separated(self, atom: Atom) -> bool:
+        """Whether the array may be changed in place now that what is still read of it, rows and slices and what is
+        computed from them, has memory of its own."""
+        parts = self.memory.in_the_way(atom)
+        for var in parts or ():
+            value = self.env[var]
+            if isinstance(value, Stored | Lazy):
+                held = self.e.alloc(value.dtype, value.shape)
+                self.e.store(value, held)
+                self.env[var] = held
+                self.memory.separate(var)
+        return parts is not None
 
     # ------------------------------------------------------------ blocks
 
@@ -273,42 +294,51 @@ class Lowering:
             at += 1 + var.type.rank
 
     def choice(self, stmt: Stmt, op: ir.If) -> None:
+        """Small arrays come out of the arms element by element, others as pointer and sizes."""
         codes: list[Code] = []
-        ends: list[list[Operand]] = []
+        values: list[list[Value]] = []
         shared = []
         for block in (op.then, op.orelse):
             with self.e.block() as code:
                 self.block(block)
-                ends.append(list(self.flat(block.results)))
+                values.append([self.value(a) for a in block.results])
             codes.append(code)
             shared.append([self.memory.buffers(a) for a in block.results])
+        shapes = [_small(x, y) for x, y in zip(*values, strict=True)]
+        ends: list[list[Operand]] = []
+        for block, code, found in zip((op.then, op.orelse), codes, values, strict=True):
+            self.e.code, outer = code, self.e.code
+            end: list[Operand] = []
+            for atom, value, shape in zip(block.results, found, shapes, strict=True):
+                if not isinstance(value, Stored | Lazy):
+                    end.append(value)
+                elif shape is not None:
+                    end += self.e.elements(value)
+                else:
+                    held = self.e.contiguous(value)
+                    if held is not value and isinstance(atom, Var):
+                        self.memory.fresh(atom)
+                    end += [held.base, *held.shape]
+            ends.append(end)
+            self.e.code = outer
         outs = [x if x == y else self.e.like(x) for x, y in zip(*ends, strict=True)]
         different = [(x, y, out) for x, y, out in zip(*ends, outs, strict=True) if out is not x]
+        for x, y, out in different:
+            if isinstance(out, Reg) and {k.id for k in (x, y) if isinstance(k, Reg)} & self.e.local:
+                self.e.local.add(out.id)
         self.e.add(tree.Choice(self.scalar(op.cond), codes[0], tuple(x for x, _, _ in different), codes[1],
                                tuple(y for _, y, _ in different), tuple(r for _, _, r in different)))
-        at = 0
-        for k, var in enumerate(stmt.vars):
-            if var.type.rank:
-                base, *sizes = outs[at:at + 1 + var.type.rank]
-                self.env[var] = self.e.packed(base, tuple(sizes))
+        rest = iter(outs)
+        for k, (var, shape) in enumerate(zip(stmt.vars, shapes, strict=True)):
+            if var.type.rank == 0:
+                self.env[var] = next(rest)
+            elif shape is not None:
+                self.set(var, self.e.held(var.type.dtype, shape, [next(rest) for _ in range(elements(shape))]))
+            else:
+                base = next(rest)
+                assert isinstance(base, Reg)
+                self.env[var] = self.e.packed(base, tuple(next(rest) for _ in range(var.type.rank)))
                 self.memory.bind(var, shared[0][k] | shared[1][k])
-            else:
-                self.env[var] = outs[at]
-            at += 1 + var.type.rank
-
-    def flat(self, atoms: Sequence[Atom]) -> list[Operand]:
-        """Scalars, and of arrays pointer and sizes."""
-        out: list[Operand] = []
-        for atom in atoms:
-            value = self.value(atom)
-            if isinstance(value, Stored | Lazy):
-                held = self.e.contiguous(value)
-                if held is not value and isinstance(atom, Var):
-                    self.memory.fresh(atom)
-                out += [held.base, *held.shape]
-            else:
-                out.append(value)
-        return out
 
     # ------------------------------------------------------------ maps and folds
 
@@ -326,7 +356,7 @@ class Lowering:
 
     def map(self, stmt: Stmt, op: ir.Map) -> None:
         arrays = self.rows(op, op.body.params)
-        count = arrays[0].shape[0]
+        count = merged(*((array.shape[0],) for array in arrays))[0]
         outs: list[Dest] = []
         for var, shape in zip(stmt.vars, op.shapes, strict=True):
             sizes = tuple(self.e.at_least_zero(self.scalar(s)) for s in shape)
@@ -357,6 +387,13 @@ class Lowering:
                 if dest.adding:
                     value = self.e.scalar("add", value.dtype, self.e.read(dest.array, []), value)
                 self.e.write(dest.array, [], value)
+
+
+def _small(x: Value, y: Value) -> Sequence[Operand] | None:
+    """The shape of two arrays, if that is known to be the same and small."""
+    if isinstance(x, Stored | Lazy) and isinstance(y, Stored | Lazy) and x.shape == y.shape and small(x.shape):
+        return x.shape
+    return None
 
 
 def takes(code: Code) -> bool:

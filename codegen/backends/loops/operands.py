@@ -20,7 +20,7 @@ def own(node: Node) -> tuple[tuple[Operand, ...], tuple[Reg, ...]]:
             return (base, offset, value), ()
         case tree.Alloc(out, count):
             return (count,), (out,)
-        case tree.Mark(out):
+        case tree.Mark(out) | tree.Local(out):
             return (), (out,)
         case tree.Data():
             return (), (node.out, node.count)

@@ -56,6 +56,8 @@ def _node(node: tree.Node, indent: str) -> Iterator[str]:
             yield f"{indent}{_bound((out,))} = alloc {operand(count)}"
         case tree.Data(out, size, table):
             yield f"{indent}{_bound((out, size))} = table {table.name} {table.dtype}"
+        case tree.Local(out, size):
+            yield f"{indent}{_bound((out,))} = local {size}"
         case tree.Mark(out):
             yield f"{indent}{operand(out)} = mark"
         case tree.Release(mark):

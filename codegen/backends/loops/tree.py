@@ -85,6 +85,15 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
+class Local:
+    """Room for `count` elements, few, for as long as the function runs: on the stack, and in registers once loops over
+    them are unrolled. Nothing that leaves the function lies there."""
+
+    out: Reg
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     out: Reg
 
@@ -205,8 +214,8 @@ class Poll:
     operations: Operand
 
 
-Node = (Scalar | Load | Store | Shift | Alloc | Data | Mark | Release | Resize | Copy | For | While | Sum | Choice
-        | Invoke | Host | Check | Poll)
+Node = (Scalar | Load | Store | Shift | Alloc | Local | Data | Mark | Release | Resize | Copy | For | While | Sum
+        | Choice | Invoke | Host | Check | Poll)
 Code = list[Node]
 
 

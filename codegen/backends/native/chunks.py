@@ -80,7 +80,10 @@ def write(w: FunctionWriter, code: Code) -> None:
     """Which piece defines a register."""
     wanted: dict[Reg, set[int]] = {}
     """Which pieces read a register that they do not define."""
-    pieces = plan.pieces(code)
+    for node in code:
+        if isinstance(node, tree.Local):  # not in the frame of a piece, which is gone when the next one runs
+            w.node(node)
+    pieces = plan.pieces([node for node in code if not isinstance(node, tree.Local)])
     for k, piece in enumerate(pieces):
         home |= dict.fromkeys(defined(piece), k)
         for reg, count in read(piece).items():

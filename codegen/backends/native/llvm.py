@@ -136,10 +136,15 @@ METADATA = """!0 = !{!"branch_weights", i32 1, i32 100000}
 !4 = distinct !{!4, !2, !3}
 !5 = !{!"llvm.loop.interleave.count", i32 1}
 !6 = distinct !{!6, !2, !3, !5}
-!7 = !{}"""
+!7 = !{}
+!8 = distinct !{!8, !9}
+!9 = !{!"llvm.loop.unroll.full"}"""
 ACCESS, PARALLEL, CALLING = ", !llvm.access.group !1", ", !llvm.loop !4", ", !llvm.loop !6"
 """Marks of what a loop of independent iterations does in memory, and of its last branch; of one that calls kernels,
 which leave no registers for a second vector."""
+WRITTEN_OUT = ", !llvm.loop !8"
+FEW = 4
+"""Loops of so many iterations are written out."""
 MEMMOVE = "declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)"
 
 
@@ -367,6 +372,8 @@ class FunctionWriter:
                 self.names[out.id] = self.address(base, offset)
             case tree.Alloc(out, count):
                 self.alloc(out, count)
+            case tree.Local(out, size):
+                self.buffers.append(f"  {self.name(out)} = alloca [{size} x {MEMORY[out.dtype]}], align 8")
             case tree.Mark(out):
                 self.names[out.id] = self.line(f"load ptr, ptr {self.field(TOP)}")
             case tree.Release(mark):
@@ -498,7 +505,8 @@ class FunctionWriter:
         self.access = ""
         self.do(f"{following} = add nsw i64 {index}, 1")
         latch = self.label
-        mark = "" if not apart else CALLING if calling(node.body) else PARALLEL
+        few = isinstance(node.count, Imm) and int(node.count.value) <= FEW
+        mark = WRITTEN_OUT if few else "" if not apart else CALLING if calling(node.body) else PARALLEL
         self.do(f"br label %{head}{mark}")
         self.lines[patch] = f"  {index} = phi i64 [0, %{before}], [{following}, %{latch}]"
         for k, (reg, start, value) in enumerate(zip(node.carried, node.init, node.next, strict=True)):
