@@ -1,9 +1,8 @@
 """All twelve evals of GradBench at sizes that it measures: times of all functions, by way of `gradbench/tool.py`.
 
 Comes in: inputs from the seeded generators below, shaped as GradBench's are. Goes out: a table with the best time of
-each function, and of the gradients of peers where they are installed: HIPS autograd, and JAX, which is optional. Peers
-are written once, over the functions that both have under NumPy's names; JAX runs compiled, timed to completion. Where a
-peer is timed, its gradient must be ours.
+each function, and of the gradients of peers where they are installed: HIPS autograd (objectives below), JAX and PyTorch
+(`gradbench/peers_*.py`), which are optional; all with one thread. Where a peer is timed, its gradient must be ours.
 """
 from __future__ import annotations
 
@@ -11,7 +10,6 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -21,6 +19,8 @@ import numpy as np
 from timing import duration, seconds, table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "gradbench"))
+import peers_jax
+import peers_torch
 from tool import EVALS, Tool
 
 TOLERANCE = 1e-9
@@ -132,30 +132,18 @@ def ode(xp: Any, given: Any) -> tuple[Callable[[Any], Any], Any]:
     return objective, given["x"]
 
 
-PEERS = {"lse": lse, "llsq": llsq, "gmm": gmm, "ode": ode}
+OBJECTIVES = {"lse": lse, "llsq": llsq, "gmm": gmm, "ode": ode}
 
 
-def with_autograd(make: Any, given: Any) -> Callable[[], Any]:
+def with_autograd(module: str, function: str, given: Any) -> Callable[[], Any] | None:
+    if module not in OBJECTIVES or function not in ("gradient", "jacobian"):
+        return None
     import autograd
     import autograd.numpy as anp
 
-    objective, at = make(anp, given)
+    objective, at = OBJECTIVES[module](anp, given)
     slope = autograd.grad(objective)
     return lambda: slope(at)
-
-
-def with_jax(make: Any, given: Any) -> Callable[[], Any] | None:
-    """None where JAX is not installed, and for a loop that it would compile unrolled."""
-    if make is ode:
-        return None
-    try:
-        jax: Any = import_module("jax")
-    except ImportError:
-        return None
-    jax.config.update("jax_enable_x64", True)
-    objective, at = make(jax.numpy, given)
-    slope = jax.jit(jax.grad(objective))
-    return lambda: jax.block_until_ready(slope(at))
 
 
 # ------------------------------------------------------------------ times
@@ -172,18 +160,20 @@ def best(run: Callable[[], Any], budget: float) -> float:
 
 def flat(gradient: Any) -> Any:
     parts = gradient if isinstance(gradient, tuple) else (gradient,)
-    return np.concatenate([np.asarray(part).ravel() for part in parts])
+    return np.concatenate([flat(part) if isinstance(part, tuple) else np.asarray(part).ravel() for part in parts])
 
 
 def off(found: Any, expected: Any) -> float:
-    """The largest difference, relative to the largest number."""
-    ours, theirs = flat(found), flat(expected)
+    """The largest difference, relative to the largest number; of sparse matrices, of what is not zero."""
+    theirs = flat(found)
+    ours = flat(expected.vals if hasattr(expected, "vals") else expected)
     return float(np.max(np.abs(ours - theirs)) / max(1.0, float(np.max(np.abs(theirs)))))
 
 
-def report(budget: float, only: Sequence[str] = tuple(EVALS)) -> list[str]:
+def report(budget: float, only: Sequence[str] = tuple(EVALS), target: str = "numpy") -> list[str]:
     """Prints the table; returns the disagreements with peers."""
-    tool, rows, wrong = Tool("numpy"), [], []
+    tool, wrong = Tool(target), []
+    rows: list[list[str]] = []
     for module, size, given in inputs():
         if module not in only:
             continue
@@ -191,17 +181,20 @@ def report(budget: float, only: Sequence[str] = tuple(EVALS)) -> list[str]:
             tool.define(module)
         for function in EVALS[module].functions:
             name, arguments = EVALS[module].call(function, given)
-            entry = getattr(tool.modules[module], name)
-            row = [f"{module} {function}", size, duration(best(partial(entry, *arguments), budget))]
-            derivative = function in ("gradient", "jacobian") and module in PEERS
-            for peer in (with_autograd, with_jax) if derivative else ():
-                run = peer(PEERS[module], given)
+            ours = partial(getattr(tool.modules[module], name), *arguments)
+            runs = (with_autograd(module, function, given), peers_jax.gradient(module, name, arguments),
+                    peers_torch.gradient(module, name, arguments))
+            mine = best(ours, budget)
+            row, times = [f"{module} {function}", size, duration(mine)], []
+            for peer, run in zip(("autograd", "JAX", "PyTorch"), runs, strict=True):
                 if run is None:
                     row.append("")
                     continue
-                if not off(run(), entry(*arguments)) <= TOLERANCE:
-                    wrong.append(f"{module} {size}: the gradient is not that of {peer.__name__[5:]}")
-                row.append(duration(best(run, budget)))
-            rows.append([*row, *[""] * (5 - len(row))])
-    print(table(("function", "size", "Dad", "autograd", "JAX"), rows))
+                if not off(run(), ours()) <= TOLERANCE:
+                    wrong.append(f"{module} {size}: the gradient is not that of {peer}")
+                times.append(best(run, budget))
+                row.append(duration(times[-1]))
+            rows.append([*row, f"{mine / min(times):.2f}" if times else ""])
+    print(table(("function", "size", "Dad", "autograd", "JAX", "PyTorch", "ratio"), rows))
+    print("Ratios are Dad / the fastest of the others, below 1 is faster.")
     return wrong

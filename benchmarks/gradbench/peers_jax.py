@@ -6,7 +6,7 @@ unbounded `while`) or where it is not installed.
 """
 from __future__ import annotations
 
-import itertools
+import os
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 Run = Callable[[], Any]
-MOST = 1_000_000
 
 
 def gradient(module: str, function: str, arguments: Sequence[Any]) -> Run | None:
     """What computes the derivative that Dad's `function` of `module` computes, at the same arguments."""
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
     try:
         jax: Any = import_module("jax")
     except ImportError:
@@ -27,10 +27,9 @@ def gradient(module: str, function: str, arguments: Sequence[Any]) -> Run | None
     make = MAKERS.get((module, function))
     if make is None:
         return None
-    compiled, given = make(jax, *arguments)
-    compiled = jax.jit(compiled)
-    given = jax.device_put(given)
-    return lambda: jax.block_until_ready(compiled(*given))
+    derivative, given = make(jax, *arguments)
+    compiled, placed = jax.jit(derivative), jax.device_put(given)
+    return lambda: jax.block_until_ready(compiled(*placed))
 
 
 def flat(jax: Any, tree: Any) -> Any:
@@ -50,16 +49,6 @@ def llsq(jax: Any, x: Any, n: int) -> Any:
     def objective(x: Any, t: Any) -> Any:
         value, _ = jax.lax.scan(lambda total, c: (c + t * total, None), jax.numpy.zeros_like(t), x[::-1])
         return 0.5 * jax.numpy.sum((jax.numpy.sign(t) - value) ** 2)
-
-    return jax.grad(objective), (x, t)
-
-
-def llsq_powers(jax: Any, x: Any, n: int) -> Any:
-    t = -1 + np.arange(n) * 2 / (n - 1)
-
-    def objective(x: Any, t: Any) -> Any:
-        powers = t[:, None] ** jax.numpy.arange(len(x))
-        return 0.5 * jax.numpy.sum((jax.numpy.sign(t) - powers @ x) ** 2)
 
     return jax.grad(objective), (x, t)
 
@@ -84,23 +73,14 @@ def gmm(jax: Any, theta: Any, x: Any, gamma: float, m: int) -> Any:
         norm = jax.scipy.special.logsumexp
         return xp.sum(norm(inner, axis=1)) - n * norm(alpha) - prior
 
-    return lambda theta, x: flat(jax, jax.grad(objective)(theta, x)), (theta, x)
+    def slope(theta: Any, x: Any) -> Any:
+        found = jax.grad(objective)(theta, x)
+        return flat(jax, [found[name] for name in ("alpha", "mu", "q", "l")])
+
+    return slope, (theta, x)
 
 
 def kmeans(jax: Any, centroids: Any, points: Any) -> Any:
-    xp = jax.numpy
-
-    def direction(centroids: Any, points: Any) -> Any:
-        def cost(c: Any) -> Any:
-            return xp.sum(xp.min(xp.sum((points[:, None] - c[None]) ** 2, axis=2), axis=1))
-
-        slope, curvature = jax.jvp(jax.grad(cost), (centroids,), (xp.ones_like(centroids),))
-        return slope / curvature
-
-    return direction, (centroids, points)
-
-
-def kmeans_products(jax: Any, centroids: Any, points: Any) -> Any:
     xp = jax.numpy
 
     def direction(centroids: Any, points: Any) -> Any:
@@ -120,6 +100,7 @@ def kmeans_products(jax: Any, centroids: Any, points: Any) -> Any:
 def lstm(jax: Any, layers: Any, ends: Any, start: Any, text: Any) -> Any:
     xp = jax.numpy
     count = len(start["hidden"])
+    gates, outer = ("forget", "ingate", "outgate", "change"), ("in_weight", "out_weight", "out_bias")
 
     def objective(layers: Any, ends: Any, start: Any, text: Any) -> Any:
         def read(memory: Any, both: Any) -> Any:
@@ -145,10 +126,8 @@ def lstm(jax: Any, layers: Any, ends: Any, start: Any, text: Any) -> Any:
 
     def slope(*given: Any) -> Any:
         layers, ends = jax.grad(objective, argnums=(0, 1))(*given)
-        parts = [*(layers["bias"][k] for k in sorted(layers["bias"])),
-                 *(layers["weight"][k] for k in sorted(layers["weight"])),
-                 *(ends[k] for k in sorted(ends))]
-        return flat(jax, parts)
+        inner = [layers[part][gate] for part in ("weight", "bias") for gate in gates]
+        return flat(jax, [*inner, *(ends[name] for name in outer)])
 
     return slope, (layers, ends, start, text)
 
@@ -174,19 +153,6 @@ def ode(jax: Any, x: Any, s: int) -> Any:
 
 
 def det(jax: Any, a: Any) -> Any:
-    """All products of Laplace's expansion at once."""
-    n = len(a)
-    chosen = np.array(list(itertools.permutations(range(n))))
-    above = np.triu_indices(n, 1)
-    signs = np.where(np.sum(chosen[:, above[0]] > chosen[:, above[1]], axis=1) % 2, -1.0, 1.0)
-
-    def objective(a: Any) -> Any:
-        return jax.numpy.sum(signs * jax.numpy.prod(a[np.arange(n), chosen], axis=1))
-
-    return jax.grad(objective), (a,)
-
-
-def det_expansion(jax: Any, a: Any) -> Any:
     """Laplace's expansion, the recursion run by the compiler down to four columns, over arrays of choices below."""
     xp = jax.numpy
     n = len(a)
@@ -403,9 +369,3 @@ MAKERS: dict[tuple[str, str], Callable[..., Any]] = {
     ("particle", "ff"): particle("f"),
     ("particle", "fr"): particle("r"),
 }
-OTHERS: dict[tuple[str, str], Callable[..., Any]] = {
-    ("llsq", "gradient"): llsq_powers,
-    ("kmeans", "dir"): kmeans_products,
-    ("det", "gradient"): det_expansion,
-}
-"""Other ways to write the same; which is faster depends on the machine."""

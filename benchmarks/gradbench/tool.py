@@ -179,7 +179,8 @@ class Tool:
         if module not in EVALS:
             return failure(f"there is no program for `{module}`")
         start = time.perf_counter_ns()
-        self.modules[module] = dad.load(HERE / f"{module}.dad", target=self.target)
+        tier = 1 if self.target == "native" else None  # define is where compiling belongs
+        self.modules[module] = dad.load(HERE / f"{module}.dad", target=self.target, tier=tier)
         return {"success": True, "timings": [timing("compile", time.perf_counter_ns() - start)]}
 
     def evaluate(self, module: str, function: str, given: Any) -> dict[str, Any]:
