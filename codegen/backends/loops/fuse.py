@@ -136,7 +136,7 @@ class Group:
 
 
 HOISTED = (tree.Scalar, tree.Shift, tree.Alloc, tree.Local, tree.Data)
-CROSSED = (tree.Data, tree.Scalar, tree.Shift, tree.Alloc, tree.Local, tree.Load, tree.Store, tree.Copy, tree.For, tree.Sum)
+CROSSED = (*HOISTED, tree.Load, tree.Store, tree.Copy, tree.For, tree.Sum)
 LONGEST = 400
 """Nodes in a loop's body at most, and nodes between two loops that are looked through."""
 
