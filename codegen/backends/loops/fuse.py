@@ -188,9 +188,13 @@ def joined(group: Group, node: Node, other: Group, out: Code, memory: Memory, gr
     if wanted & {r.id for r, _ in group.sums}:
         return False
     hoisted: list[int] = []
+    joint = {id(out[g.at]): g for g in groups}
     for k in range(len(between) - 1, -1, -1):
         inner = between[k]
         if not isinstance(inner, CROSSED):
+            return False
+        whole = joint.get(id(inner))  # a loop that others have joined does what they do
+        if whole is not None and wanted & {r.id for r, _ in whole.sums}:
             return False
         if {r.id for r in own(inner)[1]} & wanted:
             if not isinstance(inner, HOISTED):
@@ -200,7 +204,7 @@ def joined(group: Group, node: Node, other: Group, out: Code, memory: Memory, gr
                 return False
             hoisted.append(k)
             continue
-        reads, writes = memory.effects(inner)
+        reads, writes = memory.effects(inner) if whole is None else (whole.reads, whole.writes)
         if memory.clash(other.writes, reads | writes) or memory.clash(other.reads, writes):
             return False
     if memory.clash(other.writes, group.reads | group.writes):
