@@ -79,7 +79,7 @@ class _Clusters:
             self.of.update({var: group for member in group.members for var in member.vars})
             if len(group.members) >= MOST:
                 self.write(group)
-        self.ready(dict(self.of))
+        self.ready(dict.fromkeys(self.of))
         return Block(tuple(self.out), self.block.results)
 
     def ready(self, vars: dict[Var, None]) -> None:

@@ -207,7 +207,7 @@ def _grown(lo: Lowering, param: Var, start: Atom, carried: list[Reg], init: list
     held = e.contiguous(lo.array(start))
     now, size = e.reg(held.dtype, pointer=True), e.reg("i64")
     slot = lo.block_of.get(held.base.id)
-    shared = slot is not None and lo.uses.counts.get(start) == 1  # type: ignore[call-overload]
+    shared = slot is not None and isinstance(start, Var) and lo.uses.counts.get(start) == 1
     first = held.base
     if slot is None or not shared:
         slot, lo.slots = lo.slots, lo.slots + 1

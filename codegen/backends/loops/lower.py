@@ -28,7 +28,7 @@ from . import tree
 from .emitter import Emitter, elements, imm, merged, small
 from .tree import Code, Operand, Reg
 from .uses import Uses
-from .values import Array, Dest, Lazy, Stored, Value
+from .values import Array, Dest, Lazy, Shape, Stored, Value
 
 UPDATES = {"update", "accumulate", "update_slice", "accumulate_slice", "accumulate_at", "scatter"}
 
@@ -389,7 +389,7 @@ class Lowering:
                 self.e.write(dest.array, [], value)
 
 
-def _small(x: Value, y: Value) -> Sequence[Operand] | None:
+def _small(x: Value, y: Value) -> Shape | None:
     """The shape of two arrays, if that is known to be the same and small."""
     if isinstance(x, Stored | Lazy) and isinstance(y, Stored | Lazy) and x.shape == y.shape and small(x.shape):
         return x.shape

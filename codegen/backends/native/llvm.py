@@ -372,8 +372,8 @@ class FunctionWriter:
                 self.names[out.id] = self.address(base, offset)
             case tree.Alloc(out, count):
                 self.alloc(out, count)
-            case tree.Local(out, size):
-                self.buffers.append(f"  {self.name(out)} = alloca [{size} x {MEMORY[out.dtype]}], align 8")
+            case tree.Local(out, elements):
+                self.buffers.append(f"  {self.name(out)} = alloca [{elements} x {MEMORY[out.dtype]}], align 8")
             case tree.Mark(out):
                 self.names[out.id] = self.line(f"load ptr, ptr {self.field(TOP)}")
             case tree.Release(mark):
