@@ -146,6 +146,7 @@ def numbers() -> list[tuple[str, float | list[float] | bytes]]:
         ("PI_PAIR", parts(pi, [53])),
         ("TWO_OVER_PI", float(2 / pi)),
         ("ERFC_FIRST", parts(erfc_scaled(mp.mpf(0)), [53])),
+        ("ROOT_HALF_PAIR", parts(mp.sqrt(mp.mpf(1) / 2), [53])),
         ("TWO_THIRDS", parts(mp.mpf(2) / 3, [53])),
         ("TWO_OVER_PI_BITS", whole.to_bytes(146, "little") + bytes(48)),
     ]

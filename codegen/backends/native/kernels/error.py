@@ -12,9 +12,11 @@ from .coefficients import ERF, ERFC, ERFC_FIRST
 from .exponential import exp_parts
 
 
-def tail(b: Builder, a: Value) -> tuple[Value, Pair]:
-    """n and p with erfc a = 2**n p, for a from 0 to 28."""
+def tail(b: Builder, a: Value, extra: Value | None = None) -> tuple[Value, Pair]:
+    """n and p with erfc (a + extra) = 2**n p, for a from 0 to 28; `extra` is at most a rounding of `a`."""
     high, low = b.two_product(a, a)
+    if extra is not None:
+        low = b.mad(a * 2.0, extra, low)
     n, p = exp_parts(b, -high, -low)
     t, more = b.quotient((a - 3.75, b.value(0.0)), b.two_sum(a, 3.75))
     inner = b.poly(t, ERFC)

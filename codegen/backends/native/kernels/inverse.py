@@ -19,6 +19,7 @@ def angle(b: Builder, v: Value, u: Value) -> Pair:
     zero = b.value(0.0)
     n, d = b.two_sum(v, b.where(middle, -u, zero)), b.two_sum(u, b.where(middle, v, zero))
     q, low = b.quotient(n, d)
+    low = b.where(b.abs(q) < 2.0**-900, 0.0, low)  # a remainder below the normal numbers means nothing
     z = q * q
     high, e = b.fast_two_sum(b.where(middle, PI_4_PAIR[0], zero), q)
     return high, e + (b.where(middle, PI_4_PAIR[1], zero) + b.mad(q * z, b.poly(z, ATAN), low))
@@ -51,7 +52,7 @@ def atan2(b: Builder, y: Value, x: Value) -> Value:
     v = b.where(infinite, b.where(v.equals(INF), 1.0, 0.0), v)
     u = b.where(infinite, 1.0, u)
     nothing = u.equals(0.0)
-    scale = b.where(u > 2.0**900, 2.0**-200, b.where(u < 2.0**-800, 2.0**200, 1.0))
+    scale = b.where(u > 2.0**300, 2.0**-100, 2.0**500)
     high, low = angle(b, v * scale, b.where(nothing, 1.0, u * scale))
     left = x.bits() < 0
     zero = b.value(0.0)

@@ -14,7 +14,7 @@ from functools import cache
 import llvmlite.binding as llvm
 
 from .. import jit, store
-from . import error, exponential, inverse, logarithm, power, trigonometric
+from . import composed, error, exponential, inverse, logarithm, power, trigonometric
 from .builder import Builder, Kernel, Value
 
 KERNELS: dict[str, tuple[Kernel, int]] = {
@@ -28,7 +28,11 @@ KERNELS: dict[str, tuple[Kernel, int]] = {
     "cbrt": (power.cbrt, 1), "hypot": (power.hypot, 2), "direction": (power.direction, 2),
     "sigmoid": (exponential.sigmoid, 1),
     "sech": (exponential.sech, 1), "gauss": (exponential.gauss, 1), "softplus": (logarithm.softplus, 1),
-    "logaddexp": (power.logaddexp, 2), "sin_cos": (trigonometric.sin_cos, 1),
+    "logaddexp": (power.logaddexp, 2), "asin_slope": (composed.asin_slope, 1),
+    "asinh_slope": (composed.asinh_slope, 1), "acosh_slope": (composed.acosh_slope, 1),
+    "logit": (composed.logit, 1), "log1mexp": (composed.log1mexp, 1),
+    "bell": (composed.bell, 1), "ndtr": (composed.ndtr, 1), "asinpi": (composed.asinpi, 1),
+    "acospi": (composed.acospi, 1), "atanpi": (composed.atanpi, 1), "atan2pi": (composed.atan2pi, 2), "sin_cos": (trigonometric.sin_cos, 1),
 }
 RESULTS = {"sin_cos": 2}
 EFFORT = 2
