@@ -8,6 +8,7 @@ the kernel makes of the polynomial.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import mpmath as mp
@@ -97,6 +98,11 @@ def erfc_scaled(t: Any) -> Any:
     return (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x)
 
 
+@cache
+def digamma_root() -> Any:
+    return mp.findroot(mp.digamma, mp.mpf("1.46"))
+
+
 def tables() -> list[tuple[str, Callable[[Any], Any], Any, Any, int, Callable[[Any], Any], str]]:
     """Name, function, interval, terms, weight of the error, what it says."""
     ln2 = mp.log(2)
@@ -127,6 +133,15 @@ def tables() -> list[tuple[str, Callable[[Any], Any], Any, Any, int, Callable[[A
          "erf x / x - 1, in x**2"),
         ("ERFC", lambda t: (erfc_scaled(t) - erfc_scaled(mp.mpf(0))) / t, -1, mp.mpf("0.76"), 25, lambda t: t,
          "(F(t) - F(0)) / t, F(t) = (1 + 2 x) exp(x**2) erfc x, t = (x - 3.75) / (x + 3.75)"),
+        ("LGAMMA", lambda d: mp.loggamma(2 + d) / d if d else mp.digamma(2), -0.5, 0.5, 18, lambda d: 2,
+         "lgamma (2 + d) / d"),
+        ("LGAMMA_FAR", rooted(lambda u: (mp.loggamma(1 / u) - (1 / u - 0.5) * mp.log(1 / u) + 1 / u
+                                         - mp.log(2 * mp.pi) / 2) / u), mp.mpf("1e-6"), mp.mpf("0.01563"), 7,
+         lambda z: mp.mpf(1) / 64, "what Stirling's formula lacks, times x, in 1 / x**2"),
+        ("DIGAMMA", lambda d: mp.digamma(1.5 + d) / (1.5 + d - digamma_root()), -0.5, 0.5, 24, lambda d: 1,
+         "digamma (1.5 + d) / (1.5 + d - root)"),
+        ("DIGAMMA_FAR", rooted(lambda u: (mp.log(1 / u) - u / 2 - mp.digamma(1 / u)) / u ** 2), mp.mpf("1e-6"),
+         mp.mpf("0.01563"), 8, lambda z: z, "(log x - 1 / (2 x) - digamma x) x**2, in 1 / x**2"),
         ("CBRT", lambda x: x ** (mp.mpf(1) / 3), 1, 8, 5, lambda x: x ** (-mp.mpf(1) / 3), "cbrt x"),
     ]
 
@@ -147,6 +162,9 @@ def numbers() -> list[tuple[str, float | list[float] | bytes]]:
         ("TWO_OVER_PI", float(2 / pi)),
         ("ERFC_FIRST", parts(erfc_scaled(mp.mpf(0)), [53])),
         ("ROOT_HALF_PAIR", parts(mp.sqrt(mp.mpf(1) / 2), [53])),
+        ("DIGAMMA_ROOT", parts(digamma_root(), [53])),
+        ("LOG_PI", float(mp.log(pi))),
+        ("HALF_LOG_TWO_PI", float(mp.log(2 * pi) / 2)),
         ("TWO_THIRDS", parts(mp.mpf(2) / 3, [53])),
         ("TWO_OVER_PI_BITS", whole.to_bytes(146, "little") + bytes(48)),
     ]

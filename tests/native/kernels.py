@@ -74,19 +74,23 @@ MEANING: dict[str, Callable[..., Any]] = {
     "sech": mp.sech, "gauss": lambda x: mp.exp(-x * x), "softplus": lambda x: mp.log1p(mp.exp(x)),
     "asin_slope": lambda x: 1 / mp.sqrt(1 - x * x), "asinh_slope": lambda x: 1 / mp.sqrt(1 + x * x),
     "acosh_slope": lambda x: 1 / mp.sqrt(x * x - 1),
-    "logit": lambda x: mp.log(x / (1 - x)), "log1mexp": lambda x: mp.log(-mp.expm1(x)) if x > -1 else mp.log1p(-mp.exp(x)),
+    "logit": lambda x: mp.log(x / (1 - x)),
+    "log1mexp": lambda x: mp.log(-mp.expm1(x)) if x > -1 else mp.log1p(-mp.exp(x)),
     "bell": lambda x: mp.exp(-x * x / 2), "ndtr": lambda x: mp.erfc(-x / mp.sqrt(2)) / 2,
     "asinpi": lambda x: mp.asin(x) / mp.pi, "acospi": lambda x: mp.acos(x) / mp.pi,
     "atanpi": lambda x: mp.atan(x) / mp.pi, "atan2pi": lambda y, x: mp.atan2(y, x) / mp.pi,
+    "lgamma": lambda x: mp.re(mp.loggamma(x)), "digamma": mp.digamma,
     "logaddexp": lambda x, y: max(x, y) + mp.log1p(mp.exp(-abs(x - y))),
 }
 DOMAIN: dict[str, tuple[float, float]] = {
     "exp": (-746.0, 710.0), "exp2": (-1076.0, 1025.0), "expm1": (-746.0, 710.0), "log": (0.0, 1e308),
     "log2": (0.0, 1e308), "log10": (0.0, 1e308), "log1p": (-1.0, 1e308), "asin": (-1.0, 1.0), "acos": (-1.0, 1.0),
     "sinh": (-710.5, 710.5), "cosh": (-710.5, 710.5), "acosh": (1.0, 1e308), "atanh": (-1.0, 1.0),
-    "asin_slope": (-0.9999, 0.9999), "acosh_slope": (1.0001, 1e308), "logit": (0.0, 1.0), "log1mexp": (-746.0, 0.0),
+    "asin_slope": (-0.9999, 0.9999), "acosh_slope": (1.0001, 1e308), "logit": (0.0, 1.0),
+    "log1mexp": (-746.0, 0.0),
     "bell": (-40.0, 40.0), "ndtr": (-40.0, 40.0), "asinpi": (-1.0, 1.0), "acospi": (-1.0, 1.0),
-    "erfc": (-28.0, 28.0), "sech": (-746.0, 746.0), "sigmoid": (-746.0, 746.0), "gauss": (-28.0, 28.0),
+    "lgamma": (0.0, 2e305), "digamma": (0.0, 1e308), "erfc": (-28.0, 28.0),
+    "sech": (-746.0, 746.0), "sigmoid": (-746.0, 746.0), "gauss": (-28.0, 28.0),
 }
 """Where the function is neither undefined nor constant."""
 

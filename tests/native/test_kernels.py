@@ -19,7 +19,7 @@ from .kernels import MEANING, Run, bits, exact, points, runners, units
 BOUND = 1.2
 """Units of the last place; what `python -m dad.tests.native.sweep` finds over many points is below."""
 FORMULAS = {"asin_slope": 2.5, "asinh_slope": 2.0, "acosh_slope": 3.0, "logit": 2.0, "log1mexp": 2.0,
-            "asinpi": 1.8, "acospi": 1.8, "atanpi": 1.8, "atan2pi": 1.8}
+            "lgamma": 3.5, "digamma": 3.0, "asinpi": 1.8, "acospi": 1.8, "atanpi": 1.8, "atan2pi": 1.8}
 """Of functions that are computed by a formula of others, each operation rounded."""
 COUNT = 240
 NUMPY = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh",
@@ -94,6 +94,16 @@ def test_erf_and_others_where_they_are_level() -> None:
     assert bits(run["sech"](x)).tolist() == bits([0.0, 0.0, 1.0, 1.0, NAN]).tolist()
     assert bits(run["gauss"](x)).tolist() == bits([0.0, 0.0, 1.0, 1.0, NAN]).tolist()
     assert bits(run["softplus"](x)[[0, 1, 4]]).tolist() == bits([INF, 0.0, NAN]).tolist()
+
+
+def test_gamma_functions_of_negative_numbers() -> None:
+    """By reflection, as the interpreter does; near their roots the digits that cancel are lost."""
+    x = np.array([0.0, -0.0, -1.0, -2.0, -1.5, -0.3, -10.7, -1000.5, INF, -INF, NAN, -1e17, 5e-324, 1e-300, 1e-10,
+                  -1e-10])
+    for name in ("lgamma", "digamma"):
+        got, want = compiled(True)[Symbol(name, "f64", 4)](x), np.asarray(PRIMITIVES[name].evaluate(x))
+        assert np.array_equal(np.isnan(got), np.isnan(want))
+        assert np.allclose(got, want, rtol=2e-14, atol=0, equal_nan=True)
 
 
 def test_formulas_at_special_arguments() -> None:

@@ -14,7 +14,7 @@ from functools import cache
 import llvmlite.binding as llvm
 
 from .. import jit, store
-from . import composed, error, exponential, inverse, logarithm, power, trigonometric
+from . import composed, error, exponential, gammas, inverse, logarithm, power, trigonometric
 from .builder import Builder, Kernel, Value
 
 KERNELS: dict[str, tuple[Kernel, int]] = {
@@ -32,7 +32,8 @@ KERNELS: dict[str, tuple[Kernel, int]] = {
     "asinh_slope": (composed.asinh_slope, 1), "acosh_slope": (composed.acosh_slope, 1),
     "logit": (composed.logit, 1), "log1mexp": (composed.log1mexp, 1),
     "bell": (composed.bell, 1), "ndtr": (composed.ndtr, 1), "asinpi": (composed.asinpi, 1),
-    "acospi": (composed.acospi, 1), "atanpi": (composed.atanpi, 1), "atan2pi": (composed.atan2pi, 2), "sin_cos": (trigonometric.sin_cos, 1),
+    "acospi": (composed.acospi, 1), "atanpi": (composed.atanpi, 1), "atan2pi": (composed.atan2pi, 2),
+    "lgamma": (gammas.lgamma, 1), "digamma": (gammas.digamma, 1), "sin_cos": (trigonometric.sin_cos, 1),
 }
 RESULTS = {"sin_cos": 2}
 EFFORT = 2
