@@ -44,7 +44,7 @@ def turn(b: Builder, x: Value) -> Pair:
     angle = b.fast_two_sum(high, b.mad(r, PI_PAIR[1], left))
     square = angle[0] * angle[0]
     sin, cos = total(sine(b, angle, square)), total(cosine(b, angle, square))
-    return turned(b, k, sin, cos), turned(b, k + 1, sin, cos)
+    return turned(b, k, sin, cos)
 
 
 def lgamma(b: Builder, x: Value) -> Value:

@@ -8,7 +8,7 @@ for trigonometric functions, 1983), in whole numbers of 192 bits.
 
 from __future__ import annotations
 
-from .builder import Builder, Pair, Value, hexadecimal
+from .builder import MAGIC, Builder, Pair, Value, hexadecimal
 from .coefficients import COS, PI_2, PI_2_PAIR, SIN, TWO_OVER_PI, TWO_OVER_PI_BITS
 
 FAR = "dad_reduce_far"
@@ -17,15 +17,13 @@ LIMIT = 262144.0
 
 def reduced(b: Builder, x: Value) -> tuple[Value, Pair]:
     """n as a whole number of which the two lowest bits count, and r."""
-    whole, _ = b.rounded(b.where(b.abs(x) < LIMIT, x, 0.0) * TWO_OVER_PI)
+    whole, _ = b.rounded(x * TWO_OVER_PI)
     first = b.less_product(x, whole, PI_2[0])
     high, e = b.two_sum(first, -(whole * PI_2[1]))
     low = b.less_product(e, whole, PI_2[2])
-    size = b.abs(x)
-    rare = b.either(b.both(size >= LIMIT, size < float("inf")), b.abs(high) < b.abs(whole) * 2.0**-66)
+    rare = b.either(b.abs(x) >= LIMIT, b.abs(high) < b.abs(whole) * 2.0**-66)
     high, low, whole = b.rarely(rare, x, [high, low, whole], FAR)
-    n = b.rounded(whole)[1]
-    return n, (high, low)
+    return (whole + MAGIC).bits(), (high, low)
 
 
 def sine(b: Builder, r: Pair, z: Value) -> tuple[Value, Value]:
@@ -41,11 +39,11 @@ def cosine(b: Builder, r: Pair, z: Value) -> tuple[Value, Value]:
     return w, rest + b.less_product(z * z * b.poly(z, COS), r[0], r[1])
 
 
-def turned(b: Builder, n: Value, sine: Value, cosine: Value) -> Value:
-    """The sine of n quarters of a turn more."""
+def turned(b: Builder, n: Value, sine: Value, cosine: Value) -> Pair:
+    """Sine and cosine of n quarters of a turn more."""
     odd = (n & 1).equals(1)
-    chosen = b.where(odd, cosine, sine)
-    return (chosen.bits() ^ ((n & 2) << 62)).number()
+    first, second = b.where(odd, cosine, sine), b.where(odd, sine, cosine)
+    return (first.bits() ^ ((n & 2) << 62)).number(), (second.bits() ^ (((n + 1) & 2) << 62)).number()
 
 
 def total(pair: Pair) -> Value:
@@ -56,7 +54,8 @@ def sin_cos(b: Builder, x: Value) -> tuple[Value, Value]:
     n, r = reduced(b, x)
     z = r[0] * r[0]
     s, c = total(sine(b, r, z)), total(cosine(b, r, z))
-    return b.where(b.abs(x) < 2.0**-27, x, turned(b, n, s, c)), turned(b, n + 1, s, c)
+    first, second = turned(b, n, s, c)
+    return b.where(b.abs(x) < 2.0**-27, x, first), second
 
 
 def sin(b: Builder, x: Value) -> Value:
