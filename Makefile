@@ -54,7 +54,7 @@ lint: $(STAMP) ## ruff
 types: $(STAMP) ## mypy --strict over the package, its tests, examples and benchmarks
 	@$(BIN)/mypy
 
-bench: $(STAMP) ## gradients beside HIPS autograd, time of `dad check`, compile time against trip count and size
+bench: $(STAMP) ## gradients beside peers and C, from text to gradient, time of `dad check`, compile time
 	@$(BIN)/python benchmarks/run.py
 
 fuzz: $(STAMP) ## mutate programs for 60 s (SECONDS=…); anything but diagnostics that escapes is a failure

@@ -6,9 +6,11 @@
    of one, as editors and `dad check --watch` do.
 3. Compile time, gradient included, of a loop: against its trip count and against the sizes of its arrays.
 4. Every function of GradBench's twelve evals, at sizes that it measures, beside peers that are installed.
+5. Machine code (`latency.py`): from text to first gradient beside CasADi, edits, the gradient beside C, log densities
+   beside Stan's, calls.
 
-`python benchmarks/run.py [--budget SECONDS] [--only agreement|gradients|check|edit|compile|gradbench]`; exit status 1
-when sides disagree. `agreement` compares values and gradients and times nothing.
+`python benchmarks/run.py [--budget SECONDS] [--only agreement|gradients|check|edit|compile|gradbench|latency]`; exit
+status 1 when sides disagree. `agreement` compares values and gradients and times nothing; `--tiny` is for `latency`.
 """
 from __future__ import annotations
 
@@ -31,6 +33,7 @@ from dad import driver
 from dad.lang.source import Source
 
 import evals
+import latency
 import peers_autograd as peers
 from timing import Comparison, compare, duration, report, seconds, table
 
@@ -238,8 +241,11 @@ def compile_times() -> list[str]:
 def main() -> int:
     arguments = argparse.ArgumentParser(description="Measure what Dad promises.")
     arguments.add_argument("--budget", type=float, default=4.0, help="seconds for each race (default 4)")
-    arguments.add_argument("--only", choices=("agreement", "gradients", "check", "edit", "compile", "gradbench"),
-                           help="one part, not all")
+    arguments.add_argument("--only", choices=("agreement", "gradients", "check", "edit", "compile", "gradbench",
+                                               "latency"), help="one part, not all")
+    arguments.add_argument("--tiny", action="store_true", help="`latency` at sizes that only show that it runs")
+    arguments.add_argument("--jax-up-to", type=int, default=0, metavar="N",
+                           help="`latency` beside JAX too, for programs of up to so many operations")
     options = arguments.parse_args()
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}, {os.cpu_count()} CPUs\n")
     sections: list[tuple[str, str, Callable[[], list[str]]]] = [
@@ -249,6 +255,7 @@ def main() -> int:
         ("edit", "Checking a file while it is edited", edit),
         ("compile", "Compiling a loop and its gradient", compile_times),
         ("gradbench", "GradBench's evals, NumPy back end", lambda: evals.report(options.budget / 4)),
+        ("latency", "Machine code", lambda: latency.report(options.budget / 2, options.tiny, options.jax_up_to)),
     ]
     wrong: list[str] = []
     for key, title, section in sections:

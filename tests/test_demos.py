@@ -73,5 +73,26 @@ def test_records_become_vectors_and_back() -> None:
     assert run("-m", "doctest", "examples/common.py") == ""
 
 
+def test_benchmarks_of_machine_code_run() -> None:
+    """At sizes that say nothing; what is timed must be the same as C's, which the benchmark asserts."""
+    out = run("benchmarks/run.py", "--only", "latency", "--tiny")
+    for figure in ("text to gradient, 60 operations", "edit of 60 operations, p95 of 5", "one item more in an array",
+                   "steady gradient, 60 operations", "array of 100 terms", "log density: hidden markov",
+                   "call of a small function"):
+        assert figure in out, out
+
+
+def test_terms_of_the_benchmark_are_derived_rightly() -> None:
+    """Peers are given the expression that Dad gets: values are those of Python, gradients those of differences."""
+    out = run("-c", "import sys; sys.path.insert(0, 'benchmarks'); import terms, dad, numpy as np\n"
+              "p, x = terms.Program(400, 3), np.array(terms.point())\n"
+              "assert len(terms.KINDS) >= 20 and len({t.kind for t in p.terms}) >= 15\n"
+              "v, g = dad.compile(p.text, target='numpy').energy.value_and_grad(x)\n"
+              "f = lambda x: terms.plain_value(p, list(x))\n"
+              "d = [(f(x + 1e-6 * e) - f(x - 1e-6 * e)) / 2e-6 for e in np.eye(terms.INPUTS)]\n"
+              "print(abs(f(x) - v) < 1e-9, np.allclose(d, g, 1e-6, 1e-6))")
+    assert out == "True True\n"
+
+
 def test_benchmarks_agree_with_autograd() -> None:
     assert run("benchmarks/run.py", "--only", "agreement").count("agrees to 1e-10") == 4
