@@ -13,7 +13,7 @@ ARGS ?=
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types bench fuzz campaign tables clean
+.PHONY: help install demo test lint types bench fuzz sanitise campaign tables clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ bench: $(STAMP) ## gradients beside peers and C, from text to gradient, time of 
 
 fuzz: $(STAMP) ## mutate programs for 60 s (SECONDS=…); anything but diagnostics that escapes is a failure
 	@$(BIN)/python tests/fuzz.py --seconds $(SECONDS)
+
+sanitise: $(STAMP) ## C from loops under sanitisers: programs of the tests, and COUNT=1000 generated ones from seed FIRST=0 on
+	@$(BIN)/python -m dad.tests.native.sanitised --files all --first $(FIRST) --count $(COUNT)
 
 campaign: $(STAMP) ## generate COUNT=1000 programs from seed FIRST=0 on; derivatives in 50 digits, NumPy, vmap must agree
 	@$(BIN)/python -m dad.tests.programs.campaign --first $(FIRST) --count $(COUNT)
