@@ -176,14 +176,14 @@ def check(source: Source) -> Checking:
 
     deepen()
     report = Reporter()
-    program = parse(source, report)
-    imports = Imports(os.path.dirname(source.name), report)
-    if not source.name.startswith("<"):
-        imports.active.append(os.path.realpath(source.name))
-        imports._follow(program)
-    parsed = not report.failed
-    checked = None
     with without_collection():
+        program = parse(source, report)
+        imports = Imports(os.path.dirname(source.name), report)
+        if not source.name.startswith("<"):
+            imports.active.append(os.path.realpath(source.name))
+            imports._follow(program)
+        parsed = not report.failed
+        checked = None
         try:
             checked = check_program(program, report, resolve_import=imports.resolve)
         except RecursionError:

@@ -17,8 +17,8 @@ class _Made:
     """For type checkers and `match` the classes below are frozen dataclasses.
 
     They are not made by `dataclasses`, which compiles the methods of each class when it is imported: for these eighty
-    that took longer than reading and checking a small file. One constructor serves all; `FIELDS` are the names, `span`
-    first.
+    that took longer than reading and checking a small file. One constructor serves all, or one those of few fields
+    without defaults, which are made by position (`_CONSTRUCTORS`); `FIELDS` are the names, `span` first.
     """
 
     FIELDS: ClassVar[tuple[str, ...]] = ()
@@ -26,6 +26,9 @@ class _Made:
     if not TYPE_CHECKING:
         def __init_subclass__(cls) -> None:
             cls.FIELDS = cls.__match_args__ = (*cls.__base__.FIELDS, *cls.__annotations__)
+            if not any(name in cls.__dict__ for name in cls.FIELDS):
+                make = _CONSTRUCTORS.get(len(cls.FIELDS))
+                cls.__init__ = make(*cls.FIELDS) if make is not None else _Made.__init__
 
         def __init__(self, *values: Any, **named: Any) -> None:
             """Fields by position or by name; those with a default may be left out. `TypeError` otherwise."""
@@ -46,6 +49,38 @@ class _Made:
             raise AttributeError(f"nodes are frozen: {type(self).__name__}.{name}")
 
 
+def _of_two(a: str, b: str) -> Any:
+    def make(self: Any, x: Any, y: Any) -> None:
+        given = self.__dict__
+        given[a] = x
+        given[b] = y
+    return make
+
+
+def _of_three(a: str, b: str, c: str) -> Any:
+    def make(self: Any, x: Any, y: Any, z: Any) -> None:
+        given = self.__dict__
+        given[a] = x
+        given[b] = y
+        given[c] = z
+    return make
+
+
+def _of_five(a: str, b: str, c: str, d: str, e: str) -> Any:
+    def make(self: Any, x: Any, y: Any, z: Any, u: Any, v: Any) -> None:
+        given = self.__dict__
+        given[a] = x
+        given[b] = y
+        given[c] = z
+        given[d] = u
+        given[e] = v
+    return make
+
+
+_CONSTRUCTORS = {2: _of_two, 3: _of_three, 5: _of_five}
+"""By number of fields: almost all nodes of a program are of such classes, and `zip` costs twice as much as these."""
+
+
 class Node(_Made):
     span: Span
 
@@ -64,7 +99,9 @@ class Node(_Made):
 
 def replace(node: _N, **changes: Any) -> _N:
     """A copy of the node with some fields changed."""
-    return type(node)(**{**{name: getattr(node, name) for name in node.FIELDS}, **changes})
+    if not changes.keys() <= set(node.FIELDS):
+        raise TypeError(f"{type(node).__name__} takes the fields {', '.join(node.FIELDS)}")
+    return type(node)(*[changes[name] if name in changes else getattr(node, name) for name in node.FIELDS])
 
 
 # ---------------------------------------------------------------- expressions
@@ -88,6 +125,13 @@ class Name(Node):
 
     name: str
     qualifier: tuple[str, ...] = ()
+
+    if not TYPE_CHECKING:
+        def __init__(self, span: Span, name: str, qualifier: tuple[str, ...] = ()) -> None:
+            given = self.__dict__
+            given["span"] = span
+            given["name"] = name
+            given["qualifier"] = qualifier
 
 
 class Hole(Node):

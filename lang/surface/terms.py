@@ -50,7 +50,7 @@ def _expressions() -> tuple[re.Pattern[str], ...]:
     soft = signs("+", "-", "==", "!=", "<", "<=", ">", ">=", "&&", "||", "|>", "<|")
     values = NAME + NAT + "".join(SUFFIXES) + closing + signs("true", "false", "param", "data")
     group = f"[{opening}][^{opening}{closing}]*+[{closing}]"
-    for _ in range(5):
+    for _ in range(3):
         group = f"[{opening}](?:[^{opening}{closing}]|{group})*+[{closing}]"
     inside = f"[^{opening}{closing}{hard}]"
     tight = f"[{NAME}{NAT}{''.join(SUFFIXES)}{signs('.', '*', '/', '%', '**', 'true', 'false', 'param', 'data')}]"

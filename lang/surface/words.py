@@ -52,17 +52,22 @@ _signs: dict[str, str] = {}
 
 
 def sign(word: str) -> str:
-    """The sign of a word that is neither a name nor a number: a character of the private use area of its own."""
+    """The sign of a word that is neither a name nor a number: a character of its own.
+
+    The fixed words come first, and have small ones: expressions that look for them are made and run faster.
+    """
     made = _signs.get(word)
     if made is None:
         if len(_signs) > MAX_OPERATORS:
             return BAD
-        made = _signs[word] = chr(0xE000 + len(_signs))
+        made = _signs[word] = chr((0x80 if len(_signs) < 0x80 else 0xE000) + len(_signs))
         KINDS[made] = KEYWORDS.get(word) or ("UNDERSCORE" if word == "_" else "NAME" if word.isidentifier()
                                              else PUNCTUATION.get(word, "OP"))
     return made
 
 
+for _fixed in (*KEYWORDS, *PUNCTUATION, "+", "/", "**", "%", "==", "!=", "&&", "||", "|>", "<|"):
+    sign(_fixed)
 _OWN = frozenset((*KEYWORDS, *MODULES, "_", "param", "data"))
 """Words that look like names and are told apart: some rules ask for them."""
 for _suffix in ("i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f16", "f32", "f64"):
