@@ -250,8 +250,15 @@ def infer_binop(c: Checker, e: ast.BinOp, want: Type | None = None) -> Type:
         _binop(c, first, Error())  # what stands on its sides is no expression
         return Error()
     left = infer(c, first.left)
+    known = ""
     for node in reversed(spine):
-        left = _binop(c, node, left)
+        if node.op == known:  # the arithmetic of numbers, as one operand before
+            right = infer(c, node.right)
+            left = arithmetic(c, known, left, right, node.op_span, node.left.span, node.right.span)
+        else:
+            left = _binop(c, node, left)
+            op = node.op
+            known = op if op in ARITHMETIC and op not in c.names and c.file.value(op) is None else ""
         c.types[node] = left
     return left
 

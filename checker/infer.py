@@ -6,7 +6,8 @@ expression that has not. Sequences of `let` are walked in a loop, everything els
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from ..lang.sizes import Size, SizeMeta, SizeVar
 from ..lang.source import Span
@@ -24,6 +25,9 @@ from .result import SizeRef
 from .scope import FileScope, Functor, Local, OpenedScope, SizeParam
 from .typexp import TypeContext, elaborate
 
+if TYPE_CHECKING:
+    from ..lang.surface.terms import Instance
+
 
 def infer(c: Checker, e: ast.Exp, want: Type | None = None) -> Type:
     rule = _RULES[type(e)]
@@ -31,11 +35,16 @@ def infer(c: Checker, e: ast.Exp, want: Type | None = None) -> Type:
     if instance is None:
         t = rule(c, e, want)
     else:
-        from .instances import infer_instance  # long programs have them
-
-        t = infer_instance(c, e, instance, want, rule)
+        t = _of_instance()(c, e, instance, want, rule)
     c.types[e] = t
     return t
+
+
+@lru_cache(maxsize=1)
+def _of_instance() -> Callable[[Checker, ast.Exp, Instance, Type | None, Any], Type]:
+    from .instances import infer_instance  # only long programs have them
+
+    return infer_instance
 
 
 def check(c: Checker, e: ast.Exp, want: Type, because: Because) -> bool:

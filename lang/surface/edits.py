@@ -49,7 +49,7 @@ class Terms:
         self.text = words
         self.depth = depth
         """How deeply the declaration is nested, at most."""
-        self.starts = [words.starts[term.begin] for term, _ in text.terms]
+        self.starts = [words.start(term.begin) for term, _ in text.terms]
         self.ends = [words.ends[term.end - 1] for term, _ in text.terms]
         """Where the terms begin and end, as offsets of the piece."""
         self.tight = [term for term, _ in text.terms]
@@ -143,7 +143,7 @@ def _definition(declaration: ast.Decl) -> ast.Def | None:
 
 def _fits(text: Words, term: Term, now: str, low: int, up: int, whole: Piece) -> bool:
     """Whether there are the same words around the term as before, and a term of its kind between them."""
-    start = whole.at(text.starts[term.begin - 1]) - whole.offset
+    start = whole.at(text.start(term.begin - 1)) - whole.offset
     ended = term.end >= len(text.signs)
     end = len(now) if ended else up + _behind(text, term)
     around = words(now, start, end)
@@ -155,7 +155,7 @@ def _fits(text: Words, term: Term, now: str, low: int, up: int, whole: Piece) ->
         return False
     if not ended and (signs[stop] != text.signs[term.end] or infos[stop][1] != text.infos[term.end][1]):
         return False
-    return around.starts[1] == low and around.ends[stop - 1] == up and may_stand(signs[1:stop], term.tight)
+    return around.start(1) == low and around.ends[stop - 1] == up and may_stand(signs[1:stop], term.tight)
 
 
 def _behind(text: Words, term: Term) -> int:

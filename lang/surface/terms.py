@@ -180,7 +180,7 @@ def cut(text: str, begin: int, builder: Builder) -> tuple[list[Token], Text] | N
     whole = Text(found, builder)
     tokens: list[Token] = []
     at = 0
-    starts, ends = found.starts, found.ends
+    start, ends = found.start, found.ends
     for i, j, tight in places:
         count = counts[signs[i:j]]
         if count < REPEATED:
@@ -189,7 +189,7 @@ def cut(text: str, begin: int, builder: Builder) -> tuple[list[Token], Text] | N
         term.text, term.begin, term.end, term.number, term.tight = whole, i, j, count, tight
         if at < i:
             tokens += found.tokens(at, i)
-        tokens.append(Token(KINDS[signs[i]], term, starts[i], ends[j - 1]))
+        tokens.append(Token(KINDS[signs[i]], term, start(i), ends[j - 1]))
         at = j
     tokens += found.tokens(at, len(signs))
     return tokens, whole
@@ -229,7 +229,7 @@ class Shape:
         node = object.__new__(self.cls)
         words, within = text.words, text.builder.source
         given = node.__dict__
-        given["span"] = Span(within, words.starts[begin], words.ends[end - 1])
+        given["span"] = Span(within, words.start(begin), words.ends[end - 1])
         given["instance"] = Instance(self, node, words, within, begin)
         return node
 
@@ -259,7 +259,7 @@ class Instance:
 
     def span(self, first: int, last: int) -> Span:
         """From one of its words to another."""
-        return Span(self.within, self.words.starts[self.begin + first], self.words.ends[self.begin + last])
+        return Span(self.within, self.words.start(self.begin + first), self.words.ends[self.begin + last])
 
     def value(self, at: int) -> int | float:
         """The number that its word number `at` is."""
@@ -270,7 +270,7 @@ class Instance:
         if self.made is not None:
             return self.made
         shape, begin, within = self.shape, self.begin, self.within
-        starts, ends, infos = self.words.starts, self.words.ends, self.words.infos
+        ends, infos = self.words.ends, self.words.infos
         made: list[Any] = []
         last = shape.count - 1
         for cls, low, high, fields in shape.nodes:
@@ -280,7 +280,7 @@ class Instance:
             else:
                 node = object.__new__(cls)
                 given = node.__dict__
-                given["span"] = Span(within, starts[begin + low], ends[begin + high])
+                given["span"] = Span(within, ends[begin + low] - infos[begin + low][2], ends[begin + high])
             for name, how, what in fields:
                 if how == 0:
                     given[name] = made[what]

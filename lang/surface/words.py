@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from itertools import accumulate
+from operator import itemgetter
 from typing import NamedTuple
 
 from .lexer import FORBIDDEN, KEYWORDS, MAX_NAME, MODULES, PUNCTUATION, Token
@@ -17,13 +18,14 @@ from .lexer import FORBIDDEN, KEYWORDS, MAX_NAME, MODULES, PUNCTUATION, Token
 _SYMBOL = r"[-+*/%=!><|&^]"
 _SYMBOLS = r"[-+*/%=!><|&^.]"
 _WORD = r"[A-Za-z_][A-Za-z0-9_']*"
-_SPACE = r"(?:[ \t\r\n\f\v]++|--(?!\ \|)[^\n]*+)*+"
+_SPACE = r"[ \t\r\n\f\v]*+(?:--(?!\ \|)[^\n]*+[ \t\r\n\f\v]*+)*+"
 _QUICK = rf"""{_SPACE}(?:
-    {_WORD}(?!\w)
+    [A-Za-z_][A-Za-z0-9_']*+(?!\w)
+  | [()\[\]{{}},]
   | (?<=[^.]\.)[0-9]+(?!\w)
   | [0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?(?:[iu](?:8|16|32|64)|f(?:16|32|64))?(?!\w|\.(?!\.))
   | [0-9][\w.]*
-  | \.\.\.|\.\.<|\.\.>|\.\.|->|:>|=(?=[-!](?!{_SYMBOLS}))|[()\[\]{{}},:.@\\]
+  | \.\.\.|\.\.<|\.\.>|\.\.|->|:>|=(?=[-!](?!{_SYMBOLS}))|[:.@\\]
   | {_SYMBOL}{_SYMBOLS}*
   | \Z
   | [\s\S])"""
@@ -84,8 +86,10 @@ class _Infos(dict[str, Info]):
         self.space, self.number = space, number
 
     def __missing__(self, text: str) -> Info:
-        space = self.space.match(text)
-        word = text[space.end():] if space is not None else text
+        word = text.lstrip(" \t\r\n\f\v")
+        if word[:2] == "--":
+            space = self.space.match(text)
+            word = text[space.end():] if space is not None else text
         first = word[:1]
         if not word:
             made = ""
@@ -124,17 +128,17 @@ def _expressions() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str], r
 class Words:
     """The words of a text from some offset on: their signs as one string, and where each begins and ends."""
 
-    __slots__ = ("ends", "infos", "signs", "starts")
+    __slots__ = ("ends", "infos", "signs")
 
-    def __init__(self, signs: str, infos: list[Info], starts: list[int], ends: list[int]) -> None:
-        self.signs, self.infos, self.starts, self.ends = signs, infos, starts, ends
+    def __init__(self, signs: str, infos: list[Info], ends: list[int]) -> None:
+        self.signs, self.infos, self.ends = signs, infos, ends
 
-    def token(self, at: int) -> Token:
-        return Token(KINDS[self.signs[at]], self.infos[at].word, self.starts[at], self.ends[at])
+    def start(self, at: int) -> int:
+        return self.ends[at] - self.infos[at][2]
 
     def tokens(self, begin: int, end: int) -> list[Token]:
-        return [Token(KINDS[s], i[1], a, b) for s, i, a, b in zip(
-            self.signs[begin:end], self.infos[begin:end], self.starts[begin:end], self.ends[begin:end], strict=True)]
+        return [Token(KINDS[s], word, end - length, end) for s, (_, word, length), end in zip(
+            self.signs[begin:end], self.infos[begin:end], self.ends[begin:end], strict=True)]
 
 
 def words(text: str, begin: int, end: int | None = None) -> Words | None:
@@ -149,19 +153,18 @@ def words(text: str, begin: int, end: int | None = None) -> Words | None:
         return None
     known = _Infos(space, number)
     found = quick.findall(text, begin, last)
-    infos = [known[t] for t in found]
-    signs = "".join([i[0] for i in infos])
+    infos = list(map(known.__getitem__, found))
+    signs = "".join(map(itemgetter(0), infos))
     if BAD in signs:
         return None
     ends = list(accumulate(map(len, found), initial=begin))
     del ends[0], ends[len(signs):], infos[len(signs):]
-    starts = [end - i[2] for end, i in zip(ends, infos, strict=True)]
     signs = index.sub(sign("["), signs)
     for match in reversed(list(projection.finditer(signs))):
         at = match.end() - 1
-        if starts[at] == ends[at - 1]:
+        if ends[at] - infos[at][2] == ends[at - 1]:
             signs = f"{signs[:at]}{NAT}{signs[at + 1:]}"
-    return Words(signs, infos, starts, ends)
+    return Words(signs, infos, ends)
 
 
 __all__ = ["FLOAT", "INDEX", "INT", "KINDS", "NAME", "NAT", "SUFFIXES", "Words", "sign", "words"]
