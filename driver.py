@@ -271,7 +271,8 @@ def lowered(checked: Checked, transforms: Sequence[Transform] = ()) -> Lowered:
     from .codegen.lower import lower
 
     try:
-        return lower(checked, transforms)
+        with without_collection():
+            return lower(checked, transforms)
     except RecursionError:
         raise Diagnostics([too_deep()]) from None
 
@@ -285,7 +286,8 @@ def optimised(program: ir.Program, roots: Sequence[str], *, verify: bool = False
     from .codegen.passes import run_pipeline
 
     try:
-        return run_pipeline(program, roots, verify=verify, observe=observe, marked=marked)
+        with without_collection():
+            return run_pipeline(program, roots, verify=verify, observe=observe, marked=marked)
     except RecursionError:
         raise Diagnostics([too_deep()]) from None
 

@@ -25,6 +25,11 @@ Node = Var | int | tuple[int, int]
 
 def remove_dead(function: ir.Function, effects: Effects) -> ir.Function:
     """The function without dead code; its own results and parameters stay."""
+    return without_dead(function, effects)[0]
+
+
+def without_dead(function: ir.Function, effects: Effects) -> tuple[ir.Function, bool]:
+    """The same, and whether an operation was left with fewer results."""
     sweep = _Sweep(effects)
     sweep.block(function.body, None)
     sweep.read_all(None, function.body.results)
@@ -34,18 +39,11 @@ def remove_dead(function: ir.Function, effects: Effects) -> ir.Function:
     body = sweep.rebuild(function.body)
     if body is function.body and all(a in shared or isinstance(a, ir.Const | None) or a in sweep.live
                                      for dims in function.dims for a in dims):
-        return function
-    return ir.Function(
-        function.name,
-        function.params,
-        body,
-        function.source_name,
-        tuple(
-            tuple(a if a in shared or isinstance(a, ir.Const) or a in sweep.live else None for a in dims)
-            for dims in function.dims
-        ),
-        function.again,
-    )
+        return function, False
+    dims = tuple(tuple(a if a in shared or isinstance(a, ir.Const) or a in sweep.live else None for a in dims)
+                 for dims in function.dims)
+    made = ir.Function(function.name, function.params, body, function.source_name, dims, function.again)
+    return made, sweep.narrowed
 
 
 def _shared_sizes(function: ir.Function) -> dict[Var, None]:
@@ -73,6 +71,8 @@ class _Sweep:
         """Operands of the primitive that makes a variable."""
         self.needs: dict[Node, list[Node]] = {}
         self.roots: list[Node] = []
+        self.narrowed = False
+        """Whether an operation has lost some of its results."""
         self.maps: dict[int, tuple[ir.Map, Node]] = {}
         self.live: set[Node] = set()
         self.iotas: set[Atom] = set()
@@ -209,6 +209,8 @@ class _Sweep:
 
     def stmt(self, stmt: Stmt) -> Stmt:
         new = self._narrowed(stmt)
+        if len(new.vars) < len(stmt.vars):
+            self.narrowed = True
         return stmt if new == stmt else new
 
     def _narrowed(self, stmt: Stmt) -> Stmt:

@@ -1,8 +1,7 @@
 """Simplification: folding, copies, common subexpressions, algebra, invariant code motion, dead code.
 
-In: a program. Out: an equal one. Each function is swept forward and then rid of dead code (`dead`), until nothing
-changes. The forward sweep rewrites each statement by the rules of `algebra` and `arrays`, recognises folds (`folds`),
-replaces a statement that an enclosing or earlier one already computes (`keys`: whole maps, loops and branches too, so
+In: a program. Out: an equal one. Each function is swept forward and then rid of dead code (`dead`). The forward sweep
+rewrites each statement by the rules of `algebra` and `arrays`, recognises folds (`folds`), replaces a statement that an enclosing or earlier one already computes (`keys`: whole maps, loops and branches too, so
 that what derivative code recomputes merges with the primal), and moves statements that cannot fail out of the bodies
 of maps and loops on whose variables they don't depend. It never moves code out of a branch, never drops or moves a
 check that could fail, and works through blocks statement by statement: cost grows with length, recursion only with
@@ -18,11 +17,11 @@ from operator import is_
 from ...lang.core import ir
 from ...lang.core.build import Fresh, result_types, zero
 from ...lang.core.ir import Atom, Block, Const, Lambda, Op, Prim, Stmt, Var
-from ...lang.core.walk import called, next_id, summary
+from ...lang.core.walk import called, next_id
 from ...lang.source import Span
 from . import arrays as _arrays  # noqa: F401  (declares its rules)
 from .algebra import rewrite
-from .dead import remove_dead
+from .dead import remove_dead, without_dead
 from .effects import Effects, callees_first, reachable
 from .facts import Facts, Signatures
 from .folds import recognise
@@ -67,13 +66,11 @@ def _function(
 ) -> ir.Function:
     function = remove_dead(function, effects)
     for _ in range(ROUNDS):
-        sweep = Simplifier(function, effects, signatures, broadcasting)
-        swept = remove_dead(sweep.function(), effects)
-        if swept is function:
+        swept = Simplifier(function, effects, signatures, broadcasting).function()
+        # One sweep does nearly all that there is to do; without some of their results, operations may be alike.
+        function, narrowed = without_dead(swept, effects)
+        if not narrowed:
             break
-        function = swept
-        if not summary(function).ops - {ir.Call}:
-            break  # one sweep does all that there is to do
     return function
 
 
