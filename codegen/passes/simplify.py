@@ -1,11 +1,11 @@
 """Simplification: folding, copies, common subexpressions, algebra, invariant code motion, dead code.
 
 In: a program. Out: an equal one. Each function is swept forward and then rid of dead code (`dead`). The forward sweep
-rewrites each statement by the rules of `algebra` and `arrays`, recognises folds (`folds`), replaces a statement that an enclosing or earlier one already computes (`keys`: whole maps, loops and branches too, so
-that what derivative code recomputes merges with the primal), and moves statements that cannot fail out of the bodies
-of maps and loops on whose variables they don't depend. It never moves code out of a branch, never drops or moves a
-check that could fail, and works through blocks statement by statement: cost grows with length, recursion only with
-nesting.
+rewrites each statement by the rules of `algebra` and `arrays`, recognises folds (`folds`), replaces a statement that an
+enclosing or earlier one already computes (`keys`: whole maps, loops and branches too, so that what derivative code
+recomputes merges with the primal), and moves statements that cannot fail out of the bodies of maps and loops on whose
+variables they don't depend. It never moves code out of a branch, never drops or moves a check that could fail, and works
+through blocks statement by statement: cost grows with length, recursion only with nesting.
 """
 
 from __future__ import annotations

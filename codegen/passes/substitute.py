@@ -16,7 +16,11 @@ class Substitution:
         return self.env.get(atom, atom) if isinstance(atom, Var) else atom
 
     def atoms(self, many: tuple[Atom, ...]) -> tuple[Atom, ...]:
-        return tuple([self.atom(a) for a in many])
+        env = self.env
+        for atom in many:
+            if isinstance(atom, Var) and atom in env:
+                return tuple([env.get(a, a) if isinstance(a, Var) else a for a in many])
+        return many
 
     def shapes(self, shapes: tuple[tuple[Atom, ...], ...]) -> tuple[tuple[Atom, ...], ...]:
         return tuple([self.atoms(shape) for shape in shapes])
@@ -28,7 +32,8 @@ class Substitution:
         return Block(tuple(out), self.atoms(block.results))
 
     def stmt(self, stmt: Stmt, out: list[Stmt]) -> None:
-        out.append(Stmt(stmt.vars, self.op(stmt.op), stmt.span))
+        op = self.op(stmt.op)
+        out.append(stmt if op is stmt.op else Stmt(stmt.vars, op, stmt.span))
 
     def function(self, body: Lambda) -> Lambda:
         return Lambda(body.params, self.block(body.body))
@@ -36,7 +41,8 @@ class Substitution:
     def op(self, op: Op) -> Op:
         match op:
             case ir.Prim(name, args, attrs):
-                return ir.Prim(name, self.atoms(args), attrs)
+                made = self.atoms(args)
+                return op if made is args else ir.Prim(name, made, attrs)
             case ir.Call(name, args, types):
                 return ir.Call(name, self.atoms(args), types)
             case ir.If(cond, then, orelse):

@@ -164,11 +164,21 @@ def is_const(atom: Atom, value: float) -> bool:
     return isinstance(atom, Const) and not isinstance(atom.value, bool) and atom.value == value
 
 
+_INFERRED: dict[tuple[str, tuple[Type, ...]], tuple[Type]] = {}
+"""Types of results of primitives without attributes, by name and types of operands: there are few of them."""
+
+
 def result_types(op: Op) -> tuple[Type, ...]:
     """The types of an operation's results, from its parts."""
     match op:
         case ir.Prim(name, args, attrs):
-            return (PRIMITIVES[name].infer([a.type for a in args], dict(attrs)),)
+            types = tuple([a.type for a in args])
+            if attrs:
+                return (PRIMITIVES[name].infer(types, dict(attrs)),)
+            known = _INFERRED.get((name, types))
+            if known is None:
+                known = _INFERRED[name, types] = (PRIMITIVES[name].infer(types, {}),)
+            return known
         case ir.Call(_, _, types):
             return types
         case ir.If(_, then, _):

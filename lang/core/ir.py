@@ -145,6 +145,8 @@ AttrValue = int | str | bool | tuple[int, ...] | Table
 class Block:
     stmts: tuple[Stmt, ...]
     results: tuple[Atom, ...]
+    free: tuple[Var, ...] | None = field(default=None, init=False, compare=False, repr=False)
+    """What `walk.free_vars` has found, once somebody has asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,32 +48,56 @@ def scopes(op: Op) -> Scopes:
 
 def free_vars(block: Block, bound: tuple[Var, ...] = ()) -> dict[Var, None]:
     """Variables read but not bound inside, in order of first use."""
-    found: dict[Var, None] = {}
-    _free(block, set(bound), found)
-    return found
+    return {v: None for v in free_of(block) if v not in bound}
 
 
 def free_in_op(op: Op) -> dict[Var, None]:
+    """Variables that an operation reads, in order of first use."""
     found: dict[Var, None] = {}
-    _free_op(op, set(), found)
+    if isinstance(op, ir.Prim | ir.Call):
+        for atom in op.args:
+            if isinstance(atom, Var):
+                found[atom] = None
+    else:
+        _read(op, found)
     return found
 
 
-def _free(block: Block, bound: set[Var], found: dict[Var, None]) -> None:
-    for stmt in block.stmts:
-        _free_op(stmt.op, bound, found)
-        bound.update(stmt.vars)
-    for atom in block.results:
-        if isinstance(atom, Var) and atom not in bound:
-            found[atom] = None
+def free_of(block: Block) -> tuple[Var, ...]:
+    """The free variables of a block, looked for once."""
+    known = block.free
+    if known is None:
+        found: dict[Var, None] = {}
+        bound: list[Var] = []
+        for stmt in block.stmts:
+            op = stmt.op
+            if isinstance(op, ir.Prim | ir.Call):
+                for atom in op.args:
+                    if isinstance(atom, Var):
+                        found[atom] = None
+            else:
+                _read(op, found)
+            bound += stmt.vars
+        for atom in block.results:
+            if isinstance(atom, Var):
+                found[atom] = None
+        for var in bound:  # nothing else of that name is read: variables are unique
+            found.pop(var, None)
+        known = block.free = tuple(found)
+    return known
 
 
-def _free_op(op: Op, bound: set[Var], found: dict[Var, None]) -> None:
+def _read(op: Op, found: dict[Var, None]) -> None:
     for atom in atoms(op):
-        if isinstance(atom, Var) and atom not in bound:
+        if isinstance(atom, Var):
             found[atom] = None
     for params, block in scopes(op):
-        _free(block, bound | set(params), found)
+        free = free_of(block)
+        if params:
+            heads = set(params)
+            found.update((v, None) for v in free if v not in heads)
+        else:
+            found.update(dict.fromkeys(free))
 
 
 class Renamer:
@@ -88,7 +112,7 @@ class Renamer:
 
     def atoms(self, many: tuple[Atom, ...]) -> tuple[Atom, ...]:
         env = self.env
-        return tuple(env.get(a, a) if isinstance(a, Var) else a for a in many)
+        return tuple([env.get(a, a) if isinstance(a, Var) else a for a in many])
 
     def binder(self, var: Var) -> Var:
         new = self.supply.var(var.name, var.type)
@@ -96,8 +120,11 @@ class Renamer:
         return new
 
     def stmt(self, stmt: Stmt) -> Stmt:
-        op = self.op(stmt.op)
-        return Stmt(tuple(self.binder(v) for v in stmt.vars), op, stmt.span)
+        op = stmt.op
+        if isinstance(op, ir.Prim):
+            return Stmt((self.binder(stmt.vars[0]),), ir.Prim(op.name, self.atoms(op.args), op.attrs), stmt.span)
+        op = self.op(op)
+        return Stmt(tuple([self.binder(v) for v in stmt.vars]), op, stmt.span)
 
     def block(self, block: Block) -> Block:
         stmts = tuple([self.stmt(s) for s in block.stmts])
