@@ -1,7 +1,7 @@
 """Keys of operations: equal for operations that compute the same thing, up to the names of what they bind inside.
 
-In: an operation. Out: a hashable key, and the variables of enclosing blocks that the operation reads. Operands of
-commutative primitives are put in order; checks of the same condition have one key, whatever they would say.
+In: an operation. Out: a hashable key. Operands of commutative primitives are put in order; checks of the same condition
+have one key, whatever they would say.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Hashable
 
 from ...lang.core import ir
 from ...lang.core.ir import Atom, Block, Op, Var
+from ...lang.core.walk import atoms, scopes
 from ...lang.prims import PRIMITIVES
 from .sizes import CHECKS
 
@@ -21,7 +22,6 @@ class _Namer:
 
     def __init__(self) -> None:
         self.bound: dict[Var, int] = {}
-        self.free: dict[Var, None] = {}
 
     def bind(self, vars: tuple[Var, ...]) -> Key:
         for var in vars:
@@ -33,7 +33,6 @@ class _Namer:
             number = self.bound.get(atom)
             if number is not None:
                 return number
-            self.free[atom] = None
         return atom
 
     def atoms(self, atoms: tuple[Atom, ...]) -> tuple[Key, ...]:
@@ -120,7 +119,24 @@ def key_of_prim(op: ir.Prim) -> Key:
     return (name, args, op.attrs)
 
 
-def key_of(op: Op) -> tuple[Key, dict[Var, None]]:
-    """The key of an operation and the variables it reads from outside."""
-    namer = _Namer()
-    return namer.op(op), namer.free
+class Nest:
+    """The key of an operation with blocks, or of a call. It is worked out when another one looks alike: it is as long
+    as all that is inside.
+    """
+
+    __slots__ = ("_key", "op", "sketch", "vars")
+
+    def __init__(self, op: Op) -> None:
+        self.op = op
+        self.vars: tuple[Var, ...] = ()
+        """The results, once it is written."""
+        self._key: Key = None
+        self.sketch: Key = (type(op), atoms(op), tuple([(len(b.stmts), len(b.results)) for _, b in scopes(op)]))
+
+    def key(self) -> Key:
+        if self._key is None:
+            self._key = _Namer().op(self.op)
+        return self._key
+
+    def same(self, other: Nest) -> bool:
+        return self.op is other.op or self.key() == other.key()

@@ -4,8 +4,8 @@ In: a program. Out: an equal one. Each function is swept forward and then rid of
 rewrites each statement by the rules of `algebra` and `arrays`, recognises folds (`folds`), replaces a statement that an
 enclosing or earlier one already computes (`keys`: whole maps, loops and branches too, so that what derivative code
 recomputes merges with the primal), and moves statements that cannot fail out of the bodies of maps and loops on whose
-variables they don't depend. It never moves code out of a branch, never drops or moves a check that could fail, and works
-through blocks statement by statement: cost grows with length, recursion only with nesting.
+variables they don't depend. It never moves code out of a branch, never drops or moves a check that could fail, and
+works through blocks statement by statement: cost grows with length, recursion only with nesting.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from operator import is_
 from ...lang.core import ir
 from ...lang.core.build import Fresh, result_types, zero
 from ...lang.core.ir import Atom, Block, Const, Lambda, Op, Prim, Stmt, Var
-from ...lang.core.walk import called, next_id
+from ...lang.core.walk import called, free_in_op, next_id
 from ...lang.source import Span
 from . import arrays as _arrays  # noqa: F401  (declares its rules)
 from .algebra import rewrite
@@ -25,7 +25,7 @@ from .dead import remove_dead, without_dead
 from .effects import Effects, callees_first, reachable
 from .facts import Facts, Signatures
 from .folds import recognise
-from .keys import Key, key_of, key_of_prim
+from .keys import Key, Nest, key_of_prim
 from .sizes import CHECKS, Known, Signature, Size
 
 ROUNDS = 10
@@ -96,12 +96,13 @@ class Simplifier(Facts):
         self.fresh = Fresh(next_id(function))
         self.frames: list[Frame] = []
         self.computed: dict[Key, tuple[Var, ...]] = {}
+        self.alike: dict[Key, list[Nest]] = {}
+        """Operations with blocks by what is quickly seen of them."""
         self.written: set[Var] = set(function.params)
         """Variables that are bound by now, of those that sizes may be: integers."""
         self.span: Span | None = None
         self._stmt: Stmt | None = None
         self._key: Key = None
-        self._free: dict[Var, None] | None = None
 
     def function(self) -> ir.Function:
         f = self.source
@@ -155,7 +156,10 @@ class Simplifier(Facts):
         self.frames.pop()
         if self.frames:
             for key in frame.keys:
-                del self.computed[key]
+                if isinstance(key, Nest):
+                    self.alike[key.sketch].remove(key)
+                else:
+                    del self.computed[key]
         assert known.outer is not None
         self.known = known.outer
         stmts = frame.stmts
@@ -267,23 +271,20 @@ class Simplifier(Facts):
 
     def lookup(self, op: Op) -> tuple[Var, ...] | None:
         if isinstance(op, Prim):
-            self._key, self._free = key_of_prim(op), None
-        else:
-            self._key, self._free = key_of(op)
-        return self.computed.get(self._key)
+            self._key = key = key_of_prim(op)
+            return self.computed.get(key)
+        self._key = nest = Nest(op)
+        for other in self.alike.get(nest.sketch, ()):
+            if nest.same(other):
+                return other.vars
+        return None
 
     def write(self, vars: tuple[Var, ...], op: Op) -> None:
         """Append the statement just looked up to the outermost block where it can stand."""
         frames = self.frames
         here = level = len(frames) - 1
         if not frames[level].barrier:
-            free = self._free
-            if free is None:
-                assert isinstance(op, Prim)
-                levels = [self.level[v] for v in op.args if isinstance(v, Var)]
-            else:
-                levels = [self.level[v] for v in free]
-            needed = max(levels, default=0)
+            needed = max([self.level[v] for v in free_in_op(op)], default=0)
             while level > needed and not frames[level].barrier:
                 level -= 1
             if level < here and not (self.effects.total(op) and self.inside(op)):
@@ -293,8 +294,13 @@ class Simplifier(Facts):
         if stmt is None or stmt.vars is not vars or (stmt.op is not op and stmt.op != op):
             stmt = Stmt(vars, op, self.span)
         frame.stmts.append(stmt)
-        frame.keys.append(self._key)
-        self.computed[self._key] = vars
+        key = self._key
+        frame.keys.append(key)
+        if isinstance(key, Nest):
+            key.vars = vars
+            self.alike.setdefault(key.sketch, []).append(key)
+        else:
+            self.computed[key] = vars
         if isinstance(op, Prim):
             var = vars[0]
             self.origin[var] = op

@@ -83,7 +83,8 @@ def free_of(block: Block) -> tuple[Var, ...]:
                 found[atom] = None
         for var in bound:  # nothing else of that name is read: variables are unique
             found.pop(var, None)
-        known = block.free = tuple(found)
+        known = tuple(found)
+        object.__setattr__(block, "free", known)
     return known
 
 
