@@ -175,10 +175,10 @@ class Emitter:
         with self.nest(shape, parallel=parallel) as inside:
             one(inside)
 
-    def elements(self, value: Array) -> list[Operand]:
-        """All elements of a small array, in order."""
+    def elements(self, value: Array, shape: Shape) -> list[Operand]:
+        """All elements of an array of a small shape, in order."""
         found: list[Operand] = []
-        self.each(value.shape, lambda at: found.append(self.read(value, at)))
+        self.each(shape, lambda at: found.append(self.read(value, at)))
         return found
 
     def held(self, dtype: str, shape: Shape, values: Sequence[Operand]) -> Stored:

@@ -130,7 +130,7 @@ def _state(lo: Lowering, op: ir.Loop, param: Var, var: Var, start: Atom, result:
         room = e.alloc(dtype, value.shape)
         regs = tuple(e.reg(dtype) for _ in range(elements(value.shape)))
         carried += regs
-        init += e.elements(value)
+        init += e.elements(value, value.shape)
         lo.env[param] = room
         lo.memory.bind(param, frozenset({lo.memory.new(owned=True)}))
         return State(param, "elements", room.base, sizes=room.shape, elements=regs)
@@ -351,7 +351,7 @@ def _deliver(lo: Lowering, states: Sequence[State], results: Sequence[Atom], fol
                     held = e.packed(target, held.shape)
                 following += [held.base, held.shape[0]]
             case "elements":
-                following += e.elements(lo.array(atom))
+                following += e.elements(lo.array(atom), state.sizes)
             case _:
                 pass
     for value, dest in late:

@@ -313,7 +313,7 @@ class Lowering:
                 if not isinstance(value, Stored | Lazy):
                     end.append(value)
                 elif shape is not None:
-                    end += self.e.elements(value)
+                    end += self.e.elements(value, shape)
                 else:
                     held = self.e.contiguous(value)
                     if held is not value and isinstance(atom, Var):
