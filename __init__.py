@@ -15,10 +15,11 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .codegen.runtime.errors import DadArgumentError, RunError
+    from .lang.clock import timing
     from .lang.diagnostics.report import Diagnostics
     from .modules import compile, load
 
-__all__ = ["DadArgumentError", "Diagnostics", "RunError", "compile", "load"]
+__all__ = ["DadArgumentError", "Diagnostics", "RunError", "compile", "load", "timing"]
 
 
 def __getattr__(name: str) -> Any:
@@ -27,6 +28,10 @@ def __getattr__(name: str) -> Any:
         from . import modules
 
         return getattr(modules, name)
+    if name == "timing":
+        from .lang.clock import timing
+
+        return timing
     if name == "Diagnostics":
         from .lang.diagnostics.report import Diagnostics
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from .lang.clock import stage
 from .lang.diagnostics.report import Diagnostic, Diagnostics, Reporter
 from .lang.record import dataclass, field
 from .lang.source import Source, Span
@@ -177,15 +178,17 @@ def check(source: Source) -> Checking:
     deepen()
     report = Reporter()
     with without_collection():
-        program = parse(source, report)
-        imports = Imports(os.path.dirname(source.name), report)
-        if not source.name.startswith("<"):
-            imports.active.append(os.path.realpath(source.name))
-            imports._follow(program)
+        with stage("parse"):
+            program = parse(source, report)
+            imports = Imports(os.path.dirname(source.name), report)
+            if not source.name.startswith("<"):
+                imports.active.append(os.path.realpath(source.name))
+                imports._follow(program)
         parsed = not report.failed
         checked = None
         try:
-            checked = check_program(program, report, resolve_import=imports.resolve)
+            with stage("check"):
+                checked = check_program(program, report, resolve_import=imports.resolve)
         except RecursionError:
             report.diagnostics.append(too_deep())
     return Checking(source, program, checked if parsed and not report.failed else None, tuple(report.diagnostics))

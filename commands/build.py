@@ -6,19 +6,23 @@ import os
 import re
 import tempfile
 from collections.abc import Sequence
+from importlib import import_module
 from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import driver
 from ..lang.diagnostics.render import clean
-from .options import Command, Option, Usage, help_line, parse
+from .options import Command, Given, Option, Usage, help_line, parse
 from .output import fail, read
 
 if TYPE_CHECKING:
     from ..codegen.lower import Kind
 
 TARGETS = ("numpy",)
+IMPORTED = {"numpy": ("interface", "codegen.passes.differentiate", "codegen.backends.numpy"),
+            "native": ("modules", "codegen.passes.differentiate", "codegen.backends.native.call")}
+"""What is imported before the first stage, so that no stage is charged for it."""
 PLANNED_TARGETS = ("native", "cuda")
 COMMAND = Command(
     "build", "dad build FILE -o DIR [--target numpy] [--with KINDS]",
@@ -26,6 +30,7 @@ COMMAND = Command(
     (Option("output", "the folder, made when it is missing", "DIR", short="o"),
      Option("target", "what to make", "TARGET", (*TARGETS, *PLANNED_TARGETS)),
      Option("with", "more derivatives, with commas: hessian, hvp, jacobian, jacfwd, jacrev, laplacian", "KINDS"),
+     Option("time", "say how long each stage takes; without -o nothing is written, and `native` may be timed too"),
      Option("verify", "check the compiler's own work after every pass")))
 
 
@@ -33,11 +38,18 @@ def main(args: Sequence[str]) -> int:
     given = parse(args, COMMAND)
     if len(given.words) != 1:
         raise Usage("`dad build` takes one file", help_line(COMMAND))
+    if given.has("time"):
+        return timed(given)
     if not given.get("output", ""):
         raise Usage("`dad build` needs a folder to write to", help_line(COMMAND))
     target = given.get("target", "numpy")
     if target not in TARGETS:
         raise Usage(f"the target {target} is not in this version of Dad", f"there is {', '.join(TARGETS)}", "U002")
+    build(given)
+    return 0
+
+
+def build(given: Given) -> None:
     path = given.words[0]
     name = module_name("stdin" if path == "-" else Path(path).stem)
     from ..interface import transforms_of
@@ -45,9 +57,44 @@ def main(args: Sequence[str]) -> int:
     kinds = wanted_kinds(given.get("with", ""))
     module = driver.compile_source(read(path), transforms=lambda checked: transforms_of(checked, kinds),
                                    verify=given.has("verify"))
+    if not given.get("output", ""):
+        return
     for written in write_all(Path(given.options["output"]), {f"{name}.py": module.python, f"{name}.pyi": module.stub}):
         print(f"wrote {clean(str(written))}")
+
+
+def timed(given: Given) -> int:
+    """Build, and say how long each stage took: for `native` what a load and the first gradients compile."""
+    from ..lang.clock import stage, timing
+
+    target = given.get("target", "numpy")
+    if target == "native":
+        from ..modules import wanted
+
+        wanted(target)
+    elif target not in TARGETS:
+        raise Usage(f"the target {target} is not in this version of Dad", f"there is {', '.join(TARGETS)}", "U002")
+    with timing() as table:
+        with stage("imports"):
+            for name in IMPORTED[target]:
+                import_module(f"..{name}", __package__)
+        if target == "native":
+            load(given.words[0])
+        else:
+            build(given)
+    print(table)
     return 0
+
+
+def load(path: str) -> None:
+    from ..interface import possible
+    from ..modules import Module
+
+    module = Module(read(path), "native", "program", tier=0)
+    for entry in module.entries.values():
+        for kind, wrt in possible(entry.definition):
+            if kind == "value_and_grad":
+                entry.compiled_for(kind, wrt)
 
 
 def wanted_kinds(text: str) -> set[Kind]:

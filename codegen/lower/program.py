@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from ...checker.result import Checked, Definition, GlobalRef, Use
 from ...lang import types as ty
+from ...lang.clock import timed
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh, i64
 from ...lang.core.ir import Atom
@@ -56,6 +57,7 @@ class Lowered:
     transforms: dict[Transform, str]
 
 
+@timed("lower")
 def lower(
     checked: Checked, transforms: Sequence[Transform] = (), entries: Sequence[Definition] | None = None
 ) -> Lowered:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ...lang import clock
 from ...lang.core import ir
 
 
@@ -96,12 +97,13 @@ def run_pipeline(
     from ...lang.core.verify import verify as check
 
     for stage in PIPELINE:
-        if marked and stage.name == "differentiate":
-            from .differentiate import differentiate
+        with clock.stage(stage.name):
+            if marked and stage.name == "differentiate":
+                from .differentiate import differentiate
 
-            program = differentiate(program, marked=True)
-        else:
-            program = stage.run(program, roots)
+                program = differentiate(program, marked=True)
+            else:
+                program = stage.run(program, roots)
         if verify:
             check(program)
         if observe is not None:

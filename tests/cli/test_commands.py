@@ -474,3 +474,18 @@ def test_show_saved(capsys: Captured, tmp_path: Path) -> None:
     assert "  computed again: line 2 ((s * x)), line 3 (cos s)" in lines
     assert last == "g: no reverse mode, and no parameter of it has a gradient"
     assert output(capsys, 0, "show", str(path), "--stage", "saved", "--entry", "g") == last + "\n"
+
+
+@pytest.mark.parametrize("target", ["numpy", "native"])
+def test_build_time(good: str, capsys: Captured, target: str) -> None:
+    """The rows add up to the total, and nothing is written."""
+    rows: dict[str, float] = {}
+    for line in output(capsys, 0, "build", "--time", "--target", target, good).splitlines():
+        name, rest = line[:16].strip(), line[16:].split()
+        rows[name] = float(rest[0])
+    total = rows.pop("total")
+    assert abs(sum(rows.values()) - total) <= 0.06 * len(rows)
+    assert min(rows.values()) >= -0.05
+    assert {"parse", "check", "lower", "simplify", "differentiate", "emit", "rest"} <= set(rows)
+    assert ("link" in rows) == (target == "native")
+    assert not list(Path(good).parent.glob("*.py"))

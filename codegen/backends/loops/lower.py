@@ -14,6 +14,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import assert_never
 
+from ....lang.clock import timed
 from ....lang.core import ir
 from ....lang.core.build import Fresh
 from ....lang.core.ir import Atom, Block, Const, Stmt, Var
@@ -33,6 +34,7 @@ from .values import Array, Dest, Lazy, Shape, Stored, Value
 UPDATES = {"update", "accumulate", "update_slice", "accumulate_slice", "accumulate_at", "scatter"}
 
 
+@timed("loops")
 def lower(program: ir.Program) -> tree.Program:
     """All functions of the program."""
     made = {}

@@ -16,6 +16,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
+from ....lang.clock import timed
 from . import symbols
 
 LOCK = threading.RLock()
@@ -82,12 +83,14 @@ def _emitter(opt: int) -> llvm.TargetMachine:
     return _machine(opt)
 
 
+@timed("LLVM parse")
 def parsed(text: str) -> llvm.ModuleRef:
     with LOCK:
         _started()
         return llvm.parse_assembly(text)
 
 
+@timed("LLVM passes")
 def optimised(made: llvm.ModuleRef, level: int, vectorise: bool) -> None:
     """LLVM's passes over a module."""
     with LOCK:
@@ -97,6 +100,7 @@ def optimised(made: llvm.ModuleRef, level: int, vectorise: bool) -> None:
         builder.getModulePassManager().run(made, builder)
 
 
+@timed("LLVM code")
 def object_code(made: llvm.ModuleRef, opt: int) -> bytes:
     with LOCK:
         return bytes(_emitter(opt).emit_object(made))
@@ -105,6 +109,7 @@ def object_code(made: llvm.ModuleRef, opt: int) -> bytes:
 class Loaded:
     """Object code in memory, which lies there as long as this does."""
 
+    @timed("link")
     def __init__(self, code: bytes) -> None:
         with LOCK:
             _started()

@@ -7,6 +7,7 @@ import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from ....lang.clock import timed
 from . import jit, store
 from .kernels import table
 
@@ -79,6 +80,7 @@ def instances(key: str) -> list[Instance]:
     return list(_instances.get(key, ()))
 
 
+@timed("cache")
 def find(key: str) -> Object | None:
     """Object code that has this unit."""
     found = _objects.get(key)
@@ -95,6 +97,7 @@ def find(key: str) -> Object | None:
     return found
 
 
+@timed("cache")
 def keep(made: Object) -> None:
     """Have `find` find it, in this process and in later ones."""
     remember(made)

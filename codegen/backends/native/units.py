@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha256
 
+from ....lang.clock import timed
 from ..loops import tree
 from ..loops.sites import FULL, HostCall
 from .llvm import Cell, Unit, flat_name, module, unit
@@ -56,6 +57,7 @@ class Units:
     def weight(self) -> int:
         return sum(k.weight for k in self.units)
 
+    @timed("emit")
     def group(self) -> Keyed:
         """All functions as one unit, of which only the functions for Python can be called from outside."""
         made = unit(self.program, self.names(), (), self.roots, cut=True)
@@ -69,6 +71,7 @@ class Units:
         return Keyed(Unit((*names, *flat), "", {}, {}, sites, list(self.cells())), self.group_digest(), self.weight())
 
 
+@timed("emit")
 def units_of(program: tree.Program, roots: Collection[str] = ()) -> Units:
     """`roots` are the functions that Python calls."""
     program = polled(program)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Container, Sequence
 
+from ....lang.clock import stage, timed
 from ....lang.core import ir
 from ....lang.core.walk import callees, scopes
 from ...passes.effects import reachable
@@ -42,6 +43,7 @@ from typing import Any
 import numpy as np"""
 
 
+@timed("emit")
 def emit_module(program: ir.Program, entries: Sequence[EntrySpec], version: str) -> Module:
     """The module of these entries; the same program and entries give the same text.
 
@@ -64,7 +66,8 @@ def emit_module(program: ir.Program, entries: Sequence[EntrySpec], version: str)
         for entry in entries
     }
     module_names.taken |= set(published.values())
-    program = vectorize(program)
+    with stage("vectorize"):
+        program = vectorize(program)
     order = _reachable(program, entries)
     function_names = Names(frozenset())
     known = {f: Callee("_" + function_names.new(f), ()) for f in order}
