@@ -87,7 +87,9 @@ def _emitter(opt: int) -> llvm.TargetMachine:
 def parsed(text: str) -> llvm.ModuleRef:
     with LOCK:
         _started()
-        return llvm.parse_assembly(text)
+        made = llvm.parse_assembly(text)
+        made.verify()  # a twentieth of the time of what follows, and what follows ends the process where it is wrong
+        return made
 
 
 @timed("LLVM passes")
