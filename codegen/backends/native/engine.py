@@ -29,8 +29,8 @@ from .units import Keyed, Units, units_of
 
 PATIENCE, PATIENCE_PER_LINE = 1e-3, 2e-6
 """Seconds that calls take in all before tier 1 is worth its time: compiling takes about ten times that."""
-SMALL, MIDDLE = 4000, 40000
-"""Lines of assembly up to which LLVM runs all its passes, and some."""
+SMALL, MIDDLE = 4000, 20000
+"""Lines of assembly up to which LLVM runs most of its passes on loops, and some."""
 
 _callbacks: dict[HostCall, Callable[..., bool]] = {}
 
@@ -171,8 +171,11 @@ def compiled(units: dict[str, Keyed], tier: int) -> Object:
     declared = jit.declared(made)
     symbols.check(declared, [name for name in declared if table.symbol(name)])
     weight = sum(k.weight for k in units.values())
-    if tier and weight <= MIDDLE:
-        jit.optimised(made, 2 if weight <= SMALL else 1, weight <= SMALL)
-    return Object(jit.object_code(made, tier and (2 if weight <= SMALL else 1)), tier, {
+    level = 0
+    if tier and any(k.looping for k in units.values()):
+        level = 2 if weight <= SMALL else 1 if weight <= MIDDLE else 0
+    if level:
+        jit.optimised(made, level)
+    return Object(jit.object_code(made, tier and max(level, 1)), tier, {
         key: Made(len(k.unit.names), len(k.unit.cells), k.digest, k.unit.names) for key, k in units.items()},
         vars(jit.environment()))

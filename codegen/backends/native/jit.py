@@ -93,11 +93,13 @@ def parsed(text: str) -> llvm.ModuleRef:
 
 
 @timed("LLVM passes")
-def optimised(made: llvm.ModuleRef, level: int, vectorise: bool) -> None:
-    """LLVM's passes over a module."""
+def optimised(made: llvm.ModuleRef, level: int) -> None:
+    """LLVM's passes over a module with loops; at level 1 without those that make code longer."""
     with LOCK:
         options = llvm.create_pipeline_tuning_options(speed_level=level)
-        options.loop_vectorization = options.slp_vectorization = vectorise
+        options.loop_vectorization = True
+        options.slp_vectorization = False  # a sixth of the time, and nothing won
+        options.loop_unrolling = options.loop_interleaving = level > 1
         builder = llvm.create_pass_builder(_emitter(level), options)
         builder.getModulePassManager().run(made, builder)
 

@@ -11,6 +11,7 @@ from hashlib import sha256
 
 from ....lang.clock import timed
 from ..loops import tree
+from ..loops.operands import everything, inner
 from ..loops.sites import FULL, HostCall
 from .llvm import Cell, Unit, flat_name, module, unit
 from .polls import polled
@@ -24,6 +25,8 @@ class Keyed:
     digest: str
     weight: int
     """Instructions, about."""
+    looping: bool = True
+    """Whether a good part of it is in loops: what LLVM's passes do for straight code was done before."""
 
 
 @dataclass
@@ -61,7 +64,7 @@ class Units:
     def group(self) -> Keyed:
         """All functions as one unit, of which only the functions for Python can be called from outside."""
         made = unit(self.program, self.names(), (), self.roots, cut=True)
-        return Keyed(made, self.group_digest(), self.weight())
+        return Keyed(made, self.group_digest(), self.weight(), looping(self.program))
 
     def group_outline(self) -> Keyed:
         """That unit without its text, for code that is there already."""
@@ -81,6 +84,15 @@ def units_of(program: tree.Program, roots: Collection[str] = ()) -> Units:
     for names in circles(calls):
         made.append(keyed(alone[names[0]] if len(names) == 1 else unit(program, names, roots=roots)))
     return Units(program, made, roots)
+
+
+def looping(program: tree.Program) -> bool:
+    """Whether at least a fifth of the nodes is in loops."""
+    bodies = [f.body for f in program.functions.values()]
+    total = sum(1 for body in bodies for _ in everything(body))
+    loops = [n for body in bodies for n in body if inner(n) and not isinstance(n, tree.Choice)]
+    inside = sum(1 for _ in everything(loops))
+    return 5 * inside >= total
 
 
 def keyed(u: Unit) -> Keyed:
