@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 
+class Ending(Exception):
+    """The interpreter ends: nobody will run what is being compiled."""
+
+
 class _Worker:
     def __init__(self) -> None:
         self.jobs: deque[weakref.ref[Engine]] = deque()
@@ -67,6 +71,12 @@ _worker = _Worker()
 def later(engine: Engine) -> None:
     """Have the program compiled for tier 1 soon, unless it is gone by then."""
     _worker.later(engine)
+
+
+def go_on() -> None:
+    """Between two steps of the work: raises Ending in the thread when the interpreter ends."""
+    if _worker.ending and threading.current_thread() is _worker.thread:
+        raise Ending
 
 
 def settle(seconds: float | None = None) -> bool:

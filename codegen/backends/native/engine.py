@@ -29,7 +29,7 @@ from .units import Keyed, Units, units_of
 
 PATIENCE, PATIENCE_PER_LINE = 1e-3, 2e-6
 """Seconds that calls take in all before tier 1 is worth its time: compiling takes about ten times that."""
-SMALL, MIDDLE = 4000, 20000
+SMALL, MIDDLE = 4000, 8000
 """Lines of assembly up to which LLVM runs most of its passes on loops, and some."""
 
 _callbacks: dict[HostCall, Callable[..., bool]] = {}
@@ -174,8 +174,10 @@ def compiled(units: dict[str, Keyed], tier: int) -> Object:
     level = 0
     if tier and any(k.looping for k in units.values()):
         level = 2 if weight <= SMALL else 1 if weight <= MIDDLE else 0
+    background.go_on()
     if level:
         jit.optimised(made, level)
+        background.go_on()
     return Object(jit.object_code(made, tier and max(level, 1)), tier, {
         key: Made(len(k.unit.names), len(k.unit.cells), k.digest, k.unit.names) for key, k in units.items()},
         vars(jit.environment()))

@@ -90,7 +90,7 @@ def looping(program: tree.Program) -> bool:
     """Whether at least a fifth of the nodes is in loops."""
     bodies = [f.body for f in program.functions.values()]
     total = sum(1 for body in bodies for _ in everything(body))
-    loops = [n for body in bodies for n in body if inner(n) and not isinstance(n, tree.Choice)]
+    loops: tree.Code = [n for body in bodies for n in body if inner(n) and not isinstance(n, tree.Choice)]
     inside = sum(1 for _ in everything(loops))
     return 5 * inside >= total
 
