@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .lang.clock import stage
 from .lang.diagnostics.report import Diagnostic, Diagnostics, Reporter
@@ -296,9 +296,12 @@ def optimised(program: ir.Program, roots: Sequence[str], *, verify: bool = False
 
 
 def compile_source(source: Source, *, transforms: Callable[[Checked], Sequence[Transform]] | None = None,
-                   verify: bool = False) -> Module:
-    """The whole way: the emitted NumPy module. Raises Diagnostics."""
-    from .codegen.backends.numpy import emit_module
+                   verify: bool = False, target: Literal["numpy", "native"] = "numpy") -> Module:
+    """The whole way: the emitted module. Raises Diagnostics."""
+    if target == "native":
+        from .codegen.backends.built import emit_built as emit_module
+    else:
+        from .codegen.backends.numpy import emit_module
 
     checked = check(source).require()
     made = lowered(checked, transforms(checked) if transforms is not None else ())

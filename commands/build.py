@@ -19,16 +19,17 @@ from .output import fail, read
 if TYPE_CHECKING:
     from ..codegen.lower import Kind
 
-TARGETS = ("numpy",)
+TARGETS = ("numpy", "native")
 IMPORTED = {"numpy": ("interface", "codegen.passes.differentiate", "codegen.backends.numpy"),
             "native": ("modules", "codegen.passes.differentiate", "codegen.backends.native.call")}
 """What is imported before the first stage, so that no stage is charged for it."""
-PLANNED_TARGETS = ("native", "cuda")
+PLANNED_TARGETS = ("cuda",)
 COMMAND = Command(
-    "build", "dad build FILE -o DIR [--target numpy] [--with KINDS]",
-    "Write the program as a Python module, with its type stub, into a folder; the module needs NumPy alone.",
+    "build", "dad build FILE -o DIR [--target numpy|native] [--with KINDS]",
+    "Write the program as a Python module, with its type stub, into a folder; the module needs NumPy alone, with\n"
+    "`--target native` also llvmlite and dad-lang: it is compiled where it runs.",
     (Option("output", "the folder, made when it is missing", "DIR", short="o"),
-     Option("target", "what to make", "TARGET", (*TARGETS, *PLANNED_TARGETS)),
+     Option("target", "what to make (numpy)", "TARGET", (*TARGETS, *PLANNED_TARGETS)),
      Option("with", "more derivatives, with commas: hessian, hvp, jacobian, jacfwd, jacrev, laplacian", "KINDS"),
      Option("time", "say how long each stage takes; without -o nothing is written, and `native` may be timed too"),
      Option("verify", "check the compiler's own work after every pass")))
@@ -56,7 +57,7 @@ def build(given: Given) -> None:
 
     kinds = wanted_kinds(given.get("with", ""))
     module = driver.compile_source(read(path), transforms=lambda checked: transforms_of(checked, kinds),
-                                   verify=given.has("verify"))
+                                   verify=given.has("verify"), target="native" if target == "native" else "numpy")
     if not given.get("output", ""):
         return
     for written in write_all(Path(given.options["output"]), {f"{name}.py": module.python, f"{name}.pyi": module.stub}):

@@ -55,16 +55,8 @@ def emit_module(program: ir.Program, entries: Sequence[EntrySpec], version: str)
         | set(helpers())
         | {"keyword", "re", "sys", "threading", "namedtuple", "Callable", "Iterator", "Mapping", "Sequence", "Any"}
     )
+    published = public_names(entries, taken)
     module_names = Names(taken)
-    published = {
-        entry.name: module_names.new(entry.name)
-        if not entry.name.isascii()
-        or not entry.name.isidentifier()
-        or entry.name in taken
-        or entry.name.startswith("_")
-        else entry.name
-        for entry in entries
-    }
     module_names.taken |= set(published.values())
     with stage("vectorize"):
         program = vectorize(program)
@@ -79,7 +71,7 @@ def emit_module(program: ir.Program, entries: Sequence[EntrySpec], version: str)
         known[f] = callee
         written.append(made)
     circles = _recursive(program, order)
-    wrappers = [_entry(entry, published[entry.name], {
+    wrappers = [entry_of(entry, published[entry.name], {
         f: _callable(f, program, circles, known) for f in (entry.function, *entry.transforms.values())
     }) for entry in entries]
     used = {n.id for tree in (*written, *wrappers) for n in ast.walk(tree) if isinstance(n, ast.Name)} & set(helpers())
@@ -95,6 +87,20 @@ def emit_module(program: ir.Program, entries: Sequence[EntrySpec], version: str)
         return "\n\n\n".join(part for part in parts if part) + "\n"
 
     return Module(whole(standalone(wanted)), stub(entries, published, version), whole(linked(wanted)), body)
+
+
+def public_names(entries: Sequence[EntrySpec], taken: frozenset[str]) -> dict[str, str]:
+    """What entries are called in a module: their own names, or near ones where Python or the module has these."""
+    names = Names(taken)
+    return {
+        entry.name: names.new(entry.name)
+        if not entry.name.isascii()
+        or not entry.name.isidentifier()
+        or entry.name in taken
+        or entry.name.startswith("_")
+        else entry.name
+        for entry in entries
+    }
 
 
 def _reachable(program: ir.Program, entries: Sequence[EntrySpec]) -> list[str]:
@@ -146,7 +152,8 @@ def _callable(function: str, program: ir.Program, circles: dict[str, str], known
     return ast.Call(name("deep"), [plain_name, _literal(told)], [])
 
 
-def _entry(entry: EntrySpec, published: str, functions: dict[str, ast.expr]) -> ast.stmt:
+def entry_of(entry: EntrySpec, published: str, functions: dict[str, ast.expr]) -> ast.stmt:
+    """The statement that makes an entry; `functions` are what it calls."""
     params = tuple((p.name, p.activity, plain(p.value)) for p in entry.params)
     transforms = ast.Dict(
         [const(kind) for kind in entry.transforms], [functions[f] for f in entry.transforms.values()]
