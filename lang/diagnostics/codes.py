@@ -594,8 +594,15 @@ code("A108", "array that results cannot be written to",
 
 # ---------------------------------------------------------------- Uxxx: command usage, files
 
-code("U110", "target that does not exist", "This version compiles for `numpy` (vectorised NumPy code) and `interp` (the reference "
-     "interpreter, slow).", 'dad.load("model.dad", target="gpu")', 'use `target="numpy"`.')
+code("U110", "target that does not exist",
+     "This version compiles for `native` (machine code, which needs llvmlite), `numpy` (vectorised NumPy code) and "
+     "`interp` (the reference interpreter, slow).", 'dad.load("model.dad", target="gpu")',
+     'use `target="numpy"`, or install llvmlite for `native`: pip install "dad-lang[native]".')
+code("U111", "built module that cannot be used here",
+     "A module that `dad build --target native` has written holds the program and compiles it where it is imported. That "
+     "needs llvmlite and the version of Dad that has written it: another one may read the program differently.",
+     "dad build model.dad -o out --target native", 'pip install "dad-lang[native]", build the module again with the '
+     "version that is installed, or build it with `--target numpy`.")
 
 code("U101", "file that cannot be read", "The file does not exist, is a folder, or may not be read.", "dad check modle.dad",
      "check the path and its permissions.")

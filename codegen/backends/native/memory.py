@@ -146,7 +146,7 @@ class Room:
                 other[NEXT] = self[NEXT]
 
     def __del__(self) -> None:
-        if hasattr(self, "words"):
+        if _free is not None and hasattr(self, "words"):  # nothing is there any more when Python itself ends
             self.unlink()
             self.free_blocks()
 
