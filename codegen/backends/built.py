@@ -1,8 +1,8 @@
-"""A program and its entries as the text of a Python module that holds the program itself and compiles it where it runs.
+"""A program and its entries as the text of a Python module that holds the program itself, to compile it where it runs.
 
-In: IR before `vectorize`, entries. Out: text that imports NumPy, llvmlite and dad. The program stands in it as IR in its
-text form, so the module is the same for every processor; what the IR's text leaves out, the lines of the source, stands
-beside it. Names of the program are data there, never code.
+In: IR before `vectorize`, entries. Out: text that imports NumPy, llvmlite and dad. The program stands in it as IR in
+its text form, so the module is the same for every processor; what the IR's text leaves out, the lines of the source,
+stands beside it. Names of the program are data there, never code.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from .numpy.module import entry_of, public_names
 from .numpy.stub import stub
 from .numpy.syntax import call, const
 
+CODE = "U111"
+"""Of what says that the module cannot be used."""
 RESERVED = frozenset({"DadArgumentError", "Entry", "RunError"})
 IMPORTS = """\
 \"\"\"Machine code for the processor at hand: needs NumPy, llvmlite and dad-lang (pip install "dad-lang[native]").\"\"\"
@@ -29,7 +31,7 @@ try:
     from dad.codegen.runtime.entry import Entry
     from dad.codegen.runtime.errors import DadArgumentError, RunError
 except ImportError as _error:
-    raise ImportError(f"U111: this module needs NumPy, llvmlite and dad-lang, and {_error}; "
+    raise ImportError(f"CODE: this module needs NumPy, llvmlite and dad-lang, and {_error}; "
                       'pip install "dad-lang[native]", or build it with --target numpy') from _error
 """
 
@@ -43,7 +45,8 @@ def emit_built(program: ir.Program, entries: Sequence[EntrySpec], version: str) 
     instances = "\n".join(ast.unparse(ast.fix_missing_locations(tree)) for tree in wrappers)
     places, numbers = lines(program)
     made = "\n".join([
-        f"# Written by dad {version}.", IMPORTS, "_PROGRAM = (", *literal(text.splitlines(keepends=True)), ")",
+        f"# Written by dad {version}.", IMPORTS.replace("CODE", CODE),
+        "_PROGRAM = (", *literal(text.splitlines(keepends=True)), ")",
         "_PLACES = (", *(f"    {place!r}," for place in places), ")",
         "_LINES = (", *literal([part + " " for part in wrap(" ".join(map(str, numbers)), 100)] or [""]), ")",
         f"_built = _Built({version!r}, _PROGRAM, _PLACES, _LINES)", "", instances, ""])
@@ -52,7 +55,7 @@ def emit_built(program: ir.Program, entries: Sequence[EntrySpec], version: str) 
 
 def literal(parts: Sequence[str]) -> Iterator[str]:
     """Lines of Python whose strings are these parts."""
-    return (f"    {ascii(part)}" for part in parts)
+    return (f"    {part!a}" for part in parts)
 
 
 def function(name: str) -> ast.expr:

@@ -45,10 +45,10 @@ Function = Callable[..., tuple[Any, ...]]
 Outcome = tuple[str, Any]
 
 
-def native(program: ir.Program, names: Collection[str], opt: int = 0) -> dict[str, Function]:
+def native(program: ir.Program, names: Collection[str], tier: int = 0) -> dict[str, Function]:
     """Functions of a program, as machine code."""
     with mock.patch.object(jit, "parsed", verified):
-        engine = Engine(program, opt, frozenset(names))
+        engine = Engine(program, tier, frozenset(names))
     return {name: soiled(function(engine, name)) for name in names}
 
 
@@ -139,10 +139,10 @@ def near(x: Any, y: Any, tolerance: float) -> bool:
     return bool(np.all(np.abs(x.astype(float) - y)[usual] <= tolerance * scale))
 
 
-def agree(program: ir.Program, name: str, args: Sequence[Any], tolerance: float = 1e-9, opt: int = 0) -> None:
+def agree(program: ir.Program, name: str, args: Sequence[Any], tolerance: float = 1e-9, tier: int = 0) -> None:
     """Native code does what the interpreter does with the same program, and leaves its arguments alone."""
     before = [np.array(a) for a in args]
-    compiled = native(program, [name], opt)[name]
+    compiled = native(program, [name], tier)[name]
     with np.errstate(all="ignore"):
         want = outcome(lambda: interp.run(program, name, args))
         got = outcome(lambda: compiled(*args))
@@ -156,8 +156,8 @@ def agree(program: ir.Program, name: str, args: Sequence[Any], tolerance: float 
         assert not any(np.shares_memory(x, y) for y in (*arrays[:k], *map(np.asarray, args)) if x.size)
 
 
-def check(text: str, *args: Any, tolerance: float = 1e-9, opt: int = 0) -> None:
+def check(text: str, *args: Any, tolerance: float = 1e-9, tier: int = 0) -> None:
     """`agree` for the last function of a program in text form."""
     program = parse(text)
     verify(program)
-    agree(program, list(program.functions)[-1], args, tolerance, opt)
+    agree(program, list(program.functions)[-1], args, tolerance, tier)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ entry printf [n] (xs: [n]f64) (k: i64) : f64 =
   sum xs +
   xs[k]
 
-entry deep (n: i64) : f64 = go n
+entry nested (n: i64) : f64 = go n
 """
 USE = """
 import sys
@@ -31,8 +32,9 @@ f = next(e for e in vars(m).values() if isinstance(e, m.Entry) and e.__name__ ==
 for _ in range(3):
     print(round(f({{"x": 1.0, "y": 2.0}}, 3), 12), f.grad({{"x": 1.0, "y": 2.0}}, 3))
 print(m.printf([1, 2, 3], 1), m.printf.grad([1, 2, 3], 1), m.printf.vmap([[1, 2, 3]], [1]))
-print(m.printf.jvp([1, 2, 3], 1, [1, 0, 0]), m.deep(100))
-for call in (lambda: m.printf([1, 2], 2), lambda: m.deep(-1), lambda: m.printf("a", 1), lambda: m.printf.hessian([1], 0)):
+print(m.printf.jvp([1, 2, 3], 1, [1, 0, 0]), m.nested(100))
+for call in (lambda: m.printf([1, 2], 2), lambda: m.nested(-1), lambda: m.printf("a", 1),
+             lambda: m.printf.hessian([1], 0)):
     try:
         call()
     except (m.RunError, m.DadArgumentError) as error:
@@ -57,7 +59,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_it_does_what_the_numpy_module_does(built: Path) -> None:
     said = {target: ran(built, USE.format(module=f"by_{target}")) for target in ("numpy", "native")}
-    texts = [each.stdout.replace(target, "TARGET").splitlines() for target, each in said.items()]
+    texts = [re.sub(r"(19|20),\d{3} levels", "N levels", each.stdout.replace(target, "TARGET")).splitlines()
+             for target, each in said.items()]
     assert not said["native"].stderr
     assert len(texts[1]) == 9 + 1
     assert texts[1][1:] == texts[0][1:]
@@ -84,5 +87,5 @@ def test_without_llvmlite_it_says_what_to_install(built: Path) -> None:
 
 
 def test_another_version_does_not_read_it() -> None:
-    with pytest.raises(ImportError, match=f"U111: this module was built by dad 0.0.1, and dad {__version__} is installed"):
+    with pytest.raises(ImportError, match=f"U111: this module was built by dad 0.0.1, and dad {__version__} is there"):
         Built("0.0.1", "", (), "")

@@ -16,21 +16,21 @@ from dad.tests.native.agreement import agree
 from dad.tests.passes import programs
 
 OPTIMISED = 10
-"""Every so many programs, LLVM optimises too."""
+"""Every so many programs, tier 1 is asked."""
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_programs_with_checks(seed: int) -> None:
     program = differentiate(programs.program(seed))
     agree(program, "main", programs.arguments(seed))
-    agree(run_pipeline(program, ["main"]), "main", programs.arguments(seed), opt=2 if seed % OPTIMISED == 0 else 0)
+    agree(run_pipeline(program, ["main"]), "main", programs.arguments(seed), tier=1 if seed % OPTIMISED == 0 else 0)
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_programs_of_every_nesting(seed: int) -> None:
     generator = Generator(Random(seed), dtype="f32" if seed % 5 == 0 else "f64", nested=False)
-    opt = 2 if seed % OPTIMISED == 0 else 0
-    agree(generator.program(), "f", generator.arguments(), 1e-4 if seed % 5 == 0 else 1e-9, opt)
+    tier = 1 if seed % OPTIMISED == 0 else 0
+    agree(generator.program(), "f", generator.arguments(), 1e-4 if seed % 5 == 0 else 1e-9, tier)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -43,5 +43,5 @@ def test_derivatives(seed: int) -> None:
     like = args if mode == "jvp" else interp.run(ready, "f", args)
     rng = np.random.default_rng(seed)
     seeds = [np.asarray(rng.uniform(-1, 1, np.shape(x)))[()] for x in like if is_float(x)]
-    opt = 2 if seed % OPTIMISED == 0 else 0
-    agree(run_pipeline(ready, [name]), name, [*args, *seeds], opt=opt)
+    tier = 1 if seed % OPTIMISED == 0 else 0
+    agree(run_pipeline(ready, [name]), name, [*args, *seeds], tier=tier)

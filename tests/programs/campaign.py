@@ -31,7 +31,7 @@ SIZES = (0, 1, 2, 3)
 ASKED = {"second": 20, "emitted": 30, "interpreter": 6, "verifies": 5, "vmap": 6, "built": 2}
 """How often, of 100 programs, a property is asked for; first derivatives always are."""
 NATIVE = 30
-"""The same for machine code; a tenth of it is optimised."""
+"""The same for machine code; a tenth of it in tier 1."""
 LIMIT = 15.0
 """Seconds of computing that one program may take."""
 
@@ -49,7 +49,7 @@ class Case:
         self.program = program(rng, self.budget, self.risky)
         if Random(f"native {seed}").randrange(100) < NATIVE:
             self.asked.add("native")
-        self.opt = 0 if seed % 10 else 2
+        self.tier = 0 if seed % 10 else 1
 
 
 def examine(made: Generated, case: Case) -> str:
@@ -65,7 +65,7 @@ def examine(made: Generated, case: Case) -> str:
         if "emitted" in case.asked:
             properties.failing(t, error.code)
         if "native" in case.asked:
-            properties.native(t, case.opt)
+            properties.native(t, case.tier)
         return "failing"
     if "second" in case.asked and found == "fine":
         properties.second_derivatives(t, emitted="emitted" in case.asked)
@@ -76,7 +76,7 @@ def examine(made: Generated, case: Case) -> str:
     if "interpreter" in case.asked:
         properties.interpreter(t)
     if "native" in case.asked:
-        properties.native(t, case.opt)
+        properties.native(t, case.tier)
     if "built" in case.asked:
         properties.built(t)
     if "vmap" in case.asked:

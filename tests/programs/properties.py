@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -271,10 +272,10 @@ def interpreter(t: Trial) -> None:
         agree(expected, run(t.subject.emitted[kind], seeded(t, kind)), t.subject, f"interpreter: {kind}")
 
 
-def native(t: Trial, opt: int) -> None:
+def native(t: Trial, tier: int) -> None:
     """Machine code does what the interpreter does with the same code: bits where nothing elementary is computed, and
     the same errors in the same words. `vmap` too, where it is asked for."""
-    functions = t.subject.native(opt)
+    functions = t.subject.native(tier)
     for kind, function in functions.items():
         name = t.subject.name(kind)
         given = [np.stack([x, x]) for x in t.leaves] if kind == "vmap" else seeded(t, kind)
@@ -283,8 +284,8 @@ def native(t: Trial, opt: int) -> None:
             continue  # the program failed before there were results to give weights to
         kept = [np.array(x) for x in given]
         with np.errstate(all="ignore"):
-            want = agreement.outcome(lambda name=name, given=given: interpreted(t.subject.optimised, name, given))
-            got = agreement.outcome(lambda function=function, given=given: function(*given))
+            want = agreement.outcome(partial(interpreted, t.subject.optimised, name, given))
+            got = agreement.outcome(partial(function, *given))
         tolerance = 2e-4 if t.subject.generated.floats == "f32" else 1e-9
         if got[0] == want[0] == "results" and largest_float(want[1]) > 1e7:
             continue

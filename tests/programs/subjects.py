@@ -110,10 +110,10 @@ class Subject:
         return functions_of(executed(self.module().linked))
 
 
-    def native(self, opt: int) -> dict[str, Function]:
+    def native(self, tier: int) -> dict[str, Function]:
         """Functions of leaves in machine code, by kind."""
         kinds = ["main", *self.transforms]
-        made = native(self.optimised, [self.name(kind) for kind in kinds], opt)
+        made = native(self.optimised, [self.name(kind) for kind in kinds], tier)
         return {kind: made[self.name(kind)] for kind in kinds}
 
 

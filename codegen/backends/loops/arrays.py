@@ -307,9 +307,11 @@ def changed(lo: Lowering, var: Var, atom: ir.Atom) -> Stored:
     if isinstance(value, Stored) and (value.packed or var not in lo.place) and lo.separated(atom):
         lo.set(var, value, atom)
         return value
+    dest = lo.place.get(var)
+    if dest is not None and isinstance(value, Stored) and value.base is dest.base:
+        lo.keep(dest)
     out = lo.fresh(var, value.shape)
-    if not (isinstance(value, Stored) and value.base is out.base):
-        lo.e.store(value, out)
+    lo.e.store(value, out)
     return out
 
 

@@ -214,6 +214,12 @@ class Emitter:
         self.store(value, made)
         return made
 
+    def copied(self, value: Array) -> Stored:
+        """In memory of its own."""
+        made = self.alloc(value.dtype, value.shape)
+        self.store(value, made)
+        return made
+
     def contiguous(self, value: Array) -> Stored:
         if isinstance(value, Stored) and value.packed:
             return value

@@ -54,6 +54,7 @@ class Lowering:
         self.env: dict[Var, Value] = {}
         self.memory = Memory()
         self.place: dict[Var, Stored] = {}
+        self.kept: set[Reg] = set()
         self.adding: dict[Var, Stored] = {}
         """Arrays that are added to what lies at a place, element by element, and kept nowhere else."""
         self.totals: dict[Var, tuple[Var, Atom]] = {}
@@ -210,15 +211,26 @@ class Lowering:
                     break
                 atom = op.args[0]
         self.block(block, always)
+        late: list[tuple[Dest, Array]] = []
         for atom, dest in zip(block.results, dests, strict=True):
-            if dest is None:
+            if dest is None or (dest.adding and atom in self.adding):
                 continue
             value = self.array(atom)
+            if dest.adding or not (isinstance(value, Stored) and value.base is dest.array.base):
+                late.append((dest, value))
+        if len(late) > 1 and any(dest is not None and dest.array.base in self.kept for dest in dests):
+            late = [(dest, self.e.copied(value)) for dest, value in late]
+        for dest, value in late:
             if dest.adding:
-                if atom not in self.adding:
-                    self.e.add_to(dest.array, value)
-            elif not (isinstance(value, Stored) and value.base is dest.array.base):
+                self.e.add_to(dest.array, value)
+            else:
                 self.e.store(value, dest.array)
+
+    def keep(self, place: Stored) -> None:
+        """What lies at this place is still read: arrays that should come to lie there lie elsewhere until the end."""
+        self.kept.add(place.base)
+        for var in [v for v, dest in self.place.items() if dest.base is place.base]:
+            del self.place[var]
 
     def by_rows(self, var: Var, made: Stmt) -> bool:
         """Whether nobody reads the array but the block that makes it, once, and each of its elements is written once:

@@ -1,4 +1,4 @@
-"""The program inside a module that `dad build --target native` has written, compiled when one of its functions is called.
+"""The program inside a module that `dad build --target native` has written, compiled when a function of it is called.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from ....lang.source import Source, Span
 from .call import Native, function
 from .engine import Engine
 
+CODE = "U111"
+
 
 class Built:
     """A program as text; `places` are lines of sources, and `lines` has the number of one for each statement (0: none).
@@ -25,7 +27,7 @@ class Built:
 
     def __init__(self, version: str, text: str, places: Sequence[tuple[str, int]], lines: str) -> None:
         if version != __version__:
-            raise ImportError(f"U111: this module was built by dad {version}, and dad {__version__} is installed; "
+            raise ImportError(f"{CODE}: this module was built by dad {version}, and dad {__version__} is there; "
                               "build it again")
         self.text = text
         self.places = places
