@@ -27,6 +27,7 @@ IMPORTS = """\
 from __future__ import annotations
 
 try:
+    from dad import __version__ as _version
     from dad.codegen.backends.native.built import Built as _Built
     from dad.codegen.runtime.entry import Entry
     from dad.codegen.runtime.errors import DadArgumentError, RunError
@@ -49,7 +50,7 @@ def emit_built(program: ir.Program, entries: Sequence[EntrySpec], version: str) 
         "_PROGRAM = (", *literal(text.splitlines(keepends=True)), ")",
         "_PLACES = (", *(f"    {place!r}," for place in places), ")",
         "_LINES = (", *literal([part + " " for part in wrap(" ".join(map(str, numbers)), 100)] or [""]), ")",
-        f"_built = _Built({version!r}, _PROGRAM, _PLACES, _LINES)", "", instances, ""])
+        f"_built = _Built({version!r}, _version, _PROGRAM, _PLACES, _LINES)", "", instances, ""])
     return Module(made, stub(entries, published, version), made, text)
 
 

@@ -88,4 +88,4 @@ def test_without_llvmlite_it_says_what_to_install(built: Path) -> None:
 
 def test_another_version_does_not_read_it() -> None:
     with pytest.raises(ImportError, match=f"U111: this module was built by dad 0.0.1, and dad {__version__} is there"):
-        Built("0.0.1", "", (), "")
+        Built("0.0.1", __version__, "", (), "")

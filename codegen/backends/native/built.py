@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from .... import __version__
 from ....lang.core import ir
 from ....lang.core.text import parse
 from ....lang.core.verify import verify
@@ -25,9 +24,9 @@ class Built:
     Raises ImportError when another version of Dad has written it: the text may mean something else there.
     """
 
-    def __init__(self, version: str, text: str, places: Sequence[tuple[str, int]], lines: str) -> None:
-        if version != __version__:
-            raise ImportError(f"{CODE}: this module was built by dad {version}, and dad {__version__} is there; "
+    def __init__(self, version: str, installed: str, text: str, places: Sequence[tuple[str, int]], lines: str) -> None:
+        if version != installed:
+            raise ImportError(f"{CODE}: this module was built by dad {version}, and dad {installed} is there; "
                               "build it again")
         self.text = text
         self.places = places
