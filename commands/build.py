@@ -57,7 +57,7 @@ def build(given: Given) -> None:
 
     kinds = wanted_kinds(given.get("with", ""))
     module = driver.compile_source(read(path), transforms=lambda checked: transforms_of(checked, kinds),
-                                   verify=given.has("verify"), target="native" if target == "native" else "numpy")
+                                   verify=given.has("verify"), target="native" if given.get("target", "") == "native" else "numpy")
     if not given.get("output", ""):
         return
     for written in write_all(Path(given.options["output"]), {f"{name}.py": module.python, f"{name}.pyi": module.stub}):
@@ -81,7 +81,7 @@ def timed(given: Given) -> int:
                 import_module(f"..{name}", __package__)
         if target == "native":
             load(given.words[0])
-        else:
+        if target != "native" or given.get("output", ""):
             build(given)
     print(table)
     return 0
