@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from keyword import iskeyword
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .. import driver
 from ..lang.diagnostics.render import clean
@@ -56,8 +56,9 @@ def build(given: Given) -> None:
     from ..interface import transforms_of
 
     kinds = wanted_kinds(given.get("with", ""))
+    target: Literal["numpy", "native"] = "native" if given.get("target", "") == "native" else "numpy"
     module = driver.compile_source(read(path), transforms=lambda checked: transforms_of(checked, kinds),
-                                   verify=given.has("verify"), target="native" if given.get("target", "") == "native" else "numpy")
+                                   verify=given.has("verify"), target=target)
     if not given.get("output", ""):
         return
     for written in write_all(Path(given.options["output"]), {f"{name}.py": module.python, f"{name}.pyi": module.stub}):
