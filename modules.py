@@ -25,6 +25,7 @@ from .codegen.runtime.errors import DadArgumentError
 from .interface import entry_spec, possible, unknown_sizes
 from .lang import types as ty
 from .lang.core import ir
+from .lang.core.walk import summary
 from .lang.diagnostics.report import Diagnostic, Diagnostics
 from .lang.source import Source
 
@@ -109,11 +110,12 @@ class Module(types.ModuleType):
 
 
 class LiveEntry(Entry):
-    """An entry whose transforms are compiled when they are first asked for."""
+    """An entry that is compiled, like its transforms, when it is first asked for; without a function of leaves it asks
+    the compiler for one.
+    """
 
-    def __init__(self, entry: Entry, definition: Definition, compiler: Compiler) -> None:
-        super().__init__(entry.__name__, entry.function, entry.params, entry.result, entry.__doc__ or "", entry.wrt,
-                         entry.transforms)
+    def __init__(self, spec: EntrySpec, function: Function | None, definition: Definition, compiler: Compiler) -> None:
+        super().__init__(function=function, **plainly(spec))
         self.definition = definition
         self.compiler = compiler
         self.compiled: dict[Transform, Function] = {}
@@ -123,6 +125,13 @@ class LiveEntry(Entry):
         from .commands.output import signature
 
         return f"<{signature(self.definition)}>"
+
+    def __getattr__(self, name: str) -> Any:
+        """Only called for what is not there: what belongs to a function that is not compiled yet."""
+        if name not in ("function", "value"):
+            raise AttributeError(f"`{self.__name__}` has no attribute `{name}`")
+        self.settle(self.compiler.value(self.definition))
+        return getattr(self, name)
 
     def _transform(self, kind: str, wrt: tuple[str, ...]) -> Function:
         transform = next((Transform(self.__name__, k, wrt) for k in KINDS if k == kind), None)
@@ -232,14 +241,26 @@ class Compiler:
     def entries(self) -> dict[str, LiveEntry]:
         with driver.without_collection():
             lowered = lower(self.checked)
-        specs = [entry_spec(d, lowered.entries[d.qualified], {}) for d in self.checked.entries]
-        made = self.emitted(lowered, specs, list(lowered.entries.values()))
-        return {d.name: LiveEntry(made[d.name], d, self) for d in self.checked.entries}
+        specs = {d: entry_spec(d, lowered.entries[d.qualified], {}) for d in self.checked.entries}
+        made: dict[str, Entry] = {}
+        if self.target != "native" or self.trap or takes_derivatives(lowered.program):
+            made = self.emitted(lowered, list(specs.values()), list(lowered.entries.values()))
+        return {d.name: LiveEntry(spec, made[d.name].function if made else None, d, self) for d, spec in specs.items()}
+
+    def value(self, definition: Definition) -> Function:
+        """The function of an entry itself."""
+        with driver.without_collection():
+            lowered = lower(self.checked, [], [definition])
+        spec = entry_spec(definition, lowered.entries[definition.qualified], {})
+        return self.emitted(lowered, [spec], [spec.function])[definition.name].function
 
     def transform(self, definition: Definition, transform: Transform) -> Function:
         with driver.without_collection():
             lowered = lower(self.checked, [transform], [definition])
         function = lowered.transforms[transform]
+        if self.target == "native" and not self.trap:
+            program = driver.optimised(lowered.program, [function])
+            return native(program, [function], self.tier)(function)
         active = None if transform.kind == "vmap" else transform.wrt
         spec = entry_spec(definition, lowered.entries[definition.qualified], {transform.kind: function}, active)
         return self.emitted(lowered, [spec], [spec.function, function])[definition.name].transforms[transform.kind]
@@ -259,7 +280,8 @@ class Compiler:
             return interpreted(lowered.program, specs, self.steps)
         with driver.without_collection():
             program = driver.optimised(lowered.program, roots)
-        made = native(program, specs, self.tier) if self.target == "native" else self.vectorised(program, specs)
+        made = entries_of(specs, native(program, roots, self.tier)) if self.target == "native" else \
+            self.vectorised(program, specs)
         if self.trap:
             trap(made, specs, program, lowered.program)
         return made
@@ -275,15 +297,19 @@ class Compiler:
         return {e.__name__: e for e in namespace.values() if isinstance(e, Entry)}
 
 
-def native(program: ir.Program, specs: list[EntrySpec], tier: int | None) -> dict[str, Entry]:
-    """Machine code for entries; without a tier, tier 0 at once and tier 1 when it pays."""
+def takes_derivatives(program: ir.Program) -> bool:
+    """Whether the program itself asks for derivatives: then what has none is found when it is compiled."""
+    return any(summary(f).diffs for f in program.functions.values())
+
+
+def native(program: ir.Program, roots: Sequence[str], tier: int | None) -> Callable[[str], Function]:
+    """Machine code of a program's functions, by name; without a tier, tier 0 at once and tier 1 when it pays."""
     from .codegen.backends.native.call import function
     from .codegen.backends.native.engine import Engine
 
-    roots = {name for s in specs for name in (s.function, *s.transforms.values())}
     with driver.without_collection():
-        engine = Engine(program, tier, roots)
-    return entries_of(specs, lambda name: function(engine, name))
+        engine = Engine(program, tier, set(roots))
+    return lambda name: function(engine, name)
 
 
 def trap(entries: dict[str, Entry], specs: list[EntrySpec], optimised: ir.Program, lowered: ir.Program) -> None:
@@ -345,17 +371,13 @@ def entries_that(specs: list[EntrySpec], run: Callable[[str, list[Any]], Sequenc
 
 def entries_of(specs: list[EntrySpec], runner: Callable[[str], Function]) -> dict[str, Entry]:
     """Entries that call what `runner` makes of the names of their functions."""
+    return {s.name: Entry(function=runner(s.function), transforms={k: runner(f) for k, f in s.transforms.items()},
+                          **plainly(s)) for s in specs}
+
+
+def plainly(spec: EntrySpec) -> dict[str, Any]:
+    """What an `Entry` is told about its parameters and result."""
     from .codegen.backends.numpy.module import plain
 
-    return {
-        s.name: Entry(
-            s.name,
-            runner(s.function),
-            tuple((p.name, p.activity, plain(p.value)) for p in s.params),
-            plain(s.result),
-            s.doc,
-            s.wrt,
-            {k: runner(f) for k, f in s.transforms.items()},
-        )
-        for s in specs
-    }
+    return {"name": spec.name, "params": tuple((p.name, p.activity, plain(p.value)) for p in spec.params),
+            "result": plain(spec.result), "doc": spec.doc, "wrt": spec.wrt}

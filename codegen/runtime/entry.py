@@ -332,7 +332,7 @@ class Entry:
     def __init__(
         self,
         name: str,
-        function: Callable[..., Any],
+        function: Callable[..., Any] | None,
         params: Any,
         result: Any,
         doc: str = "",
@@ -341,7 +341,6 @@ class Entry:
     ) -> None:
         self.__name__ = self.__qualname__ = name
         self.__doc__ = doc
-        self.function = function
         self.params, self.result, self.wrt = params, result, tuple(wrt)
         self.transforms = dict(transforms or {})
         self.names = tuple(name for name, _, _ in params)
@@ -352,7 +351,13 @@ class Entry:
         self.actives: dict[Any, tuple[str, ...]] = {}
         self.tangents: dict[tuple[str, ...], dict[str, Any]] = {}
         self.inputs = self.leaves_for({})
-        self.value = Path(self, function, self.inputs, result)
+        if function is not None:
+            self.settle(function)
+
+    def settle(self, function: Callable[..., Any]) -> None:
+        """The function that calls of the entry itself go to, where it was not known before."""
+        self.function = function
+        self.value = Path(self, function, self.inputs, self.result)
 
     def __repr__(self) -> str:
         return f"<entry {self.__name__}({', '.join(self.names)})>"
