@@ -280,8 +280,9 @@ class Compiler:
             return interpreted(lowered.program, specs, self.steps)
         with driver.without_collection():
             program = driver.optimised(lowered.program, roots)
-        made = entries_of(specs, native(program, roots, self.tier)) if self.target == "native" else \
-            self.vectorised(program, specs)
+        if self.target == "native" and not self.trap:
+            return entries_of(specs, native(program, roots, self.tier))
+        made = self.vectorised(program, specs)  # NumPy notes where infinity begins; machine code does not
         if self.trap:
             trap(made, specs, program, lowered.program)
         return made

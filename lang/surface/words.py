@@ -145,7 +145,7 @@ def words(text: str, begin: int, end: int | None = None) -> Words | None:
     """The words from `begin` on, and before `end`; None where `tokenize` is to look at the text.
 
     >>> [token.kind for token in words("def f (x: f64) = x[0] + 1.5", 0).tokens(8, 14)]
-    ['EQUAL', 'NAME', 'INDEX', 'INT', 'RSQB', 'OP']
+    ['NAME', 'INDEX', 'INT', 'RSQB', 'OP', 'FLOAT']
     """
     quick, unusual, space, number, index, projection = _expressions()
     last = len(text) if end is None else end
@@ -159,11 +159,11 @@ def words(text: str, begin: int, end: int | None = None) -> Words | None:
         return None
     ends = list(accumulate(map(len, found), initial=begin))
     del ends[0], ends[len(signs):], infos[len(signs):]
-    signs = index.sub(sign("["), signs)
     for match in reversed(list(projection.finditer(signs))):
         at = match.end() - 1
         if ends[at] - infos[at][2] == ends[at - 1]:
             signs = f"{signs[:at]}{NAT}{signs[at + 1:]}"
+    signs = index.sub(sign("["), signs)
     return Words(signs, infos, ends)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 
 import pytest
 from dad.lang.diagnostics.render import render_full
@@ -14,6 +15,7 @@ from dad.lang.surface.pieces import pieces
 from dad.lang.surface.walk import descendants
 from dad.lang.surface.words import words
 from dad.tests.front.long_programs import broken, program
+from dad.tests.programs import programs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILES = sorted(ROOT.rglob("*.dad"))
@@ -60,8 +62,9 @@ def test_same_trees_of_files(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_same_words() -> None:
     """What is found quickly are the tokens, but for qualifiers, which the parser marks afterwards."""
     found = 0
-    for file in FILES:
-        text = file.read_text("utf-8")
+    spelled = ["entry f (x: ([2]f64, i64)) : f64 = x.0[x.1] + (x).0[0] + x.0 [0] + {a = x.0}.a[1].0 1.0[2] 3[4]\n"]
+    generated = [programs.program(Random(seed), 20, False).text for seed in range(60)]
+    for text in (*spelled, *generated, *(file.read_text("utf-8") for file in FILES)):
         cuts = pieces(text)
         for cut, after in pairwise(cuts):
             part = text[cut.word:after.begin]

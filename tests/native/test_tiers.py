@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import dad
@@ -106,6 +108,24 @@ background.later(m.f.function.engine)
     done = subprocess.run([sys.executable, "-c", code], env=dict(os.environ, DAD_CACHE="0"), capture_output=True,
                           text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_code_that_runs_outlives_its_successor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAD_CACHE", "0")
+    m = dad.compile("entry f (n: i64) (x: f64) : f64 = loop s = x for i < n do 0.5 * s + 1 / (1 + s * s)",
+                    target="native", tier=None)
+    assert m.f(3, 1.0) == m.f(3, 1.0)
+    native = m.f.function
+    before = [i.loaded for i in native.engine.kept]
+    results: list[float] = []
+    runner = threading.Thread(target=lambda: results.append(m.f(150_000_000, 1.0)))
+    runner.start()
+    native.engine.promote()
+    gc.collect()
+    runner.join()
+    assert native.engine.tier == 1
+    assert [i.loaded for i in native.engine.kept][:len(before)] == before
+    assert results == [m.f(150_000_000, 1.0)]
 
 
 def test_an_edit_compiles_what_it_touched(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -239,7 +239,7 @@ entry betas (p: f64) (q: f64) (n: i64) =
 entry student (nu: f64) (n: i64) =
   let slope (k: i64) = grad (\\nu -> abs (random.student_t nu (random.fork k (random.seed 7))).1) nu
   in sum (map slope (iota n)) / f64 n
-""")
+""", target="numpy")
     assert module.gammas(1.5, 4000) == pytest.approx(float(mpmath.psi(1, 1.5)), abs=0.05)
     by_p, by_q = module.betas(2.0, 3.0, 4000)
     assert by_p == pytest.approx(3 / 25, abs=0.005)

@@ -56,6 +56,8 @@ class Engine:
         self.sites: dict[int, list[Site]] = {}
         self.addresses: dict[str, int] = {}
         self.instances: dict[str, Instance] = {}
+        self.kept: list[Instance] = []
+        """All that calls may be in: code that better code has replaced too."""
         self.tables: dict[str, Any] = {}
         self.using: list[Callable[[], None]] = []
         self.tier = 0
@@ -134,6 +136,7 @@ class Engine:
             assert instance is not None
         if instance.binding is None:
             instance.bind(binding, called)
+        self.kept.append(instance)
         self.sites[instance.number] = unit.sites
         for name, address in zip(unit.names, instance.addresses, strict=True):
             self.addresses[name] = address
