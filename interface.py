@@ -146,7 +146,7 @@ def possible(definition: Definition) -> list[tuple[Kind, tuple[str, ...]]]:
     plain_params = [(p.name, p.activity, plain(p.value)) for p in spec.params]
     shared = shared_sizes(plain_params, plain(spec.result))
     mapped = tuple(name for name in definition.param_names if name not in shared)
-    if mapped:
+    if any(True for p in spec.params if p.name in mapped for _ in leaves(p.value)):
         kinds.append(("vmap", mapped))
     return kinds
 

@@ -176,7 +176,7 @@ class LiveEntry(Entry):
         """Raise DadArgumentError when there is no such derivative, saying why."""
         name = self.__name__
         if kind == "vmap":
-            if not self.names:
+            if all(k != "vmap" for k, _ in possible(self.definition)):
                 raise DadArgumentError("A105", f"`{name}` has no parameters to map over")
             return
         d = self.definition

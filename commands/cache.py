@@ -91,21 +91,21 @@ def why(path: str) -> Iterator[str]:
 
 
 def programs(path: str) -> Iterator[tuple[str, ir.Program, list[str]]]:
-    """What `dad.load` compiles together: the entries, and each gradient when it is asked for."""
+    """What is compiled together when it is first asked for: each entry, and each gradient."""
     from ..codegen.lower import Transform, lower
     from ..interface import possible
 
     checked = driver.check(read(path)).require()
     with driver.without_collection():
-        lowered = lower(checked)
-        roots = list(lowered.entries.values())
-        yield "entries", driver.optimised(lowered.program, roots), roots
         for d in checked.entries:
+            lowered = lower(checked, [], [d])
+            roots = [lowered.entries[d.qualified]]
+            yield f"entry {d.name}", driver.optimised(lowered.program, roots), roots
             for kind, wrt in possible(d):
                 if kind == "value_and_grad":
                     t = Transform(d.name, kind, wrt)
                     lowered = lower(checked, [t], [d])
-                    roots = [lowered.entries[d.qualified], lowered.transforms[t]]
+                    roots = [lowered.transforms[t]]
                     yield f"gradient of {d.name}", driver.optimised(lowered.program, roots), roots
 
 

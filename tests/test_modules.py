@@ -1,11 +1,14 @@
 """Modules in memory: which derivatives an entry refuses, and why; one compiled module for every size."""
 from __future__ import annotations
 
+from pathlib import Path
+
 import dad
 import numpy as np
 import pytest
 from dad.codegen.runtime.errors import DadArgumentError
 
+ENTRIES = Path(__file__).parent / "language" / "entries.dad"
 TEXT = """
 entry steps (x: f64) : f64 = floor x
 entry either (x: f64) (k: f64) : f64 = if k > 0 then x * x else -x
@@ -69,3 +72,13 @@ entry pair (b: param f64) (a: param f64) : f64 = a * b * b
     assert module.step.vjp(before, 0.5, {"x": 1.0, "mass": 0.0, "velocity": 0.0})[1]._asdict() == {
         "x": 1.0, "velocity": 0.5, "mass": 0.0}
     assert module.pair.grad(3.0, 2.0)._asdict() == {"b": 12.0, "a": 9.0}
+
+
+@pytest.mark.parametrize("target", ["native", "numpy", "interp"])
+def test_maps_over_sizes_that_are_solved_for_and_over_nothing(target: str) -> None:
+    m = dad.load(ENTRIES, target=target)
+    sums, counts = m.halves.vmap(np.ones((3, 4)))
+    assert (sums.tolist(), counts.tolist()) == ([8.0] * 3, [2] * 3)
+    with pytest.raises(DadArgumentError, match="no parameters to map over"):
+        m.unit_parameter.vmap(())
+    assert m.halves.jvp(np.ones(4), np.arange(4.0))[1][0] == 12.0

@@ -138,7 +138,8 @@ def write_transform(checked: Checked, specialiser: Specialiser, definition: Defi
     open_sizes(frame, zip(types, args, strict=True), [batch, *definition.scheme.size_vars])
     for t, a in zip(types, args, strict=True):
         frame.note_dims(axes(t, a))
-    target = definition_value(frame, definition, Use(GlobalRef(definition)), definition.node.span)
+    itself = Use(GlobalRef(definition), sizes={v: Size.of(v) for v in definition.scheme.size_vars})
+    target = definition_value(frame, definition, itself, definition.node.span)
     picked = tuple(a for a, n in zip(args, definition.param_names, strict=True) if n in wrt)
 
     def of_picked(g: Frame, given: Sequence[Value]) -> Value:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ...lang.core import ir
-from ...lang.core.build import Builder, Fresh
+from ...lang.core.build import Builder, Fresh, i64
 from ...lang.core.ir import Atom, Block, Const, Prim, Stmt, Var
 from ...lang.core.primitive import PRIMITIVES
 from ...lang.core.walk import atoms, scopes
@@ -173,8 +173,23 @@ def _sum(s: _Scope, array: Atom, labels: Labels, over: set[str], out: Labels) ->
     assert set(result.labels) == set(out)
     total = _aligned(b, result, out)
     if scale == -1:
-        return b.neg(total)
-    return total if scale == 1 else b.mul(b.const(scale, total), total)
+        total = b.neg(total)
+    elif scale != 1:
+        total = b.mul(b.const(scale, total), total)
+    if all(over <= set(f.labels) for f in factors):
+        return total
+    # Without terms the sum is zero, whatever is taken out of it.
+    return b.prim("select", b.prim("eq", _terms(b, factors, over), i64(0)), b.const(0, total), total)
+
+
+def _terms(b: Builder, factors: Sequence[_Factor], over: set[str]) -> Atom:
+    """How many terms a sum over these labels has."""
+    count: Atom = i64(1)
+    for label in sorted(over):
+        one = next(f for f in factors if label in f.labels)
+        size = b.prim("dim", one.atom, axis=one.labels.index(label))
+        count = size if count == i64(1) else b.mul(count, size)
+    return count
 
 
 def _plain_sum(b: Builder, array: Atom, labels: Labels, over: set[str]) -> Atom:

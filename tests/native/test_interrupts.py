@@ -25,7 +25,8 @@ m = dad.compile(sys.stdin.read(), target="native", tier=0)
 small = {"repeated": (10,), "until": (10,), "nested": (3, 4), "rows": (2, 3), "calls": (9,), "deep": (2,)}
 large = {"repeated": [(10**12,)], "until": [(10**12,)], "nested": [(10**9, 5), (5, 10**12)], "rows": [(10**9, 50)],
          "calls": [(80,)], "deep": [(10**6,)]}
-wanted = {name: m.entries[name](*args) for name, args in small.items()}
+for called in range(3):  # all that calls go through is compiled by then
+    wanted = {name: m.entries[name](*args) for name, args in small.items()}
 for again in range(2):
     for name, cases in large.items():
         for args in cases:

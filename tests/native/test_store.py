@@ -213,10 +213,10 @@ def test_the_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
         return capsys.readouterr().out
 
     assert "  f, tier 0: it was never compiled" in said("why", str(file))
-    dad.load(file, target="native", tier=0)
+    assert dad.load(file, target="native", tier=0).entries["f"].function is not None
     assert "  f, tier 0: in the cache\n  all of it, tier 1: it was compiled for" not in said("why", str(file))
     assert "  f, tier 0: in the cache\n" in said("why", str(file))
-    dad.load(file, target="native", tier=1)
+    assert dad.load(file, target="native", tier=1).entries["f"].function is not None
     assert "  all of it, tier 1: in the cache\n" in said("why", str(file))
     file.write_text(EDITED)
     assert "  f, tier 0: its code changed since it was last compiled\n" in said("why", str(file))
