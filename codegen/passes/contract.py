@@ -176,10 +176,12 @@ def _sum(s: _Scope, array: Atom, labels: Labels, over: set[str], out: Labels) ->
         total = b.neg(total)
     elif scale != 1:
         total = b.mul(b.const(scale, total), total)
-    if all(over <= set(f.labels) for f in factors):
+    # Without terms the sum is zero, whatever is taken out of it. Arrays that are made here are not asked for their size
+    # where that could keep them from being made a strip at a time.
+    givers = [f for f in factors if total.type.rank == 0 or s.op(f.atom) is None]
+    if all(over <= set(f.labels) for f in factors) or not over <= {label for f in givers for label in f.labels}:
         return total
-    # Without terms the sum is zero, whatever is taken out of it.
-    return b.prim("select", b.prim("eq", _terms(b, factors, over), i64(0)), b.const(0, total), total)
+    return b.prim("select", b.prim("eq", _terms(b, givers, over), i64(0)), b.const(0, total), total)
 
 
 def _terms(b: Builder, factors: Sequence[_Factor], over: set[str]) -> Atom:
