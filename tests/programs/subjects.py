@@ -17,6 +17,7 @@ from dad.codegen.backends.entry import Module
 from dad.codegen.backends.numpy import emit_module
 from dad.codegen.lower import Lowered, Transform
 from dad.codegen.passes.differentiate import differentiate
+from dad.codegen.passes.extremes import extremes
 from dad.interface import entry_specs
 from dad.lang.core import ir
 from dad.lang.source import Source
@@ -59,8 +60,8 @@ class Subject:
 
     @cached_property
     def plain(self) -> ir.Program:
-        """As lowered, derivatives taken, nothing optimised."""
-        return differentiate(self.lowered.program)
+        """As lowered, derivatives taken, nothing optimised; folds with `max` and `min` have the slope of extremes."""
+        return differentiate(extremes(self.lowered.program))
 
     @cached_property
     def to_second(self) -> tuple[ir.Program, Mapping[str, str]]:
@@ -78,7 +79,7 @@ class Subject:
     def second(self) -> tuple[ir.Program, Mapping[str, str]]:
         """The same with derivatives taken, nothing optimised."""
         whole, names = self.to_second
-        return differentiate(whole), names
+        return differentiate(extremes(whole)), names
 
     @cached_property
     def second_emitted(self) -> dict[str, Function]:
