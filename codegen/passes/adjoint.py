@@ -36,6 +36,10 @@ class Read:
     def rank(self) -> int:
         return self.indices[0].type.rank
 
+    def of(self, value: Atom) -> Read:
+        """The same places with other cotangents."""
+        return Read(self.indices, value, self.holes)
+
 
 @dataclass(frozen=True)
 class SliceRead:
@@ -46,6 +50,10 @@ class SliceRead:
     step: Atom
     axis: int
     value: Atom
+
+    def of(self, value: Atom) -> SliceRead:
+        """The same places with other cotangents."""
+        return SliceRead(self.start, self.count, self.step, self.axis, value)
 
 
 @dataclass
@@ -250,12 +258,30 @@ def fixed(extents: Extents, read: Read | SliceRead, value: Atom) -> Read | Slice
     return Read(known, value, read.holes) if len(known) == len(outside) else None
 
 
+def if_run(b: Builder, runs: Atom, read: Read | SliceRead) -> Read | SliceRead:
+    """A read that is the same in each of `runs` runs of a body, as seen outside: of nothing when there are none, since
+    then nobody has looked whether its place exists.
+    """
+    if isinstance(runs, Const) and runs.value > 0:
+        return read
+    some = b.prim("gt", runs, i64(0))
+    if isinstance(read, SliceRead):
+        count = b.select(some, read.count, i64(0))
+        value = b.prim("slice", read.value, i64(0), count, i64(1), axis=read.axis)
+        return SliceRead(read.start, count, read.step, read.axis, value)
+    if read.rank:
+        return read
+    first, *rest = read.indices
+    return Read((b.select(some, first, i64(-1)), *rest), read.value, holes=True)
+
+
 def value_shape(
     b: Builder, x: Var, read: Read | SliceRead, places: Sequence[Atom] = (), skip: int = 0
 ) -> tuple[Atom, ...]:
     """The shape of a read's value, outside. `places`: that of its index arrays; `skip`: axes of `x` to leave out."""
     if isinstance(read, SliceRead):
-        return tuple(read.count if k == read.axis else b.dim(x, skip + k) for k in range(x.type.rank - skip))
+        count = read.count if isinstance(read.count, Const) else b.prim("max", read.count, i64(0))
+        return tuple(count if k == read.axis else b.dim(x, skip + k) for k in range(x.type.rank - skip))
     return (*places, *(b.dim(x, axis) for axis in range(skip + len(read.indices), x.type.rank)))
 
 

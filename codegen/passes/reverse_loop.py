@@ -19,7 +19,7 @@ from ...lang.core.ir import Atom, Block, Const, Stmt, Var
 from ...lang.core.part import adjoint
 from ...lang.core.walk import free_in_op
 from ...lang.source import Span
-from .adjoint import Irregular, Read, Scope, SliceRead, Total, accumulate, as_read, bound_in, fixed, value_shape
+from .adjoint import Irregular, Read, Scope, SliceRead, Total, accumulate, as_read, bound_in, fixed, if_run, value_shape
 from .extents import Extents
 from .prune import prune
 from .recompute import Reads, Rerun, mark_fragile, plan
@@ -250,10 +250,11 @@ class _ReverseLoop:
             value = next(values)
             if read is None:
                 scope.add(x, value)
-            elif isinstance(read, SliceRead):
-                scope.add_read(x, SliceRead(read.start, read.count, read.step, read.axis, value))
+            elif places:
+                assert isinstance(read, Read)
+                scope.add_read(x, Read(places, value, read.holes))
             else:
-                scope.add_read(x, Read(places or read.indices, value, read.holes))
+                scope.add_read(x, if_run(b, self.trips, read.of(value)))
 
 
 class Ragged:

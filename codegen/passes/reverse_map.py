@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ...lang.core import ir
 from ...lang.core.build import Builder, i64
 from ...lang.core.ir import Atom, Block, Lambda, Stmt, Var
-from .adjoint import Irregular, Read, Scope, SliceRead, as_read, bound_in, fixed, value_shape, with_rows
+from .adjoint import Irregular, Read, Scope, SliceRead, as_read, bound_in, fixed, if_run, value_shape, with_rows
 from .extents import Extents
 from .prune import prune
 from .recompute import Reads, Rerun, plan
@@ -136,11 +136,8 @@ class _Leaving:
 
     def add_total(self, x: Var, same: Read | SliceRead) -> Callable[[Sequence[Var]], None]:
         def action(stacks: Sequence[Var]) -> None:
-            value = self.total(stacks[0])
-            if isinstance(same, Read):
-                self.scope.add_read(x, Read(same.indices, value, same.holes))
-            else:
-                self.scope.add_read(x, SliceRead(same.start, same.count, same.step, same.axis, value))
+            b = self.scope.b
+            self.scope.add_read(x, if_run(b, b.dim(self.length), same.of(self.total(stacks[0]))))
 
         return action
 
@@ -186,8 +183,11 @@ class _Leaving:
                 self.leave_read(x, read, array, 1, add_rows)
 
     def add_slice(self, array: Var, part: SliceRead) -> Callable[[Sequence[Var]], None]:
-        return lambda stacks: self.scope.add_read(
-            array, SliceRead(part.start, part.count, part.step, part.axis, stacks[0]))
+        def action(stacks: Sequence[Var]) -> None:
+            b = self.scope.b
+            self.scope.add_read(array, if_run(b, b.dim(self.length), part.of(stacks[0])))
+
+        return action
 
     def slice_of(self, x: Var, array: Var, read: Read | SliceRead) -> SliceRead | None:
         """The read of each row as a slice of the array, if it is the same in every row; its value is the row's."""
