@@ -7,6 +7,7 @@ transforms.
 from __future__ import annotations
 
 import builtins
+import threading
 import types
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -19,7 +20,7 @@ import numpy as np
 from . import driver
 from .checker.result import Checked, Definition
 from .codegen.backends.entry import EntrySpec
-from .codegen.lower import KINDS, Kind, Lowered, Transform, lower
+from .codegen.lower import KINDS, Kind, Lowered, Lowering, Transform
 from .codegen.runtime.entry import Entry
 from .codegen.runtime.errors import DadArgumentError
 from .interface import entry_spec, possible, unknown_sizes
@@ -92,11 +93,12 @@ class Module(types.ModuleType):
         raise `RunError` (R109) at the first operation that makes nan or infinity of finite numbers.
         """
         super().__init__(name)
-        checking = driver.check(source)
-        checked = checking.require()
-        self.diagnostics = checking.diagnostics
-        compiler = Compiler(checked, target, source.name, steps, trap, tier)
-        self.entries: dict[str, LiveEntry] = compiler.entries()
+        with driver.without_collection():
+            checking = driver.check(source)
+            checked = checking.require()
+            self.diagnostics = checking.diagnostics
+            compiler = Compiler(checked, target, source.name, steps, trap, tier)
+            self.entries: dict[str, LiveEntry] = compiler.entries()
         for entry_name, entry in self.entries.items():
             setattr(self, entry_name, entry)
 
@@ -130,7 +132,8 @@ class LiveEntry(Entry):
         """Only called for what is not there: what belongs to a function that is not compiled yet."""
         if name not in ("function", "value"):
             raise AttributeError(f"`{self.__name__}` has no attribute `{name}`")
-        self.settle(self.compiler.value(self.definition))
+        with driver.without_collection():
+            self.settle(self.compiler.value(self.definition))
         return getattr(self, name)
 
     def _transform(self, kind: str, wrt: tuple[str, ...]) -> Function:
@@ -139,7 +142,8 @@ class LiveEntry(Entry):
         function = self.compiled.get(transform)
         if function is None:
             self.refuse(transform.kind, wrt)
-            function = self.compiled[transform] = self.compiler.transform(self.definition, transform)
+            with driver.without_collection():
+                function = self.compiled[transform] = self.compiler.transform(self.definition, transform)
         return function
 
     def sparse_hessian(self, *args: Any, wrt: Any = None, **named: Any) -> Any:
@@ -237,10 +241,24 @@ class Compiler:
         self.target = target
         self.name = name
         self.steps = steps
+        self.lowering: Lowering | None = None
+        self.lock = threading.Lock()
+
+    def lowered(self, definition: Definition | None = None, *transforms: Transform) -> Lowered:
+        """IR of an entry and of derived functions of it, or of all entries. What is lowered is kept."""
+        with self.lock, driver.without_collection():
+            lowering, self.lowering = self.lowering, None  # gone if this fails half way
+            if lowering is None:
+                lowering = Lowering(self.checked)
+            if definition is not None:
+                made = lowering.lowered(definition, *transforms)
+            else:
+                made = Lowered(lowering.reached(*lowering.names.values()), lowering.names, {})
+            self.lowering = lowering
+        return made
 
     def entries(self) -> dict[str, LiveEntry]:
-        with driver.without_collection():
-            lowered = lower(self.checked)
+        lowered = self.lowered()
         specs = {d: entry_spec(d, lowered.entries[d.qualified], {}) for d in self.checked.entries}
         made: dict[str, Entry] = {}
         if self.target != "native" or self.trap or takes_derivatives(lowered.program):
@@ -249,14 +267,12 @@ class Compiler:
 
     def value(self, definition: Definition) -> Function:
         """The function of an entry itself."""
-        with driver.without_collection():
-            lowered = lower(self.checked, [], [definition])
+        lowered = self.lowered(definition)
         spec = entry_spec(definition, lowered.entries[definition.qualified], {})
         return self.emitted(lowered, [spec], [spec.function])[definition.name].function
 
     def transform(self, definition: Definition, transform: Transform) -> Function:
-        with driver.without_collection():
-            lowered = lower(self.checked, [transform], [definition])
+        lowered = self.lowered(definition, transform)
         function = lowered.transforms[transform]
         if self.target == "native" and not self.trap:
             program = driver.optimised(lowered.program, [function])
@@ -267,8 +283,8 @@ class Compiler:
 
     def plain(self, definition: Definition, transform: Transform | None) -> tuple[ir.Program, str]:
         """The program that the interpreter runs for a transform, or for the entry, and the name of its function."""
+        lowered = self.lowered(definition, *(() if transform is None else (transform,)))
         with driver.without_collection():
-            lowered = lower(self.checked, [] if transform is None else [transform], [definition])
             function = lowered.entries[definition.qualified] if transform is None else lowered.transforms[transform]
             return differentiated(lowered.program), function
 

@@ -92,19 +92,20 @@ def why(path: str) -> Iterator[str]:
 
 def programs(path: str) -> Iterator[tuple[str, ir.Program, list[str]]]:
     """What is compiled together when it is first asked for: each entry, and each gradient."""
-    from ..codegen.lower import Transform, lower
+    from ..codegen.lower import Lowering, Transform
     from ..interface import possible
 
     checked = driver.check(read(path)).require()
     with driver.without_collection():
+        lowering = Lowering(checked)
         for d in checked.entries:
-            lowered = lower(checked, [], [d])
+            lowered = lowering.lowered(d)
             roots = [lowered.entries[d.qualified]]
             yield f"entry {d.name}", driver.optimised(lowered.program, roots), roots
             for kind, wrt in possible(d):
                 if kind == "value_and_grad":
                     t = Transform(d.name, kind, wrt)
-                    lowered = lower(checked, [t], [d])
+                    lowered = lowering.lowered(d, t)
                     roots = [lowered.transforms[t]]
                     yield f"gradient of {d.name}", driver.optimised(lowered.program, roots), roots
 

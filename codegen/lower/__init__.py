@@ -9,6 +9,6 @@
     derivatives.py  differential operators
     program.py      `lower`: the whole program
 """
-from .program import KINDS, Kind, Lowered, Transform, lower
+from .program import KINDS, Kind, Lowered, Lowering, Transform, lower
 
-__all__ = ["KINDS", "Kind", "Lowered", "Transform", "lower"]
+__all__ = ["KINDS", "Kind", "Lowered", "Lowering", "Transform", "lower"]

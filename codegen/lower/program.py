@@ -11,6 +11,7 @@ from ...lang.clock import timed
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh, i64
 from ...lang.core.ir import Atom
+from ...lang.core.walk import called
 from ...lang.sizes import Size, SizeVar
 from .builtins import loop_over
 from .derivatives import curvature, derivative, jacobian_by, product_with, second_derivatives
@@ -65,16 +66,65 @@ def lower(
 
     Raises Diagnostics for what the checker accepts and no IR exists for: functions chosen at run time.
     """
-    specialiser = Specialiser(checked, expression)
-    wanted = checked.entries if entries is None else tuple(entries)
-    for definition in wanted:  # entries have their names before anything else can take them
-        specialiser.unique(definition.qualified)
-    for transform in transforms:
-        specialiser.unique(transform.function)
-    names = {definition.qualified: write_entry(checked, specialiser, definition) for definition in wanted}
-    by_name = {d.name: d for d in wanted}
-    derived = {t: write_transform(checked, specialiser, by_name[t.entry], t) for t in transforms}
-    return Lowered(ir.Program(dict(specialiser.functions)), names, derived)
+    made = Lowering(checked, transforms, entries)
+    return Lowered(ir.Program(dict(made.specialiser.functions)), made.names, made.derived)
+
+
+class Lowering:
+    """The IR of a checked program, to which derived functions are added as they are wanted.
+
+    Raises Diagnostics as `lower` does; then it is of no use any more.
+    """
+
+    @timed("lower")
+    def __init__(self, checked: Checked, transforms: Sequence[Transform] = (),
+                 entries: Sequence[Definition] | None = None) -> None:
+        self.checked = checked
+        self.specialiser = specialiser = Specialiser(checked, expression)
+        wanted = checked.entries if entries is None else tuple(entries)
+        for definition in wanted:  # entries have their names before anything else can take them
+            specialiser.unique(definition.qualified)
+        functions = {transform: specialiser.unique(transform.function) for transform in transforms}
+        self.names = {definition.qualified: write_entry(checked, specialiser, definition) for definition in wanted}
+        self.derived: dict[Transform, str] = {}
+        self.by_name = {d.name: d for d in wanted}
+        for transform, function in functions.items():
+            self._write(transform, function)
+
+    @timed("lower")
+    def transform(self, transform: Transform) -> str:
+        """The name of the function of a transform, written now if it was not yet."""
+        if transform not in self.derived:
+            self._write(transform, self.specialiser.unique(transform.function))
+        return self.derived[transform]
+
+    def _write(self, transform: Transform, name: str) -> None:
+        definition = self.by_name[transform.entry]
+        self.derived[transform] = write_transform(self.checked, self.specialiser, definition, transform, name)
+
+    def reached(self, *roots: str) -> ir.Program:
+        """What these functions call, in an order that says nothing of what else was lowered: callees first, as they
+        are met.
+        """
+        functions = self.specialiser.functions
+        found: dict[str, ir.Function] = {}
+        entered: set[str] = set()
+        pending: list[tuple[str, bool]] = [(root, False) for root in reversed(roots)]
+        while pending:
+            name, done = pending.pop()
+            if done:
+                found[name] = functions[name]
+            elif name not in entered:
+                entered.add(name)
+                pending.append((name, True))
+                pending.extend((other, False) for other in reversed(called(functions[name])))
+        return ir.Program(found)
+
+    def lowered(self, definition: Definition, *transforms: Transform) -> Lowered:
+        """An entry with derived functions of it, and what they call."""
+        name = self.names[definition.qualified]
+        derived = {t: self.transform(t) for t in transforms}
+        return Lowered(self.reached(name, *derived.values()), {definition.qualified: name}, derived)
 
 
 def new_frame(checked: Checked, specialiser: Specialiser) -> Frame:
@@ -125,7 +175,8 @@ def check_constants(f: Frame, definition: Definition, args: Sequence[Value]) -> 
                 b.prim("check_equal", b.dim(atom, axis), f.size(size), what=f"axis {axis} must have size {size}")
 
 
-def write_transform(checked: Checked, specialiser: Specialiser, definition: Definition, transform: Transform) -> str:
+def write_transform(checked: Checked, specialiser: Specialiser, definition: Definition, transform: Transform,
+                    name: str) -> str:
     frame = new_frame(checked, specialiser)
     frame.at(definition.node.name_span)
     params: list[ir.Var] = []
@@ -176,7 +227,6 @@ def write_transform(checked: Checked, specialiser: Specialiser, definition: Defi
         mode: Literal["jvp", "vjp"] = "jvp" if transform.kind == "jvp" else "vjp"
         value, derived = derivative(frame, mode, function, x, seeds)
         outputs = [*leaves(value), *derived]
-    name = transform.function
     dims = tuple(frame.param_dims.get(p.id, (None,) * p.type.rank) for p in (*params, *extra))
     specialiser.functions[name] = ir.Function(name, (*params, *extra), frame.b.block(outputs), definition.name, dims)
     return name
