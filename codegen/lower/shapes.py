@@ -21,6 +21,7 @@ from .values import FunV, RecV, SumV, TupV, Value, leaves, map_leaves
 
 LARGEST = 200  # nodes of an instance
 OPERATORS = frozenset({"+", "-", "*", "/", "**"})
+COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
 
 
 @dataclass(slots=True)
@@ -129,6 +130,10 @@ class Scan:
         return self.made(e)
 
     def begin(self, sign: str) -> None:
+        self.inner: dict[int, int] = {}
+        """Names that the expression itself binds, in order."""
+        self.branches = 0
+        """How many branches of `if`s the walk is in."""
         self.key: list[Hashable] = [sign]
         self.leaves: list[Leaf] = []
         self.said: list[tuple[int, Step]] = []
@@ -200,6 +205,8 @@ class Scan:
             case ast.Name():
                 use = self.uses[e]
                 match use.target:
+                    case LocalRef(key=number) if number in self.inner:
+                        key.append(("inner", self.inner[number], *_instance(use)))
                     case LocalRef(key=number):
                         self.said.append((len(key), Local(e, (), _instance(use))))
                         self.local(e, number, (), _instance(use))
@@ -222,7 +229,7 @@ class Scan:
                     if not isinstance(meaning.target, GlobalRef):
                         raise NoShape
                     key.append(("infix", meaning.target.definition.qualified, *_instance(meaning)))
-                elif op in OPERATORS:
+                elif op in OPERATORS or op in COMPARISONS:
                     key.append(op)
                 else:
                     raise NoShape
@@ -238,6 +245,21 @@ class Scan:
                 self.walk(operand)
             case ast.Ascribe(operand=operand) | ast.GradeAscribe(operand=operand):
                 self.walk(operand)
+            case ast.LetPat(sizes=sizes, pattern=pattern, value=value, body=body):
+                name = plain_name(pattern)
+                if sizes or name is None:
+                    raise NoShape
+                key.append("let")
+                self.walk(value)
+                self.inner[self.f.checked.bindings[name].key] = len(self.inner)
+                self.walk(body)
+            case ast.If(condition=condition, then=then, orelse=orelse):
+                key.append("if")
+                self.walk(condition)
+                self.branches += 1
+                self.walk(then)
+                self.walk(orelse)
+                self.branches -= 1
             case ast.TupleExp(items=items):
                 key.append(("tuple", len(items)))
                 for item in items:
@@ -281,6 +303,13 @@ class Scan:
         if not isinstance(use.target, LocalRef):
             raise NoShape
         path = tuple(behind[::-1])
+        if use.target.key in self.inner:
+            places = () if index is None else index.indices
+            if not all(isinstance(i, ast.Lit) for i in places):
+                raise NoShape
+            self.key.append(("inner", self.inner[use.target.key], tuple(before[::-1]), path,
+                             *[i.value for i in places if isinstance(i, ast.Lit)], *_instance(use)))
+            return
         if index is None:
             self.said.append((len(self.key), Local(at, path, _instance(use))))
             self.local(e, use.target.key, path, _instance(use))
@@ -290,11 +319,13 @@ class Scan:
             if not isinstance(i, ast.Lit):
                 raise NoShape
             literals.append(i)
-        places = tuple([i.value for i in literals])
+        numbers = tuple([i.value for i in literals])
         checked = self.f.checked
         proved = index in checked.proved or all(i in checked.proved for i in index.indices)
+        if self.branches and not proved:
+            raise NoShape
         self.said.append((len(self.key), Element(at, tuple(before[::-1]), path, tuple(literals))))
-        self.element_of(e, use.target.key, tuple(before[::-1]), path, places, None if proved else index)
+        self.element_of(e, use.target.key, tuple(before[::-1]), path, numbers, None if proved else index)
 
     # ------------------------------------------------------------ leaves
 
@@ -341,6 +372,13 @@ class Scan:
             sources.append(Source(atom) if row is None else Source(row[0], (row[1],)))
         self.key.append(_form(value))
         self.leaves.append(Leaf(e, value, sources))
+
+
+def plain_name(pattern: ast.Pattern) -> ast.PName | None:
+    """The name that a pattern is, whatever type it is said to have."""
+    while isinstance(pattern, ast.PAscribe):
+        pattern = pattern.pattern
+    return pattern if isinstance(pattern, ast.PName) else None
 
 
 def _instance(use: Use) -> tuple[Hashable, ...]:

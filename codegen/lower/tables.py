@@ -25,7 +25,7 @@ from ...lang.surface import ast
 from . import access
 from .frame import Frame
 from .patterns import bind_key
-from .shapes import Instance, Scan, Source
+from .shapes import Instance, Scan, Source, plain_name
 from .values import Value, leaves, rebuild, the_atom
 
 ROWS = 4  # instances that a shape must have
@@ -280,12 +280,6 @@ def let_rows(f: Frame, e: ast.LetPat) -> dict[ast.Exp, Value]:
                 bind_key(f, f.checked.bindings[pattern].key, value)
         left = [node for node in left if node not in found]
     return found
-
-
-def plain_name(pattern: ast.Pattern) -> ast.PName | None:
-    while isinstance(pattern, ast.PAscribe):
-        pattern = pattern.pattern
-    return pattern if isinstance(pattern, ast.PName) else None
 
 
 def scalar(f: Frame, e: ast.Exp) -> bool:
