@@ -189,6 +189,8 @@ class FunctionWriter:
                 self.line(f"dad_copy({_reg(target)}, {_reg(source)}, {_at(count)}, sizeof({MEMORY[target.dtype]}));")
             case tree.For():
                 self.loop(node)
+            case tree.Spread():
+                self.spread(node)
             case tree.While():
                 self.while_(node)
             case tree.Sum():
@@ -221,6 +223,16 @@ class FunctionWriter:
         self.next(node.carried, node.next)
         self.close()
         self.carry(node.outs, node.carried)
+
+    def spread(self, node: tree.Spread) -> None:
+        """In parts, one after the other."""
+        count, k = _at(node.count), self.fresh("k")
+        self.open(f"for (int64_t {k} = 0; {k} < DAD_PARTS({count}); {k}++)")
+        self.line(f"int64_t part{k} = DAD_ORDER({k}, DAD_PARTS({count}));")
+        self.define(node.start, f"DAD_PART({count}, part{k})")
+        self.define(node.stop, f"DAD_PART({count}, part{k} + 1)")
+        self.code(node.body)
+        self.close()
 
     def while_(self, node: tree.While) -> None:
         self.carry(node.carried, node.init)

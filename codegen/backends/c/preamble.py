@@ -45,6 +45,8 @@ struct dad_context {
 
 enum { DAD_LINE = 64, DAD_RUBBISH = 0xCB };
 #define DAD_LARGEST ((int64_t)1 << 40)
+#define DAD_PARTS(n) ((n) < 3 ? 1 : 3)
+#define DAD_PART(n, k) ((n) < 3 ? (k) * (n) : (n) * (k) / 3)
 #ifdef DAD_BLOCKS
 #define DAD_ORDER(k, n) (c->backwards ? (n) - 1 - (k) : (k))
 #else

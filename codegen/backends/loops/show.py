@@ -72,6 +72,11 @@ def _node(node: tree.Node, indent: str) -> Iterator[str]:
             yield f"{indent}for {operand(node.index)} < {operand(node.count)}{parallel}{carried} {{"
             yield from _code(node.body, indent + "  ")
             yield f"{indent}}}{_outs(node.outs)}"
+        case tree.Spread():
+            yield (f"{indent}spread {operand(node.start)} to {operand(node.stop)} of {operand(node.count)} "
+                   f"work {operand(node.work)} {{")
+            yield from _code(node.body, indent + "  ")
+            yield f"{indent}}}"
         case tree.While():
             yield f"{indent}while{_carried(node.carried, node.init, node.next)} {{"
             yield from _code(node.test, indent + "  ")

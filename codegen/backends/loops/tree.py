@@ -138,6 +138,20 @@ class For:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """`body` does what there is to do for the numbers from `start` below `stop`. It runs for parts that make up 0 …
+    `count`, at once where there are threads and all of it takes enough operations (`work`, about), else for the whole;
+    parts do not depend on each other, and nothing that the body defines is read behind it. Lowering makes none: a back
+    end that has threads asks `spread` for them."""
+
+    start: Reg
+    stop: Reg
+    count: Operand
+    work: Operand
+    body: Code
+
+
+@dataclass(frozen=True, slots=True)
 class While:
     """`test` runs first in every iteration, and `cond` is its outcome."""
 
@@ -214,8 +228,8 @@ class Poll:
     operations: Operand
 
 
-Node = (Scalar | Load | Store | Shift | Alloc | Local | Data | Mark | Release | Resize | Copy | For | While | Sum
-        | Choice | Invoke | Host | Check | Poll)
+Node = (Scalar | Load | Store | Shift | Alloc | Local | Data | Mark | Release | Resize | Copy | For | Spread | While
+        | Sum | Choice | Invoke | Host | Check | Poll)
 Code = list[Node]
 
 

@@ -26,7 +26,7 @@ from .direct import direct
 from .engine import Engine
 from .host import view
 from .llvm import DEPTH_SITE, FULL_SITE
-from .memory import Room, entered, failed_room, left
+from .memory import Room, entered, failed_room, left, run_alone
 
 FLAT = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 """Context, arguments, results: eight bytes to each scalar, pointer and size. True when it failed."""
@@ -166,6 +166,7 @@ def on_large_stack(call: Callable[[], Any]) -> Any:
 
     def run() -> None:
         _thread.large = True
+        run_alone()  # other threads have no such stack
         try:
             room = entered()
             left(room)

@@ -17,6 +17,8 @@ NEXT, OWNER, BUSY, START, FLOOR, LARGE, KEPT, POLLED, LOOK, RAISED = 120, 128, 1
 and where `END` is at first; whether there is memory to give back; bytes of growable blocks; when signals were last
 looked at, by the clock; the table of what is needed to look, 0 where that is not for this thread; what a handler of
 signals raised, in three words."""
+POOL = 216
+"""Where threads for parts of loops are described (`threads`): 0 where the run has none."""
 WORDS = 28
 BUDGET = 1 << 18
 """Operations until the clock is looked at: below a millisecond, as most go."""
@@ -191,11 +193,33 @@ leave:
 }}
 """
 
+LEAST = 1 << 19
+"""Operations below which loops do not run in parts."""
+SPREAD = f"""
+define internal i1 @spread(ptr %ctx, ptr %body, ptr %env, i64 %count, i64 %work) {{
+  %much = icmp sge i64 %work, {LEAST}
+  br i1 %much, label %look, label %alone
+look:
+  %pool_at = getelementptr i8, ptr %ctx, i64 {POOL}
+  %pool = load ptr, ptr %pool_at
+  %none = icmp eq ptr %pool, null
+  br i1 %none, label %alone, label %many
+many:
+  %run = load ptr, ptr %pool
+  %failed = call i1 %run(ptr %ctx, ptr %body, ptr %env, i64 %count, i64 %work)
+  ret i1 %failed
+alone:
+  %refused = call i1 %body(ptr %ctx, ptr %env, i64 0, i64 %count)
+  ret i1 %refused
+}}
+"""
+
 DECLARED: dict[str, dict[str, str]] = {
     "poll": {},
+    "spread": {},
     "more": {"llvm.ctlz.i64": "declare i64 @llvm.ctlz.i64(i64, i1)"},
     "resize": {"dad_realloc": "declare ptr @dad_realloc(ptr, i64)",
                "llvm.memset.p0.i64": "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"},
 }
 """What these functions need of others."""
-HELPERS = {"more": MORE, "poll": POLL, "resize": RESIZE}
+HELPERS = {"more": MORE, "poll": POLL, "resize": RESIZE, "spread": SPREAD}

@@ -23,6 +23,8 @@ def operations(program: tree.Program, code: Code, within: tuple[str, ...] = ()) 
                 total += int(times) * (1 + operations(program, body, within))
             case tree.Sum(count=Imm(value=times), body=body):
                 total += int(times) * (1 + operations(program, body, within))
+            case tree.Spread():
+                total += operations(program, node.body, within)
             case tree.For() | tree.While() | tree.Sum() | tree.Host() | tree.Copy() | tree.Resize():
                 return FEW + 1
             case tree.Choice():

@@ -25,6 +25,7 @@ from .host import HOST, runner
 from .kernels import table
 from .llvm import Cell, DataCell, HostCall, Site, flat_name, module
 from .objects import NUMBER, Instance, Made, Object, find, instances, keep, symbol
+from .threads import spread
 from .units import Keyed, Units, units_of
 
 PATIENCE, PATIENCE_PER_LINE = 1e-3, 2e-6
@@ -52,7 +53,7 @@ class Engine:
 
     def __init__(self, program: ir.Program, tier: int | None = 0, roots: Collection[str] | None = None) -> None:
         self.program = program
-        self.units: Units = units_of(fuse(lower(program)), program.functions if roots is None else roots)
+        self.units: Units = units_of(spread(fuse(lower(program))), program.functions if roots is None else roots)
         self.sites: dict[int, list[Site]] = {}
         self.addresses: dict[str, int] = {}
         self.instances: dict[str, Instance] = {}

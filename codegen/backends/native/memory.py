@@ -12,6 +12,7 @@ import mmap
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from functools import cache
 
 from . import symbols
@@ -31,6 +32,7 @@ from .context import (
     NEXT,
     OWNER,
     POLLED,
+    POOL,
     RAISED,
     SLOT,
     STACK,
@@ -69,6 +71,8 @@ class Room:
         self[END], self[STACK], self[OWNER] = self[FLOOR], lowest(), owner
         if owner >= 0 and threading.current_thread() is threading.main_thread():
             self[LOOK] = _look()
+        if owner >= 0 and not _rooms.alone:
+            self[POOL] = _pool[0]
         self[NEXT] = HEAD.value or 0
         HEAD.value = self.address
         rooms[self.address] = self
@@ -125,6 +129,8 @@ class Room:
             self.free_blocks()
         self[END] = self[FLOOR]
         self[LARGE] = int(max(self.touched, taken) > self[FLOOR] - self.start)
+        if self[POOL]:
+            _settle[0]()
 
     def free_blocks(self) -> None:
         """Free the growable blocks."""
@@ -161,11 +167,28 @@ class _Rooms(threading.local):
     def __init__(self) -> None:
         self.owner = thread_state()
         self.own: list[Room] = []
+        self.alone = False
+        """Whether its runs have no threads."""
 
 
 def thread_state() -> int:
     """A number of this thread that no other thread of the process ever has."""
     return int(_get_id(_get_state()))
+
+
+def set_pool(address: int, settle: Callable[[], None]) -> None:
+    """Have runs use these threads; `settle` gives back memory that the threads took."""
+    _pool[0], _settle[0] = address, settle
+    for room in list(rooms.values()):
+        if room[OWNER] >= 0:
+            room[POOL] = address
+
+
+def run_alone() -> None:
+    """Have runs of this thread use no others."""
+    _rooms.alone = True
+    for room in _rooms.own:
+        room[POOL] = 0
 
 
 def entered() -> Room:
@@ -254,4 +277,6 @@ _get_state = ctypes.pythonapi.PyThreadState_Get
 _get_state.restype = ctypes.c_void_p
 _get_id = ctypes.pythonapi.PyThreadState_GetID
 _get_id.argtypes, _get_id.restype = [ctypes.c_void_p], ctypes.c_uint64
+_pool = [0]
+_settle: list[Callable[[], None]] = [lambda: None]
 _rooms = _Rooms()

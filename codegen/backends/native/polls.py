@@ -108,6 +108,9 @@ class Polls:
         match node:
             case tree.For():
                 return self.loop(node, within)
+            case tree.Spread():
+                body = self.code(node.body, False).code
+                return Counted([node if body is node.body else replace(node, body=body)], 2, inside=True, tells=True)
             case tree.While():
                 return self.until(node)
             case tree.Choice():

@@ -29,7 +29,7 @@ INTRINSICS = frozenset((
     "uadd.with.overflow", "umax",
     "umin", "umul.with.overflow", "usub.sat", "vector.extract", "vector.insert", "vector.reduce.add",
     "vector.reduce.and", "vector.reduce.fadd", "vector.reduce.fmax", "vector.reduce.fmin", "vector.reduce.fmul",
-    "vector.reduce.or", "vector.reduce.smax", "vector.reduce.umax",
+    "vector.reduce.or", "vector.reduce.smax", "vector.reduce.umax", "x86.sse2.pause",
 ))
 """Intrinsics of LLVM, without `llvm.` and the types behind."""
 
