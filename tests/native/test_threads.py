@@ -34,7 +34,8 @@ def calls(m: dad.Module) -> list[object]:
     x, y, w = rng.normal(size=(300, 7)), rng.normal(size=5000), rng.normal(size=7)
     found: list[object] = [
         m.norms(x), m.total(y), m.total.grad(y), m.walks(20, y[:400]), m.walks.vjp(5, y[:100], y[:100]),
-        m.steps(9, y), m.steps.grad(3, y), m.rows(w, x), m.rows.grad(w, x), m.tower(np.arange(300)), m.grown(np.arange(300))]
+        m.steps(9, y), m.steps.grad(3, y), m.rows(w, x), m.rows.grad(w, x), m.tower(np.arange(300)),
+        m.grown(np.arange(300))]
     for first, second in ((17, 250), (250, 17), (299, 298)):
         k = np.arange(300)
         k[first], k[second] = 10**6 + first, 10**6 + second
@@ -60,7 +61,7 @@ def test_any_number_of_threads_gives_the_same(tier: int) -> None:
         with in_parts(count):
             found = calls(dad.compile(PROGRAM, target="native", tier=tier))
         assert [same(x, y) for x, y in zip(found, wanted, strict=True)] == [True] * len(wanted)
-    assert threads.pool().words[threads_text.STARTED] == 6
+    assert threads.pool().words[threads_text.STARTED] >= 2
 
 
 def test_calls_in_many_threads_of_python() -> None:
