@@ -42,6 +42,9 @@ $(STAMP): pyproject.toml
 
 export PYTHON
 
+# What is compiled here is kept here, not among the user's files.
+test fuzz sanitise campaign: export DAD_CACHE_DIR ?= $(CURDIR)/build/cache
+
 demo: $(STAMP) ## fit Old Faithful, fit lynx and hare, solve a CAD sketch; pictures go to build/
 	@$(BIN)/python examples/demo.py
 

@@ -25,6 +25,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -149,7 +150,7 @@ def cold(size: int, seed: int, others: Sequence[str]) -> dict[str, float]:
     found = {"dad": first_gradient(terms.Program(size, seed).text, x)}
     for other in others:
         build[other](small, x)
-        found[other] = seconds(lambda other=other: build[other](terms.Program(size, seed), x))  # type: ignore[misc]
+        found[other] = seconds(partial(build[other], terms.Program(size, seed), x))
     return found
 
 
@@ -197,7 +198,7 @@ def edits(size: int, count: int, budget: float = 60.0) -> dict[str, float]:
     times: dict[str, list[float]] = {}
     start = perf_counter()
     for what, text in program.edits(count):
-        times.setdefault(what, []).append(seconds(lambda text=text: session.gradient(text)))  # type: ignore[misc]
+        times.setdefault(what, []).append(seconds(partial(session.gradient, text)))
         if perf_counter() - start > budget:
             break
     every = sorted(t for ts in times.values() for t in ts)
@@ -301,11 +302,11 @@ def densities(rows: int, steps: int, budget: float) -> list[Figure]:
     module = dad.load(HERE / "densities.dad", target="native", tier=1)
     figures: list[Figure] = []
     for name, arguments in given.items():
-        entry = getattr(module, name)
-        compiling = seconds(lambda entry=entry, a=arguments: entry.value_and_grad(*a))  # type: ignore[misc]
+        gradient = partial(getattr(module, name).value_and_grad, *arguments)
+        compiling = seconds(gradient)
         start, times = perf_counter(), [compiling]
         while perf_counter() - start < budget or len(times) < 10:
-            times.append(seconds(lambda entry=entry, a=arguments: entry.value_and_grad(*a)))  # type: ignore[misc]
+            times.append(seconds(gradient))
         what = name.replace("_", " ")
         figures.append(Figure(f"log density: {what}", min(times), STAN[name], "Stan, measured once"))
         figures.append(Figure(f"log density: {what}", min(times), NUMPYRO[name], "NumPyro, measured once"))

@@ -24,6 +24,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,7 @@ def thousand() -> str:
     text = (HERE / "hundred.dad").read_text(encoding="utf-8")
     names = re.findall(r"^(?:def|entry|type) (\w+)", text, re.MULTILINE)
     pattern = re.compile(rf"(?<![.\w'])(?:{'|'.join(names)})(?![\w'])")
-    return "\n".join(pattern.sub(lambda m, k=k: f"{m.group()}_{k}", text) for k in range(10))  # type: ignore[misc]
+    return "\n".join(pattern.sub(rf"\g<0>_{k}", text) for k in range(10))
 
 
 def check() -> list[str]:
@@ -164,7 +165,7 @@ def edit(rounds: int = 40) -> list[str]:
         at = places[number * len(places) // rounds]
         edited = [*lines[:at], lines[at].replace(" * ", " * 1.0 * ", 1), *lines[at + 1:]]
         source = Source("<bench>", "\n".join(edited))
-        times.append(seconds(lambda source=source: editing.update(source)))  # type: ignore[misc]
+        times.append(seconds(partial(editing.update, source)))
         assert editing.checker is not None
         assert editing.checker.kept is not None
         units.append((editing.checker.kept.rechecked, len(editing.checker.kept.units)))

@@ -100,12 +100,13 @@ class Arithmetic(Constraint):
                 self._give(Error())
         elif isinstance(left, Array) or isinstance(right, Array):
             array, scalar = (left, right) if isinstance(left, Array) else (right, left)
-            element = c.solver.prune(array.element)  # type: ignore[union-attr]
+            assert isinstance(array, Array)
+            element = c.solver.prune(array.element)
             if isinstance(element, Array) or (isinstance(element, Meta) and not _scalar(c, element)):
                 inner = c.solver.meta()
                 c.solver.add(Arithmetic(c, self.op, self.cls, element, scalar, inner, self.span, self.left_span,
                                         self.right_span))
-                self._give(Array(array.size, inner))  # type: ignore[union-attr]
+                self._give(Array(array.size, inner))
             elif call_messages.operands_agree(c, self, *((element, scalar) if array is left else (scalar, element))):
                 self._give(array)
                 self._require(element)

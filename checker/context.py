@@ -38,6 +38,7 @@ from .unify import Solver
 
 if TYPE_CHECKING:
     from ..lang.surface.terms import Instance
+    from .instances import Plan
 
 
 @dataclass(eq=False)
@@ -171,7 +172,7 @@ class Checker:
         self.followed = False
         """Whether it was followed what the definition depends on (`activity`)."""
         self.expansions = 0
-        self.plans: dict[tuple[Any, ...], Any] = {}
+        self.plans: dict[tuple[Any, ...], Plan | None] = {}
         """What is known of instances of shapes, and which of these are instances of (see `instances`)."""
         self.copies: list[Instance] = []
         self.sorts: dict[str, str] = {}

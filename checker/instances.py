@@ -11,7 +11,7 @@ the axis that it indexes.
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, cast
@@ -25,6 +25,7 @@ from .context import Checker, RawUse
 from .result import Bound, LocalRef, Use
 from .scope import Global, Local, Session
 
+Rule = Callable[[Checker, ast.Exp, "Type | None"], Type]
 _KINDS = (ast.Name, ast.Lit, ast.BinOp, ast.UnOp, ast.Apply, ast.Index, ast.Field, ast.TupleExp, ast.RecordExp,
           ast.ArrayLit, ast.If)
 _LARGEST = {"i64": 1e18, "f64": 1e300, "i32": 2e9, "f32": 1e38}
@@ -86,7 +87,7 @@ class Copy:
         self.plan, self.locals, self.session = plan, locals, session
 
 
-def infer_instance(c: Checker, e: ast.Exp, instance: Instance, want: Type | None, general: Any) -> Type:
+def infer_instance(c: Checker, e: ast.Exp, instance: Instance, want: Type | None, general: Rule) -> Type:
     """The type of an instance; `general` infers it without regard to others."""
     if instance.found is not None:
         if instance.found.session is not c.session:
@@ -99,26 +100,27 @@ def infer_instance(c: Checker, e: ast.Exp, instance: Instance, want: Type | None
         reading = shape.known["checker"] = Reading(shape)
     key = _key(c, instance, reading, want) if reading.fit else None
     if key is None:
-        return general(c, e, want)  # type: ignore[no-any-return]  # a rule of `infer`
-    plan = c.plans.get(key, 0)
-    if plan is None:
-        return general(c, e, want)  # type: ignore[no-any-return]
-    if plan == 0:
+        return general(c, e, want)
+    try:
+        plan = c.plans[key]
+    except KeyError:
         return _first(c, e, instance, reading, want, general, key)
+    if plan is None:
+        return general(c, e, want)
     infos, begin = instance.words.infos, instance.begin
     for word, size, _, _ in plan.axes:
         if int(infos[begin + word][1]) >= size:
-            return general(c, e, want)  # type: ignore[no-any-return]
+            return general(c, e, want)
     for word, limit in plan.limits:
         if instance.value(word) > limit:
-            return general(c, e, want)  # type: ignore[no-any-return]
+            return general(c, e, want)
     names = c.names
     instance.found = Copy(plan, [cast(Local, names[infos[begin + word][1]]).ref for word in plan.numbers], c.session)
     instance.fill = partial(fill, c)
     c.copies.append(instance)
     if instance.made is not None:
         fill(c, instance)
-    return plan.type  # type: ignore[no-any-return]
+    return plan.type
 
 
 def _key(c: Checker, instance: Instance, reading: Reading, want: Type | None) -> tuple[Any, ...] | None:
@@ -214,11 +216,11 @@ def state(c: Checker) -> tuple[Any, ...]:
             len(c.session.warned), c.session.instances, c.solver.existential)
 
 
-def _first(c: Checker, e: ast.Exp, instance: Instance, reading: Reading, want: Type | None, general: Any,
+def _first(c: Checker, e: ast.Exp, instance: Instance, reading: Reading, want: Type | None, general: Rule,
            key: tuple[Any, ...]) -> Type:
     c.plans[key] = None  # also for what is inferred inside
     before, added, jobs, uses = state(c), c.solver.added, len(c.bounds), len(c.uses)
-    t: Type = general(c, e, want)
+    t = general(c, e, want)
     newest = next(reversed(c.solver.open), None)
     if before != state(c) or (newest is not None and c.solver.open[newest] > added):
         return t

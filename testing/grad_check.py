@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -498,6 +499,9 @@ class Checking:
                 return np.full(y.shape, np.nan)
             return out if out.shape == y.shape else np.full(y.shape, np.nan)
 
+        def along(direction: Array, t: float) -> Array:
+            return function(direction, t) if op.mode == "jvp" else weights @ function(direction, t)
+
         if op.mode == "vjp":
             if y.size <= COORDINATES:
                 weights, called = np.eye(y.size), [of(name, "dy") for name in outputs]
@@ -509,14 +513,8 @@ class Checking:
         at = shown(args, ["x" + name for name in origin.args])
         for k, direction in directions(x.size, self.draw):
             to = "a mixture of all numbers" if k is None else of(inputs[k], "x")
-            if op.mode == "jvp":
-                given = ruled(direction)
-                verdict = compare(lambda t, d=direction: function(d, t),  # type: ignore[misc]
-                                  first_step(x, k), given, tolerance, rounding)
-            else:
-                given = np.array([back @ direction for back in backs])
-                verdict = compare(lambda t, d=direction: weights @ function(d, t),  # type: ignore[misc]
-                                  first_step(x, k), given, tolerance, rounding)
+            given = ruled(direction) if op.mode == "jvp" else np.array([back @ direction for back in backs])
+            verdict = compare(partial(along, direction), first_step(x, k), given, tolerance, rounding)
             if verdict is None:
                 continue
             told += 1

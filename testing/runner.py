@@ -318,6 +318,6 @@ def draw(item: RandomType | Literal, position: int) -> Any:
     elif item.dtype == "bool":
         array = np.asarray(generator.integers(0, 2, item.shape)).astype(dtype)
     else:
-        info = np.iinfo(dtype)  # type: ignore[type-var]
+        info = np.iinfo(dtype)
         array = np.asarray(generator.integers(info.min, info.max, item.shape, dtype=dtype, endpoint=True))
     return Given(array, item.span)

@@ -18,7 +18,7 @@ from ..lang.intrinsics import LARGEST
 from ..lang.source import Span
 from .literals import Empty, Fields, Given, Group, Literal, Many, Number, Truth, Variant
 
-DTYPES: dict[str, type[np.generic]] = {
+DTYPES: dict[str, type[Any]] = {
     "f64": np.float64, "f32": np.float32, "f16": np.float16,
     "i64": np.int64, "i32": np.int32, "i16": np.int16, "i8": np.int8,
     "u64": np.uint64, "u32": np.uint32, "u16": np.uint16, "u8": np.uint8, "bool": np.bool_,
@@ -182,7 +182,7 @@ def fits(literal: Number | Truth, name: str) -> bool:
         return not (LARGEST[name] < abs(value) < math.inf)
     if isinstance(value, float):
         return False
-    info = np.iinfo(DTYPES[name])  # type: ignore[type-var]
+    info = np.iinfo(DTYPES[name])
     highest = int(info.max) if literal.suffix is None or info.min == 0 else 2 * int(info.max) + 1
     return int(info.min) <= value <= highest
 
@@ -192,7 +192,7 @@ def _stored(literal: Number | Truth, name: str) -> int | float | bool:
     value = literal.value
     if name not in ty.INTEGERS or not isinstance(value, int):
         return value
-    info = np.iinfo(DTYPES[name])  # type: ignore[type-var]
+    info = np.iinfo(DTYPES[name])
     return value - 2 * (int(info.max) + 1) if value > info.max else value
 
 

@@ -60,10 +60,11 @@ def _rows(stmt: Stmt) -> tuple[Var, ...]:
 def _carried(stmts: list[Stmt], k: int, results: Sequence[Atom], supply: Fresh) -> int:
     """Carry totals of the rows of statement `k`; how many statements it moved down by."""
     rows = _rows(stmts[k])
-    least = 2 if isinstance(stmts[k].op, ir.Map) else 1
+    whole = stmts[k].op
+    least = 2 if isinstance(whole, ir.Map) else 1
     if not any(row.type.rank >= least for row in rows):
         return 0
-    if isinstance(stmts[k].op, ir.Loop) and (stmts[k].op.ragged or stmts[k].op.count is None):  # type: ignore[union-attr]
+    if isinstance(whole, ir.Loop) and (whole.ragged or whole.count is None):
         return 0
     uses = _uses(stmts, results)
     readers: list[int] = []
@@ -72,7 +73,7 @@ def _carried(stmts: list[Stmt], k: int, results: Sequence[Atom], supply: Fresh) 
         op = stmts[at].op
         if not isinstance(op, Prim) or not _adds(op, rows, uses, least):
             continue
-        before = _before(stmts, k, at, rows, set(readers))
+        before = _before(stmts, k, at, [a for a in op.args if a not in rows], set(readers))
         if before is not None:
             readers.append(at)
             moved.update(before)
@@ -106,12 +107,12 @@ def _adds(op: Prim, rows: Sequence[Var], uses: Counter[Var], least: int) -> bool
             and op.args[2].type.rank >= 1 and (op.args[1] in rows or least == 1))
 
 
-def _before(stmts: list[Stmt], k: int, at: int, rows: Sequence[Var], taken: set[int]) -> dict[int, None] | None:
-    """The statements between that must come before statement `k` for what statement `at` reads besides the rows; None
+def _before(stmts: list[Stmt], k: int, at: int, read: Sequence[Atom], taken: set[int]) -> dict[int, None] | None:
+    """The statements between that must come before statement `k` for what statement `at` reads besides its rows; None
     where they cannot."""
     made = {var: j for j in range(k, at) for var in stmts[j].vars}
     found: dict[int, None] = {}
-    pending = [a for a in stmts[at].op.args if a not in rows]  # type: ignore[union-attr]
+    pending = list(read)
     while pending:
         atom = pending.pop()
         j = made.get(atom) if isinstance(atom, Var) else None
@@ -151,9 +152,11 @@ def _loop(stmt: Stmt, rows: Sequence[Var], totals: Sequence[Stmt], supply: Fresh
         states, vars = op.body.results[:n], stmt.vars[:n]
         made = dict(zip(rows, op.body.results[n:], strict=True))
         shapes = dict(zip(rows, op.collect_shapes, strict=True))
+    read: set[Atom] = set()
     for total in totals:
         adding = total.op
         assert isinstance(adding, Prim)
+        read.update(adding.args)
         var = total.vars[0]
         state = b.fresh(var.name, var.type)
         params, vars = (*params, state), (*vars, var)
@@ -167,7 +170,6 @@ def _loop(stmt: Stmt, rows: Sequence[Var], totals: Sequence[Stmt], supply: Fresh
             operands = [made[a] if isinstance(a, Var) and a in made else b.prim("index", a, index)
                         for a in adding.args[1:]]
             states = (*states, b.prim("accumulate_at", state, *operands))
-    read = {a for total in totals for a in total.op.args}  # type: ignore[union-attr]
     kept = [row for row in rows if row not in read]
     body = Block(tuple(b.stmts), (*states, *(made[row] for row in kept)))
     part = op.part if isinstance(op, ir.Loop) else ""

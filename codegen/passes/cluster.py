@@ -131,7 +131,8 @@ class _Clusters:
         span = members[0].span
         first = Builder(self.supply, span)
         sizes = tuple(first.dim(next(iter(arrays)), axis) for axis in range(1, rank))
-        elements: dict[Var, Atom] = {a: self.supply.var(a.name, Type(a.type.dtype)) for a in arrays}
+        params = tuple(self.supply.var(a.name, Type(a.type.dtype)) for a in arrays)
+        elements: dict[Var, Atom] = dict(zip(arrays, params, strict=True))
         b = Builder(self.supply, span)
         for member in members:
             op = member.op
@@ -148,14 +149,13 @@ class _Clusters:
                 b.stmts.append(Stmt((var,), Prim(op.name, args, op.attrs), member.span))
                 elements[member.vars[0]] = var
         body = b.block([elements[var] for var in results])
-        params = tuple(elements[a] for a in arrays)
         for depth in range(rank - 1, -1, -1):
             rows = tuple(self.supply.var(a.name, Type(a.type.dtype, rank - depth)) for a in arrays) if depth else \
                 tuple(arrays)
             vars = tuple(self.supply.var(v.name, Type(v.type.dtype, rank - depth)) for v in results) if depth else \
                 tuple(results)
-            op = ir.Map(rows, Lambda(params, body), (sizes[depth:],) * len(results))  # type: ignore[arg-type]
-            body, params = Block((Stmt(vars, op, span),), vars), rows
+            whole = ir.Map(rows, Lambda(params, body), (sizes[depth:],) * len(results))
+            body, params = Block((Stmt(vars, whole, span),), vars), rows
         return [*first.stmts, *body.stmts]
 
 
@@ -209,5 +209,6 @@ def _plain(block: Block) -> bool:
 
 def _arrays(stmt: Stmt) -> list[Var]:
     """The arrays whose elements the statement reads."""
-    operands = stmt.op.arrays if isinstance(stmt.op, ir.Map) else stmt.op.args  # type: ignore[union-attr]
+    assert isinstance(stmt.op, ir.Map | Prim)
+    operands = stmt.op.arrays if isinstance(stmt.op, ir.Map) else stmt.op.args
     return list({a: None for a in operands if isinstance(a, Var) and a.type.rank})

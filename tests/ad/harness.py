@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from random import Random
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from dad.lang.core import ir
 from dad.lang.core.build import Builder, Fresh
 from dad.lang.core.verify import verify
 from dad.lang.core.walk import Renamer, next_id
+from dad.tests.ad.generate import Generator
 
 Mode = Literal["jvp", "vjp"]
 Values = Sequence[Any]
@@ -39,6 +41,18 @@ def derive(program: ir.Program, name: str, mode: Mode, called: bool = False) -> 
     new = f"{name}_{mode}" if f"{name}_{mode}" not in program.functions else f"{name}_{mode}_again"
     made = ir.Function(new, (*args, *seeds), b.block(results), new)
     return ir.Program(program.functions | {new: made}), new
+
+
+def derivative(seed: int) -> tuple[ir.Program, str, list[Any]]:
+    """The derivative of a random program, forwards where the seed is odd: a program, its function, arguments."""
+    generator = Generator(Random(1000 + seed))
+    program, args = generator.program(), generator.arguments()
+    mode: Mode = "jvp" if seed % 2 else "vjp"
+    derived, name = derive(program, "f", mode)
+    ready = differentiate(derived)
+    like = args if mode == "jvp" else interp.run(ready, "f", args)
+    rng = np.random.default_rng(seed)
+    return ready, name, [*args, *(np.asarray(rng.uniform(-1, 1, np.shape(x)))[()] for x in floats(like))]
 
 
 def weighted(program: ir.Program, name: str) -> tuple[ir.Program, str]:

@@ -169,7 +169,7 @@ class Emitter:
     def each(self, shape: Shape, one: Callable[[Sequence[Operand]], None], *, parallel: bool = True) -> None:
         """The code of `one` for all indices of a shape: written out where they are few."""
         if small(shape):
-            for indices in product(*(range(int(n.value)) for n in shape)):  # type: ignore[union-attr]
+            for indices in product(*(range(int(n.value)) for n in shape if isinstance(n, Imm))):
                 one([Imm(k, "i64") for k in indices])
             return
         with self.nest(shape, parallel=parallel) as inside:

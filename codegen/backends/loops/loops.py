@@ -7,8 +7,9 @@ iteration into blocks that grow; one that only grows at its end lies in its bloc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ....lang.core import ir
@@ -277,7 +278,11 @@ def _unpacked(lo: Lowering, states: Sequence[State | None]) -> None:
             held = lo.env[state.param]
             assert isinstance(held, Stored)
             rest = iter(state.elements)
-            lo.e.each(held.shape, lambda at, held=held, rest=rest: lo.e.write(held, at, next(rest)))  # type: ignore[misc]
+            lo.e.each(held.shape, partial(_next, lo, held, rest))
+
+
+def _next(lo: Lowering, held: Stored, rest: Iterator[Operand], at: Sequence[Operand]) -> None:
+    lo.e.write(held, at, next(rest))
 
 
 @dataclass

@@ -40,8 +40,37 @@ API = (
 )
 """What it calls of Python: the words of the table `@dad.t`."""
 
-EVALUATE = """
-define internal i64 @evaluate(ptr %terms, ptr %vars, ptr %bad) nounwind {
+def _counting(name: str, left: str, done: str) -> str:
+    """The head of a loop: as often as the number in `left` says, then on to `done`."""
+    return f"""{name}:
+  %{name}_left = load i64, ptr %{left}
+  %{name}_some = icmp sgt i64 %{name}_left, 0
+  br i1 %{name}_some, label %{name}_body, label %{done}
+{name}_body:
+  %{name}_rest = sub i64 %{name}_left, 1
+  store i64 %{name}_rest, ptr %{left}"""
+
+
+def _word(name: str) -> str:
+    """The word at `at`, which goes on to the next one."""
+    return f"""  %{name}_at = load ptr, ptr %at
+  %{name} = load i64, ptr %{name}_at
+  %{name}_next = getelementptr i64, ptr %{name}_at, i64 1
+  store ptr %{name}_next, ptr %at"""
+
+
+def _checked(op: str, into: str, other: str, then: str) -> str:
+    """The number in `into`, `op`, the number `other`; what is too large goes to `wrong`."""
+    return f"""  %{into}_old = load i64, ptr %{into}
+  %{into}_pair = call {{i64, i1}} @llvm.s{op}.with.overflow.i64(i64 %{into}_old, i64 %{other})
+  %{into}_new = extractvalue {{i64, i1}} %{into}_pair, 0
+  %{into}_over = extractvalue {{i64, i1}} %{into}_pair, 1
+  store i64 %{into}_new, ptr %{into}
+  br i1 %{into}_over, label %wrong, label %{then}"""
+
+
+EVALUATE = f"""
+define internal i64 @evaluate(ptr %terms, ptr %vars, ptr %bad) nounwind {{
 entry:
   %total = alloca i64
   %at = alloca ptr
@@ -49,61 +78,31 @@ entry:
   %product = alloca i64
   %factors = alloca i64
   store i64 0, ptr %total
-  %count = load i64, ptr %terms
+  store ptr %terms, ptr %at
+{_word("count")}
   store i64 %count, ptr %left
-  %first = getelementptr i64, ptr %terms, i64 1
-  store ptr %first, ptr %at
   br label %term
-term:
-  %l = load i64, ptr %left
-  %more = icmp sgt i64 %l, 0
-  br i1 %more, label %begin, label %done
-begin:
-  %l1 = sub i64 %l, 1
-  store i64 %l1, ptr %left
-  %p = load ptr, ptr %at
-  %coefficient = load i64, ptr %p
+{_counting("term", "left", "done")}
+{_word("coefficient")}
   store i64 %coefficient, ptr %product
-  %nf_at = getelementptr i64, ptr %p, i64 1
-  %nf = load i64, ptr %nf_at
-  store i64 %nf, ptr %factors
-  %q = getelementptr i64, ptr %p, i64 2
-  store ptr %q, ptr %at
+{_word("powers")}
+  store i64 %powers, ptr %factors
   br label %factor
-factor:
-  %f = load i64, ptr %factors
-  %some = icmp sgt i64 %f, 0
-  br i1 %some, label %times, label %add
-times:
-  %f1 = sub i64 %f, 1
-  store i64 %f1, ptr %factors
-  %r = load ptr, ptr %at
-  %v = load i64, ptr %r
-  %r1 = getelementptr i64, ptr %r, i64 1
-  store ptr %r1, ptr %at
-  %var = getelementptr i64, ptr %vars, i64 %v
+{_counting("factor", "factors", "add")}
+{_word("which")}
+  %var = getelementptr i64, ptr %vars, i64 %which
   %size = load i64, ptr %var
-  %have = load i64, ptr %product
-  %m = call {i64, i1} @llvm.smul.with.overflow.i64(i64 %have, i64 %size)
-  %mv = extractvalue {i64, i1} %m, 0
-  %mo = extractvalue {i64, i1} %m, 1
-  store i64 %mv, ptr %product
-  br i1 %mo, label %wrong, label %factor
+{_checked("mul", "product", "size", "factor")}
 add:
-  %pv = load i64, ptr %product
-  %tv = load i64, ptr %total
-  %s = call {i64, i1} @llvm.sadd.with.overflow.i64(i64 %tv, i64 %pv)
-  %sv = extractvalue {i64, i1} %s, 0
-  %so = extractvalue {i64, i1} %s, 1
-  store i64 %sv, ptr %total
-  br i1 %so, label %wrong, label %term
+  %whole = load i64, ptr %product
+{_checked("add", "total", "whole", "term")}
 wrong:
   store i64 1, ptr %bad
   br label %done
 done:
   %result = load i64, ptr %total
   ret i64 %result
-}
+}}
 """
 
 

@@ -6,7 +6,6 @@ is there already, and only what is new is compiled, all of it in one module.
 
 from __future__ import annotations
 
-import ctypes
 import math
 from collections.abc import Callable, Collection
 from typing import Any
@@ -33,14 +32,15 @@ PATIENCE, PATIENCE_PER_LINE = 1e-3, 2e-6
 SMALL, MIDDLE = 4000, 8000
 """Lines of assembly up to which LLVM runs most of its passes on loops, and some."""
 
-_callbacks: dict[HostCall, Callable[..., bool]] = {}
+_callbacks: dict[HostCall, Any] = {}
+"""Functions of ctypes."""
 
 
 def callback(call: HostCall) -> int:
     """The address of the callback of a primitive."""
     if call not in _callbacks:
         _callbacks[call] = HOST(runner(PRIMITIVES[call.name], call))
-    return ctypes.cast(_callbacks[call], ctypes.c_void_p).value or 0  # type: ignore[arg-type]
+    return symbols.address(_callbacks[call])
 
 
 class Engine:

@@ -81,19 +81,26 @@ class Scalars:
         t = LLVM[d]
         full = f"llvm.{name}.{SUFFIX[d]}"
         self.declare(full, f"declare {t} @{full}({', '.join([t] * len(args))})")
-        return self.line(f"call {t} @{full}({', '.join(f'{t} {a}' for a in args)})")
+        return self.call(full, t, *((t, a) for a in args))
 
     def libm(self, name: str, d: str, *args: str) -> str:
+        return self.c_function(name, d, *((LLVM[d], a) for a in args))
+
+    def c_function(self, name: str, d: str, *args: tuple[str, str]) -> str:
+        """A function of C's library of mathematics; arguments are types and values."""
         t = LLVM[d]
         full = name + ("f" if d == "f32" else "")
-        self.declare(full, f"declare {t} @{full}({', '.join([t] * len(args))}) nounwind memory(none)")
-        return self.line(f"call {t} @{full}({', '.join(f'{t} {a}' for a in args)})")
+        self.declare(full, f"declare {t} @{full}({', '.join(kind for kind, _ in args)}) nounwind memory(none)")
+        return self.call(full, t, *args)
+
+    def call(self, name: str, t: str, *args: tuple[str, str]) -> str:
+        return self.line(f"call {t} @{name}({', '.join(f'{kind} {a}' for kind, a in args)})")
 
     def kernel(self, name: str, d: str, *args: str) -> str:
         """A function of our own, which other functions of vectors stand for in loops (see `kernels.table`)."""
         what = Symbol(name, d, 1)
         self.declare(str(what), what.declaration())
-        return self.line(f"call {LLVM[d]} @{what}({', '.join(f'{LLVM[d]} {a}' for a in args)})")
+        return self.call(str(what), LLVM[d], *((LLVM[d], a) for a in args))
 
     def float(self, name: str, out: str, d: str, args: tuple[str, ...],
               attrs: tuple[tuple[str, AttrValue], ...]) -> str:
@@ -144,7 +151,7 @@ class Scalars:
             case "nextafter":
                 return self.libm("nextafter", d, x, y)
             case "ldexp":
-                return self.ldexp(d, x, y)
+                return self.c_function("ldexp", d, (LLVM[d], x), ("i32", y))
             case _:
                 return self.host(name, attrs, out, args)
 
@@ -161,12 +168,6 @@ class Scalars:
         here = line(f"select i1 {wrong}, {t} {moved}, {t} {r}")
         signed = self.intrinsic("copysign", d, zero, y)
         return line(f"select i1 {some}, {t} {here}, {t} {signed}")
-
-    def ldexp(self, d: str, x: str, n: str) -> str:
-        t = LLVM[d]
-        name = "ldexp" + ("f" if d == "f32" else "")
-        self.declare(name, f"declare {t} @{name}({t}, i32) nounwind memory(none)")
-        return self.line(f"call {t} @{name}({t} {x}, i32 {n})")
 
     # ------------------------------------------------------------ integers
 
