@@ -13,7 +13,7 @@ KEEPS = frozenset((
     "zeros_like", "reverse", "rotate", "update", "accumulate", "update_slice", "accumulate_slice", "accumulate_at",
     "max_at", "min_at", "scatter", "cumsum", "cumprod", "cummax", "cummin", "argsort", "stop_grad", "triangle",
     "inverse", "cofactors", "cholesky", "orthogonal"))
-FOLDS = frozenset(("sum", "prod", "maximum", "minimum", "all", "any", "argmax", "argmin"))
+FOLDS = frozenset(("sum", "ordered_sum", "prod", "maximum", "minimum", "all", "any", "argmax", "argmin"))
 OPERATIONS = {"div": "/", "mod": "%", "quot": "//", "rem": "%%", "pow": "**", "min": "min", "max": "max", "eq": "eq",
               "ne": "ne", "lt": "lt", "le": "le", "gt": "gt", "ge": "ge"}
 

@@ -194,9 +194,9 @@ def array_literal(f: Frame, e: ast.ArrayLit, items: Sequence[ast.Exp]) -> Value:
             return f.b.full(ir.Const(0.0 if t.is_float else t.dtype != "bool" and 0, t.dtype), f.shape(sizes))
 
         return from_type(t, empty)
-    terms = tables.terms(f, [("+", item) for item in items])
-    if terms is not None:
-        return terms
+    rows_of_tables = tables.items(f, items)
+    if rows_of_tables is not None:
+        return rows_of_tables
     rows = [expression(f, i) for i in items]
     columns = zip(*(leaves(r) for r in rows), strict=True)
     f.at(e.span)

@@ -6,7 +6,7 @@ each shape with many instances one `map` of the first instance, in which paramet
 of what the leaves are: tables of constants (`ir.Table`), and elements gathered from arrays by tables of indices. So
 code grows with the number of shapes, and what comes after (derivatives above all) costs the same for ten rows and for
 ten thousand. Values do not change: each row does what its expression does, and a sum goes from left to right
-(`cumsum`).
+(`ordered_sum`).
 
 Only expressions that cannot fail are moved; checks of indices that the checker has not proved stay where they were.
 """
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from ...lang import types as ty
 from ...lang.core import ir
 from ...lang.core.build import i64
-from ...lang.core.ir import Atom, Const, Lambda, Table, Var
+from ...lang.core.ir import PLACES, Atom, Const, Lambda, Table, Var
 from ...lang.core.walk import callees, scopes, summary
 from ...lang.prims import PRIMITIVES
 from ...lang.surface import ast
@@ -133,10 +133,14 @@ def total_function(f: Frame, name: str) -> bool:
 # ------------------------------------------------------------------ writing
 
 
-def table(f: Frame, values: Sequence[float], dtype: str) -> Atom:
+def table(f: Frame, values: Sequence[float], dtype: str, name: str = "table") -> Atom:
     specialiser = f.specialiser
     specialiser.tables += 1
-    return f.b.prim("table", of=Table(f"table{specialiser.tables}", dtype, tuple(values)), as_="rows")
+    return f.b.prim("table", of=Table(f"{name}{specialiser.tables}", dtype, tuple(values)), as_="rows")
+
+
+def places_table(f: Frame, places: Sequence[int]) -> Atom:
+    return table(f, places, "i64", PLACES)
 
 
 def column(f: Frame, sources: Sequence[Source]) -> Atom:
@@ -146,7 +150,7 @@ def column(f: Frame, sources: Sequence[Source]) -> Atom:
         kind = (source.atom, len(source.indices)) if source.indices else (type(source.atom), 0)
         pieces.setdefault(kind, []).append(row)
     made = [piece(f, [sources[row] for row in rows]) for rows in pieces.values()]
-    return ordered(f, made, list(pieces.values()))
+    return picked_in_order(f, *joined(f, made, list(pieces.values())))
 
 
 def piece(f: Frame, sources: Sequence[Source]) -> Atom:
@@ -165,16 +169,18 @@ def picked(f: Frame, array: Atom, places: Sequence[tuple[int, ...]], rows: int) 
     """Elements of an array, which has this many rows as far as is known."""
     if places == [(k,) for k in range(rows)]:
         return array
-    return f.b.prim("gather", array, *(table(f, axis, "i64") for axis in zip(*places, strict=True)), as_="xs")
+    return f.b.prim("gather", array, *(places_table(f, axis) for axis in zip(*places, strict=True)), as_="xs")
 
 
-def ordered(f: Frame, pieces: Sequence[Atom], rows: Sequence[Sequence[int]]) -> Atom:
-    """One array of arrays, of which each says which rows it has."""
-    if len(pieces) == 1:
-        return pieces[0]
+def joined(f: Frame, pieces: Sequence[Atom], rows: Sequence[Sequence[int]]) -> tuple[Atom, list[int]]:
+    """One array of arrays, of which each says which rows it has; and where the rows stand in it."""
     place = {row: k for k, row in enumerate(row for some in rows for row in some)}
-    joined = f.b.prim("concat", *pieces, as_="xs")
-    return picked(f, joined, [(place[row],) for row in range(len(place))], len(place))
+    whole = f.b.prim("concat", *pieces, as_="xs") if len(pieces) > 1 else pieces[0]
+    return whole, [place[row] for row in range(len(place))]
+
+
+def picked_in_order(f: Frame, array: Atom, places: Sequence[int]) -> Atom:
+    return picked(f, array, [(k,) for k in places], len(places))
 
 
 def write(f: Frame, group: Group) -> Var:
@@ -188,8 +194,15 @@ def write(f: Frame, group: Group) -> Var:
     return result
 
 
-def terms(f: Frame, operands: Sequence[tuple[str, ast.Exp]]) -> Atom | None:
-    """The values of scalar operands with their signs, in an array, where tables are worth it; else None."""
+def items(f: Frame, nodes: Sequence[ast.Exp]) -> Atom | None:
+    """The values of scalar expressions in an array, where tables are worth it; else None."""
+    found = terms(f, [("+", node) for node in nodes])
+    return None if found is None else picked_in_order(f, *found)
+
+
+def terms(f: Frame, operands: Sequence[tuple[str, ast.Exp]]) -> tuple[Atom, list[int]] | None:
+    """The values of scalar operands with their signs, in an array, and where they stand in it, where tables are worth
+    it; else None."""
     if len(operands) < ROWS:
         return None
     t = f.type_of(operands[-1][1])
@@ -202,7 +215,7 @@ def terms(f: Frame, operands: Sequence[tuple[str, ast.Exp]]) -> Atom | None:
     return written(f, operands, groups)
 
 
-def written(f: Frame, operands: Sequence[tuple[str, ast.Exp]], groups: Sequence[Group]) -> Atom:
+def written(f: Frame, operands: Sequence[tuple[str, ast.Exp]], groups: Sequence[Group]) -> tuple[Atom, list[int]]:
     from .expressions import expression
 
     member = {number: instance for group in groups for number, instance in group.members.items()}
@@ -220,7 +233,7 @@ def written(f: Frame, operands: Sequence[tuple[str, ast.Exp]], groups: Sequence[
     if others:
         pieces.append(f.b.prim("stack", *others.values(), as_="xs"))
         rows.append(list(others))
-    return ordered(f, pieces, rows)
+    return joined(f, pieces, rows)
 
 
 def check(f: Frame, e: ast.Index, sources: Sequence[Source]) -> None:
@@ -238,12 +251,11 @@ def summed(f: Frame, spine: Sequence[ast.BinOp]) -> Value | None:
     if len(spine) < ROWS:
         return None
     operands = [(node.op, node.right) for node in reversed(spine)]
-    array = terms(f, [("+", spine[-1].left), *operands])
-    if array is None:
+    found = terms(f, [("+", spine[-1].left), *operands])
+    if found is None:
         return None
-    b = f.at(spine[0].span)
-    sums = b.prim("cumsum", array, axis=0, as_="sums")
-    return b.prim("index", sums, b.sub(b.dim(array), i64(1)), as_="t")
+    array, places = found
+    return f.at(spine[0].span).prim("ordered_sum", array, places_table(f, places), axis=0, as_="t")
 
 
 def let_rows(f: Frame, e: ast.LetPat) -> dict[ast.Exp, Value]:

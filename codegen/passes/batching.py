@@ -145,6 +145,13 @@ def _fold(name: str) -> Rule:
     return lambda b, ctx, args, attrs: _along(b, name, args[0], attrs)
 
 
+def _ordered(b: Writer, ctx: Context, args: Sequence[Lanes], attrs: Attrs) -> Lanes:
+    (places,) = same_in_all(args[1:])
+    axis, x = attrs["axis"], args[0]
+    assert isinstance(axis, int)
+    return Lanes(b.prim("ordered_sum", x.atom, places, axis=axis + len(x.levels)), x.levels)
+
+
 def _slice(b: Writer, ctx: Context, args: Sequence[Lanes], attrs: Attrs) -> Lanes:
     x, start, count, step = args
     axis = attrs["axis"]
@@ -397,6 +404,7 @@ RULES: dict[str, Rule] = {
     "accumulate_slice": _write_slice("accumulate_slice", "put_add"),
     **{name: _fold_at(name) for name in ("accumulate_at", "max_at", "min_at")},
     "scatter": _scatter,
+    "ordered_sum": _ordered,
     **{name: _matrices(name) for name in (*MATRIX_PRIMITIVES, "failed_pivot")},
     **{
         name: _fold(name)

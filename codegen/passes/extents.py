@@ -20,7 +20,7 @@ from ...lang.prims import PRIMITIVES
 SAME_SHAPE = frozenset((
     "zeros_like", "reverse", "rotate", "update", "accumulate", "update_slice", "accumulate_slice", "accumulate_at",
     "max_at", "min_at", "scatter", "cumsum", "cumprod", "cummax", "cummin", "argsort", "stop_grad"))
-FOLDS = frozenset(("sum", "prod", "maximum", "minimum", "all", "any", "argmax", "argmin"))
+FOLDS = frozenset(("sum", "ordered_sum", "prod", "maximum", "minimum", "all", "any", "argmax", "argmin"))
 ARITHMETIC = frozenset(("add", "sub", "mul", "min", "max", "neg"))
 WEIGHT = 64  # expressions of more operations than this are given up
 

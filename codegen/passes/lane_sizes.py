@@ -54,7 +54,7 @@ def axis_sources(name: str, args: Sequence[Atom], attrs: dict[str, ir.AttrValue]
             rest: list[list[Source]] = [[(args[0], lead + len(indices) + k)] for k in range(after)]
             whole: list[list[Source]] = [[(args[0], k)] for k in range(lead)]
             return [*whole, *picked, *rest]
-        case "sum" | "prod" | "maximum" | "minimum" | "all" | "any" | "argmax" | "argmin":
+        case "sum" | "ordered_sum" | "prod" | "maximum" | "minimum" | "all" | "any" | "argmax" | "argmin":
             axis = attrs["axis"]
             assert isinstance(axis, int)
             return [[(args[0], k + (k >= axis))] for k in range(rank)]

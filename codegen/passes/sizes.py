@@ -41,7 +41,7 @@ SAME_SHAPE = frozenset(
         "stop_grad",
     )
 )
-REDUCING = frozenset(("sum", "prod", "maximum", "minimum", "all", "any", "argmax", "argmin"))
+REDUCING = frozenset(("sum", "ordered_sum", "prod", "maximum", "minimum", "all", "any", "argmax", "argmin"))
 CHECKS = frozenset(
     ("check_index", "check_slice", "check_equal", "check_divisor", "check_size", "check_pivot", "check_settled",
      "assert")

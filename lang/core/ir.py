@@ -113,8 +113,12 @@ class Const:
 Atom = Var | Const
 
 
+PLACES = "places"
+
+
 class Table:
-    """Numbers that a program holds as data: what the primitive `table` gives. `name` is unique in the program.
+    """Numbers that a program holds as data: what the primitive `table` gives. `name` is unique in the program; with
+    `PLACES` in front it says that the numbers are indices, none below zero.
 
     Passes and back ends look at the name and the dtype, never at the values or how many there are: programs that differ
     in them alone are compiled once (`lang/core/data.py`).
@@ -136,6 +140,11 @@ class Table:
 
     def __repr__(self) -> str:
         return f"Table({self.name!r}, {self.dtype!r}, {self.values!r})"
+
+    @property
+    def places(self) -> bool:
+        """Whether its numbers are indices."""
+        return self.name.startswith(PLACES)
 
 
 AttrValue = int | str | bool | tuple[int, ...] | Table

@@ -14,7 +14,7 @@ from ..core import ir
 from ..core.cost import elements
 from ..core.ir import Atom, Block, Const, Loop, Type
 from ..core.primitive import Attrs, Infer, Jvp, Primitive, Shape, Vjp, register
-from .common import axis_of, expect_count, fail, from_front, number, spread, to_front
+from .common import axis_of, expect_count, expect_same, fail, from_front, number, spread, to_front
 
 if TYPE_CHECKING:
     from ..core.build import Builder
@@ -138,6 +138,48 @@ declare(
     grade="affine",
     doc="",
 )
+
+# ------------------------------------------------------------------ sums in an order that is given
+
+
+def _ordered_type(args: Sequence[Type], attrs: Attrs) -> Type:
+    expect_count(args, 2)
+    expect_same(args[1], Type("i64", 1), "the places")
+    return along_axis(NUMBERS)(args[:1], attrs)
+
+
+def _ordered(x: Any, places: Any, axis: int) -> Any:
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        sums = np.cumsum(np.take(x, places, axis), axis, x.dtype)
+        return np.take(sums, -1, axis) if len(places) else np.sum(x, axis, x.dtype)
+
+
+def _ordered_jvp(b: Builder, args: Sequence[Atom], r: Atom, tangents: Sequence[Atom | None], attrs: Attrs
+                 ) -> Atom | None:
+    dx = tangents[0]
+    return None if dx is None else b.prim("ordered_sum", dx, args[1], axis=axis_in(attrs))
+
+
+def _ordered_vjp(b: Builder, args: Sequence[Atom], r: Atom, ct: Atom, attrs: Attrs) -> Sequence[Atom | None]:
+    return [spread(b, ct, args[0], axis_in(attrs)), None]
+
+
+register(
+    Primitive(
+        "ordered_sum",
+        _ordered_type,
+        _ordered,
+        numpy="_ordered_sum({0}, {1}, {axis})",
+        jvp=_ordered_jvp,
+        vjp=_ordered_vjp,
+        flops=_each_once,
+        grade="affine",
+        doc="A sum along an axis, added one after the other; the places, each of them once, say in which order.",
+    )
+)
+
 
 # ------------------------------------------------------------------ prod and cumprod
 

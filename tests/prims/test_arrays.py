@@ -105,6 +105,12 @@ def many_places(n: int, with_values: bool) -> list[Case]:
     return found
 
 
+def far_apart(n: int) -> list[Case]:
+    """The same, with values of which no two are near each other."""
+    return [([rng.permutation(x.size).reshape(x.shape) + 0.25, rng.permutation(values.size).reshape(values.shape) - 0.25,
+              *indices], attrs) for (x, values, *indices), attrs in many_places(n, True)]
+
+
 def scatters(n: int) -> list[Case]:
     return [
         ([floats(n), index(n + 2, 6) - 1, floats(6)], {}),
@@ -163,8 +169,8 @@ CASES: dict[str, Callable[[int], list[Case]]] = {
     "accumulate": into_places,
     "gather": lambda n: many_places(n, False),
     "accumulate_at": lambda n: many_places(n, True),
-    "max_at": lambda n: many_places(n, True),
-    "min_at": lambda n: many_places(n, True),
+    "max_at": far_apart,
+    "min_at": far_apart,
     "scatter": scatters,
     "sum": along(floats),
     "prod": lambda n: along(floats)(n) + along(with_zeros)(n),
@@ -227,6 +233,8 @@ CASES: dict[str, Callable[[int], list[Case]]] = {
         ([floats(n, 2) > 0, floats(), floats()], {}),
         ([np.bool_(False), floats(n), floats()], {}),
     ],
+    "ordered_sum": lambda n: [([floats(*shape), np.arange(n)[::-1]], {"axis": axis})
+                              for shape, axis in (((n,), 0), ((n, 3), 0), ((3, n), 1))],
 }
 RULES = [p.name for p in PRIMITIVES.values() if p.jvp is not None]
 
@@ -427,6 +435,8 @@ def test_meanings() -> None:
          [2, 4, 0]),
         ("min_at", [np.arange(3), np.array([5, -1, -2]), np.array([0, 1, 1])], {}, [0, -2, 2]),
         ("scatter", [np.zeros(3, np.int64), np.array([0, 0, 3, -1]), np.array([1, 2, 3, 4])], {}, [2, 0, 0]),
+        ("ordered_sum", [np.array([1.0, 1e20, -1e20]), np.array([1, 2, 0])], {"axis": 0}, 1),
+        ("ordered_sum", [np.array([1.0, 1e20, -1e20]), np.array([0, 1, 2])], {"axis": 0}, 0),
         ("argmax", [np.array([1.0, 3.0, 3.0])], {"axis": 0}, 1),
         ("argmin", [np.array([1, 0, 0])], {"axis": 0}, 1),
         ("argmax", [np.zeros((0, 2))], {"axis": 0}, [0, 0]),

@@ -177,6 +177,11 @@ X = np.array([3.0, 1.0, 2.0, 3.0, -1.0])
 M = np.arange(12.0).reshape(4, 3) % 5
 REGULAR = np.array([[4.0, 1.0, 0.5], [1.0, 3.0, -0.25], [0.5, -0.25, 2.0]])
 SINGULAR = np.array([[4.0, 2.0, 0.5], [2.0, 1.0, 0.25], [0.5, 0.25, 0.0]])
+def turned(n: int) -> Any:
+    """All places, in another order."""
+    return np.random.default_rng(n).permutation(n)
+
+
 LARGE = np.sin(np.arange(130 * 130.0).reshape(130, 130)) / 130 + np.eye(130)
 ARRAYS: list[tuple[str, list[Any], dict[str, Any]]] = [
     ("iota", [4], {}),
@@ -224,6 +229,9 @@ ARRAYS: list[tuple[str, list[Any], dict[str, Any]]] = [
     ("scatter", [M, np.array([0, 0, 9]), np.ones((3, 3))], {}),
     *[(name, [x], {"axis": axis}) for name in ("sum", "prod", "maximum", "minimum", "argmax", "argmin")
       for x, axis in ((X, 0), (M, 0), (M, 1), (np.zeros(0), 0), (np.zeros((2, 0)), 1), (np.array([1, np.nan, 3]), 0))],
+    *[("ordered_sum", [x, turned(x.shape[axis])], {"axis": axis})
+      for x, axis in ((X, 0), (M, 0), (M, 1), (np.zeros(0), 0), (np.zeros((2, 0)), 1), (np.array([1, np.nan, 3]), 0),
+                      (X.astype("float32"), 0), (np.arange(120, 127, dtype="int8"), 0))],
     *[(name, [x], {"axis": axis}) for name in ("cumsum", "cumprod", "cummax", "cummin")
       for x, axis in ((X, 0), (M, 0), (M, 1), (np.zeros(0), 0), (np.array([1, np.nan, 3]), 0))],
     *[(name, [x.astype(dtype)], {"axis": 0})

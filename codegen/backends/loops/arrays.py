@@ -129,7 +129,9 @@ def _table(lo: Lowering, var: Var, op: ir.Prim) -> None:
     base, count = lo.e.reg(var.type.dtype, pointer=True), lo.e.reg("i64")
     lo.e.add(tree.Data(base, count, table_of(op)))
     lo.memory.bind(var, frozenset({lo.memory.new(owned=False)}))
-    lo.env[var] = lo.e.packed(base, (count,))
+    lo.env[var] = lo.e.packed(base, lo.rows_of.setdefault(lo.uses.rows.get(var, var), (count,)))
+    if table_of(op).places:
+        lo.places.add(var)
 
 
 @rule("replicate")
@@ -390,9 +392,12 @@ def _update_slice(lo: Lowering, var: Var, op: ir.Prim) -> None:
 # ------------------------------------------------------------------ many places
 
 
-def _all_nonnegative(lo: Lowering, at: Sequence[Operand]) -> Operand:
+def _all_nonnegative(lo: Lowering, at: Sequence[Operand], atoms: Sequence[ir.Atom]) -> Operand:
+    """Whether the indices, which are elements of these atoms, are; a constant where that is known."""
     ok: Operand = Imm(True, "bool")
-    for k in at:
+    for k, atom in zip(at, atoms, strict=True):
+        if atom in lo.places or (isinstance(k, Imm) and int(k.value) >= 0):
+            continue
         here = lo.e.scalar("ge", "bool", k, ZERO)
         ok = here if isinstance(ok, Imm) else lo.e.scalar("and", "bool", ok, here)
     return ok
@@ -411,7 +416,10 @@ class _When:
 
     def __exit__(self, *error: object) -> None:
         body, self.e.code = self.e.code, self.outer
-        self.e.add(tree.Choice(self.cond, body, (), [], (), ()))
+        if isinstance(self.cond, Imm) and self.cond.value:
+            self.e.code += body
+        else:
+            self.e.add(tree.Choice(self.cond, body, (), [], (), ()))
 
 
 @rule("gather")
@@ -429,11 +437,14 @@ def _gather(lo: Lowering, var: Var, op: ir.Prim) -> None:
     rest = x.shape[len(places):]
     shape = (*outer, *rest)
     zero = Imm(0.0 if x.dtype in ir.FLOATS else False if x.dtype == "bool" else 0, x.dtype)
+    cheap = var in lo.uses.mapped and all(p.cheap for p in (x, *places) if isinstance(p, Lazy))
 
     def at(ix: Indices) -> Operand:
         where = [e.read(p, ix[:len(outer)]) if isinstance(p, Stored | Lazy) else p for p in places]
+        ok = _all_nonnegative(lo, where, op.args[1:])
+        if isinstance(ok, Imm):
+            return e.read(x, [*where, *ix[len(outer):]])
         out = e.reg(x.dtype)
-        ok = _all_nonnegative(lo, where)
         with e.block() as code:
             value = e.read(x, [*where, *ix[len(outer):]])
         e.add(tree.Choice(ok, code, (value,), [], (zero,), (out,)))
@@ -442,7 +453,7 @@ def _gather(lo: Lowering, var: Var, op: ir.Prim) -> None:
     if not shape:
         lo.env[var] = at(())
     else:
-        lo.lazy(var, Lazy(x.dtype, shape, at), op.args)
+        lo.lazy(var, Lazy(x.dtype, shape, at, cheap), op.args)
 
 
 @rule("accumulate_at")
@@ -453,7 +464,7 @@ def _accumulate_at(lo: Lowering, var: Var, op: ir.Prim) -> None:
         flat = [lo.scalar(a) for a in indices]
         new = apart(lo, lo.stored(values), values, array) if values.type.rank else lo.scalar(values)
         out = changed(lo, var, array)
-        with _when(lo, _all_nonnegative(lo, flat)):
+        with _when(lo, _all_nonnegative(lo, flat, indices)):
             if isinstance(new, Stored):
                 dest = e.below(out, flat)
                 assert isinstance(dest, Stored)
@@ -468,7 +479,7 @@ def _accumulate_at(lo: Lowering, var: Var, op: ir.Prim) -> None:
     outer = places[0].shape
     with e.nest(outer, parallel=False) as ix:
         where = [e.read(p, ix) for p in places]
-        with _when(lo, _all_nonnegative(lo, where)), e.nest(out.shape[len(where):]) as more:
+        with _when(lo, _all_nonnegative(lo, where, indices)), e.nest(out.shape[len(where):]) as more:
             to = [*where, *more]
             e.write(out, to, e.scalar("add", var.type.dtype, e.read(out, to), e.read(added, [*ix, *more])))
 
@@ -610,6 +621,19 @@ _scan_rule("cumsum", "add", _nothing)
 _scan_rule("cumprod", "mul", _one)
 _scan_rule("cummax", "max", _lowest)
 _scan_rule("cummin", "min", _highest)
+
+
+@rule("ordered_sum")
+def _ordered_sum(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    e = lo.e
+    places = lo.cheap(op.args[1])
+
+    def one(x: Array, at: Callable[[Operand], Indices]) -> Operand:
+        with e.fold(places.shape[0], [Imm(_nothing(x.dtype), x.dtype)]) as f:
+            f.next = (e.scalar("add", x.dtype, f.state[0], e.read(x, at(e.read(places, [f.index])))),)
+        return f.outs[0]
+
+    _along(lo, var, op, one)
 
 
 @rule("argmax", "argmin")

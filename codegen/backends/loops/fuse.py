@@ -8,7 +8,7 @@ arrays that nobody reads any more are not stored. The order of additions in each
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import tree
@@ -120,11 +120,15 @@ class Memory:
 # ------------------------------------------------------------------ one block
 
 
+Place = tuple[int, int]
+"""Where a node stands: by the number of the node of the block before which it is written, then by a count."""
+
+
 @dataclass
 class Group:
-    """Loops that have become one: it stands at `at` of what is written."""
+    """Loops that have become one: it stands at `at`."""
 
-    at: int
+    at: Place
     index: Reg
     count: Operand
     body: Code
@@ -132,39 +136,27 @@ class Group:
     reads: set[int]
     writes: set[int]
     size: int = 1
-    stored: dict[int, bool] = field(default_factory=dict)
+
+
+@dataclass
+class Event:
+    """A node that reads or writes memory, and what: a loop together with those that have joined it."""
+
+    at: Place
+    reads: set[int]
+    writes: set[int]
 
 
 HOISTED = (tree.Scalar, tree.Shift, tree.Alloc, tree.Local, tree.Data)
 CROSSED = (*HOISTED, tree.Load, tree.Store, tree.Copy, tree.For, tree.Sum)
 LONGEST = 400
-"""Nodes in a loop's body at most, and nodes between two loops that are looked through."""
+"""Nodes in a loop's body at most."""
+NEAR = 8
+"""Loops over one count that a loop may join, the last ones."""
 
 
 def block(code: Code, memory: Memory) -> Code:
-    out: Code = []
-    groups: list[Group] = []
-    for node in code:
-        node = deeper(node, memory)
-        match node:
-            case tree.For(parallel=True, carried=()) if straight(node.body):
-                made_ = Group(len(out), node.index, node.count, node.body, [], *memory.effects(node))
-            case tree.Sum() if straight(node.body):
-                made_ = Group(len(out), node.index, node.count, node.body, [(node.out, node.value), *node.more],
-                              *memory.effects(node))
-            case _:
-                out.append(node)
-                continue
-        for group in reversed(groups[-4:]):
-            if group.count == made_.count and joined(group, node, made_, out, memory, groups):
-                break
-        else:
-            groups.append(made_)
-            out.append(node)
-    for group in groups:
-        if group.size > 1:
-            out[group.at] = written(group, memory)
-    return out
+    return Blocks(memory).run([deeper(node, memory) for node in code])
 
 
 def deeper(node: Node, memory: Memory) -> Node:
@@ -179,58 +171,111 @@ def deeper(node: Node, memory: Memory) -> Node:
             return node
 
 
-def joined(group: Group, node: Node, other: Group, out: Code, memory: Memory, groups: list[Group]) -> bool:
-    """Move `node`, which would come last, to the group's place if nothing between is in the way."""
-    between = out[group.at + 1:]
-    if len(between) > LONGEST or len(group.body) + len(other.body) > LONGEST:
-        return False
-    wanted = needs(node)
-    if wanted & {r.id for r, _ in group.sums}:
-        return False
-    hoisted: list[int] = []
-    joint = {id(out[g.at]): g for g in groups}
-    for k in range(len(between) - 1, -1, -1):
-        inner = between[k]
-        if not isinstance(inner, CROSSED):
+class Blocks:
+    """One block while its loops are joined. A node keeps its number; what must come before a loop that others join is
+    given a place in front of it, and all are put in order in the end."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+        self.nodes: dict[Place, Node] = {}
+        self.where: dict[int, Place] = {}
+        """Where each register is defined."""
+        self.groups: dict[Operand, list[Group]] = {}
+        self.events: list[Event] = []
+        self.moved = 0
+
+    def run(self, code: Code) -> Code:
+        made: list[Group] = []
+        for k, node in enumerate(code):
+            at = (k, 0)
+            for reg in own(node)[1]:
+                self.where[reg.id] = at
+            group = self.group(node, at)
+            if group is not None:
+                if any(self.join(other, group, node) for other in reversed(self.groups.get(group.count, ())[-NEAR:])):
+                    continue
+                made.append(group)
+                self.groups.setdefault(group.count, []).append(group)
+            if not isinstance(node, CROSSED):
+                self.groups, self.events = {}, []
+            elif group is not None:
+                self.events.append(Event(at, group.reads, group.writes))
+            elif not isinstance(node, HOISTED):
+                self.events.append(Event(at, *self.memory.effects(node)))
+            self.nodes[at] = node
+        for group in made:
+            if group.size > 1:
+                self.nodes[group.at] = written(group, self.memory)
+        return [self.nodes[at] for at in sorted(self.nodes)]
+
+    def group(self, node: Node, at: Place) -> Group | None:
+        """A loop that may be joined with others."""
+        match node:
+            case tree.For(parallel=True, carried=()) if straight(node.body):
+                return Group(at, node.index, node.count, node.body, [], *self.memory.effects(node))
+            case tree.Sum() if straight(node.body):
+                return Group(at, node.index, node.count, node.body, [(node.out, node.value), *node.more],
+                             *self.memory.effects(node))
+        return None
+
+    def join(self, group: Group, other: Group, node: Node) -> bool:
+        """Move `node`, which is `other`, to the group's place if nothing between is in the way."""
+        memory = self.memory
+        if len(group.body) + len(other.body) > LONGEST:
             return False
-        whole = joint.get(id(inner))  # a loop that others have joined does what they do
-        if whole is not None and wanted & {r.id for r, _ in whole.sums}:
+        hoisted = self.before(group.at, node)
+        if hoisted is None or not self.apart(group, other):
             return False
-        if {r.id for r in own(inner)[1]} & wanted:
+        for at in hoisted:
+            self.moved += 1
+            to = (group.at[0], self.moved - MANY)
+            self.nodes[to] = self.nodes.pop(at)
+            for reg in own(self.nodes[to])[1]:
+                self.where[reg.id] = to
+        names: Map = {other.index.id: group.index}
+        group.body = [*group.body, *(renamed(n, names) for n in other.body)]
+        group.sums += [(r, substituted(x, names)) for r, x in other.sums]
+        for reg, _ in other.sums:
+            self.where[reg.id] = group.at
+        group.reads |= other.reads
+        group.writes |= other.writes
+        group.size += 1
+        return True
+
+    def before(self, at: Place, node: Node) -> list[Place] | None:
+        """The places of nodes that must come before `at` for the loop to stand there, in order; None if some cannot."""
+        found: set[Place] = set()
+        pending = list(needs(node))
+        while pending:
+            place = self.where.get(pending.pop())
+            if place is None or place < at or place in found:
+                continue
+            inner = self.nodes.get(place)
             if not isinstance(inner, HOISTED):
+                return None
+            found.add(place)
+            pending += needs(inner)
+        return sorted(found)
+
+    def apart(self, group: Group, other: Group) -> bool:
+        """Whether it may run with the group: what it reads and writes is not changed or read between."""
+        memory = self.memory
+        for event in reversed(self.events):
+            if event.at <= group.at:
+                break
+            if memory.clash(other.writes, event.reads | event.writes) or memory.clash(other.reads, event.writes):
                 return False
-            wanted |= needs(inner)
-            if wanted & {r.id for r, _ in group.sums}:
-                return False
-            hoisted.append(k)
-            continue
-        reads, writes = memory.effects(inner) if whole is None else (whole.reads, whole.writes)
-        if memory.clash(other.writes, reads | writes) or memory.clash(other.reads, writes):
+        if memory.clash(other.writes, group.reads | group.writes):
             return False
-    if memory.clash(other.writes, group.reads | group.writes):
-        return False
-    shared = other.reads & group.writes
-    if UNKNOWN in group.writes and memory.clash(other.reads, {UNKNOWN}):
-        return False
-    if UNKNOWN in other.reads and memory.clash(group.writes, {UNKNOWN}):
-        return False
-    if not (at_index(group.body, group.index, shared, memory) and at_index(other.body, other.index, shared, memory)):
-        return False
-    moved = [between[k] for k in sorted(hoisted)]
-    rest = [n for k, n in enumerate(between) if k not in set(hoisted)]
-    start = group.at
-    places = {id(out[g.at]): g for g in groups}
-    out[start:] = [*moved, out[start], *rest]
-    for k in range(start, len(out)):
-        if id(out[k]) in places:
-            places[id(out[k])].at = k
-    names: Map = {other.index.id: group.index}
-    group.body = [*group.body, *(renamed(n, names) for n in other.body)]
-    group.sums += [(r, substituted(x, names)) for r, x in other.sums]
-    group.reads |= other.reads
-    group.writes |= other.writes
-    group.size += 1
-    return True
+        if UNKNOWN in group.writes and memory.clash(other.reads, {UNKNOWN}):
+            return False
+        if UNKNOWN in other.reads and memory.clash(group.writes, {UNKNOWN}):
+            return False
+        shared = other.reads & group.writes
+        return at_index(group.body, group.index, shared, memory) and at_index(other.body, other.index, shared, memory)
+
+
+MANY = 1 << 40
 
 
 def at_index(code: Code, index: Reg, roots: set[int], memory: Memory) -> bool:

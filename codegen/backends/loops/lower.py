@@ -60,6 +60,10 @@ class Lowering:
         self.totals: dict[Var, tuple[Var, Atom]] = {}
         """Sums of a state, which is read nowhere else, and another array: they are formed where the state lies."""
         self.uses = Uses(function)
+        self.rows_of: dict[Var, Shape] = {}
+        """The sizes of tables that stand for others as long."""
+        self.places: set[Var] = set()
+        """Arrays of indices of which none is negative."""
         self.growing: set[Var] = set()
         """What is appended to an array that lies in a block, where it lies."""
         self.block_of: dict[int, int] = {}

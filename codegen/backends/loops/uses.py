@@ -9,12 +9,14 @@ from ....lang.core.walk import atoms, scopes
 
 class Uses:
     """`once`: array variables that are read one time, by a statement of the block that makes them. `counts`: how often
-    each array variable is read."""
+    each array variable is read. `mapped`: those that nobody reads but maps in the block that makes them, element by
+    element. `rows`: tables that are as long as another one, whatever their numbers are, as maps go over both."""
 
     def __init__(self, function: ir.Function) -> None:
         counts: dict[Var, int] = {}
         home: dict[Var, Block] = {}
         away: set[Var] = set()
+        elements: dict[Var, int] = {}
         pending = [function.body]
         while pending:
             block = pending.pop()
@@ -26,6 +28,10 @@ class Uses:
         while pending:
             block = pending.pop()
             for stmt in block.stmts:
+                if isinstance(stmt.op, ir.Map):
+                    for atom, param in zip(stmt.op.arrays, stmt.op.body.params, strict=True):
+                        if isinstance(atom, Var) and param.type.rank == 0:
+                            elements[atom] = elements.get(atom, 0) + 1
                 for atom in atoms(stmt.op):
                     if isinstance(atom, Var) and atom.type.rank and not is_dim(stmt.op):
                         counts[atom] = counts.get(atom, 0) + 1
@@ -39,7 +45,36 @@ class Uses:
                         away.add(atom)
         self.counts = counts
         self.once = {var for var, n in counts.items() if n == 1 and var not in away}
+        self.mapped = {var for var, n in elements.items() if n == counts.get(var) and var not in away}
+        self.rows = same_rows(function.body)
 
 
 def is_dim(op: ir.Op) -> bool:
     return isinstance(op, ir.Prim) and op.name in ("dim", "zeros_like")
+
+
+def same_rows(block: Block) -> dict[Var, Var]:
+    """To each table of a block that a map goes over, by itself or by what it picks, one that stands for all that the
+    map goes over."""
+    table: dict[Var, Var] = {}
+    """Arrays as long as a table."""
+    above: dict[Var, Var] = {}
+
+    def top(var: Var) -> Var:
+        while var in above:
+            var = above[var]
+        return var
+
+    for stmt in block.stmts:
+        match stmt.op:
+            case ir.Prim(name="table"):
+                table[stmt.vars[0]] = stmt.vars[0]
+            case ir.Prim(name="gather", args=(_, Var() as places, *_)) if places in table:
+                table[stmt.vars[0]] = table[places]
+            case ir.Map(arrays=arrays):
+                found = [top(table[a]) for a in arrays if isinstance(a, Var) and a in table]
+                for other in found[1:]:
+                    first, second = top(found[0]), top(other)
+                    if first != second:
+                        above[second] = first
+    return {var: top(var) for var in table if var in above}
