@@ -35,7 +35,8 @@ class Inputs(int):
 EMPTY = Inputs(0)
 MOVES = frozenset({
     "index", "update", "accumulate", "slice", "update_slice", "accumulate_slice", "gather", "accumulate_at", "scatter",
-    "select", "sum", "ordered_sum", "cumsum", "replicate", "stack", "concat", "transpose", "reverse", "rotate", "reshape"})
+    "select", "sum", "ordered_sum", "cumsum", "replicate", "stack", "concat", "transpose", "reverse", "rotate",
+    "reshape"})
 """Primitives that, on arrays of sets, do to sets what they do to numbers: they move elements about and add them."""
 SUMS = {"prod": "sum", "maximum": "sum", "minimum": "sum", "cumprod": "cumsum", "cummax": "cumsum", "cummin": "cumsum"}
 """Primitives whose result depends on all that such a sum adds."""

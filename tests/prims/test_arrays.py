@@ -107,8 +107,11 @@ def many_places(n: int, with_values: bool) -> list[Case]:
 
 def far_apart(n: int) -> list[Case]:
     """The same, with values of which no two are near each other."""
-    return [([rng.permutation(x.size).reshape(x.shape) + 0.25, rng.permutation(values.size).reshape(values.shape) - 0.25,
-              *indices], attrs) for (x, values, *indices), attrs in many_places(n, True)]
+    def turned(x: Array) -> Array:
+        return rng.permutation(x.size).reshape(x.shape)
+
+    return [([turned(x) + 0.25, turned(values) - 0.25, *indices], attrs)
+            for (x, values, *indices), attrs in many_places(n, True)]
 
 
 def scatters(n: int) -> list[Case]:

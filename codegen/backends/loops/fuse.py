@@ -220,7 +220,6 @@ class Blocks:
 
     def join(self, group: Group, other: Group, node: Node) -> bool:
         """Move `node`, which is `other`, to the group's place if nothing between is in the way."""
-        memory = self.memory
         if len(group.body) + len(other.body) > LONGEST:
             return False
         hoisted = self.before(group.at, node)
