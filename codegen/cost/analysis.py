@@ -25,7 +25,7 @@ from ...lang.sizes import Monomial, Opaque, Size, SizeAtom, SizeVar
 from ...lang.source import Span
 from ..passes.saved import sweeps
 from .transfer import shape_of, value_of
-from .values import POSITION, Abstract, Cost, Kept, Key, Kind, Metric, Place, Symbol, Watch, first
+from .values import OUTSIDE, POSITION, Abstract, Cost, Kept, Key, Kind, Metric, Place, Symbol, Watch, first
 
 LONG = 40
 """A formula of more terms becomes a symbol at the end of an iteration or a function."""
@@ -101,7 +101,7 @@ class Analysis:
         body = Body(self, "", {})
         body.env.update(zip(params, args, strict=True))
         call = ir.Call(function, params, self.program.functions[function].result_types)
-        body.call(Stmt((params[0] if params else Var(0, "", ir.I64),), call), call)
+        body.call(Stmt((params[0] if params else OUTSIDE,), call), call)
         return Found(body.cost, self.symbols, body.counts, self.watch)
 
     def summary(self, name: str) -> Summary:
@@ -366,7 +366,7 @@ class Body:
                 total = total + outer * self.sum_of(stmt, inner, trips, tests)
         return total / formula.below
 
-    def given_up(self, var: Var | None, formula: Formula, what: str, level: int) -> Formula:
+    def given_up(self, var: Var | int | None, formula: Formula, what: str, level: int) -> Formula:
         """A symbol for a formula that is too long, of an iteration (`var` as in `Key`) or of the whole function."""
         made = self.symbol("total", what, None, level)
         symbol = made.top.atom

@@ -22,7 +22,7 @@ from ...lang.sizes import Monomial, SizeAtom, SizeVar
 from ...lang.source import Span
 from ..interp import Run, Steps, Value, argument
 from ..runtime.depth import LEVELS, Room
-from .values import Kept, Metric, Place, Watch, first
+from .values import OUTSIDE, Kept, Metric, Place, Watch, first
 
 FRAMES = 90
 """Calls of Python functions that one call of a function of the program takes at most."""
@@ -67,7 +67,7 @@ def count(program: ir.Program, function: str, args: Sequence[Value], watch: Watc
     tally = Tally(watch or Watch(), kept or {})
     with np.errstate(all="ignore"), Room(FRAMES * LEVELS):
         outside = Counted(program, {}, Steps(), "", tally)
-        key = params[0] if params else Var(0, "", ir.I64)
+        key = params[0] if params else OUTSIDE
         results = outside.called(key, function, values, None)
     return Counts(results, tally.cost, outside.symbols)
 
@@ -109,7 +109,7 @@ class Counted(Run):
                         self.symbols[index] += 1
         return results
 
-    def worked_out(self, key: Var | None) -> None:
+    def worked_out(self, key: Var | int | None) -> None:
         """The formulas of an iteration or of the whole function, at its end."""
         for symbol, formula in self.tally.watch.ends.get((self.name, key), ()):
             worth = sum((c * multiplied(m, self.symbols) for m, c in formula.terms()), Fraction(0))
@@ -181,7 +181,7 @@ class Counted(Run):
 
     # ------------------------------------------------------------ calls
 
-    def called(self, key: Var, function: str, args: Sequence[Value], stmt: Stmt | None) -> tuple[Value, ...]:
+    def called(self, key: Var | int, function: str, args: Sequence[Value], stmt: Stmt | None) -> tuple[Value, ...]:
         tally = self.tally
         members = tally.watch.members.get(function)
         opens = members is not None and self.name not in members

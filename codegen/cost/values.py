@@ -61,13 +61,17 @@ class Symbol:
     what: str = ""
 
 
-Key = tuple[str, ir.Var]
+Key = tuple[str, ir.Var | int]
 """A statement: its function, and `first` of it."""
 
 
-def first(stmt: ir.Stmt) -> ir.Var:
-    """The first variable that a statement binds; for one that binds none, a variable that nothing else is."""
-    return stmt.vars[0] if stmt.vars else ir.Var(-id(stmt), "", ir.I64)
+OUTSIDE = ir.Var(0, "", ir.I64)
+"""Stands for what calls a function from outside that has no parameters."""
+
+
+def first(stmt: ir.Stmt) -> ir.Var | int:
+    """The first variable that a statement binds; for one that binds none, a number that no other has."""
+    return stmt.vars[0] if stmt.vars else id(stmt)
 
 
 @dataclass
@@ -80,7 +84,7 @@ class Watch:
     """Of a map, fold or loop: sums over its iterations (or, True, over the tests of its condition) of products."""
     indices: dict[Key, list[SizeVar]] = field(default_factory=dict)
     """Of a map, fold or loop: numbers of the iteration."""
-    ends: dict[tuple[str, ir.Var | None], list[tuple[SizeVar, Formula]]] = field(default_factory=dict)
+    ends: dict[tuple[str, ir.Var | int | None], list[tuple[SizeVar, Formula]]] = field(default_factory=dict)
     """Of an iteration, or (None) of a call of a function: what formulas are worth at its end."""
     calls: dict[Key, list[tuple[SizeVar, SizeVar]]] = field(default_factory=dict)
     """Of a call: symbols here, and those of the function called that they are."""

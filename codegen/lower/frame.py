@@ -78,7 +78,9 @@ class Frame:
                 pass
 
     def named(self, params: tuple[ir.Var, ...]) -> tuple[ir.Var, ...]:
-        return tuple(ir.Var(p.id, self.param_names.get(p.id, p.name), p.type) for p in params)
+        for p in params:
+            ir.called(p, self.param_names.get(p.id, p.name))
+        return params
 
     def note_dims(self, axes: list[tuple[Size, Atom, int]]) -> None:
         """Remember which known size each axis of a parameter has (`ir.Function.dims`)."""

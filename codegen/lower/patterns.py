@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from ...lang import types as ty
 from ...lang.core import ir
@@ -11,7 +10,7 @@ from ...lang.core.ir import Atom
 from ...lang.sizes import Size, SizeVar
 from ...lang.surface import ast
 from .frame import Frame
-from .values import FunV, RecV, SumV, TupV, Value, from_type, leaves, map_leaves
+from .values import FunV, RecV, SumV, TupV, Value, from_type, leaves
 
 
 def bind(f: Frame, pattern: ast.Pattern, value: Value) -> None:
@@ -65,17 +64,14 @@ ANONYMOUS = frozenset({"t", "r", "x", "xs", "ys", "is", "n", "d", "s"})
 def named(f: Frame, value: Value, name: str) -> Value:
     """The value, with the results of the last statement called `name` if they have no name of their own yet.
 
-    Emitted code reads like its source. Variables are equal by id, so other copies of them keep their meaning.
+    Emitted code reads like its source.
     """
-    if isinstance(value, FunV) or not f.b.stmts:
-        return value
-    last = f.b.stmts[-1]
-    fresh = {v: ir.Var(v.id, name, v.type) for v in last.vars if v.name in ANONYMOUS}
-    found = [a for a in leaves(value) if a in fresh]
-    if not found:
-        return value
-    f.b.stmts[-1] = replace(last, vars=tuple(fresh.get(v, v) for v in last.vars))
-    return map_leaves(value, lambda a: fresh.get(a, a) if isinstance(a, ir.Var) else a)
+    if f.b.stmts and not isinstance(value, FunV):
+        atoms = (value,) if isinstance(value, ir.Var) else leaves(value)
+        for var in f.b.stmts[-1].vars:
+            if var.name in ANONYMOUS and any(a is var for a in atoms):
+                ir.called(var, name)
+    return value
 
 
 def as_i64(f: Frame, atom: Atom) -> Atom:

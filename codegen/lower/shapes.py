@@ -246,12 +246,12 @@ class Scan:
             case ast.Ascribe(operand=operand) | ast.GradeAscribe(operand=operand):
                 self.walk(operand)
             case ast.LetPat(sizes=sizes, pattern=pattern, value=value, body=body):
-                name = plain_name(pattern)
-                if sizes or name is None:
+                bound = plain_name(pattern)
+                if sizes or bound is None:
                     raise NoShape
                 key.append("let")
                 self.walk(value)
-                self.inner[self.f.checked.bindings[name].key] = len(self.inner)
+                self.inner[self.f.checked.bindings[bound].key] = len(self.inner)
                 self.walk(body)
             case ast.If(condition=condition, then=then, orelse=orelse):
                 key.append("if")

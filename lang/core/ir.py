@@ -68,18 +68,27 @@ BOOL = SCALARS["bool"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Var:
+    """A variable: one object wherever a program mentions it, so tables of variables are as quick as they can be.
+
+    Those of two copies of a program may be equal, but are not the same in a table.
+    """
+
     id: int
     name: str
     type: Type
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Var) and self.id == other.id and self.type == other.type
+        return self is other or (isinstance(other, Var) and self.id == other.id and self.type == other.type)
 
-    def __hash__(self) -> int:
-        return self.id
+    __hash__ = object.__hash__
 
     def __str__(self) -> str:
         return f"{self.name}.{self.id}"
+
+
+def called(var: Var, name: str) -> None:
+    """Give a variable another name, before anybody else sees it."""
+    object.__setattr__(var, "name", name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

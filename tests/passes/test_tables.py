@@ -22,7 +22,9 @@ KINDS = [
     "dist {a} {b} {k}",
     "-({a} - {b}) * ({a} - {b}) * {k} / 3",
     "exp (-({a} * {b})) ** 2 + sin {k}",
-    "{k} * {a} - (let y = {b} in y * y)",  # not a shape that rows can have
+    "{k} * {a} - (\\y -> y * y) {b}",  # not a shape that rows can have
+    "{k} * (let y = {b} let z = ({a}, y) in y * z.0 - z.1)",
+    "(if {a} < {b} * {k} then {a} else sin {b})",
     "{a} * p.u + p.v * {b} - {k}",
     "soft {a} ({b}, {k})",
 ]
