@@ -5,7 +5,8 @@ and then has Python look for signals. A `Poll` costs about a nanosecond, so loop
 loop that has loops inside, or that ends when it will, counts in a register of its own and tells the context when
 `PIECE` operations are over, and what is left when it ends. A loop inside of another one that has no loops inside stays
 as it is, and the outer one counts for it; one inside of none runs in pieces. So nothing changes in what vectorises.
-Only an inner loop of independent iterations that is long by itself is waited for.
+Only an inner loop of independent iterations that is long by itself is waited for. Rows of the program's own tables are
+few, since the program is a text: loops over them run through, and the function tells in the end.
 """
 
 from __future__ import annotations
@@ -76,6 +77,9 @@ class Polls:
         self.function = function
         self.recursive = function.name in recursive
         self.next = -1
+        self.rows = {node.count for node in everything(function.body) if isinstance(node, tree.Data)}
+        """How many rows tables of the program have."""
+        self.over_rows: list[tuple[Operand, int]] = []
 
     def reg(self) -> Reg:
         if self.next < 0:
@@ -86,6 +90,9 @@ class Polls:
     def run(self) -> tree.Function:
         found = self.code(self.function.body, False)
         body = found.code
+        if self.over_rows:
+            work, total = self.work(Counted([], 0, self.over_rows))
+            body = [*body, *work, tree.Poll(total)]
         if self.recursive:
             body = [tree.Poll(Imm(1 + found.cost, "i64")), *body]
         return self.function if body is self.function.body else replace(self.function, body=body)
@@ -155,6 +162,9 @@ class Polls:
         each = max(body.cost, 1)
         if isinstance(node.count, Imm) and int(node.count.value) * each <= PIECE:
             return Counted([node], int(node.count.value) * each)
+        if not within and node.count in self.rows:
+            self.over_rows.append((node.count, each))
+            return Counted([node], 2, inside=True, tells=True)
         if not within:
             made = self.pieces(node, Imm(max(PIECE // each, 1), "i64"), Imm(each, "i64"))
             return Counted(made, 2, inside=True, tells=True)
