@@ -275,8 +275,7 @@ class Compiler:
         lowered = self.lowered(definition, transform)
         function = lowered.transforms[transform]
         if self.target == "native" and not self.trap:
-            program = driver.optimised(lowered.program, [function])
-            return native(program, [function], self.tier)(function)
+            return native(lowered.program, [function], self.tier)(function)
         active = None if transform.kind == "vmap" else transform.wrt
         spec = entry_spec(definition, lowered.entries[definition.qualified], {transform.kind: function}, active)
         return self.emitted(lowered, [spec], [spec.function, function])[definition.name].transforms[transform.kind]
@@ -294,10 +293,10 @@ class Compiler:
             if self.trap:
                 return trapping(lowered.program, specs, roots, self.steps)
             return interpreted(lowered.program, specs, self.steps)
+        if self.target == "native" and not self.trap:
+            return entries_of(specs, native(lowered.program, roots, self.tier))
         with driver.without_collection():
             program = driver.optimised(lowered.program, roots)
-        if self.target == "native" and not self.trap:
-            return entries_of(specs, native(program, roots, self.tier))
         made = self.vectorised(program, specs)  # NumPy notes where infinity begins; machine code does not
         if self.trap:
             trap(made, specs, program, lowered.program)
@@ -320,13 +319,15 @@ def takes_derivatives(program: ir.Program) -> bool:
 
 
 def native(program: ir.Program, roots: Sequence[str], tier: int | None) -> Callable[[str], Function]:
-    """Machine code of a program's functions, by name; without a tier, tier 0 at once and tier 1 when it pays."""
+    """Machine code of functions of a program as lowered, by name; without a tier, tier 0 at once and tier 1 when it
+    pays.
+    """
     from .codegen.backends.native.call import function
-    from .codegen.backends.native.engine import Engine
+    from .codegen.backends.native.programs import engine
 
     with driver.without_collection():
-        engine = Engine(program, tier, set(roots))
-    return lambda name: function(engine, name)
+        made = engine(program, set(roots), tier, driver.optimised)
+    return lambda name: function(made, name)
 
 
 def trap(entries: dict[str, Entry], specs: list[EntrySpec], optimised: ir.Program, lowered: ir.Program) -> None:

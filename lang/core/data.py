@@ -16,12 +16,14 @@ What is made from a program with this text serves every program with it, once th
 """
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 
+from ..source import Span
 from . import ir
-from .ir import Block, Function, Lambda, Op, Program, Stmt, Table
+from .ir import Block, Const, Function, Lambda, Op, Program, Stmt, Table
 from .text import show
-from .walk import scopes, summary
+from .walk import atoms, scopes, summary
 
 NOTHING: tuple[int | float, ...] = ()
 
@@ -54,6 +56,79 @@ def table_of(op: ir.Prim) -> Table:
 def code(program: Program) -> str:
     """The text of a program without its data."""
     return show(with_data(program, {name: Table(name, t.dtype, NOTHING) for name, t in data(program).items()}))
+
+
+@dataclass(slots=True)
+class Outline:
+    """A program taken apart in one walk: `key` is equal for programs with one `code`, and quicker to have than a text."""
+
+    key: tuple[Hashable, ...] = ()
+    tables: dict[str, Table] = field(default_factory=dict)
+    spans: list[Span | None] = field(default_factory=list)
+    """Of all statements, in order: those of two programs with one key belong together."""
+
+
+def outline(program: Program) -> Outline:
+    """The code of a program as a key, its data, and the places of its statements."""
+    found = Outline()
+    found.key = tuple([_outlined(f, found) for f in program.functions.values()])
+    return found
+
+
+def _outlined(f: Function, found: Outline) -> tuple[Hashable, ...]:
+    parts: list[Hashable] = [f.name, f.source_name, f.again, tuple([tuple(map(_atom, axes)) for axes in f.dims])]
+    parts += [(p.id, p.type) for p in f.params]
+    _outline(f.body, parts, found)
+    return tuple(parts)
+
+
+def _atom(atom: ir.Atom | None) -> Hashable:
+    return atom if atom is None or isinstance(atom, Const) else atom.id
+
+
+def _outline(block: Block, parts: list[Hashable], found: Outline) -> None:
+    """Adds what the block says. Variables are numbers, with their types where they are bound."""
+    spans = found.spans
+    for stmt in block.stmts:
+        spans.append(stmt.span)
+        op = stmt.op
+        for var in stmt.vars:
+            parts.append(var.id)
+            parts.append(var.type)
+        if isinstance(op, ir.Prim):
+            parts.append(op.name)
+            for a in op.args:
+                parts.append(a if isinstance(a, Const) else a.id)
+            if op.attrs:
+                if op.name == "table":
+                    table = table_of(op)
+                    found.tables[table.name] = table
+                    parts.append((table.name, table.dtype))
+                else:
+                    parts.append(op.attrs)
+        else:
+            _outline_op(op, parts, found)
+    parts.append("return")
+    parts += [a if isinstance(a, Const) else a.id for a in block.results]
+
+
+def _outline_op(op: Op, parts: list[Hashable], found: Outline) -> None:
+    parts.append(type(op))
+    parts.append(tuple(map(_atom, atoms(op))))
+    match op:
+        case ir.Call(function, _, types):
+            parts += [function, types]
+        case ir.Map(arrays, _, shapes):
+            parts.append((len(arrays), tuple(map(len, shapes))))
+        case ir.Reduce(arrays, _, _) | ir.Scan(arrays, _, _):
+            parts.append(len(arrays))
+        case ir.Loop(count, cond, _, _, init, _, shapes, ragged, part):
+            parts.append((count is None, cond is None, len(init), tuple(map(len, shapes)), ragged, part))
+        case ir.Diff(mode, _, args, _) | ir.Custom(mode, _, _, args):
+            parts.append((mode, len(args)))
+    for bound, block in scopes(op):
+        parts.append(tuple([(v.id, v.type) for v in bound]))
+        _outline(block, parts, found)
 
 
 def with_data(program: Program, tables: Mapping[str, Table]) -> Program:

@@ -7,7 +7,8 @@ is there already, and only what is new is compiled, all of it in one module.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from ....lang.core import ir
 from ....lang.core.ir import Table
 from ....lang.core.primitive import PRIMITIVES
 from ....lang.prims.common import NUMPY_NAMES
+from ....lang.source import Span
 from ..loops.fuse import fuse
 from ..loops.lower import lower
 from . import background, jit, symbols
@@ -51,9 +53,15 @@ class Engine:
     far took long enough for it to pay. `roots` are the functions that Python calls: all, where it is not said.
     """
 
-    def __init__(self, program: ir.Program, tier: int | None = 0, roots: Collection[str] | None = None) -> None:
+    def __init__(self, program: ir.Program, tier: int | None = 0, roots: Collection[str] | None = None,
+                 units: Units | None = None, data: Mapping[str, Table] | None = None) -> None:
+        """`units` of the program, where they are known; `data` has other tables in place of some of the program."""
         self.program = program
-        self.units: Units = units_of(spread(fuse(lower(program))), program.functions if roots is None else roots)
+        self.units: Units = units or units_of(
+            spread(fuse(lower(program))), program.functions if roots is None else roots)
+        self.data = data or {}
+        self.places: Mapping[Span, Span] = {}
+        """Where statements stand now whose places the program says otherwise."""
         self.sites: dict[int, list[Site]] = {}
         self.addresses: dict[str, int] = {}
         self.instances: dict[str, Instance] = {}
@@ -103,7 +111,8 @@ class Engine:
 
     def site(self, code: int) -> Site:
         """The check with this number in the context."""
-        return self.sites[code >> NUMBER][(code & (1 << NUMBER) - 1) - 1]
+        found = self.sites[code >> NUMBER][(code & (1 << NUMBER) - 1) - 1]
+        return found if found.span is None else replace(found, span=self.places.get(found.span, found.span))
 
     def load(self, units: list[Keyed], tier: int) -> None:
         """Have code for these units, and their functions' addresses."""
@@ -149,7 +158,7 @@ class Engine:
             case str():
                 return self.addresses[cell]
             case DataCell(rows, "count"):
-                return len(rows.values)
+                return len(self.data.get(rows.name, rows).values)
             case DataCell(rows, _):
                 return int(self.numbers(rows).ctypes.data)
             case _:
@@ -159,7 +168,8 @@ class Engine:
         """A table of the program as an array; instances that read it keep it."""
         found = self.tables.get(rows.name)
         if found is None:
-            found = self.tables[rows.name] = np.array(rows.values, NUMPY_NAMES[rows.dtype])
+            values = self.data.get(rows.name, rows).values
+            found = self.tables[rows.name] = np.array(values, NUMPY_NAMES[rows.dtype])
         return found
 
     def fitting(self, key: str, binding: tuple[int, ...], sites: list[Site]) -> Instance | None:

@@ -1,0 +1,71 @@
+"""Programs that this process has compiled, by their code: another one with that code gets theirs, with data of its own.
+
+In: a program as lowered, of which `lang.core.data` says what is code. What passes, loops and assembly come to follows
+from that alone, so none of it is made again for a program with other rows, other constants, or other places in its
+text.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass
+
+from ....lang.core import ir
+from ....lang.core.data import outline
+from ....lang.source import Span
+from .engine import Engine
+from .units import Units
+
+MOST = 64
+"""Programs that are remembered."""
+LINES = 400_000
+"""Lines of assembly that they have in all."""
+
+
+@dataclass(slots=True)
+class Known:
+    program: ir.Program
+    units: Units
+    spans: list[Span | None]
+    weight: int
+
+
+_known: OrderedDict[Hashable, Known] = OrderedDict()
+
+
+def engine(program: ir.Program, roots: Collection[str], tier: int | None,
+           optimised: Callable[[ir.Program, Sequence[str]], ir.Program]) -> Engine:
+    """The machine code of a program as lowered; `optimised` takes it through all passes."""
+    now = outline(program)
+    key = (now.key, tuple(sorted(roots)))
+    known = _known.get(key)
+    if known is not None:
+        moved = places(known.spans, now.spans)
+        if moved is not None:
+            _known.move_to_end(key)
+            made = Engine(known.program, tier, roots, known.units, now.tables)
+            made.places = moved
+            return made
+    made = Engine(optimised(program, tuple(roots)), tier, roots)
+    _known[key] = Known(made.program, made.units, now.spans, made.units.weight())
+    _known.move_to_end(key)
+    total = sum(k.weight for k in _known.values())
+    while len(_known) > 1 and (len(_known) > MOST or total > LINES):
+        total -= _known.popitem(last=False)[1].weight
+    return made
+
+
+def places(before: Sequence[Span | None], now: Sequence[Span | None]) -> dict[Span, Span] | None:
+    """Where the statements of one program stand in another with the same code; None where one place is now two."""
+    found: dict[Span, Span] = {}
+    for old, new in zip(before, now, strict=True):
+        if old is not None and new is not None:
+            if found.setdefault(old, new) != new:
+                return None
+    return {old: new for old, new in found.items() if old != new}
+
+
+def forget() -> None:
+    """Remember nothing: for tests."""
+    _known.clear()
