@@ -76,6 +76,8 @@ class Plan:
     """Numbers of narrow types: word and what it must be below."""
     done: tuple[list[tuple[int, Type]], list[tuple[int, Use | None]]] | None = None
     """Types and uses as they are in the tables in the end."""
+    steps: Any = ()
+    """What lowering follows for instances, once it knows; None where there is nothing to follow."""
 
 
 class Copy:

@@ -26,7 +26,7 @@ from .values import UNIT, FunV, RecV, TupV, Value, from_type, leaves, rebuild, t
 
 def expression(f: Frame, e: ast.Exp) -> Value:
     """The value of `e`; statements that compute it are written to the frame's block."""
-    rows: dict[ast.Exp, Value] | None = None
+    rows: set[ast.Exp] | None = None
     while True:  # lets, one after another
         match e:
             case ast.LetPat(sizes=binders, pattern=pattern, value=value, body=body):
@@ -159,7 +159,7 @@ def note_size(f: Frame, e: ast.Exp, value: Value) -> None:
 def use_value(f: Frame, use: Use, span: Span) -> Value:
     match use.target:
         case LocalRef(key=key):
-            value = f.env[key]
+            value = f.local(key)
             if isinstance(value, FunV) and value.generic is not None and (use.types or use.sizes):
                 return value.generic(value, f, use, span)
             return value

@@ -12,7 +12,7 @@ from ...lang.core.ir import Atom
 from ...lang.sizes import Opaque, Size, SizeMeta, SizeVar
 from ...lang.source import Span
 from ...lang.surface import ast
-from .values import RecV, SumV, TupV, Value, from_type
+from .values import RecV, RowV, SumV, TupV, Value, from_type
 
 if TYPE_CHECKING:
     from .functions import Specialiser
@@ -31,7 +31,7 @@ class Frame:
     Blocks inside blocks are child frames: what they bind is not seen outside.
     """
 
-    def __init__(self, checked: Checked, specialiser: Specialiser, builder: Builder, env: dict[int, Value],
+    def __init__(self, checked: Checked, specialiser: Specialiser, builder: Builder, env: dict[int, Value | RowV],
                  sizes: dict[SizeVar, Atom], types: Mapping[ty.TypeVar, ty.Type]) -> None:
         self.checked = checked
         self.specialiser = specialiser
@@ -52,9 +52,18 @@ class Frame:
         made.given = self.given
         return made
 
-    def inside(self, env: dict[int, Value], sizes: dict[SizeVar, Atom], types: Mapping[ty.TypeVar, ty.Type]) -> Frame:
+    def inside(self, env: dict[int, Value | RowV], sizes: dict[SizeVar, Atom], types: Mapping[ty.TypeVar, ty.Type]
+               ) -> Frame:
         """For a function's body written in place: the same block, other names."""
         return Frame(self.checked, self.specialiser, self.b, env, sizes, types)
+
+    def local(self, key: int) -> Value:
+        """The value of a local name."""
+        value = self.env[key]
+        if isinstance(value, RowV):
+            row = ir.Prim("index", (value.array, i64(value.row)))
+            value = self.env[key] = self.b.bind(row, value.name, value.span)[0]
+        return value
 
     # ------------------------------------------------------------ what is known of a function's parameters
 

@@ -22,7 +22,7 @@ from ...lang.surface import ast
 from ...lang.surface.walk import descendants
 from .frame import Frame, UnknownSize
 from .patterns import axes, bind, data, derivable, open_sizes
-from .values import FunV, TupV, Value, form, from_type, leaves, rebuild, the_atom
+from .values import FunV, RowV, TupV, Value, form, from_type, leaves, rebuild, the_atom
 
 Types = Mapping[ty.TypeVar, ty.Type]
 
@@ -60,8 +60,6 @@ class Specialiser:
         self.names: dict[str, int] = {}
         self.tables = 0
         """How many tables there are."""
-        self.elements: dict[tuple[Fresh, ir.Var], tuple[ir.Var, int]] = {}
-        """Variables of a function that are rows of an array of terms: the array and the row."""
         self.rows: dict[tuple[Fresh, Atom], int] = {}
         """How many rows arrays of terms have."""
         self.inlined = 0
@@ -314,7 +312,7 @@ def closure(f: Frame, node: ast.Lambda | ast.LetFun, params: Sequence[ast.Patter
     here = tuple(k for k in keys if k in f.env)
     here_sizes = tuple(s for s in sizes if s in f.sizes)
     outer_types, names, outer_sizes = canonical(f, f.types)
-    captured: tuple[Value, ...] = (*(f.env[k] for k in here), *(f.sizes[s] for s in here_sizes), *outer_sizes)
+    captured: tuple[Value, ...] = (*(f.local(k) for k in here), *(f.sizes[s] for s in here_sizes), *outer_sizes)
     scheme = f.checked.schemes.get(node) if isinstance(node, ast.LetFun) else None
     hint = node.name if isinstance(node, ast.LetFun) else "lambda"
     itself = f.checked.bindings[node] if node in f.checked.recursive else None
@@ -335,7 +333,7 @@ def closure(f: Frame, node: ast.Lambda | ast.LetFun, params: Sequence[ast.Patter
             result = substituted(body_type, all_types)
 
         def write(g: Frame, captured: Sequence[Value], args: Sequence[Value]) -> Value:
-            env = dict(zip(here, captured, strict=False))
+            env: dict[int, Value | RowV] = dict(zip(here, captured, strict=False))
             if itself is not None:
                 env[itself.key] = replace(value, captured=tuple(captured[:len(self_captured)]))
             rest = captured[len(here):]

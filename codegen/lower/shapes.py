@@ -8,49 +8,37 @@ node; what that found are *steps*, which the others follow with their own words,
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...checker.result import BuiltinRef, GlobalRef, LocalRef, Use
 from ...lang import types as ty
 from ...lang.core import ir
-from ...lang.core.ir import Atom, Const, Var
+from ...lang.core.ir import Const, Var
 from ...lang.surface import ast
 from .frame import Frame
-from .values import FunV, RecV, SumV, TupV, Value, leaves, map_leaves
+from .values import FunV, RecV, RowV, SumV, TupV, Value, leaves, map_leaves
 
 LARGEST = 200  # nodes of an instance
 OPERATORS = frozenset({"+", "-", "*", "/", "**"})
 COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
 
 
-@dataclass(slots=True)
-class Source:
-    """An operand of a row: a scalar at hand, or the element at constant `indices` of an array."""
-
-    atom: Atom
-    indices: tuple[int, ...] = ()
-
-    def key(self) -> Hashable:
-        return (self.atom, self.indices)
-
-
-@dataclass(slots=True)
-class Leaf:
-    """A node of the syntax, if it is made, and the sources of the atoms of its value, whose form `form` has."""
-
-    node: ast.Exp | None
-    form: Value
-    sources: list[Source]
-    check: ast.Index | None = None
-    """An element of which it is not proved that it exists."""
+Slot = Const | tuple[int, tuple[str, ...], tuple[int, ...], int]
+"""An operand of a row: a literal, or of the local with this number, and of these fields of it, the element at constant
+`indices` (none: the scalar itself), of which it is this atom."""
 
 
 @dataclass(slots=True)
 class Instance:
+    """`slots` are the operands; of `checks` (slot, index) it is not proved that the element exists."""
+
     node: ast.Exp
     key: tuple[Hashable, ...]
-    leaves: list[Leaf]
+    slots: tuple[Slot, ...]
+    checks: tuple[tuple[int, ast.Index], ...] = ()
+    leaves: list[tuple[ast.Exp | None, Value]] = field(default_factory=list)
+    """Nodes, where they are made, with a value of the form of theirs: its atoms have the slots one after the other."""
 
 
 class NoShape(Exception):
@@ -87,6 +75,15 @@ class Element:
 
 
 Step = Number | Local | Element
+Place = tuple[int, tuple[str, ...]]
+"""A local, and fields of it."""
+Scanned = tuple[object, str, tuple[tuple[Place, Hashable], ...], Instance]
+"""What is kept with an expression: the checker's plan and the sign that its instance goes with, and what the locals in
+it were."""
+_keys: dict[Hashable, Any] = {}
+"""Equal keys are one object."""
+MOST_KEYS = 10_000
+
 Steps = list[tuple[list[Hashable], Step | None, list[Any]]]
 """Parts of the key that all instances have, then what one of them says itself, by these words or locals."""
 
@@ -97,28 +94,51 @@ class Scan:
     def __init__(self, f: Frame) -> None:
         self.f = f
         self.uses = f.checked.uses
-        self.steps: dict[int, Steps | None] = {}
-        """By identity of the checker's plan."""
+        self.kinds: dict[Place, Hashable] = {}
+        """Of locals that were looked at: all that shapes follow from."""
 
     def instance(self, e: ast.Exp, sign: str = "+") -> Instance | None:
         known = e.__dict__.get("instance")
         copy = known.found if known is not None else None
-        if copy is None:
+        if copy is None or self.f.types:
             return self.slowly(e, sign)
         plan = copy.plan
-        if id(plan) not in self.steps:
+        before: Scanned | None = e.__dict__.get("scanned")
+        if before is not None and before[0] is plan and before[1] == sign:
+            kinds = self.kinds
+            for place, kind in before[2]:
+                if (kinds.get(place) or self.kind(place)) is not kind:
+                    break
+            else:
+                return before[3]
+        if plan.steps == ():
             made = self.slowly(e, sign)
-            self.steps[id(plan)] = None if made is None else self.learned(known)
+            plan.steps = None if made is None else self.learned(known)
             return made
-        steps = self.steps[id(plan)]
-        if steps is None:
+        if plan.steps is None:
             return self.slowly(e, sign)
         self.begin(sign)
         try:
-            self.follow(steps, known)
+            self.follow(plan.steps, known)
         except NoShape:
             return None
-        return self.made(e)
+        made = self.made(e)
+        if made is not None:
+            made.leaves = []
+            made.key = _keys.setdefault(made.key, made.key)
+            if len(_keys) > MOST_KEYS:
+                _keys.clear()
+            kinds = self.kinds
+            e.__dict__["scanned"] = plan, sign, tuple([(place, self.kind(place)) for place in self.places]), made
+        return made
+
+    def kind(self, place: Place) -> Hashable:
+        """What a local is, as far as shapes follow from it: the same object where it is the same."""
+        found = self.kinds.get(place)
+        if found is None:
+            kind = _kind(self.value(*place))
+            found = self.kinds[place] = kind if isinstance(kind, ir.Type) else _keys.setdefault(("kind", kind), kind)
+        return found
 
     def slowly(self, e: ast.Exp, sign: str = "+") -> Instance | None:
         """From the nodes."""
@@ -135,12 +155,17 @@ class Scan:
         self.branches = 0
         """How many branches of `if`s the walk is in."""
         self.key: list[Hashable] = [sign]
-        self.leaves: list[Leaf] = []
+        self.leaves: list[tuple[ast.Exp | None, Value]] = []
+        self.slots: list[Slot] = []
+        self.checks: list[tuple[int, ast.Index]] = []
+        self.places: dict[Place, None] = {}
         self.said: list[tuple[int, Step]] = []
         """What the instance says itself, and how long the key was."""
 
     def made(self, e: ast.Exp) -> Instance | None:
-        return Instance(e, tuple(self.key), self.leaves) if self.leaves and len(self.key) > 2 else None
+        if not self.slots or len(self.key) <= 2:
+            return None
+        return Instance(e, tuple(self.key), tuple(self.slots), tuple(self.checks), self.leaves)
 
     # ------------------------------------------------------------ by what another instance showed
 
@@ -186,7 +211,7 @@ class Scan:
                     at, minus = where[0]
                     number = -value(at) if minus else value(at)
                     if dtype:
-                        self.leaf(None, Const(-float(number) if negative else float(number), dtype))
+                        self.literal(None, Const(-float(number) if negative else float(number), dtype))
                     else:
                         key.append((token, number))
                 case Local(path=path, of_use=of_use):
@@ -277,7 +302,7 @@ class Scan:
         self.said.append((len(self.key), Number(literal, dtype, t, negative)))
         if dtype:
             value = float(literal.value)
-            self.leaf(node, Const(-value if negative else value, dtype))
+            self.literal(node, Const(-value if negative else value, dtype))
         else:
             self.key.append((t, literal.value))
 
@@ -330,13 +355,15 @@ class Scan:
     # ------------------------------------------------------------ leaves
 
     def local(self, e: ast.Exp | None, number: int, path: tuple[str, ...], of_use: tuple[Hashable, ...]) -> None:
+        place = (number, path)
+        self.places[place] = None
         value = self.value(number, path)
-        if isinstance(value, Var | Const | RecV | TupV) and _scalars(value):
-            self.leaf(e, value)
+        if isinstance(value, Var | Const | RowV | RecV | TupV) and _scalars(value):
+            self.leaf(e, value, place)
         else:  # an array or a function: the same one in each row
             self.key.append(("local", number, *path, *of_use))
 
-    def value(self, number: int, path: Sequence[str]) -> Value:
+    def value(self, number: int, path: Sequence[str]) -> Value | RowV:
         value = self.f.env.get(number)
         if value is None:
             raise NoShape
@@ -346,32 +373,55 @@ class Scan:
 
     def element_of(self, e: ast.Exp | None, number: int, before: Sequence[str], path: Sequence[str],
                    places: tuple[int | float, ...], check: ast.Index | None) -> None:
-        value = self.value(number, (*before, *path))
+        place = (number, (*before, *path))
+        self.places[place] = None
+        value = self.value(*place)
         found = tuple([k for k in places if isinstance(k, int) and k >= 0])
         if len(found) < len(places):
             raise NoShape
+        if check is not None:
+            self.checks.append((len(self.slots), check))
         if isinstance(value, Var):
             rank = value.type.rank - len(found)
             if rank < 0:
                 raise NoShape
             t = ir.Type(value.type.dtype, rank)
             self.key.append(t)
-            self.leaves.append(Leaf(e, Var(0, "x", t), [Source(value, found)], check))
+            self.leaves.append((e, Var(0, "x", t)))
+            self.slots.append((*place, found, 0))
             return
-        if isinstance(value, FunV | SumV) or any(a.type.rank < len(found) for a in leaves(value)):
+        if isinstance(value, FunV | SumV | RowV) or any(a.type.rank < len(found) for a in leaves(value)):
             raise NoShape
         form = map_leaves(value, lambda a: Var(0, "x", ir.Type(a.type.dtype, a.type.rank - len(found))))
         self.key.append(_form(form))
-        self.leaves.append(Leaf(e, form, [Source(a, found) for a in leaves(value)], check))
+        self.leaves.append((e, form))
+        self.slots += [(*place, found, k) for k in range(len(leaves(form)))]
 
-    def leaf(self, e: ast.Exp | None, value: Value) -> None:
-        rows, supply = self.f.specialiser.elements, self.f.b.supply
-        sources = []
-        for atom in leaves(value):
-            row = rows.get((supply, atom)) if isinstance(atom, Var) else None
-            sources.append(Source(atom) if row is None else Source(row[0], (row[1],)))
+    def literal(self, e: ast.Exp | None, value: Const) -> None:
+        self.key.append(value.type)
+        self.leaves.append((e, value))
+        self.slots.append(value)
+
+    def leaf(self, e: ast.Exp | None, value: Value | RowV, place: Place) -> None:
+        if isinstance(value, RowV):
+            value = Var(0, "x", ir.SCALARS[value.array.type.dtype])
         self.key.append(_form(value))
-        self.leaves.append(Leaf(e, value, sources))
+        self.leaves.append((e, value))
+        self.slots += [(*place, (), k) for k in range(len(leaves(value)))]
+
+
+def _kind(value: Value | RowV) -> Hashable:
+    match value:
+        case Var() | Const():
+            return value.type
+        case RowV(array):
+            return ir.SCALARS[array.type.dtype]
+        case RecV(fields):
+            return tuple([(n, _kind(v)) for n, v in fields])
+        case TupV(items):
+            return tuple(map(_kind, items))
+        case _:
+            return object()
 
 
 def plain_name(pattern: ast.Pattern) -> ast.PName | None:
@@ -388,7 +438,7 @@ def _instance(use: Use) -> tuple[Hashable, ...]:
     return (tuple(use.types.items()), tuple(use.sizes.items()))
 
 
-def _part(value: Value, name: str) -> Value:
+def _part(value: Value | RowV, name: str) -> Value:
     if isinstance(value, TupV):
         return value.items[int(name)]
     if not isinstance(value, RecV):
@@ -396,8 +446,10 @@ def _part(value: Value, name: str) -> Value:
     return value.get(name)
 
 
-def _scalars(value: Value) -> bool:
+def _scalars(value: Value | RowV) -> bool:
     match value:
+        case RowV():
+            return True
         case Var() | Const():
             return value.type.rank == 0
         case RecV(fields):

@@ -24,13 +24,21 @@ from ...lang.prims import PRIMITIVES
 from ...lang.surface import ast
 from . import access
 from .frame import Frame
-from .patterns import bind_key
-from .shapes import Instance, Scan, Source, plain_name
-from .values import Value, leaves, rebuild, the_atom
+from .patterns import project
+from .shapes import Instance, Scan, Slot, plain_name
+from .values import RowV, Value, leaves, rebuild, the_atom
 
 ROWS = 4  # instances that a shape must have
 WORTH = 300  # nodes that all instances of a block must have together: below this, code is better
 ROUNDS = 4  # how far `let`s that read each other's tables are followed
+
+@dataclass(slots=True)
+class Source:
+    """A scalar, or the element of an array at constant places."""
+
+    atom: Atom
+    indices: tuple[int, ...] = ()
+
 
 @dataclass(slots=True)
 class Group:
@@ -38,21 +46,27 @@ class Group:
 
     members: dict[int, Instance] = field(default_factory=dict)
     body: Lambda | None = None
-    arrays: list[list[Source]] = field(default_factory=list)
-    """A column to each parameter of the body."""
+    columns: list[Sequence[Slot]] = field(default_factory=list)
+    """What each parameter of the body is, row by row."""
 
 
 # ------------------------------------------------------------------ groups
 
 
 def groups_of(f: Frame, instances: Sequence[Instance | None]) -> list[Group]:
-    """The shapes that are worth a table, with their kernels."""
+    """The shapes that are worth a table, with their kernels, in an order that does not depend on that of the rows."""
+    same: dict[int, Group] = {}  # most equal keys are one object
     by_key: dict[tuple[Hashable, ...], Group] = {}
     for number, instance in enumerate(instances):
         if instance is not None:
-            by_key.setdefault(instance.key, Group()).members[number] = instance
-    found = [g for g in by_key.values() if len(g.members) >= ROWS]
-    return [g for g in found if kernel(f, g)] if worth(found) else []
+            group = same.get(id(instance.key))
+            if group is None:
+                group = same[id(instance.key)] = by_key.setdefault(instance.key, Group())
+            group.members[number] = instance
+    found = [(repr(key), g) for key, g in by_key.items() if len(g.members) >= ROWS]
+    found.sort(key=lambda one: one[0])
+    groups = [g for _, g in found]
+    return [g for g in groups if kernel(f, g)] if worth(groups) else []
 
 
 def worth(groups: Sequence[Group]) -> bool:
@@ -68,26 +82,26 @@ def kernel(f: Frame, group: Group) -> bool:
     assert first is not None
     g = f.nested()
     params: list[Var] = []
-    columns: dict[tuple[Hashable, ...], Atom] = {}  # what is one value in each instance is one in each row
+    known: dict[Sequence[Slot], Atom] = {}  # what is one value in each instance is one in each row
     given: dict[ast.Exp, Value] = {}
-    for k, leaf in enumerate(first.leaves):
+    columns = iter(zip(*[instance.slots for instance in instances], strict=True))
+    for node, form in first.leaves:
         atoms: list[Atom] = []
-        for j, atom in enumerate(leaves(leaf.form)):
-            column = [instance.leaves[k].sources[j] for instance in instances]
-            key = tuple([s.key() for s in column])
-            known = columns.get(key)
-            if known is None:
-                if len(set(key)) == 1 and not column[0].indices:
-                    known = column[0].atom
-                else:
-                    param = g.b.fresh("x", atom.type)
-                    params.append(param)
-                    group.arrays.append(column)
-                    known = param
-                columns[key] = known
-            atoms.append(known)
-        assert leaf.node is not None
-        given[leaf.node] = rebuild(leaf.form, iter(atoms))
+        for atom in leaves(form):
+            column = next(columns)
+            one = column[0]
+            operand: Atom | None = None
+            if not isinstance(one, Const) and not one[2] and column.count(one) == len(column):
+                operand = slot_value(f, one)
+            elif not all(isinstance(slot, Const) for slot in column):  # literals may be edited one by one
+                operand = known.get(column)
+            if operand is None:
+                operand = known[column] = g.b.fresh("x", atom.type)
+                params.append(operand)
+                group.columns.append(column)
+            atoms.append(operand)
+        assert node is not None
+        given[node] = rebuild(form, iter(atoms))
     if not params:
         return False
     g.given = given
@@ -143,14 +157,57 @@ def places_table(f: Frame, places: Sequence[int]) -> Atom:
     return table(f, places, "i64", PLACES)
 
 
-def column(f: Frame, sources: Sequence[Source]) -> Atom:
-    """An array of the sources, row by row."""
+def slot_value(f: Frame, slot: Slot) -> Atom:
+    """The scalar, or the array of which it is an element."""
+    if isinstance(slot, Const):
+        return slot
+    number, path, _, part = slot
+    return leaves(project(f.local(number), path))[part]
+
+
+def column(f: Frame, slots: Sequence[Slot]) -> Atom:
+    """An array of the operands, row by row."""
+    one = slots[0]
+    if isinstance(one, Const):
+        if all(isinstance(slot, Const) for slot in slots):
+            return table(f, [slot.value for slot in slots if isinstance(slot, Const)], one.dtype)
+    elif one[2] and not isinstance(f.env[one[0]], RowV):
+        number, path, indices, part = one
+        axes = len(indices)
+        places = [slot[2] for slot in slots if not isinstance(slot, Const) and slot[0] == number and slot[1] == path
+                  and slot[3] == part and len(slot[2]) == axes]
+        if len(places) == len(slots):
+            array = slot_value(f, one)
+            return picked(f, array, places, f.specialiser.rows.get((f.b.supply, array), -1))
+    sources: dict[Hashable, Source] = {}
     pieces: dict[Hashable, list[int]] = {}
-    for row, source in enumerate(sources):
+    found: list[Source] = []
+    for row, slot in enumerate(slots):
+        origin: Hashable = None if isinstance(slot, Const) else (slot[0], slot[1], slot[3])
+        source = sources.get(origin)
+        if source is None:
+            source = sources[origin] = source_of(f, slot)
+        if isinstance(slot, Const):
+            source = Source(slot)
+        elif slot[2]:
+            source = Source(source.atom, slot[2])
+        found.append(source)
         kind = (source.atom, len(source.indices)) if source.indices else (type(source.atom), 0)
         pieces.setdefault(kind, []).append(row)
-    made = [piece(f, [sources[row] for row in rows]) for rows in pieces.values()]
+    if len(pieces) == 1:
+        return piece(f, found)
+    made = [piece(f, [found[row] for row in rows]) for rows in pieces.values()]
     return picked_in_order(f, *joined(f, made, list(pieces.values())))
+
+
+def source_of(f: Frame, slot: Slot) -> Source:
+    """The operand, or the array of which it is an element; a row of an array of terms as an element of that."""
+    if isinstance(slot, Const):
+        return Source(slot)
+    value = f.env[slot[0]]
+    if isinstance(value, RowV):
+        return Source(value.array, (value.row,))
+    return Source(slot_value(f, slot))
 
 
 def piece(f: Frame, sources: Sequence[Source]) -> Atom:
@@ -188,7 +245,7 @@ def write(f: Frame, group: Group) -> Var:
     assert group.body is not None
     first = next(iter(group.members.values()))
     f.at(first.node.span)
-    arrays = [column(f, sources) for sources in group.arrays]
+    arrays = [column(f, slots) for slots in group.columns]
     (result,) = f.b.map(arrays, group.body, [()], "terms")
     f.specialiser.rows[f.b.supply, result] = len(group.members)
     return result
@@ -222,9 +279,8 @@ def written(f: Frame, operands: Sequence[tuple[str, ast.Exp]], groups: Sequence[
     others: dict[int, Atom] = {}
     for number, (sign, e) in enumerate(operands):
         if number in member:
-            for leaf in member[number].leaves:
-                if leaf.check is not None:
-                    check(f, leaf.check, leaf.sources)
+            for slot, index in member[number].checks:
+                check(f, index, member[number].slots[slot])
         else:
             value = the_atom(expression(f, e))
             others[number] = f.b.neg(value) if sign == "-" else value
@@ -236,11 +292,11 @@ def written(f: Frame, operands: Sequence[tuple[str, ast.Exp]], groups: Sequence[
     return joined(f, pieces, rows)
 
 
-def check(f: Frame, e: ast.Index, sources: Sequence[Source]) -> None:
+def check(f: Frame, e: ast.Index, slot: Slot) -> None:
     """The checks of an element's indices, where it stands."""
-    if sources:
-        args = [access.PlainArg(node, i64(k)) for node, k in zip(e.indices, sources[0].indices, strict=True)]
-        access.resolve(f, e, e.array.span.text, sources[0].atom, args)
+    assert not isinstance(slot, Const)
+    args = [access.PlainArg(node, i64(k)) for node, k in zip(e.indices, slot[2], strict=True)]
+    access.resolve(f, e, e.array.span.text, slot_value(f, slot), args)
 
 
 # ------------------------------------------------------------------ where tables may stand
@@ -258,14 +314,14 @@ def summed(f: Frame, spine: Sequence[ast.BinOp]) -> Value | None:
     return f.at(spine[0].span).prim("ordered_sum", array, places_table(f, places), axis=0, as_="t")
 
 
-def let_rows(f: Frame, e: ast.LetPat) -> dict[ast.Exp, Value]:
-    """The values of those of a run of `let`s that are rows of tables, and what they are bound to; written here."""
+def let_rows(f: Frame, e: ast.LetPat) -> set[ast.Exp]:
+    """Those of a run of `let`s that are rows of tables; the tables are written here, and the names are bound."""
     run: list[ast.LetPat] = []
     at: ast.Exp = e
     while isinstance(at, ast.LetPat):
         run.append(at)
         at = at.body
-    found: dict[ast.Exp, Value] = {}
+    found: set[ast.Exp] = set()
     if len(run) < ROWS:
         return found
     left = [node for node in run if not node.sizes and plain_name(node.pattern) is not None and scalar(f, node.value)]
@@ -274,22 +330,17 @@ def let_rows(f: Frame, e: ast.LetPat) -> dict[ast.Exp, Value]:
             break
         scan = Scan(f)
         instances = [scan.instance(node.value) for node in left]
-        groups = groups_of(f, [i if i is None or all(leaf.check is None for leaf in i.leaves) else None
-                               for i in instances])
+        groups = groups_of(f, [i if i is None or not i.checks else None for i in instances])
         if not groups:
             break
         for group in groups:
             result = write(f, group)
             for row, number in enumerate(group.members):
                 node = left[number]
-                f.at(node.value.span)
                 pattern = plain_name(node.pattern)
                 assert pattern is not None
-                value = f.b.prim("index", result, i64(row), as_=pattern.name)
-                assert isinstance(value, Var)
-                f.specialiser.elements[f.b.supply, value] = (result, row)
-                found[node] = value
-                bind_key(f, f.checked.bindings[pattern].key, value)
+                f.env[f.checked.bindings[pattern].key] = RowV(result, row, pattern.name, node.value.span)
+                found.add(node)
         left = [node for node in left if node not in found]
     return found
 

@@ -81,6 +81,16 @@ class FunV:
     """Where it is written."""
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class RowV:
+    """What a name stands for that is a row of an array of terms, until somebody asks for its value."""
+
+    array: ir.Var
+    row: int
+    name: str
+    span: Span
+
+
 Value = Atom | TupV | RecV | SumV | FunV
 UNIT = TupV(())
 

@@ -60,7 +60,8 @@ def code(program: Program) -> str:
 
 @dataclass(slots=True)
 class Outline:
-    """A program taken apart in one walk: `key` is equal for programs with one `code`, and quicker to have than a text."""
+    """A program taken apart in one walk: `key` is equal for programs with one `code`, and quicker to have than a text.
+    """
 
     key: tuple[Hashable, ...] = ()
     tables: dict[str, Table] = field(default_factory=dict)

@@ -52,7 +52,8 @@ def test_other_constants_and_rows_compile_nothing(compiled: list[str]) -> None:
         programs.forget()
         again, afresh = dad.compile(text(changed), target="native", tier=0).f.value_and_grad(x)
         compiled.clear()
-        assert value == again and gradient.tobytes() == afresh.tobytes()
+        assert value == again
+        assert gradient.tobytes() == afresh.tobytes()
 
 
 def test_a_program_keeps_its_rows_when_another_one_gets_the_code() -> None:

@@ -60,9 +60,8 @@ def places(before: Sequence[Span | None], now: Sequence[Span | None]) -> dict[Sp
     """Where the statements of one program stand in another with the same code; None where one place is now two."""
     found: dict[Span, Span] = {}
     for old, new in zip(before, now, strict=True):
-        if old is not None and new is not None:
-            if found.setdefault(old, new) != new:
-                return None
+        if old is not None and new is not None and found.setdefault(old, new) != new:
+            return None
     return {old: new for old, new in found.items() if old != new}
 
 
