@@ -20,7 +20,7 @@ import numpy as np
 from . import driver
 from .checker.result import Checked, Definition
 from .codegen.backends.entry import EntrySpec
-from .codegen.lower import KINDS, Kind, Lowered, Lowering, Transform
+from .codegen.lower import KINDS, Kind, Lowered, Lowering, Memory, Transform
 from .codegen.runtime.entry import Entry
 from .codegen.runtime.errors import DadArgumentError
 from .interface import entry_spec, possible, unknown_sizes
@@ -234,8 +234,9 @@ class Compiler:
     """Turns checked definitions into Python functions of leaves, for one target."""
 
     def __init__(self, checked: Checked, target: Target, name: str, steps: int | None = None, trap: bool = False,
-                 tier: int | None = None) -> None:
+                 tier: int | None = None, memory: Memory | None = None) -> None:
         self.checked = checked
+        self.memory = memory
         self.tier = tier
         self.trap = trap
         self.target = target
@@ -249,7 +250,7 @@ class Compiler:
         with self.lock, driver.without_collection():
             lowering, self.lowering = self.lowering, None  # gone if this fails half way
             if lowering is None:
-                lowering = Lowering(self.checked)
+                lowering = Lowering(self.checked, memory=self.memory)
             if definition is not None:
                 made = lowering.lowered(definition, *transforms)
             else:

@@ -199,6 +199,8 @@ class Kept:
         self._deep |= unit.names
         self.rechecked += 1
         unit.bounds = found(unit.bounds)
+        for definition in unit.definitions:
+            definition.edits += 1
         return True
 
     def _relink(self, unit: Unit) -> None:

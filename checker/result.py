@@ -42,6 +42,8 @@ class Definition:
     """Callable from outside: declared `entry`, or called `main` and of a type that an entry may have."""
     recursive: bool = False
     """It, or its group, mentions it."""
+    edits: int = 0
+    """How often terms of it were replaced since it was checked (`checker.edits`)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,10 @@
     functions.py    definitions and closures as values; specialisation, one IR function to a distinct use
     builtins.py     combinators and array functions, one rule to a name
     derivatives.py  differential operators
+    memory.py       functions that are kept from one version of a program to the next
     program.py      `lower`: the whole program
 """
+from .memory import Memory
 from .program import KINDS, Kind, Lowered, Lowering, Transform, lower
 
-__all__ = ["KINDS", "Kind", "Lowered", "Lowering", "Transform", "lower"]
+__all__ = ["KINDS", "Kind", "Lowered", "Lowering", "Memory", "Transform", "lower"]

@@ -21,6 +21,7 @@ from ...lang.source import Span
 from ...lang.surface import ast
 from ...lang.surface.walk import descendants
 from .frame import Frame, UnknownSize
+from .memory import Memory, of_data
 from .patterns import axes, bind, data, derivable, open_sizes
 from .values import FunV, RowV, TupV, Value, form, from_type, leaves, rebuild, the_atom
 
@@ -49,9 +50,15 @@ class Special:
 class Specialiser:
     """Holds the functions made so far, and writes expressions through `expression` (see `expressions.py`)."""
 
-    def __init__(self, checked: Checked, expression: Callable[[Frame, ast.Exp], Value]) -> None:
+    def __init__(self, checked: Checked, expression: Callable[[Frame, ast.Exp], Value], memory: Memory | None = None
+                 ) -> None:
         self.checked = checked
         self.expression = expression
+        self.memory = memory
+        self.seen: dict[str, set[Definition]] = {}
+        """By function: the definitions that were looked up while it was written."""
+        self.looking: list[set[Definition]] = [set()]
+        """The same of functions that are being written, the innermost last."""
         self.functions: dict[str, ir.Function] = {}
         self.made: dict[Hashable, Special] = {}
         self.unfinished: dict[Hashable, str] = {}
@@ -97,6 +104,10 @@ class Specialiser:
         if special is None and full_key in self.unfinished:
             special = self.ahead(f, self.unfinished[full_key], hint, result)
         if special is None:
+            special = self.remembered(full_key)
+            if special is not None:
+                self.made[full_key] = special
+        if special is None:
             self.limit(f, hint, inputs)
             name = self.unfinished[full_key] = self.unique(hint)
             self.depth[hint] = self.depth.get(hint, 0) + 1
@@ -104,8 +115,26 @@ class Specialiser:
             self.depth[hint] -= 1
             del self.unfinished[full_key]
             self.made[full_key] = special
+            if isinstance(key, tuple) and key[0] == "def" and of_data((inputs,)):
+                self.keep(full_key, special)
         results = f.b.bind(ir.Call(special.name, tuple(leaves(inputs)), special.types), "r") if special.types else ()
         return rebuild(special.result, iter(results))
+
+    def remembered(self, full_key: Hashable, own: str = "") -> Special | None:
+        """A function of an earlier version of the program that is as it was; `own` is a name that waits for it."""
+        found = None if self.memory is None else self.memory.find(full_key, self.checked)
+        if found is None or any(name in self.names and name != own and self.functions.get(name) is not f
+                                for name, f in found.functions.items()):
+            return None
+        for name, function in found.functions.items():
+            self.functions[name] = function
+            self.names.setdefault(name, 1)
+            self.seen[name] = set(found.seen)
+        return found.special
+
+    def keep(self, full_key: Hashable, special: Special) -> None:
+        if self.memory is not None and of_data((special.result,)):
+            self.memory.keep(full_key, special, self.functions, self.seen)
 
     def ahead(self, f: Frame, name: str, hint: str, result: ty.Type | None) -> Special:
         """A function that is still being written, by the type of its result."""
@@ -140,7 +169,9 @@ class Specialiser:
         supply = Fresh()
         params = tuple(supply.var("x", atom.type) for atom in leaves(inputs))
         frame = Frame(self.checked, self, Builder(supply), {}, {}, {})
+        self.looking.append(set())
         result = body(frame, rebuild(inputs, iter(params)))
+        self.seen[name] = self.looking.pop()
         dims = frame.param_dims
         function = ir.Function(name, frame.named(params), frame.b.block(leaves(result)), hint, again=frame.again)
         if dims:
@@ -228,6 +259,7 @@ def size_arguments(f: Frame, wanted: Iterable[SizeVar], sizes: Mapping[SizeVar, 
 
 def definition_value(f: Frame, definition: Definition, use: Use, span: Span) -> Value:
     """A top-level definition, at the instance that `use` says."""
+    f.specialiser.looking[-1].add(definition)
     types, names, sizes = canonical(f, use.types)
     extra = explicit_sizes(definition.scheme, [substituted(t, types) for t in definition.param_types])
     captured: tuple[Value, ...] = (*sizes, *size_arguments(f, extra, use.sizes, span))

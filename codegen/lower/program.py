@@ -18,6 +18,7 @@ from .derivatives import curvature, derivative, jacobian_by, product_with, secon
 from .expressions import expression
 from .frame import Frame, UnknownSize
 from .functions import Special, Specialiser, apply, definition_body, definition_value
+from .memory import Memory
 from .patterns import axes, open_sizes
 from .values import FunV, RecV, TupV, Value, form, from_type, leaves, rebuild, the_atom
 
@@ -78,9 +79,10 @@ class Lowering:
 
     @timed("lower")
     def __init__(self, checked: Checked, transforms: Sequence[Transform] = (),
-                 entries: Sequence[Definition] | None = None) -> None:
+                 entries: Sequence[Definition] | None = None, memory: Memory | None = None) -> None:
+        """`memory` is that of a program that is being edited."""
         self.checked = checked
-        self.specialiser = specialiser = Specialiser(checked, expression)
+        self.specialiser = specialiser = Specialiser(checked, expression, memory)
         wanted = checked.entries if entries is None else tuple(entries)
         for definition in wanted:  # entries have their names before anything else can take them
             specialiser.unique(definition.qualified)
@@ -154,7 +156,12 @@ def write_entry(checked: Checked, specialiser: Specialiser, definition: Definiti
     args = parameters(frame, definition.param_types, definition.param_names, params)
     name = definition.qualified
     key = (("def", name, ()), form(TupV(tuple(args))))
+    before = specialiser.remembered(("entry", key), name)
+    if before is not None:
+        specialiser.made[key] = before
+        return name
     specialiser.unfinished[key] = name
+    specialiser.looking.append({definition})
     check_constants(frame, definition, args)
     result = definition_body(frame, definition, args)
     del specialiser.unfinished[key]
@@ -162,6 +169,8 @@ def write_entry(checked: Checked, specialiser: Specialiser, definition: Definiti
     specialiser.functions[name] = ir.Function(name, tuple(params), frame.b.block(leaves(result)), definition.name, dims)
     special = Special(name, tuple(a.type for a in leaves(result)), result)
     specialiser.made[key] = special  # definitions below call this one
+    specialiser.seen[name] = specialiser.looking.pop()
+    specialiser.keep(("entry", key), special)
     return name
 
 
