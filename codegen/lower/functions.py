@@ -5,7 +5,7 @@ differ only in sizes are one use: sizes travel as i64 parameters.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Literal
@@ -59,6 +59,8 @@ class Specialiser:
         """By function: the definitions that were looked up while it was written."""
         self.looking: list[set[Definition]] = [set()]
         """The same of functions that are being written, the innermost last."""
+        self.called: dict[Hashable, Definition] = {}
+        """Functions of definitions that were called since this was emptied, by what specialisation goes by."""
         self.functions: dict[str, ir.Function] = {}
         self.made: dict[Hashable, Special] = {}
         self.unfinished: dict[Hashable, str] = {}
@@ -131,6 +133,20 @@ class Specialiser:
             self.names.setdefault(name, 1)
             self.seen[name] = set(found.seen)
         return found.special
+
+    def have(self, calls: Mapping[Hashable, Definition], names: Container[str]) -> bool:
+        """Whether there are these functions, by these names and as they were; they are looked up."""
+        for full_key, definition in calls.items():
+            if full_key not in self.made:
+                special = None if full_key in self.unfinished else self.remembered(full_key)
+                if special is None:
+                    return False
+                self.made[full_key] = special
+            if self.checked.definitions.get(definition.qualified) is not definition \
+                    or self.made[full_key].name not in names:
+                return False
+            self.looking[-1].add(definition)
+        return True
 
     def keep(self, full_key: Hashable, special: Special) -> None:
         if self.memory is not None and of_data((special.result,)):
@@ -267,7 +283,10 @@ def definition_value(f: Frame, definition: Definition, use: Use, span: Span) -> 
     result = substituted(definition.result_type, types) if definition.recursive else None
 
     def invoke(g: Frame, captured: tuple[Value, ...], args: list[Value]) -> Value:
-        return g.specialiser.call(g, definition.qualified, key, TupV((*captured, *args)), body, result)
+        inputs = TupV((*captured, *args))
+        full_key = (key, form(inputs)) if of_data((inputs,)) else object()
+        g.specialiser.called[full_key] = definition
+        return g.specialiser.call(g, definition.qualified, key, inputs, body, result)
 
     def body(g: Frame, inputs: Value) -> Value:
         assert isinstance(inputs, TupV)

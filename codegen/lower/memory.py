@@ -6,13 +6,13 @@ replaced since. Only functions of data are kept: where functions are passed to f
 """
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...checker.result import Checked, Definition
 from ...lang.core import ir
-from ...lang.core.walk import called
+from ...lang.core.walk import called, callees
 from .values import FunV, RecV, SumV, TupV, Value
 
 if TYPE_CHECKING:
@@ -32,17 +32,42 @@ class Kept:
     used: int
 
 
+@dataclass(slots=True)
+class Kernel:
+    """The body of a map over rows, and the keys of the functions that it calls."""
+
+    body: ir.Lambda
+    calls: dict[Hashable, Definition]
+    used: int
+
+
 class Memory:
-    """Functions by what specialisation goes by, for one program through its edits."""
+    """Functions by what specialisation goes by, and bodies of tables by their shapes (`tables`), for one program
+    through its edits."""
 
     def __init__(self) -> None:
         self.kept: dict[Hashable, Kept] = {}
+        self.kernels: dict[Hashable, Kernel] = {}
         self.rounds = 0
 
     def begin(self) -> None:
         """Another version of the program."""
         self.rounds += 1
         self.kept = {key: k for key, k in self.kept.items() if self.rounds - k.used <= ROUNDS}
+        self.kernels = {key: k for key, k in self.kernels.items() if self.rounds - k.used <= ROUNDS}
+
+    def kernel(self, key: Hashable) -> Kernel | None:
+        """The body of this shape."""
+        found = self.kernels.get(key)
+        if found is not None:
+            found.used = self.rounds
+        return found
+
+    def keep_kernel(self, key: Hashable, body: ir.Lambda, calls: Mapping[Hashable, Definition]) -> None:
+        """Remember the body of a shape that reads nothing but its parameters, if it calls nothing but definitions."""
+        if len(callees(body.body)) == len(calls) and not any(
+                isinstance(s.op, ir.Prim) and s.op.name == "table" for s in body.body.stmts):
+            self.kernels[key] = Kernel(body, dict(calls), self.rounds)
 
     def find(self, key: Hashable, checked: Checked) -> Kept | None:
         """The function of this key, if it still says what it said."""

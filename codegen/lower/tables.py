@@ -19,7 +19,7 @@ from ...lang import types as ty
 from ...lang.core import ir
 from ...lang.core.build import i64
 from ...lang.core.ir import PLACES, Atom, Const, Lambda, Table, Var
-from ...lang.core.walk import callees, scopes, summary
+from ...lang.core.walk import Renamer, callees, scopes, summary
 from ...lang.prims import PRIMITIVES
 from ...lang.surface import ast
 from . import access
@@ -75,44 +75,67 @@ def worth(groups: Sequence[Group]) -> bool:
 
 def kernel(f: Frame, group: Group) -> bool:
     """Write the body of a group's map; False if it cannot be one."""
+    instances = list(group.members.values())
+    known: dict[Sequence[Slot], int] = {}
+    pattern: list[int] = []  # of each slot: its column, or -1 for what is the same in each instance
+    for column in zip(*[instance.slots for instance in instances], strict=True):
+        one = column[0]
+        if not isinstance(one, Const) and not one[2] and column.count(one) == len(column):
+            pattern.append(-1)
+            continue
+        place = None
+        if not all([isinstance(slot, Const) for slot in column]):  # noqa: C419  # literals may be edited one by one
+            place = known.get(column)
+        if place is None:
+            place = known[column] = len(group.columns)
+            group.columns.append(column)
+        pattern.append(place)
+    if not group.columns:
+        return False
+    memory, key = f.specialiser.memory, (instances[0].key, tuple(pattern))
+    kept = memory is not None and -1 not in pattern and memory.kernel(key)
+    if kept and f.specialiser.have(kept.calls, callees(kept.body.body)):
+        group.body = Renamer(f.b.supply).function(kept.body)
+        return True
+    f.specialiser.called.clear()
+    group.body = written_kernel(f, instances[0], pattern, len(group.columns))
+    if group.body is None:
+        return False
+    if memory is not None and -1 not in pattern and not any(
+            isinstance(part, tuple) and part[:1] == ("local",) for part in instances[0].key):
+        memory.keep_kernel(key, group.body, f.specialiser.called)
+    return True
+
+
+def written_kernel(f: Frame, instance: Instance, pattern: Sequence[int], columns: int) -> Lambda | None:
+    """The body of a map over so many columns; None if it cannot be one."""
     from .expressions import expression
 
-    instances = list(group.members.values())
-    first = Scan(f).slowly(instances[0].node, str(instances[0].key[0]))  # with its nodes
+    first = Scan(f).slowly(instance.node, str(instance.key[0]))  # with its nodes
     assert first is not None
     g = f.nested()
-    params: list[Var] = []
-    known: dict[Sequence[Slot], Atom] = {}  # what is one value in each instance is one in each row
+    params: list[Var | None] = [None] * columns
     given: dict[ast.Exp, Value] = {}
-    columns = iter(zip(*[instance.slots for instance in instances], strict=True))
+    slots = iter(zip(first.slots, pattern, strict=True))
     for node, form in first.leaves:
         atoms: list[Atom] = []
         for atom in leaves(form):
-            column = next(columns)
-            one = column[0]
-            operand: Atom | None = None
-            if not isinstance(one, Const) and not one[2] and column.count(one) == len(column):
-                operand = slot_value(f, one)
-            elif not all(isinstance(slot, Const) for slot in column):  # literals may be edited one by one
-                operand = known.get(column)
-            if operand is None:
-                operand = known[column] = g.b.fresh("x", atom.type)
-                params.append(operand)
-                group.columns.append(column)
-            atoms.append(operand)
+            slot, place = next(slots)
+            if place < 0:
+                atoms.append(slot_value(f, slot))
+                continue
+            param = params[place]
+            if param is None:
+                param = params[place] = g.b.fresh("x", atom.type)
+            atoms.append(param)
         assert node is not None
         given[node] = rebuild(form, iter(atoms))
-    if not params:
-        return False
     g.given = given
     value = the_atom(expression(g, first.node))
     if first.key[0] == "-":
         value = g.b.neg(value)
     body = g.b.block([value])
-    if not total(f, body):
-        return False
-    group.body = Lambda(tuple(params), body)
-    return True
+    return Lambda(tuple([p for p in params if p is not None]), body) if total(f, body) else None
 
 
 def total(f: Frame, block: ir.Block) -> bool:
@@ -147,14 +170,22 @@ def total_function(f: Frame, name: str) -> bool:
 # ------------------------------------------------------------------ writing
 
 
-def table(f: Frame, values: Sequence[float], dtype: str, name: str = "table") -> Atom:
+def table(f: Frame, values: Sequence[float], dtype: str, name: str = "table") -> Var:
     specialiser = f.specialiser
     specialiser.tables += 1
-    return f.b.prim("table", of=Table(f"{name}{specialiser.tables}", dtype, tuple(values)), as_="rows")
+    op = ir.Prim("table", (), (("of", Table(f"{name}{specialiser.tables}", dtype, tuple(values))),))
+    return bound(f, op, ir.Type(dtype, 1), "rows")
 
 
-def places_table(f: Frame, places: Sequence[int]) -> Atom:
+def places_table(f: Frame, places: Sequence[int]) -> Var:
     return table(f, places, "i64", PLACES)
+
+
+def bound(f: Frame, op: ir.Op, t: ir.Type, name: str) -> Var:
+    """As `Builder.bind`, where the type is known: there are many of these."""
+    var = f.b.supply.var(name, t)
+    f.b.stmts.append(ir.Stmt((var,), op, f.b.span))
+    return var
 
 
 def slot_value(f: Frame, slot: Slot) -> Atom:
@@ -226,7 +257,8 @@ def picked(f: Frame, array: Atom, places: Sequence[tuple[int, ...]], rows: int) 
     """Elements of an array, which has this many rows as far as is known."""
     if places == [(k,) for k in range(rows)]:
         return array
-    return f.b.prim("gather", array, *(places_table(f, axis) for axis in zip(*places, strict=True)), as_="xs")
+    axes = [places_table(f, axis) for axis in zip(*places, strict=True)]
+    return bound(f, ir.Prim("gather", (array, *axes)), ir.Type(array.type.dtype, array.type.rank - len(axes) + 1), "xs")
 
 
 def joined(f: Frame, pieces: Sequence[Atom], rows: Sequence[Sequence[int]]) -> tuple[Atom, list[int]]:
