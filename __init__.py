@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from .codegen.runtime.errors import DadArgumentError, RunError
     from .lang.clock import timing
     from .lang.diagnostics.report import Diagnostics
-    from .modules import compile, load
+    from .modules import Live, compile, load
 
-__all__ = ["DadArgumentError", "Diagnostics", "RunError", "compile", "load", "timing"]
+__all__ = ["DadArgumentError", "Diagnostics", "Live", "RunError", "compile", "load", "timing"]
 
 
 def __getattr__(name: str) -> Any:
     """`import dad` costs nothing until something is used: the command line only checks, most of the time."""
-    if name in ("load", "compile"):
+    if name in ("load", "compile", "Live"):
         from . import modules
 
         return getattr(modules, name)

@@ -88,16 +88,17 @@ class Module(types.ModuleType):
     """
 
     def __init__(self, source: Source, target: Target, name: str, steps: int | None = None, trap: bool = False,
-                 tier: int | None = None) -> None:
+                 tier: int | None = None, editing: Editing | None = None) -> None:
         """`steps` limits the interpreter: a call that takes more raises `codegen.interp.OutOfSteps`. `trap`: calls
-        raise `RunError` (R109) at the first operation that makes nan or infinity of finite numbers.
+        raise `RunError` (R109) at the first operation that makes nan or infinity of finite numbers. `editing` knows
+        earlier versions of the text.
         """
         super().__init__(name)
         with driver.without_collection():
-            checking = driver.check(source)
+            checking = driver.check(source) if editing is None else editing.update(source)
             checked = checking.require()
             self.diagnostics = checking.diagnostics
-            compiler = Compiler(checked, target, source.name, steps, trap, tier)
+            compiler = Compiler(checked, target, source.name, steps, trap, tier, source, editing)
             self.entries: dict[str, LiveEntry] = compiler.entries()
         for entry_name, entry in self.entries.items():
             setattr(self, entry_name, entry)
@@ -109,6 +110,60 @@ class Module(types.ModuleType):
 
     def __repr__(self) -> str:
         return f"<Dad module {self.__name__}: {', '.join(self.entries)}>"
+
+
+class Editing(driver.Editing):
+    """What is known of the program that a module is a version of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.memory = Memory()
+        self.version = 0
+
+    def update(self, source: Source) -> driver.Checking:
+        self.version += 1
+        self.memory.begin()
+        return super().update(source)
+
+
+class Live:
+    """A program that is being edited. `update` gives the module of its text of now, in the time that the edit takes.
+
+    What the edit does not touch is neither checked nor compiled again: with other numbers in it, or with more or fewer
+    terms of known shapes in a long sum, nothing is compiled. The module of an earlier text goes on working. `path` is
+    the file that is read when `update` gets no text, and what messages call the program; the rest is as for `load`.
+
+    >>> program = Live("rate.dad")
+    >>> program.update("entry f (x: f64) : f64 = 2.0 * x * x").f.grad(1.0)
+    4.0
+    >>> program.update("entry f (x: f64) : f64 = 3.0 * x * x").f.grad(1.0)
+    6.0
+    """
+
+    def __init__(self, path: str | Path, *, target: str | None = None, tier: int | None = None,
+                 trap_nonfinite: bool = False) -> None:
+        self.path = path
+        self.target = wanted(target)
+        self.tier = tier
+        self.trap = trap_nonfinite
+        self.module: Module | None = None
+        """The last module that there was."""
+        self._editing = Editing()
+        self._lock = threading.Lock()
+
+    def update(self, text: str | None = None) -> Module:
+        """The module of this text, or of the file as it is now. Raises `Diagnostics` when the program has errors or
+        the file cannot be read; then the next update is as quick, and `module` is what it was.
+        """
+        source = driver.read(self.path) if text is None else Source(str(self.path), text)
+        with self._lock:
+            self.module = Module(source, self.target, Path(self.path).stem, trap=self.trap, tier=self.tier,
+                                 editing=self._editing)
+            return self.module
+
+    def files(self) -> list[str]:
+        """The files that the program imports, those that do not exist included: a change of one is an edit too."""
+        return self._editing.files()
 
 
 class LiveEntry(Entry):
@@ -234,9 +289,12 @@ class Compiler:
     """Turns checked definitions into Python functions of leaves, for one target."""
 
     def __init__(self, checked: Checked, target: Target, name: str, steps: int | None = None, trap: bool = False,
-                 tier: int | None = None, memory: Memory | None = None) -> None:
+                 tier: int | None = None, source: Source | None = None, editing: Editing | None = None) -> None:
+        """`source` is what was checked, `editing` what will check versions after it."""
         self.checked = checked
-        self.memory = memory
+        self.source = source
+        self.editing = editing
+        self.version = editing.version if editing is not None else 0
         self.tier = tier
         self.trap = trap
         self.target = target
@@ -249,8 +307,11 @@ class Compiler:
         """IR of an entry and of derived functions of it, or of all entries. What is lowered is kept."""
         with self.lock, driver.without_collection():
             lowering, self.lowering = self.lowering, None  # gone if this fails half way
+            if self.editing is not None and self.editing.version != self.version:
+                assert self.source is not None  # the tables are those of a later version: this one is checked anew
+                self.checked, self.editing, lowering = driver.check(self.source).require(), None, None
             if lowering is None:
-                lowering = Lowering(self.checked, memory=self.memory)
+                lowering = Lowering(self.checked, memory=self.editing.memory if self.editing is not None else None)
             if definition is not None:
                 made = lowering.lowered(definition, *transforms)
             else:
