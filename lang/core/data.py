@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from ..source import Span
 from . import ir
 from .ir import Block, Const, Function, Lambda, Op, Program, Stmt, Table
+from .primitive import PRIMITIVES
 from .text import show
 from .walk import atoms, scopes, summary
 
@@ -58,29 +59,56 @@ def code(program: Program) -> str:
     return show(with_data(program, {name: Table(name, t.dtype, NOTHING) for name, t in data(program).items()}))
 
 
+class Parts:
+    """What the code of a function says, as a key."""
+
+    __slots__ = ("hash", "said")
+
+    def __init__(self, said: tuple[Hashable, ...]) -> None:
+        self.said = said
+        self.hash = hash(said)
+
+    def __hash__(self) -> int:
+        return self.hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Parts) and self.hash == other.hash and self.said == other.said)
+
+
 @dataclass(slots=True)
 class Outline:
-    """A program taken apart in one walk: `key` is equal for programs with one `code`, and quicker to have than a text.
+    """A program, or a function, taken apart in one walk: `key` is equal for those with one `code`, and quicker to have
+    than a text.
     """
 
-    key: tuple[Hashable, ...] = ()
+    key: Hashable = None
     tables: dict[str, Table] = field(default_factory=dict)
     spans: list[Span | None] = field(default_factory=list)
-    """Of all statements, in order: those of two programs with one key belong together."""
+    """Of the statements that may fail and of calls, in order: those of two programs with one key belong together."""
 
 
 def outline(program: Program) -> Outline:
-    """The code of a program as a key, its data, and the places of its statements."""
+    """The code of a program as a key, its data, and the places where it may fail."""
+    made = Outline()
+    keys = []
+    for f in program.functions.values():
+        found: Outline | None = f.known.get("outline")
+        if found is None:
+            found = f.known["outline"] = _outlined(f)
+        keys.append(found.key)
+        made.tables.update(found.tables)
+        made.spans += found.spans
+    made.key = tuple(keys)
+    return made
+
+
+def _outlined(f: Function) -> Outline:
     found = Outline()
-    found.key = tuple([_outlined(f, found) for f in program.functions.values()])
-    return found
-
-
-def _outlined(f: Function, found: Outline) -> tuple[Hashable, ...]:
     parts: list[Hashable] = [f.name, f.source_name, f.again, tuple([tuple(map(_atom, axes)) for axes in f.dims])]
     parts += [(p.id, p.type) for p in f.params]
     _outline(f.body, parts, found)
-    return tuple(parts)
+    found.key = Parts(tuple(parts))
+    return found
 
 
 def _atom(atom: ir.Atom | None) -> Hashable:
@@ -89,9 +117,7 @@ def _atom(atom: ir.Atom | None) -> Hashable:
 
 def _outline(block: Block, parts: list[Hashable], found: Outline) -> None:
     """Adds what the block says. Variables are numbers, with their types where they are bound."""
-    spans = found.spans
     for stmt in block.stmts:
-        spans.append(stmt.span)
         op = stmt.op
         for var in stmt.vars:
             parts.append(var.id)
@@ -107,7 +133,11 @@ def _outline(block: Block, parts: list[Hashable], found: Outline) -> None:
                     parts.append((table.name, table.dtype))
                 else:
                     parts.append(op.attrs)
+            if PRIMITIVES[op.name].fails:
+                found.spans.append(stmt.span)
         else:
+            if isinstance(op, ir.Call):
+                found.spans.append(stmt.span)
             _outline_op(op, parts, found)
     parts.append("return")
     parts += [a if isinstance(a, Const) else a.id for a in block.results]

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any
+from weakref import WeakMethod
 
 import numpy as np
 
@@ -49,7 +50,7 @@ class Native:
         self.cell = ctypes.c_int64()
         """The address of the code. It changes when there is better code."""
         self.use()
-        engine.using.append(self.use)
+        engine.using.append(WeakMethod(self.use))
         self.params = [p.type for p in f.params]
         self.results = [a.type for a in f.body.results]
         self.given = sum(1 + t.rank for t in self.params)

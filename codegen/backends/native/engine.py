@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Any
+from weakref import WeakMethod, finalize
 
 import numpy as np
 
@@ -25,7 +27,7 @@ from .duration import long
 from .host import HOST, runner
 from .kernels import table
 from .llvm import Cell, DataCell, HostCall, Site, flat_name, module
-from .objects import NUMBER, Instance, Made, Object, find, instances, keep, symbol
+from .objects import NUMBER, Instance, Made, Object, find, instances, keep, rest, retired, symbol
 from .threads import spread
 from .units import Keyed, Units, units_of
 
@@ -67,8 +69,11 @@ class Engine:
         self.instances: dict[str, Instance] = {}
         self.kept: list[Instance] = []
         """All that calls may be in: code that better code has replaced too."""
-        self.tables: dict[str, Any] = {}
-        self.using: list[Callable[[], None]] = []
+        finalize(self, retired.append, self.kept).atexit = False
+        self.tables: dict[str, tuple[Any, int, int]] = {}
+        """Tables as arrays that hold their numbers, with the address of the first and how many there are."""
+        self.given(self.data)
+        self.using: list[WeakMethod[Callable[[], None]]] = []
         self.tier = 0
         self.trouble: Exception | None = None
         """Why there is no tier 1."""
@@ -89,8 +94,10 @@ class Engine:
             group = self.units.group()
         self.load([group], 1)
         self.tier = 1
-        for use in self.using:
-            use()
+        for method in self.using:
+            use = method()
+            if use is not None:
+                use()
 
     def spent(self, seconds: float) -> bool:
         """A call took so long; False when nobody needs to know any more."""
@@ -125,10 +132,12 @@ class Engine:
             keep(made)
             objects |= dict.fromkeys(missing, made)
         fresh: list[Instance] = []
-        for key, unit in zip(keys, units, strict=True):
-            found = objects[key]
-            assert found is not None
-            self.place(key, unit, found, fresh)
+        with jit.LOCK:
+            rest()
+            for key, unit in zip(keys, units, strict=True):
+                found = objects[key]
+                assert found is not None
+                self.place(key, unit, found, fresh)
 
     def place(self, key: str, k: Keyed, made: Object, fresh: list[Instance]) -> None:
         """Code of a unit in memory that calls what this program calls there, and whose failures are told apart.
@@ -137,7 +146,7 @@ class Engine:
         """
         unit = k.unit
         called: list[object] = [self.instances[cell] for cell in unit.cells if isinstance(cell, str)]
-        called += [self.numbers(cell.table) for cell in unit.cells if isinstance(cell, DataCell)]
+        called += {id(a): a for a in (self.numbers(c.table)[0] for c in unit.cells if isinstance(c, DataCell))}.values()
         binding = tuple(map(self.word, unit.cells))
         instance = self.fitting(key, binding, unit.sites)
         if instance is None:
@@ -146,6 +155,7 @@ class Engine:
             assert instance is not None
         if instance.binding is None:
             instance.bind(binding, called)
+        instance.users += 1
         self.kept.append(instance)
         self.sites[instance.number] = unit.sites
         for name, address in zip(unit.names, instance.addresses, strict=True):
@@ -157,20 +167,28 @@ class Engine:
         match cell:
             case str():
                 return self.addresses[cell]
-            case DataCell(rows, "count"):
-                return len(self.data.get(rows.name, rows).values)
-            case DataCell(rows, _):
-                return int(self.numbers(rows).ctypes.data)
+            case DataCell(rows, part):
+                return self.numbers(rows)[2 if part == "count" else 1]
             case _:
                 return callback(cell)
 
-    def numbers(self, rows: Table) -> Any:
-        """A table of the program as an array; instances that read it keep it."""
-        found = self.tables.get(rows.name)
-        if found is None:
-            values = self.data.get(rows.name, rows).values
-            found = self.tables[rows.name] = np.array(values, NUMPY_NAMES[rows.dtype])
-        return found
+    def numbers(self, rows: Table) -> tuple[Any, int, int]:
+        """A table of the program; instances that read it keep its array."""
+        if rows.name not in self.tables:
+            self.given({rows.name: rows})
+        return self.tables[rows.name]
+
+    def given(self, tables: Mapping[str, Table]) -> None:
+        """Put tables into memory, those of one dtype side by side."""
+        by_dtype: dict[str, list[Table]] = {}
+        for one in tables.values():
+            by_dtype.setdefault(one.dtype, []).append(one)
+        for dtype, some in by_dtype.items():
+            array = np.array(list(chain.from_iterable([one.values for one in some])), NUMPY_NAMES[dtype])
+            address, size = int(array.ctypes.data), array.itemsize
+            for one in some:
+                self.tables[one.name] = array, address, len(one.values)
+                address += size * len(one.values)
 
     def fitting(self, key: str, binding: tuple[int, ...], sites: list[Site]) -> Instance | None:
         for instance in instances(key):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass
+from typing import Any
 
 from ....lang.clock import timed
 from . import jit, store
@@ -27,7 +28,7 @@ class Made:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Object:
     """Object code of units, by their keys."""
 
@@ -35,10 +36,14 @@ class Object:
     tier: int
     units: dict[str, Made]
     environment: dict[str, str]
+    mentioned: Any = None
+    """The kernels that the code calls, once it was looked through for them."""
 
     def load(self) -> list[Instance]:
         """Put the code into memory, its units bound to nothing yet."""
-        table.provide(table.mentioned(self.code))
+        if self.mentioned is None:
+            self.mentioned = table.mentioned(self.code)
+            table.provide(self.mentioned)
         loaded = jit.Loaded(self.code)
         made = []
         for key, unit in self.units.items():
@@ -61,10 +66,37 @@ class Instance:
         self.binding: tuple[int, ...] | None = None
         self.called: list[object] = []
         """What must stay while this does."""
+        self.users = 0
+        """How many programs run it."""
 
     def bind(self, binding: tuple[int, ...], called: list[object]) -> None:
         self.binding, self.called = binding, called
         self.words[1:] = list(binding)
+
+
+    def free(self) -> None:
+        """Nobody runs it: it may be bound to something else."""
+        self.binding, self.called = None, []
+
+
+retired: deque[list[Instance]] = deque()
+"""What programs that are gone ran."""
+IDLE = 8
+"""Pieces of loaded code that wait for a program to use them."""
+_idle: OrderedDict[jit.Loaded, set[Instance]] = OrderedDict()
+
+
+def rest() -> None:
+    """Let instances that nobody runs any more wait for others to run them, under the lock of `jit`."""
+    while retired:
+        for instance in retired.popleft():
+            instance.users -= 1
+            if not instance.users:
+                instance.free()
+                _idle.setdefault(instance.loaded, set()).add(instance)
+                _idle.move_to_end(instance.loaded)
+    while len(_idle) > IDLE:
+        _idle.popitem(last=False)
 
 
 _instances: dict[str, weakref.WeakSet[Instance]] = {}
