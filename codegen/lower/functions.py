@@ -290,6 +290,7 @@ def definition_value(f: Frame, definition: Definition, use: Use, span: Span) -> 
 
     def body(g: Frame, inputs: Value) -> Value:
         assert isinstance(inputs, TupV)
+        g.specialiser.looking[-1].add(definition)
         known = inputs.items[:len(captured)]
         h = g.inside({}, {s: the_atom(a) for s, a in zip((*names, *extra), known, strict=True)}, types)
         value = definition_body(h, definition, inputs.items[len(captured):])
