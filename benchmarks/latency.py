@@ -34,9 +34,6 @@ from typing import Any
 
 import dad
 import numpy as np
-from dad import driver
-from dad.lang.source import Source
-from dad.modules import Compiler
 
 import terms
 from timing import compare, duration, seconds, table
@@ -177,28 +174,20 @@ def cold_figures(sizes: Sequence[int], seeds: int, jax_up_to: int) -> list[Figur
     return figures
 
 
-class Session:
-    """A program that is being edited: text in, gradient out."""
-
-    def __init__(self, x: Any) -> None:
-        self.editing = driver.Editing()
-        self.x = x
-
-    def gradient(self, text: str) -> Any:
-        checked = self.editing.update(Source("<bench>", text)).require()
-        return Compiler(checked, "native", "<bench>", tier=0).entries()["energy"].value_and_grad(self.x)
-
-
 def edits(size: int, count: int, budget: float = 60.0) -> dict[str, float]:
     """Seconds from an edited text to its gradient: half of the edits take less, 19 of 20. Fewer edits where these take
     longer than `budget` seconds."""
     program = terms.Program(size, 5)
-    session = Session(np.array(terms.point()))
-    session.gradient(program.text)
+    x, live = np.array(terms.point()), dad.Live("energy.dad", target="native", tier=0)
+
+    def gradient(text: str) -> Any:
+        return live.update(text).energy.value_and_grad(x)
+
+    gradient(program.text)
     times: dict[str, list[float]] = {}
     start = perf_counter()
     for what, text in program.edits(count):
-        times.setdefault(what, []).append(seconds(partial(session.gradient, text)))
+        times.setdefault(what, []).append(seconds(partial(gradient, text)))
         if perf_counter() - start > budget:
             break
     every = sorted(t for ts in times.values() for t in ts)
@@ -223,8 +212,7 @@ def edit_figures(size: int, count: int) -> list[Figure]:
     count = int(found.pop("count"))
     figures = [Figure(f"edit of {size:,} operations, p50 of {count}", found.pop("p50"), limit=10e-3),
                Figure(f"edit of {size:,} operations, p95 of {count}", found.pop("p95"), limit=16e-3)]
-    figures += [Figure(f"  median: {what}", time) for what, time in found.items()]
-    return [*figures, Figure("one item more in an array: compiling", item_more(1000), limit=1e-4)]
+    return [*figures, *(Figure(f"  median: {what}", time) for what, time in found.items())]
 
 
 # ------------------------------------------------------------------ 2, 3: beside C
@@ -335,7 +323,7 @@ def report(budget: float = 2.0, tiny: bool = False, jax_up_to: int = 0) -> list[
     if not NATIVE:
         print("machine code needs llvmlite, which is not installed")
         return []
-    sizes, seeds, edited, count = ((60,), 1, 60, 5) if tiny else ((1000, 5000, 10_000), 3, 5000, 200)
+    sizes, seeds, edited, count = ((60,), 1, (60,), 5) if tiny else ((1000, 5000, 10_000), 3, (1000, 5000, 10_000), 200)
     many, rows, steps, budget = (100, 10, 5, 0.01) if tiny else (100_000, 1000, 500, budget)
     peers = ", ".join(filter(None, map(version, ("casadi", "jax")))) or "none"
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPUs, {compiler() or 'no C compiler'};"
@@ -344,7 +332,8 @@ def report(budget: float = 2.0, tiny: bool = False, jax_up_to: int = 0) -> list[
         folder = Path(name)
         sections: list[tuple[str, Callable[[], list[Figure]]]] = [
             ("1. From text to gradient", lambda: cold_figures(sizes, seeds, jax_up_to)),
-            ("   After an edit", lambda: edit_figures(edited, count)),
+            ("   After an edit", lambda: [*(f for size in edited for f in edit_figures(size, count)), Figure(
+                "one item more in an array: compiling", item_more(1000), limit=1e-4)]),
             ("2. Steady state", lambda: [f for s in sizes[:2] for f in steady(s, budget, folder)]),
             ("3. An array", lambda: array(many, budget, folder)),
             ("5. Log densities", lambda: densities(rows, steps, budget / 2)),

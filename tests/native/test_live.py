@@ -18,7 +18,8 @@ from dad.codegen.backends.native import jit, programs
 DEFINITIONS = ("def spring (ax: f64) (ay: f64) (bx: f64) (by: f64) (d: f64) : f64 =\n"
                "  let e = sqrt ((ax - bx) ** 2 + (ay - by) ** 2) - d in e * e",
                "def soft (a: f64) (b: f64) (k: f64) : f64 = log1p (exp (k * (a - b)))",
-               "def turn (ax: f64) (ay: f64) (bx: f64) (by: f64) (t: f64) : f64 = 1 - cos (atan2 (by - ay) (bx - ax) - t)")
+               "def turn (ax: f64) (ay: f64) (bx: f64) (by: f64) (t: f64) : f64 =\n"
+               "  1 - cos (atan2 (by - ay) (bx - ax) - t)")
 KINDS = ("spring", "soft", "turn")
 COUNTS = {"spring": 4, "soft": 2, "turn": 4}
 INPUTS = 8
@@ -119,9 +120,9 @@ def counting(edits: Sequence[Callable[[str], str]], text: str) -> int:
 @pytest.mark.parametrize("lets", [False, True])
 def test_data_is_not_compiled(lets: bool) -> None:
     r = random.Random(5)
-    made = Text(r, 40)
+    made = Text(r, 100)
     made.make, made.lets = call, lets
-    made.terms = [call(r) for _ in range(40)]
+    made.terms = [call(r) for _ in range(100)]
 
     def constant(text: str) -> str:
         return re.sub(r"(spring [^\n]*) \d\.\d+", r"\1 1.75", text, count=1)
