@@ -188,9 +188,9 @@ def python(entries: Sequence[Definition], made: Lowered, given: Given) -> str:
 
 def native(made: Lowered, roots: Sequence[str], given: Given, stage: str) -> str:
     """Machine code on its way: the loop nests of a program, or what is written from them, in C or for LLVM."""
-    from ..codegen.backends.loops.lower import lower
+    from ..codegen.backends.loops.nests import nests
 
-    program = lower(driver.optimised(made.program, roots, verify=given.has("verify")))
+    program = nests(driver.optimised(made.program, roots, verify=given.has("verify")))
     if stage == "loops":
         from ..codegen.backends.loops.show import show
 

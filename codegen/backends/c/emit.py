@@ -191,6 +191,12 @@ class FunctionWriter:
                 self.loop(node)
             case tree.Spread():
                 self.spread(node)
+            case tree.Lanes(index, start, count, body):
+                k = self.fresh("k")
+                self.open(f"for (int64_t {k} = 0; {k} < {count}; {k}++)")
+                self.define(index, f"{_at(start)} + {k}")
+                self.code(body)
+                self.close()
             case tree.While():
                 self.while_(node)
             case tree.Sum():

@@ -34,6 +34,8 @@ def own(node: Node) -> tuple[tuple[Operand, ...], tuple[Reg, ...]]:
             return (node.count, *node.init, *node.next), (node.index, *node.carried, *node.outs)
         case tree.Spread():
             return (node.count, node.work), (node.start, node.stop)
+        case tree.Lanes():
+            return (node.start,), (node.index,)
         case tree.While():
             return (*node.init, node.cond, *node.next), (*node.carried, *node.outs)
         case tree.Sum():
@@ -56,7 +58,7 @@ def own(node: Node) -> tuple[tuple[Operand, ...], tuple[Reg, ...]]:
 def inner(node: Node) -> tuple[Code, ...]:
     """The code inside of a node."""
     match node:
-        case tree.For() | tree.Sum() | tree.Spread():
+        case tree.For() | tree.Lanes() | tree.Sum() | tree.Spread():
             return (node.body,)
         case tree.While():
             return node.test, node.body

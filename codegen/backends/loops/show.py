@@ -77,6 +77,10 @@ def _node(node: tree.Node, indent: str) -> Iterator[str]:
                    f"work {operand(node.work)} {{")
             yield from _code(node.body, indent + "  ")
             yield f"{indent}}}"
+        case tree.Lanes():
+            yield f"{indent}lanes {operand(node.index)} from {operand(node.start)}, {node.count} {{"
+            yield from _code(node.body, indent + "  ")
+            yield f"{indent}}}"
         case tree.While():
             yield f"{indent}while{_carried(node.carried, node.init, node.next)} {{"
             yield from _code(node.test, indent + "  ")

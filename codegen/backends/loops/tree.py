@@ -152,6 +152,18 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
+class Lanes:
+    """`body` for `index` from `start` on, `count` times, side by side in the lanes of vectors: iterations have to do with
+    each other only where they add to an array, and there they come in their order. Loops inside run equally often in
+    all of them, and `loops.lanes` says what else may stand in there."""
+
+    index: Reg
+    start: Operand
+    count: int
+    body: Code
+
+
+@dataclass(frozen=True, slots=True)
 class While:
     """`test` runs first in every iteration, and `cond` is its outcome."""
 
@@ -228,8 +240,8 @@ class Poll:
     operations: Operand
 
 
-Node = (Scalar | Load | Store | Shift | Alloc | Local | Data | Mark | Release | Resize | Copy | For | Spread | While
-        | Sum | Choice | Invoke | Host | Check | Poll)
+Node = (Scalar | Load | Store | Shift | Alloc | Local | Data | Mark | Release | Resize | Copy | For | Spread | Lanes
+        | While | Sum | Choice | Invoke | Host | Check | Poll)
 Code = list[Node]
 
 

@@ -25,6 +25,8 @@ def operations(program: tree.Program, code: Code, within: tuple[str, ...] = ()) 
                 total += int(times) * (1 + operations(program, body, within))
             case tree.Spread():
                 total += operations(program, node.body, within)
+            case tree.Lanes():
+                total += node.count * (1 + operations(program, node.body, within))
             case tree.For() | tree.While() | tree.Sum() | tree.Host() | tree.Copy() | tree.Resize():
                 return FEW + 1
             case tree.Choice():

@@ -20,8 +20,7 @@ from ....lang.core.ir import Table
 from ....lang.core.primitive import PRIMITIVES
 from ....lang.prims.common import NUMPY_NAMES
 from ....lang.source import Span
-from ..loops.fuse import fuse
-from ..loops.lower import lower
+from ..loops.nests import nests
 from . import background, jit, symbols
 from .duration import long
 from .host import HOST, runner
@@ -60,7 +59,7 @@ class Engine:
         """`units` of the program, where they are known; `data` has other tables in place of some of the program."""
         self.program = program
         self.units: Units = units or units_of(
-            spread(fuse(lower(program))), program.functions if roots is None else roots)
+            spread(nests(program)), program.functions if roots is None else roots)
         self.data = data or {}
         self.places: Mapping[Span, Span] = {}
         """Where statements stand now whose places the program says otherwise."""

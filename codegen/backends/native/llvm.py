@@ -20,7 +20,7 @@ from ..loops.sites import FULL_SITE as FULL_SITE
 from ..loops.sites import HostCall as HostCall
 from ..loops.sites import Site as Site
 from ..loops.tree import Code, Imm, Operand, Reg
-from . import chunks, parts, sums
+from . import chunks, lanes, parts, sums
 from .context import DECLARED, DEPTH, END, FAILED, FUEL, HELPERS, LARGEST, SLOT, STACK, TOP, VALUES
 from .half import CONVERSIONS
 from .jit import ROOM_FOR_LINKS
@@ -394,6 +394,8 @@ class FunctionWriter:
                 self.loop(node)
             case tree.Spread():
                 parts.write(self, node)
+            case tree.Lanes():
+                lanes.write(self, node)
             case tree.While():
                 self.while_(node)
             case tree.Sum():

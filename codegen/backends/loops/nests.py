@@ -1,0 +1,14 @@
+"""From the IR to the loops that back ends write: lowered, fused, side by side where that is worth it."""
+
+from __future__ import annotations
+
+from ....lang.core import ir
+from . import tree
+from .fuse import fuse
+from .lanes import side_by_side
+from .lower import lower
+
+
+def nests(program: ir.Program) -> tree.Program:
+    """All functions of a program without derivatives, before `vectorize`."""
+    return side_by_side(fuse(lower(program)))
