@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from dad.codegen.backends.c.emit import Unit, emit, whole
-from dad.codegen.backends.loops.lower import lower
+from dad.codegen.backends.loops.nests import nests
 from dad.codegen.backends.loops.sites import DEPTH_SITE, FULL_SITE, Site
 from dad.codegen.runtime.depth import LEVELS, too_deep
 from dad.codegen.runtime.errors import RunError
@@ -42,7 +42,7 @@ def compiler() -> str | None:
 
 
 def units(programs: Sequence[ir.Program]) -> list[Unit]:
-    return [emit(lower(program), f"p{k}_") for k, program in enumerate(programs)]
+    return [emit(nests(program), f"p{k}_") for k, program in enumerate(programs)]
 
 
 def compile_c(texts: Sequence[str], flags: Sequence[str], folder: Path) -> list[Path]:

@@ -8,10 +8,10 @@ it is one load to a lane, and `t` has the lanes side by side.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from . import tree
+from .copies import NewReg, copied, renamed
 from .fuse import Memory
 from .operands import defined, everything, own, read
 from .tree import Code, Imm, Node, Operand, Reg
@@ -20,9 +20,56 @@ from .varying import Varying
 Loop = tree.For | tree.Sum
 
 
-def ahead(body: Code, varying: Varying, memory: Memory, reg: Callable[[str, bool], Reg]) -> Code:
+def ahead(body: Code, varying: Varying, memory: Memory, reg: NewReg) -> Code:
     """The body of a loop that is to run in lanes, its loops so."""
     return Ahead(varying, memory, reg).block(body)
+
+
+def apart(body: Code, varying: Varying, memory: Memory, reg: NewReg) -> Code:
+    """The body of a loop that is to run in lanes: in loops of it, what is added to elements that all lanes share is
+    added by a loop of its own."""
+    out: Code = []
+    for node in body:
+        match node:
+            case tree.For(parallel=True, carried=()) if any(id(n) in varying.additions for n in node.body):
+                out += divided(node, varying, memory, reg)
+            case tree.For() | tree.Sum() | tree.Lanes():
+                out.append(replace(node, body=apart(node.body, varying, memory, reg)))
+            case tree.Choice():
+                out.append(replace(node, then=apart(node.then, varying, memory, reg),
+                                   orelse=apart(node.orelse, varying, memory, reg)))
+            case _:
+                out.append(node)
+    return out
+
+
+def divided(node: tree.For, varying: Varying, memory: Memory, reg: NewReg) -> Code:
+    found = [varying.additions[id(n)] for n in node.body if id(n) in varying.additions]
+    found = [a for a in found if varying.shared(a)]
+    by = {r.id: n for n in node.body for r in own(n)[1]}
+    needed: set[int] = set()
+    pending = [x.id for a in found for x in (a.load.base, a.load.offset, a.value) if isinstance(x, Reg)]
+    while pending:
+        at = pending.pop()
+        if at in by and id(by[at]) not in needed:
+            needed.add(id(by[at]))
+            pending += [x.id for x in own(by[at])[0] if isinstance(x, Reg)]
+    adding = {id(n) for a in found for n in (a.load, a.add, a.store)}
+    adds = [n for n in node.body if id(n) in needed | adding]
+    rest = swept([n for n in node.body if id(n) not in adding], node)
+    if not found or not any(not isinstance(n, tree.Scalar | tree.Load | tree.Shift) for n in rest):
+        return [node]
+    if not varying.only_adds(replace(node, body=adds)):
+        return [node]
+    written = {memory.root(n.base) for n in everything(rest) if isinstance(n, tree.Store)}
+    if any(isinstance(n, tree.Store | tree.Load) and memory.root(n.base) in written for n in adds):
+        return [node]
+    if any(not isinstance(n, tree.Scalar | tree.Load | tree.Shift | tree.Store) for n in rest):
+        return [node]
+    index = reg("i64", False)
+    own_body = copied(renamed(adds, {node.index.id: index}), reg)
+    rooted(own_body, memory)
+    return [replace(node, index=index, body=own_body), replace(node, body=rest)]
 
 
 @dataclass
@@ -34,7 +81,7 @@ class Found:
 
 
 class Ahead:
-    def __init__(self, varying: Varying, memory: Memory, reg: Callable[[str, bool], Reg]) -> None:
+    def __init__(self, varying: Varying, memory: Memory, reg: NewReg) -> None:
         self.varying, self.memory, self.reg = varying, memory, reg
 
     def block(self, code: Code) -> Code:
@@ -65,7 +112,8 @@ class Ahead:
         made: dict[object, Reg] = {}
         body: Code = []
         for node in loop.body:
-            if isinstance(node, tree.For | tree.Sum) and not (isinstance(node.count, Reg) and node.count.id in bound):
+            if isinstance(node, tree.For | tree.Sum) and not (isinstance(node.count, Reg) and node.count.id in bound) \
+                    and not self.varying.only_adds(node):
                 found = self.found(node, bound, written)
                 if found.wanted:
                     node = self.moved(loop, node, found, before, made)
@@ -124,8 +172,6 @@ class Ahead:
 
     def moved(self, loop: Loop, inner: Loop, found: Found, before: Code, made: dict[object, Reg]) -> Loop:
         """The inner loop, reading what `before` computes."""
-        from .lanes import renamed
-
         by = {r.id: n for n in found.nodes for r in own(n)[1]}
         reads: dict[int, tree.Load] = {}
         for value in found.wanted:
@@ -161,6 +207,8 @@ class Ahead:
                             self.varying.values.add(q.id)
                         if r.id in self.varying.rows:
                             self.varying.rows.add(q.id)
+                rooted(copy, self.memory)
+                self.memory.roots[place.id] = place.id
                 self.varying.inside.add(place.id)
                 self.varying.private.add(place.id)
             reads[value.id] = tree.Load(value, place, inner.index)
@@ -169,6 +217,13 @@ class Ahead:
             mine = [r.id for r in own(node)[1]]
             body.append(reads[mine[0]] if len(mine) == 1 and mine[0] in reads else node)
         return replace(inner, body=swept(body, inner))
+
+
+def rooted(code: Code, memory: Memory) -> None:
+    """Have it known where pointers of new code lead to."""
+    for node in everything(code):
+        if isinstance(node, tree.Shift):
+            memory.roots[node.out.id] = memory.root(node.base)
 
 
 def swept(body: Code, loop: Loop) -> Code:

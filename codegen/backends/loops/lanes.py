@@ -10,13 +10,14 @@ What must hold when the program runs (`Guard`) is asked before the loop; otherwi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from . import tree
-from .ahead import ahead
+from .ahead import ahead, apart
+from .copies import copied, renamed
 from .fuse import Memory, straight
-from .operands import defined, everything, inner, own, read
+from .operands import defined, everything, inner, own
 from .tree import Code, Imm, Node, Operand, Reg
 from .varying import Addition, NotAlike, Varying
 
@@ -83,7 +84,9 @@ class Rewriter:
         plain = node
         try:
             varying = Varying(node.index, node.body)
-            node = replace(node, body=ahead(node.body, varying, self.memory, self.reg))
+            divided = apart(node.body, varying, self.memory, self.reg)
+            varying = Varying(node.index, divided)
+            node = replace(node, body=ahead(divided, varying, self.memory, self.reg))
             varying = Varying(node.index, node.body)
             checks = Guard(self, node, varying)
             checks.run()
@@ -133,13 +136,6 @@ class Rewriter:
 
 
 # ------------------------------------------------------------------ what must hold
-
-
-@dataclass
-class Place:
-    """A node's loops, from the outside in, within the loop that is to run in lanes."""
-
-    loops: list[tree.For | tree.While | tree.Sum | tree.Lanes] = field(default_factory=list)
 
 
 class Guard:
@@ -210,7 +206,7 @@ class Guard:
         if any(n.index.id not in offset for n in around):
             raise NotAlike
         extent: list[Operand] = []
-        for n in sorted(reversed(around), key=lambda n: len(offset[n.index.id])):  # the smallest step first
+        for n in self.by_step(around, offset):
             step = offset[n.index.id]
             if extent:
                 size = self.product(extent)
@@ -221,6 +217,11 @@ class Guard:
             else:
                 self.require("ge", self.product([*map(self.available, step)]), Imm(1, "i64"))
             extent = [*map(self.available, step), self.available(n.count)]
+
+    def by_step(self, around: list[tree.For], offset: dict[int, list[Operand]]) -> list[tree.For]:
+        """The loops, that with the smallest step first; of two of which it is not known, the inner one."""
+        inwards = {id(n): -k for k, n in enumerate(around)}
+        return sorted(around, key=lambda n: (len(offset[n.index.id]), inwards[id(n)]))
 
     def around(self, a: Addition) -> list[tree.For]:
         """The loops of the body that the addition stands in."""
@@ -397,6 +398,12 @@ class Cost:
     def together(self, node: Node, times: float) -> None:
         """In lanes, for one of them."""
         v = self.varying
+        if v.only_adds(node):
+            assert isinstance(node, tree.For)
+            each = sum(weight(n) * 0.25 for n in node.body if not isinstance(n, tree.Load | tree.Shift)
+                       or v.varies(n.base))
+            self.total += times * (0.5 + each * length(node.count))
+            return
         match node:
             case tree.For(count=count, body=body) | tree.Sum(count=count, body=body):
                 self.total += times * 0.5 * (1 if isinstance(node, tree.For) else 4)
@@ -439,7 +446,7 @@ QUICK = {*VECTORS, "scaled", "sign", "isnan", "isinf", "copysign", "cast", "fma"
 
 def weight(node: Node) -> float:
     match node:
-        case tree.Scalar(out=out, name=name):
+        case tree.Scalar(name=name):
             return 1 if name in QUICK else 6 if name in ("div", "mod", "rem", "quot", "sqrt") else 12
         case tree.Load() | tree.Store():
             return 1
@@ -451,79 +458,3 @@ def weight(node: Node) -> float:
 
 def length(count: Operand) -> float:
     return float(max(int(count.value), 0)) if isinstance(count, Imm) else USUAL
-
-
-# ------------------------------------------------------------------ the same code once more
-
-
-def renamed(code: Code, names: dict[int, Reg]) -> Code:
-    """Code with other registers: bound ones and read ones."""
-
-    def r(reg: Reg) -> Reg:
-        return names.get(reg.id, reg)
-
-    def s(x: Operand) -> Operand:
-        return names.get(x.id, x) if isinstance(x, Reg) else x
-
-    def all_of(xs: Sequence[Operand]) -> tuple[Operand, ...]:
-        return tuple(map(s, xs))
-
-    def regs(xs: Sequence[Reg]) -> tuple[Reg, ...]:
-        return tuple(map(r, xs))
-
-    def c(code: Code) -> Code:
-        return [one(n) for n in code]
-
-    def one(node: Node) -> Node:
-        match node:
-            case tree.Scalar():
-                return replace(node, out=r(node.out), args=all_of(node.args))
-            case tree.Load():
-                return tree.Load(r(node.out), r(node.base), s(node.offset))
-            case tree.Store():
-                return tree.Store(r(node.base), s(node.offset), s(node.value))
-            case tree.Shift():
-                return tree.Shift(r(node.out), r(node.base), s(node.offset))
-            case tree.Alloc():
-                return tree.Alloc(r(node.out), s(node.count))
-            case tree.Local():
-                return replace(node, out=r(node.out))
-            case tree.Data():
-                return replace(node, out=r(node.out), count=r(node.count))
-            case tree.Mark():
-                return tree.Mark(r(node.out))
-            case tree.Release():
-                return tree.Release(r(node.mark))
-            case tree.Resize():
-                return tree.Resize(r(node.out), s(node.slot), s(node.count))
-            case tree.Copy():
-                return tree.Copy(r(node.target), r(node.source), s(node.count))
-            case tree.For():
-                return tree.For(r(node.index), s(node.count), regs(node.carried), all_of(node.init), c(node.body),
-                                all_of(node.next), regs(node.outs), node.parallel)
-            case tree.Lanes():
-                return tree.Lanes(r(node.index), s(node.start), node.count, c(node.body))
-            case tree.While():
-                return tree.While(regs(node.carried), all_of(node.init), c(node.test), s(node.cond), c(node.body),
-                                  all_of(node.next), regs(node.outs))
-            case tree.Sum():
-                return tree.Sum(r(node.out), r(node.index), s(node.count), c(node.body), s(node.value),
-                                tuple((r(out), s(value)) for out, value in node.more))
-            case tree.Choice():
-                return tree.Choice(s(node.cond), c(node.then), all_of(node.then_values), c(node.orelse),
-                                   all_of(node.orelse_values), regs(node.outs))
-            case tree.Invoke():
-                return replace(node, args=all_of(node.args), outs=regs(node.outs))
-            case tree.Host():
-                return replace(node, args=tuple(map(all_of, node.args)), results=tuple(map(regs, node.results)))
-            case tree.Check():
-                return replace(node, holds=s(node.holds), values=all_of(node.values))
-            case tree.Poll():
-                return tree.Poll(s(node.operations))
-
-    return c(code)
-
-
-def copied(code: Code, reg: Callable[[str, bool], Reg]) -> Code:
-    """The same code, with registers of its own for all that it defines."""
-    return renamed(code, {r.id: reg(r.dtype, r.pointer) for r in defined(code)})

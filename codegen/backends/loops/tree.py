@@ -153,9 +153,9 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """`body` for `index` from `start` on, `count` times, side by side in the lanes of vectors: iterations have to do with
-    each other only where they add to an array, and there they come in their order. Loops inside run equally often in
-    all of them, and `loops.lanes` says what else may stand in there."""
+    """`body` for `index` from `start` on, `count` times, side by side in the lanes of vectors: iterations have to do
+    with each other only where they add to an array, and there they come in their order. Loops inside run equally often
+    in all of them, and `loops.lanes` says what else may stand in there."""
 
     index: Reg
     start: Operand

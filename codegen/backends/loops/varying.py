@@ -164,6 +164,28 @@ class Varying:
             case _:
                 pass
 
+    def only_adds(self, node: Node) -> bool:
+        """Whether a loop of independent iterations does nothing but add to elements that all lanes share, numbers that
+        come from no memory of a lane's own: each element gets its numbers in one go, as many as there are lanes."""
+        if not isinstance(node, tree.For) or not node.parallel or node.carried:
+            return False
+        some = False
+        for inside in node.body:
+            match inside:
+                case tree.Store():
+                    added = self.additions.get(id(inside))
+                    if added is None or not self.shared(added):
+                        return False
+                    some = True
+                case tree.Load():
+                    if self.mine(inside.base):
+                        return False
+                case tree.Scalar() | tree.Shift():
+                    pass
+                case _:
+                    return False
+        return some
+
     # ------------------------------------------------------------ what lanes cannot do
 
     def check(self, code: Code, masked: bool = False) -> None:

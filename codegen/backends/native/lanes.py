@@ -12,28 +12,36 @@ from typing import TYPE_CHECKING
 
 from ....lang.core import ir
 from ..loops import tree
-from ..loops.fuse import straight
 from ..loops.operands import defined, everything, own, read
 from ..loops.tree import Code, Imm, Operand, Reg
 from ..loops.varying import Addition, Varying
 from .kernels import table
-from .scalars import COMPARE, FLOAT_OPS, INT_OPS, INTRINSICS, LLVM, MEMORY, SIZES, SUFFIX, number
+from .lanes_sums import lanes_sum
+from .scalars import LLVM, MEMORY, SIZES, number
+from .vectors import Elementwise
 
 if TYPE_CHECKING:
     from .llvm import FunctionWriter
 
 BLOCK = 128
+SHORT = {"f64": "f64", "f32": "f32", "bool": "i8"} | {f"{s}{b}": f"i{b}" for s in "iu" for b in (8, 16, 32, 64)}
+
+
+class Rows:
+    """A place in each lane: `first`, and so many steps further, and `offsets` further where there are some."""
+
+    def __init__(self, first: str, step: str, offsets: str | None) -> None:
+        self.first, self.step, self.offsets = first, step, offsets
 
 
 def write(w: FunctionWriter, node: tree.Lanes) -> None:
     LaneWriter(w, node).run()
 
 
-class LaneWriter:
+class LaneWriter(Elementwise):
     def __init__(self, w: FunctionWriter, node: tree.Lanes) -> None:
-        self.w = w
+        super().__init__(w, node.count)
         self.node_ = node
-        self.width = node.count
         self.v = Varying(node.index, node.body)
         self.vectors: dict[int, str] = {}
         """Vectors by register."""
@@ -49,12 +57,6 @@ class LaneWriter:
         self.code(self.node_.body)
 
     # ------------------------------------------------------------ vectors
-
-    def type(self, dtype: str) -> str:
-        return f"<{self.width} x {LLVM[dtype]}>"
-
-    def constant(self, text: str, dtype: str) -> str:
-        return "<" + ", ".join([f"{LLVM[dtype]} {text}"] * self.width) + ">"
 
     def splat(self, text: str, t: str) -> str:
         one = self.w.line(f"insertelement <{self.width} x {t}> poison, {t} {text}, i64 0")
@@ -86,12 +88,6 @@ class LaneWriter:
                 return self.w.line(f"add i64 {start}, {self.w.line(f'mul i64 {step}, {k}')}")
             return self.w.line(f"extractelement {self.type(x.dtype)} {self.vectors[x.id]}, i64 {k}")
         return self.w.at(x)
-
-    def gathered(self, numbers: Sequence[str], t: str) -> str:
-        made = "poison"
-        for k, x in enumerate(numbers):
-            made = self.w.line(f"insertelement <{self.width} x {t}> {made}, {t} {x}, i64 {k}")
-        return made
 
     # ------------------------------------------------------------ code
 
@@ -229,7 +225,8 @@ class LaneWriter:
             if mask:
                 name = f"llvm.masked.gather.v{self.width}{SHORT[dtype]}.v{self.width}p0"
                 w.declare(name, f"declare {t} @{name}(<{self.width} x ptr>, i32, <{self.width} x i1>, {t})")
-                found = w.line(f"call {t} @{name}(<{self.width} x ptr> {self.pointers(rows, dtype)}, i32 {SIZES[dtype]}, "
+                all_ = self.pointers(rows, dtype)
+                found = w.line(f"call {t} @{name}(<{self.width} x ptr> {all_}, i32 {SIZES[dtype]}, "
                                f"<{self.width} x i1> {mask}, {t} zeroinitializer)")
             elif rows.step == "1" and rows.offsets is None:
                 found = w.line(f"load {t}, ptr {rows.first}, align {SIZES[dtype]}")
@@ -257,7 +254,8 @@ class LaneWriter:
         if mask:
             name = f"llvm.masked.scatter.v{self.width}{SHORT[dtype]}.v{self.width}p0"
             w.declare(name, f"declare void @{name}({t}, <{self.width} x ptr>, i32, <{self.width} x i1>)")
-            w.do(f"call void @{name}({t} {given}, <{self.width} x ptr> {self.pointers(rows, dtype)}, i32 {SIZES[dtype]}, "
+            all_ = self.pointers(rows, dtype)
+            w.do(f"call void @{name}({t} {given}, <{self.width} x ptr> {all_}, i32 {SIZES[dtype]}, "
                  f"<{self.width} x i1> {mask})")
         elif rows.step == "1" and rows.offsets is None:
             w.do(f"store {t} {given}, ptr {rows.first}, align {SIZES[dtype]}")
@@ -283,22 +281,22 @@ class LaneWriter:
             self.loop(tree.For(index, node.count, (), (), [
                 tree.Load(held, node.source, index), tree.Store(node.target, index, held)], (), ()))
 
-    def addition(self, a: Addition, mask: str = "") -> None:
+    def addition(self, a: Addition, mask: str = "", numbers: list[str] | None = None) -> None:
         """What all lanes add to one element, one after the other."""
         w, d = self.w, a.add.out.dtype
         t = LLVM[d]
         where = w.address(a.load.base, a.load.offset)
-        total = w.line(f"load {t}, ptr {where}")
+        total = w.line(f"load {t}, ptr {where}{w.access}")
         first = a.add.args[0] == a.load.out
         for k in range(self.width):
-            one = self.lane(a.value, k)
+            one = self.lane(a.value, k) if numbers is None else numbers[k]
             x, y = (total, one) if first else (one, total)
             more = w.line(f"{'fadd' if d in ir.FLOATS else 'add'} {t} {x}, {y}")
             if mask:
                 on = w.line(f"extractelement <{self.width} x i1> {mask}, i64 {k}")
                 more = w.line(f"select i1 {on}, {t} {more}, {t} {total}")
             total = more
-        w.do(f"store {t} {total}, ptr {where}")
+        w.do(f"store {t} {total}, ptr {where}{w.access}")
 
     # ------------------------------------------------------------ control
 
@@ -400,8 +398,8 @@ class LaneWriter:
         if mask:
             yes, no = w.line(f"and {m} {mask}, {cond}"), w.line(f"and {m} {mask}, {no}")
         for code, where in ((node.then, yes), (node.orelse, no)):
-            for x in code:
-                self.masked(x, where)
+            for inside in code:
+                self.masked(inside, where)
         for out, x, y in zip(node.outs, node.then_values, node.orelse_values, strict=True):
             t = self.type(out.dtype)
             self.vectors[out.id] = w.line(f"select {m} {cond}, {t} {self.vector(x)}, {t} {self.vector(y)}")
@@ -469,29 +467,58 @@ class LaneWriter:
             parts.append(w.line(f"call <{wide} x {t}> @{name}(ptr {where}, i64 {count})"))
         return self.joined(parts, wide, t)
 
-    def joined(self, parts: list[str], wide: int, t: str) -> str:
-        """Vectors one behind the other."""
-        w = self.w
-        if len(parts) == 1:
-            return parts[0]
-        if len(parts) & (len(parts) - 1):
-            made = "poison"
-            for k, part in enumerate(parts):
-                for j in range(wide):
-                    one = w.line(f"extractelement <{wide} x {t}> {part}, i64 {j}")
-                    made = w.line(f"insertelement <{self.width} x {t}> {made}, {t} {one}, i64 {k * wide + j}")
-            return made
-        while len(parts) > 1:
-            lanes = "<" + ", ".join(f"i32 {k}" for k in range(2 * wide)) + ">"
-            parts = [w.line(f"shufflevector <{wide} x {t}> {x}, <{wide} x {t}> {y}, <{2 * wide} x i32> {lanes}")
-                     for x, y in zip(parts[::2], parts[1::2], strict=True)]
-            wide *= 2
-        return parts[0]
-
     # ------------------------------------------------------------ additions of all lanes, along an axis
 
     def jammed(self, node: tree.For) -> bool:
-        return False
+        """A loop that only adds what all lanes give to elements that they share: each element is read once, gets the
+        lanes' numbers in their order, and is stored once. LLVM makes vectors of the elements."""
+        from .llvm import ACCESS, CALLING
+
+        w, v = self.w, self.v
+        if not v.only_adds(node):
+            return False
+        inside = {r.id for r in defined(node.body)}
+        lanes: dict[int, list[str]] = {}
+        for reg in read(node.body):
+            if reg.id not in inside and v.varies(reg):
+                lanes[reg.id] = [self.address(self.rows[reg.id], k, reg.dtype) if reg.pointer else self.lane(reg, k)
+                                 for k in range(self.width)]
+        head, body, done = w.new_label("head"), w.new_label("body"), w.new_label("done")
+        before = w.label
+        index, following = w.name(node.index), w.fresh("next")
+        w.do(f"br label %{head}")
+        w.start(head)
+        patch = len(w.lines)
+        w.lines.append("")
+        w.do(f"br i1 {w.line(f'icmp slt i64 {index}, {w.at(node.count)}')}, label %{body}, label %{done}")
+        w.start(body)
+        w.access = ACCESS
+        for x in node.body:
+            if id(x) in self.parts:
+                continue
+            if id(x) in self.additions:
+                a = self.additions[id(x)]
+                self.addition(a, numbers=lanes.get(a.value.id) if isinstance(a.value, Reg) else None)
+                continue
+            reads, makes = own(x)
+            mine = [r for r in reads if isinstance(r, Reg) and r.id in lanes]
+            if not mine:
+                w.node(x)
+                continue
+            out = makes[0]
+            made = lanes.setdefault(out.id, [])
+            for k in range(self.width):
+                for r in mine:
+                    w.names[r.id] = lanes[r.id][k]
+                w.names[out.id] = w.fresh("l")
+                w.node(x)
+                made.append(w.names[out.id])
+        w.access = ""
+        w.do(f"{following} = add nsw i64 {index}, 1")
+        w.do(f"br label %{head}{CALLING}")
+        w.lines[patch] = f"  {index} = phi i64 [0, %{before}], [{following}, %{w.label}]"
+        w.start(done)
+        return True
 
     # ------------------------------------------------------------ elementwise
 
@@ -500,7 +527,7 @@ class LaneWriter:
         if out.dtype == "i64" and name in ("add", "sub", "mul") and self.step(node):
             return
         d = args[0].dtype
-        made = self.floats(node) if d in ir.FLOATS or (name == "select" and out.dtype in ir.FLOATS) else self.others(node)
+        made = self.floats(node) if d in ir.FLOATS else self.others(node)
         if made is None:
             t = LLVM[out.dtype]
             numbers = []
@@ -535,216 +562,3 @@ class LaneWriter:
             total = w.line(f"{node.name} i64 {s}, {t}")
         self.steps[node.out.id] = w.line(f"{node.name} i64 {a}, {b}"), total
         return True
-
-    def intrinsic(self, name: str, d: str, *args: str) -> str:
-        t = self.type(d)
-        full = f"llvm.{name}.v{self.width}{SUFFIX[d]}"
-        self.w.declare(full, f"declare {t} @{full}({', '.join([t] * len(args))})")
-        return self.w.line(f"call {t} @{full}({', '.join(f'{t} {a}' for a in args)})")
-
-    def floats(self, node: tree.Scalar) -> str | None:
-        line, name, d = self.w.line, node.name, node.args[0].dtype
-        m = f"<{self.width} x i1>"
-        args = [self.vector(a) for a in node.args]
-        if name == "select":
-            t = self.type(node.out.dtype)
-            return line(f"select {m} {args[0]}, {t} {args[1]}, {t} {args[2]}")
-        t = self.type(d)
-        x, y = args[0], args[-1]
-        if name in COMPARE:
-            return line(f"fcmp {COMPARE[name][0]} {t} {x}, {y}")
-        if name in FLOAT_OPS:
-            return line(f"{FLOAT_OPS[name]} {t} {x}, {y}")
-        if name in INTRINSICS:
-            return self.intrinsic(INTRINSICS[name], d, x)
-        if name in table.KERNELS:
-            return self.kernel(name, d, args)
-
-        def c(value: float) -> str:
-            return self.constant(number(value, d), d)
-
-        match name:
-            case "neg":
-                return line(f"fneg {t} {x}")
-            case "scaled":
-                zero = line(f"fcmp oeq {t} {x}, {c(0.0)}")
-                product = line(f"fmul {t} {x}, {y}")
-                return line(f"select {m} {zero}, {t} {x}, {t} {product}")
-            case "max" | "min":
-                wins = line(f"fcmp {'oge' if name == 'max' else 'ole'} {t} {x}, {y}")
-                other = line(f"fcmp uno {t} {y}, {y}")
-                return line(f"select {m} {line(f'or {m} {wins}, {other}')}, {t} {x}, {t} {y}")
-            case "sign":
-                positive = line(f"fcmp ogt {t} {x}, {c(0.0)}")
-                negative = line(f"fcmp olt {t} {x}, {c(0.0)}")
-                bad = line(f"fcmp uno {t} {x}, {x}")
-                down = line(f"select {m} {negative}, {t} {c(-1.0)}, {t} {c(0.0)}")
-                up = line(f"select {m} {positive}, {t} {c(1.0)}, {t} {down}")
-                return line(f"select {m} {bad}, {t} {x}, {t} {up}")
-            case "isnan":
-                return line(f"fcmp uno {t} {x}, {x}")
-            case "isinf":
-                return line(f"fcmp oeq {t} {self.intrinsic('fabs', d, x)}, {c(float('inf'))}")
-            case "copysign":
-                return self.intrinsic("copysign", d, x, y)
-            case "fma":
-                return self.intrinsic("fma", d, *args)
-            case "rsqrt":
-                return line(f"fdiv {t} {c(1.0)}, {self.intrinsic('sqrt', d, x)}")
-            case "cast" if node.out.dtype in ir.FLOATS and d != node.out.dtype:
-                wide = SIZES[node.out.dtype] > SIZES[d]
-                return line(f"{'fpext' if wide else 'fptrunc'} {t} {x} to {self.type(node.out.dtype)}")
-            case "cast" if node.out.dtype == d:
-                return x
-        return None
-
-    def others(self, node: tree.Scalar) -> str | None:
-        """Of whole numbers and truth values."""
-        line, name, d = self.w.line, node.name, node.args[0].dtype
-        t, m = self.type(d), f"<{self.width} x i1>"
-        unsigned = d[0] == "u" or d == "bool"
-        if name == "select":
-            of = self.type(node.out.dtype)
-            c, x, y = (self.vector(a) for a in node.args)
-            return line(f"select {m} {c}, {of} {x}, {of} {y}")
-        if name not in COMPARE and name not in INT_OPS and name not in (
-                "and", "or", "xor", "not", "neg", "bnot", "max", "min", "cast"):
-            return None
-        args = [self.vector(a) for a in node.args]
-        x, y = args[0], args[-1]
-        if name in COMPARE:
-            kind = COMPARE[name][1]
-            prefix = "" if kind in ("eq", "ne") else "u" if unsigned else "s"
-            return line(f"icmp {prefix}{kind} {t} {x}, {y}")
-        if name in INT_OPS:
-            return line(f"{INT_OPS[name]} {t} {x}, {y}")
-        match name:
-            case "and" | "or" | "xor":
-                return line(f"{name} {t} {x}, {y}")
-            case "not":
-                return line(f"xor {t} {x}, {self.constant('true', 'bool')}")
-            case "neg":
-                return line(f"sub {t} zeroinitializer, {x}")
-            case "bnot":
-                return line(f"xor {t} {x}, {self.constant('-1', d)}")
-            case "max" | "min":
-                first = line(f"icmp {'u' if unsigned else 's'}{'ge' if name == 'max' else 'le'} {t} {x}, {y}")
-                return line(f"select {m} {first}, {t} {x}, {t} {y}")
-            case _:
-                return self.cast(x, d, node.out.dtype)
-
-    def cast(self, x: str, d: str, out: str) -> str | None:
-        line, t, to = self.w.line, self.type(d), self.type(out)
-        if out == "f16":
-            return None
-        if t == to:
-            return x
-        if out in ir.FLOATS:
-            return line(f"{'sitofp' if d in ir.SIGNED else 'uitofp'} {t} {x} to {to}")
-        if out == "bool":
-            return line(f"icmp ne {t} {x}, zeroinitializer")
-        if d == "bool":
-            return line(f"zext {t} {x} to {to}")
-        if SIZES[out] < SIZES[d]:
-            return line(f"trunc {t} {x} to {to}")
-        return line(f"{'sext' if d in ir.SIGNED else 'zext'} {t} {x} to {to}")
-
-    def kernel(self, name: str, d: str, args: Sequence[str]) -> str:
-        """A function of our own, for as many numbers at a time as it takes."""
-        w, t = self.w, LLVM[d]
-        what = table.Symbol(name, d, table.lanes(d))
-        if self.width == 1 or what.lanes == 1:
-            what = table.Symbol(name, d, 1)
-            w.declare(str(what), what.declaration())
-            found = []
-            for k in range(self.width):
-                each = ", ".join(f"{t} {w.line(f'extractelement {self.type(d)} {a}, i64 {k}')}" for a in args)
-                found.append(w.line(f"call {t} @{what}({each})"))
-            return self.gathered(found, t)
-        w.declare(str(what), what.declaration())
-        parts = []
-        for start in range(0, self.width, what.lanes):
-            lanes = [start + j if start + j < self.width else start for j in range(what.lanes)]
-            order = "<" + ", ".join(f"i32 {k}" for k in lanes) + ">"
-            pieces = [w.line(f"shufflevector {self.type(d)} {a}, {self.type(d)} poison, <{what.lanes} x i32> {order}")
-                      for a in args]
-            parts.append(w.line(f"call {what.type} @{what}({', '.join(f'{what.type} {p}' for p in pieces)})"))
-        if self.width % what.lanes:
-            made = "poison"
-            for k in range(self.width):
-                one = w.line(f"extractelement {what.type} {parts[k // what.lanes]}, i64 {k % what.lanes}")
-                made = w.line(f"insertelement {self.type(d)} {made}, {t} {one}, i64 {k}")
-            return made
-        return self.joined(parts, what.lanes, t)
-
-
-class Rows:
-    """A place in each lane: `first`, and so many steps further, and `offsets` further where there are some."""
-
-    def __init__(self, first: str, step: str, offsets: str | None) -> None:
-        self.first, self.step, self.offsets = first, step, offsets
-
-
-SHORT = {"f64": "f64", "f32": "f32", "bool": "i8"} | {f"{s}{b}": f"i{b}" for s in "iu" for b in (8, 16, 32, 64)}
-
-
-def lanes_sum(name: str, dtype: str, wide: int, step: int) -> str:
-    """`sums.block_sum` for vectors of `wide` numbers that lie `step` numbers apart."""
-    t = LLVM[dtype]
-    v = f"<{wide} x {t}>"
-    align = SIZES[dtype]
-    first = "\n".join(f"  %p{k} = getelementptr {t}, ptr %x, i64 {k * step}\n"
-                      f"  %r{k} = load {v}, ptr %p{k}, align {align}" for k in range(8))
-    phis = "\n".join(f"  %a{k} = phi {v} [%r{k}, %eights], [%s{k}, %more]" for k in range(8))
-    adds = "\n".join(f"  %q{k} = getelementptr {t}, ptr %at, i64 {k * step}\n"
-                     f"  %v{k} = load {v}, ptr %q{k}, align {align}\n"
-                     f"  %s{k} = fadd {v} %a{k}, %v{k}" for k in range(8))
-    ends = "\n".join(f"  %e{k} = phi {v} [%r{k}, %eights], [%s{k}, %more]" for k in range(8))
-    return f"""
-define internal {v} @{name}(ptr %x, i64 %n) nounwind {{
-  %few = icmp slt i64 %n, 8
-  br i1 %few, label %tail, label %eights
-eights:
-{first}
-  %whole = and i64 %n, -8
-  %longer = icmp sgt i64 %whole, 8
-  br i1 %longer, label %more, label %join
-more:
-  %i = phi i64 [8, %eights], [%next, %more]
-{phis}
-  %far = mul i64 %i, {step}
-  %at = getelementptr {t}, ptr %x, i64 %far
-{adds}
-  %next = add i64 %i, 8
-  %on = icmp slt i64 %next, %whole
-  br i1 %on, label %more, label %join
-join:
-{ends}
-  %e01 = fadd {v} %e0, %e1
-  %e23 = fadd {v} %e2, %e3
-  %e45 = fadd {v} %e4, %e5
-  %e67 = fadd {v} %e6, %e7
-  %e03 = fadd {v} %e01, %e23
-  %e47 = fadd {v} %e45, %e67
-  %e07 = fadd {v} %e03, %e47
-  br label %tail
-tail:
-  %start = phi i64 [0, %0], [%whole, %join]
-  %sum0 = phi {v} [zeroinitializer, %0], [%e07, %join]
-  br label %thead
-thead:
-  %j = phi i64 [%start, %tail], [%jn, %tbody]
-  %sum = phi {v} [%sum0, %tail], [%sumn, %tbody]
-  %ton = icmp slt i64 %j, %n
-  br i1 %ton, label %tbody, label %done
-tbody:
-  %jf = mul i64 %j, {step}
-  %pj = getelementptr {t}, ptr %x, i64 %jf
-  %vj = load {v}, ptr %pj, align {align}
-  %sumn = fadd {v} %sum, %vj
-  %jn = add i64 %j, 1
-  br label %thead
-done:
-  ret {v} %sum
-}}
-"""

@@ -120,8 +120,8 @@ class Polls:
                 return Counted([node if body is node.body else replace(node, body=body)], 2, inside=True, tells=True)
             case tree.Lanes():
                 body = self.code(node.body, True)
-                made = node if body.code is node.body else replace(node, body=body.code)
-                return Counted([made], node.count * (1 + body.cost), [(n, node.count * each) for n, each in body.loops],
+                code: Code = [node if body.code is node.body else replace(node, body=body.code)]
+                return Counted(code, node.count * (1 + body.cost), [(n, node.count * each) for n, each in body.loops],
                                body.inside, body.tells)
             case tree.While():
                 return self.until(node)

@@ -1,0 +1,85 @@
+"""The same loop code once more, with other registers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from . import tree
+from .operands import defined
+from .tree import Code, Node, Operand, Reg
+
+NewReg = Callable[[str, bool], Reg]
+
+
+def renamed(code: Code, names: dict[int, Reg]) -> Code:
+    """Code with other registers: bound ones and read ones."""
+
+    def r(reg: Reg) -> Reg:
+        return names.get(reg.id, reg)
+
+    def s(x: Operand) -> Operand:
+        return names.get(x.id, x) if isinstance(x, Reg) else x
+
+    def all_of(xs: Sequence[Operand]) -> tuple[Operand, ...]:
+        return tuple(map(s, xs))
+
+    def regs(xs: Sequence[Reg]) -> tuple[Reg, ...]:
+        return tuple(map(r, xs))
+
+    def c(code: Code) -> Code:
+        return [one(n) for n in code]
+
+    def one(node: Node) -> Node:
+        match node:
+            case tree.Scalar():
+                return replace(node, out=r(node.out), args=all_of(node.args))
+            case tree.Load():
+                return tree.Load(r(node.out), r(node.base), s(node.offset))
+            case tree.Store():
+                return tree.Store(r(node.base), s(node.offset), s(node.value))
+            case tree.Shift():
+                return tree.Shift(r(node.out), r(node.base), s(node.offset))
+            case tree.Alloc():
+                return tree.Alloc(r(node.out), s(node.count))
+            case tree.Local():
+                return replace(node, out=r(node.out))
+            case tree.Data():
+                return replace(node, out=r(node.out), count=r(node.count))
+            case tree.Mark():
+                return tree.Mark(r(node.out))
+            case tree.Release():
+                return tree.Release(r(node.mark))
+            case tree.Resize():
+                return tree.Resize(r(node.out), s(node.slot), s(node.count))
+            case tree.Copy():
+                return tree.Copy(r(node.target), r(node.source), s(node.count))
+            case tree.For():
+                return tree.For(r(node.index), s(node.count), regs(node.carried), all_of(node.init), c(node.body),
+                                all_of(node.next), regs(node.outs), node.parallel)
+            case tree.Lanes():
+                return tree.Lanes(r(node.index), s(node.start), node.count, c(node.body))
+            case tree.While():
+                return tree.While(regs(node.carried), all_of(node.init), c(node.test), s(node.cond), c(node.body),
+                                  all_of(node.next), regs(node.outs))
+            case tree.Sum():
+                return tree.Sum(r(node.out), r(node.index), s(node.count), c(node.body), s(node.value),
+                                tuple((r(out), s(value)) for out, value in node.more))
+            case tree.Choice():
+                return tree.Choice(s(node.cond), c(node.then), all_of(node.then_values), c(node.orelse),
+                                   all_of(node.orelse_values), regs(node.outs))
+            case tree.Invoke():
+                return replace(node, args=all_of(node.args), outs=regs(node.outs))
+            case tree.Host():
+                return replace(node, args=tuple(map(all_of, node.args)), results=tuple(map(regs, node.results)))
+            case tree.Check():
+                return replace(node, holds=s(node.holds), values=all_of(node.values))
+            case tree.Poll():
+                return tree.Poll(s(node.operations))
+
+    return c(code)
+
+
+def copied(code: Code, reg: NewReg) -> Code:
+    """The same code, with registers of its own for all that it defines."""
+    return renamed(code, {r.id: reg(r.dtype, r.pointer) for r in defined(code)})
