@@ -272,14 +272,16 @@ class FunctionWriter:
 
     def sum(self, node: tree.Sum) -> None:
         """Blocks from left to right, with a stack for the halves that wait; there is no room for many of them."""
-        d = node.out.dtype
-        t = REGISTER[d]
-        self.unit.needed.setdefault(f"block_sum_{d}", preamble.block_sum(d, t))
-        out, n, at, lo, part = _reg(node.out), self.fresh("n"), self.fresh("at"), self.fresh("lo"), self.fresh("part")
-        room, k = self.fresh("room"), self.fresh("k")
-        self.line(f"{t} {out};")
+        sums = [(out, value, self.fresh("room"), self.fresh("part")) for out, value in
+                ((node.out, node.value), *node.more)]
+        n, at, lo, k = self.fresh("n"), self.fresh("at"), self.fresh("lo"), self.fresh("k")
+        left = " ".join(f"{REGISTER[out.dtype]} left{j};" for j, (out, *_) in enumerate(sums))
+        for out, *_ in sums:
+            d, t = out.dtype, REGISTER[out.dtype]
+            self.unit.needed.setdefault(f"block_sum_{d}", preamble.block_sum(d, t))
+            self.line(f"{t} {_reg(out)};")
         self.open("")
-        self.line(f"struct {{ int64_t size; {t} left; bool half; }} wait[{DEEPEST}];")
+        self.line(f"struct {{ int64_t size; {left} bool half; }} wait[{DEEPEST}];")
         self.line(f"int64_t {n} = {_at(node.count)}, {lo} = 0;")
         self.line(f"int {at} = 0;")
         self.open("for (;;)")
@@ -288,19 +290,27 @@ class FunctionWriter:
         self.line(f"wait[{at}].size = {n} - left; wait[{at}++].half = false;")
         self.line(f"{n} = left;")
         self.close()
-        self.line(f"{t} {room}[{BLOCK}];")
+        for out, _, room, _ in sums:
+            self.line(f"{REGISTER[out.dtype]} {room}[{BLOCK}];")
         self.open(f"for (int64_t {k} = 0; {k} < {n}; {k}++)")
         self.line(f"int64_t {_reg(node.index)} = {lo} + {k};")
         self.code(node.body)
-        self.line(f"{room}[{k}] = {_at(node.value)};")
+        for _, value, room, _ in sums:
+            self.line(f"{room}[{k}] = {_at(value)};")
         self.close()
         self.line(f"{lo} += {n};")
-        self.line(f"{t} {part} = dad_block_sum_{d}({room}, {n});")
-        added = f"wait[{at}].left + {part}"
-        self.line(f"while ({at} && wait[{at} - 1].half) {{ {at}--; "
-                  f"{part} = {f'dad_rounded({added})' if d == 'f16' else added}; }}")
-        self.line(f"if (!{at}) {{ {out} = {part}; break; }}")
-        self.line(f"wait[{at} - 1].left = {part}; wait[{at} - 1].half = true; {n} = wait[{at} - 1].size;")
+        for out, _, room, part in sums:
+            self.line(f"{REGISTER[out.dtype]} {part} = dad_block_sum_{out.dtype}({room}, {n});")
+        self.open(f"while ({at} && wait[{at} - 1].half)")
+        self.line(f"{at}--;")
+        for j, (out, _, _, part) in enumerate(sums):
+            added = f"wait[{at}].left{j} + {part}"
+            self.line(f"{part} = {f'dad_rounded({added})' if out.dtype == 'f16' else added};")
+        self.close()
+        ends = " ".join(f"{_reg(out)} = {part};" for out, _, _, part in sums)
+        self.line(f"if (!{at}) {{ {ends} break; }}")
+        kept = " ".join(f"wait[{at} - 1].left{j} = {part};" for j, (*_, part) in enumerate(sums))
+        self.line(f"{kept} wait[{at} - 1].half = true; {n} = wait[{at} - 1].size;")
         self.close()
         self.close()
 
