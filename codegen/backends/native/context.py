@@ -58,6 +58,31 @@ some:
 }}
 """
 
+ALLOC = f"""
+define internal ptr @alloc(ptr %ctx, i64 %count, i64 %width) {{
+  %top_at = getelementptr i8, ptr %ctx, i64 {TOP}
+  %top = load ptr, ptr %top_at
+  %size = mul i64 %count, %width
+  %padded = add i64 %size, 63
+  %whole = and i64 %padded, -64
+  %after = getelementptr i8, ptr %top, i64 %whole
+  %end_at = getelementptr i8, ptr %ctx, i64 {END}
+  %end = load ptr, ptr %end_at
+  %far = icmp ugt ptr %after, %end
+  %huge = icmp ugt i64 %count, {LARGEST}
+  %beyond = or i1 %far, %huge
+  br i1 %beyond, label %look, label %room
+look:
+  %full = call i1 @more(ptr %ctx, ptr %after, i64 %count)
+  br i1 %full, label %none, label %room
+room:
+  store ptr %after, ptr %top_at
+  ret ptr %top
+none:
+  ret ptr null
+}}
+"""
+
 RESIZE = f"""
 define internal ptr @resize(ptr %ctx, i64 %slot, i64 %count, i64 %width) noinline {{
   %capacity_at = getelementptr i8, ptr %ctx, i64 {CAPACITY}
@@ -215,6 +240,7 @@ alone:
 """
 
 DECLARED: dict[str, dict[str, str]] = {
+    "alloc": {},
     "poll": {},
     "spread": {},
     "more": {"llvm.ctlz.i64": "declare i64 @llvm.ctlz.i64(i64, i1)"},
@@ -222,4 +248,4 @@ DECLARED: dict[str, dict[str, str]] = {
                "llvm.memset.p0.i64": "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"},
 }
 """What these functions need of others."""
-HELPERS = {"more": MORE, "poll": POLL, "resize": RESIZE, "spread": SPREAD}
+HELPERS = {"alloc": ALLOC, "more": MORE, "poll": POLL, "resize": RESIZE, "spread": SPREAD}

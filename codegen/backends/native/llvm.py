@@ -206,6 +206,10 @@ class FunctionWriter:
         self.plan: chunks.Plan | None = None
         self.nest = ""
         self.words = 0
+        self.loops = 0
+        """How many loops the code is in."""
+        self.leaving: dict[int, str] = {}
+        """Where the function is left: the label by the number of the failure, 0 for one that the context has."""
         self.called = False
         """Whether something is called back."""
 
@@ -334,7 +338,7 @@ class FunctionWriter:
     def inner(self) -> FunctionWriter:
         """What writes a piece of this function's code as a function of its own."""
         made = FunctionWriter(self.module, self.program, self.function)
-        made.plan = self.plan
+        made.plan, made.loops = self.plan, self.loops
         return made
 
     def frame(self) -> str:
@@ -350,6 +354,12 @@ class FunctionWriter:
             room.append(f"  %slots = alloca [{self.outs} x i64], align 8")
         if self.words and self.nest == "%nest":
             room.append(f"  %nest = alloca [{self.words} x i64], align 8")
+        for failure, label in self.leaving.items():
+            self.start(label)
+            if failure:
+                self.fail(failure)
+            else:
+                self.do("ret i1 true")
         return "\n".join([head + " {", "entry:", *room, *self.buffers, *self.lines, "}", ""])
 
     def node(self, node: tree.Node) -> None:
@@ -420,6 +430,12 @@ class FunctionWriter:
         return self.line(f"getelementptr {MEMORY[base.dtype]}, ptr {self.at(base)}, i64 {self.at(offset)}")
 
     def alloc(self, out: Reg, count: Operand) -> None:
+        if not self.loops:  # where it happens once, short code matters more
+            self.helper("more")
+            self.helper("alloc")
+            self.do(f"{self.name(out)} = call ptr @alloc(ptr {self.ctx}, i64 {self.at(count)}, i64 {SIZES[out.dtype]})")
+            self.fail_if(self.line(f"icmp eq ptr {self.name(out)}, null"), self.module.full())
+            return
         top = self.line(f"load ptr, ptr {self.field(TOP)}")
         size = self.line(f"mul i64 {self.at(count)}, {SIZES[out.dtype]}")
         padded = self.line(f"add i64 {size}, 63")
@@ -453,11 +469,15 @@ class FunctionWriter:
         self.do("ret i1 true")
 
     def fail_if(self, failed: str, number: int, on: str = "") -> None:
-        bad, good = self.new_label("bad"), on or self.new_label("good")
-        self.do(f"br i1 {failed}, label %{bad}, label %{good}, !prof !0")
-        self.start(bad)
-        self.fail(number)
+        good = on or self.new_label("good")
+        self.do(f"br i1 {failed}, label %{self.left(number)}, label %{good}, !prof !0")
         self.start(good)
+
+    def left(self, number: int) -> str:
+        """Where the function is left with this failure, at its end."""
+        if number not in self.leaving:
+            self.leaving[number] = self.new_label("left")
+        return self.leaving[number]
 
     def check(self, node: tree.Check) -> None:
         site = self.module.site(Site(node.name, node.attrs, tuple(v.dtype for v in node.values), node.span))
@@ -474,20 +494,16 @@ class FunctionWriter:
         fuel = self.field(FUEL)
         less = self.line(f"sub i64 {self.line(f'load i64, ptr {fuel}')}, {self.at(operations)}")
         self.do(f"store i64 {less}, ptr {fuel}")
-        dry, on, out = self.new_label("dry"), self.new_label("on"), self.new_label("out")
+        dry, on = self.new_label("dry"), self.new_label("on")
         self.do(f"br i1 {self.line(f'icmp slt i64 {less}, 0')}, label %{dry}, label %{on}, !prof !0")
         self.start(dry)
         stopped = self.line(f"call i1 @poll(ptr {self.ctx})")
-        self.do(f"br i1 {stopped}, label %{out}, label %{on}")
-        self.start(out)
-        self.do("ret i1 true")
+        self.do(f"br i1 {stopped}, label %{self.left(0)}, label %{on}")
         self.start(on)
 
     def leave_if(self, failed: str) -> None:
-        bad, good = self.new_label("left"), self.new_label("on")
-        self.do(f"br i1 {failed}, label %{bad}, label %{good}")
-        self.start(bad)
-        self.do("ret i1 true")
+        good = self.new_label("on")
+        self.do(f"br i1 {failed}, label %{self.left(0)}, label %{good}")
         self.start(good)
 
     # ------------------------------------------------------------ loops
@@ -505,7 +521,9 @@ class FunctionWriter:
         self.start(body)
         apart = node.parallel and straight(node.body)
         self.access = ACCESS if apart else ""
+        self.loops += 1
         self.code(node.body)
+        self.loops -= 1
         self.access = ""
         self.do(f"{following} = add nsw i64 {index}, 1")
         latch = self.label
@@ -527,10 +545,12 @@ class FunctionWriter:
         self.start(head)
         patch = len(self.lines)
         self.lines += [""] * len(node.carried)
+        self.loops += 1
         self.code(node.test)
         self.do(f"br i1 {self.at(node.cond)}, label %{body}, label %{done}")
         self.start(body)
         self.code(node.body)
+        self.loops -= 1
         latch = self.label
         self.do(f"br label %{head}")
         for k, (reg, start, value) in enumerate(zip(node.carried, node.init, node.next, strict=True)):
