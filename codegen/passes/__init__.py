@@ -63,6 +63,12 @@ def _plain_zeros(program: ir.Program, roots: Sequence[str]) -> ir.Program:
     return plain_zeros(program)
 
 
+def _scatter_rows(program: ir.Program, roots: Sequence[str]) -> ir.Program:
+    from .scatters import scatter_rows
+
+    return scatter_rows(program)
+
+
 # Fusion comes before derivatives, so that the adjoint of an array read element by element is an array, not a scatter;
 # and after them, for the maps that they write.
 PIPELINE: tuple[Pass, ...] = (
@@ -79,6 +85,7 @@ PIPELINE: tuple[Pass, ...] = (
     Pass("fuse", _fuse),
     Pass("simplify", _simplify),
     Pass("plain_zeros", _plain_zeros),
+    Pass("scatter_rows", _scatter_rows),
 )
 
 

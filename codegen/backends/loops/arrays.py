@@ -179,12 +179,29 @@ def _stack(lo: Lowering, var: Var, op: ir.Prim) -> None:
         for k, atom in enumerate(op.args):
             lo.e.write(out, [Imm(k, "i64")], lo.scalar(atom))
         return
+    if var in lo.uses.columns:
+        columns(lo, var, op)
+        return
     rows = [lo.array(a) for a in op.args]
     out = lo.fresh(var, (count, *rows[0].shape))
     for k, row in enumerate(rows):
         dest = lo.e.below(out, [Imm(k, "i64")])
         assert isinstance(dest, Stored)
         lo.e.store(row, dest)
+
+
+def columns(lo: Lowering, var: Var, op: ir.Prim) -> None:
+    """Arrays side by side, of which a scatter asks for one by its number."""
+    rows = [lo.cheap(a) for a in op.args]
+    count = Imm(len(rows), "i64")
+    shape = (count, *merged(*(row.shape for row in rows)))
+
+    def at(ix: Indices) -> Operand:
+        first = ix[0]
+        assert isinstance(first, Imm)
+        return lo.e.read(rows[int(first.value)], ix[1:])
+
+    lo.lazy(var, Lazy(var.type.dtype, shape, at, True), op.args)
 
 
 @rule("concat")
@@ -477,6 +494,17 @@ def _accumulate_at(lo: Lowering, var: Var, op: ir.Prim) -> None:
     added = apart(lo, lo.cheap(values), values, array)
     out = changed(lo, var, array)
     outer = places[0].shape
+    if values in lo.uses.rows_of_columns:  # what a row adds is written out, one after the other
+        count = outer[1]
+        assert isinstance(count, Imm)
+        with e.nest(outer[:1], parallel=False) as row:
+            for k in range(int(count.value)):
+                ix: Indices = [*row, Imm(k, "i64")]
+                where = [e.read(p, ix) for p in places]
+                column = [lo.uses.rows_of_columns[a][k] for a in indices if isinstance(a, Var)]
+                with _when(lo, _all_nonnegative(lo, where, column)):
+                    e.write(out, where, e.scalar("add", var.type.dtype, e.read(out, where), e.read(added, ix)))
+        return
     with e.nest(outer, parallel=False) as ix:
         where = [e.read(p, ix) for p in places]
         with _when(lo, _all_nonnegative(lo, where, indices)), e.nest(out.shape[len(where):]) as more:

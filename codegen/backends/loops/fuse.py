@@ -8,7 +8,7 @@ arrays that nobody reads any more are not stored. The order of additions in each
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import tree
@@ -136,6 +136,9 @@ class Group:
     reads: set[int]
     writes: set[int]
     size: int = 1
+    last: Code = field(default_factory=list)
+    """What comes in the order of the iterations, and what it writes."""
+    changes: set[int] = field(default_factory=set)
 
 
 @dataclass
@@ -196,6 +199,10 @@ class Blocks:
                     continue
                 made.append(group)
                 self.groups.setdefault(group.count, []).append(group)
+            elif isinstance(node, tree.For) and not node.parallel and not node.carried and straight(node.body):
+                other = Group(at, node.index, node.count, node.body, [], *self.memory.effects(node))
+                if any(self.follow(g, other, node) for g in reversed(self.groups.get(node.count, ())[-NEAR:])):
+                    continue
             if not isinstance(node, CROSSED):
                 self.groups, self.events = {}, []
             elif group is not None:
@@ -225,17 +232,66 @@ class Blocks:
         hoisted = self.before(group.at, node)
         if hoisted is None or not self.apart(group, other):
             return False
+        if self.memory.clash(group.changes, other.reads | other.writes):
+            return False
         for at in hoisted:
-            self.moved += 1
-            to = (group.at[0], self.moved - MANY)
-            self.nodes[to] = self.nodes.pop(at)
-            for reg in own(self.nodes[to])[1]:
-                self.where[reg.id] = to
+            self.hoist(at, group)
         names: Map = {other.index.id: group.index}
         group.body = [*group.body, *(renamed(n, names) for n in other.body)]
         group.sums += [(r, substituted(x, names)) for r, x in other.sums]
         for reg, _ in other.sums:
             self.where[reg.id] = group.at
+        group.reads |= other.reads
+        group.writes |= other.writes
+        group.size += 1
+        return True
+
+    def hoist(self, at: Place, group: Group) -> Place:
+        """Move a node in front of a group."""
+        self.moved += 1
+        to = (group.at[0], self.moved - MANY)
+        self.nodes[to] = self.nodes.pop(at)
+        for reg in own(self.nodes[to])[1]:
+            self.where[reg.id] = to
+        return to
+
+    def follow(self, group: Group, other: Group, node: Node) -> bool:
+        """Have `node`, which is `other` and whose iterations come in their order, follow each iteration of the group;
+        an array that it changes, and that begins with the same number everywhere, begins before the group then."""
+        memory = self.memory
+        if group.sums or len(group.body) + len(group.last) + len(other.body) > LONGEST:
+            return False
+        hoisted = self.before(group.at, node)
+        if hoisted is None or memory.clash(group.changes, other.reads | other.writes) \
+                or memory.clash(other.changes, group.reads):
+            return False
+        fills: list[Event] = []
+        for event in reversed(self.events):
+            if event.at <= group.at:
+                break
+            if memory.clash(other.writes, event.reads | event.writes) or memory.clash(other.reads, event.writes):
+                filling = self.nodes.get(event.at)
+                if not (isinstance(filling, tree.For) and filling.parallel and not event.reads
+                        and event.writes <= other.writes):
+                    return False
+                fills.append(event)
+        if len(fills) > 1 or not self.beside(group, other):
+            return False
+        for event in fills:
+            filling = self.nodes[event.at]
+            first = self.before(group.at, filling)
+            if first is None:
+                return False
+            for at in first:
+                self.hoist(at, group)
+            self.events.remove(event)
+            event.at = self.hoist(event.at, group)
+            self.events.insert(sum(e.at < event.at for e in self.events), event)
+        for at in self.before(group.at, node) or ():
+            self.hoist(at, group)
+        names: Map = {other.index.id: group.index}
+        group.last = [*group.last, *(renamed(n, names) for n in other.body)]
+        group.changes |= other.writes
         group.reads |= other.reads
         group.writes |= other.writes
         group.size += 1
@@ -264,6 +320,11 @@ class Blocks:
                 break
             if memory.clash(other.writes, event.reads | event.writes) or memory.clash(other.reads, event.writes):
                 return False
+        return self.beside(group, other)
+
+    def beside(self, group: Group, other: Group) -> bool:
+        """Whether an iteration has to do with no other iteration of the group than its own."""
+        memory = self.memory
         if memory.clash(other.writes, group.reads | group.writes):
             return False
         if UNKNOWN in group.writes and memory.clash(other.reads, {UNKNOWN}):
@@ -314,21 +375,25 @@ class Places:
 
 def written(group: Group, memory: Memory) -> Node:
     names: Map = {}
-    body = once(group.body, group.index, memory, names)
+    body, last = once((group.body, group.last), group.index, memory, names)
     if not group.sums:
-        return tree.For(group.index, group.count, (), (), body, (), (), True)
+        return tree.For(group.index, group.count, (), (), [*body, *last], (), (), not last, last=len(last))
     (out, value), *more = [(r, substituted(x, names)) for r, x in group.sums]
     return tree.Sum(out, group.index, group.count, body, value, tuple(more))
 
 
-def once(code: Code, index: Reg, memory: Memory, names: Map) -> Code:
-    """Straight code in which nothing is computed or read twice, and nothing read that has just been stored."""
-    out: Code = []
+def once(parts: Sequence[Code], index: Reg, memory: Memory, names: Map) -> list[Code]:
+    """Straight code, part by part, in which nothing is computed or read twice, and nothing read that has just been
+    stored."""
+    made: list[Code] = []
     seen: dict[Any, Reg] = {}
     cells: dict[tuple[int, bool], Operand] = {}
     loads: dict[Any, tuple[Reg, int]] = {}
     places = Places(index)
-    for old in code:
+    for part, old in ((k, node) for k, code in enumerate(parts) for node in code):
+        while len(made) <= part:
+            made.append([])
+        out = made[-1]
         node = renamed(old, names)
         match node:
             case tree.Scalar():
@@ -366,7 +431,7 @@ def once(code: Code, index: Reg, memory: Memory, names: Map) -> Code:
                 if writes:
                     cells, loads = {}, {}
         out.append(node)
-    return out
+    return [*made, *([] for _ in parts[len(made):])]
 
 
 def exactly(x: Operand) -> Any:
@@ -445,6 +510,9 @@ def swept(code: Code, drop: Callable[[Node], bool]) -> Code:
         if drop(node):
             continue
         match node:
+            case tree.For(last=last) if last:
+                after = swept(node.body[-last:], drop)
+                out.append(replace(node, body=[*swept(node.body[:-last], drop), *after], last=len(after)))
             case tree.For() | tree.Sum():
                 out.append(replace(node, body=swept(node.body, drop)))
             case tree.While():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from ....lang.core import ir
 from . import tree
+from .checks import checks_first
 from .fuse import fuse
 from .lanes import side_by_side
 from .lower import lower
+from .room import with_room
 
 
 def nests(program: ir.Program) -> tree.Program:
     """All functions of a program without derivatives, before `vectorize`."""
-    return side_by_side(fuse(lower(program)))
+    return with_room(side_by_side(fuse(checks_first(lower(program)))))

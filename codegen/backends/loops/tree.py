@@ -135,6 +135,11 @@ class For:
     next: tuple[Operand, ...]
     outs: tuple[Reg, ...]
     parallel: bool = False
+    room: bool = False
+    """Whether it may go on beyond its count, up to a multiple of 8 (`room`)."""
+    last: int = 0
+    """So many nodes at the end of the body come in the order of the iterations; what is before them is independent of
+    them, and of other iterations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +193,8 @@ class Sum:
     body: Code
     value: Operand
     more: tuple[tuple[Reg, Operand], ...] = ()
+    room: bool = False
+    """As of `For`."""
 
 
 @dataclass(frozen=True, slots=True)

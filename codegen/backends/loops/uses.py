@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....lang.core import ir
-from ....lang.core.ir import Block, Var
+from ....lang.core.ir import Atom, Block, Var
 from ....lang.core.walk import atoms, scopes
 
 
@@ -18,8 +18,10 @@ class Uses:
         away: set[Var] = set()
         elements: dict[Var, int] = {}
         pending = [function.body]
+        blocks: list[Block] = []
         while pending:
             block = pending.pop()
+            blocks.append(block)
             for stmt in block.stmts:
                 for var in stmt.vars:
                     home[var] = block
@@ -47,6 +49,32 @@ class Uses:
         self.once = {var for var, n in counts.items() if n == 1 and var not in away}
         self.mapped = {var for var, n in elements.items() if n == counts.get(var) and var not in away}
         self.rows = same_rows(function.body)
+        self.columns: set[Var] = set()
+        self.rows_of_columns: dict[Var, tuple[Atom, ...]] = {}
+        """What a scatter adds row by row, and where: by the arrays that stand side by side in it."""
+        for block in blocks:
+            self.scatters(block)
+
+    def scatters(self, block: Block) -> None:
+        """Note the arrays that scatters of this block add row by row."""
+        made = {s.vars[0]: s.op for s in block.stmts
+                if isinstance(s.op, ir.Prim) and s.op.name in ("stack", "transpose")}
+        for stmt in block.stmts:
+            if not isinstance(stmt.op, ir.Prim) or stmt.op.name != "accumulate_at":
+                continue
+            found: dict[Var, tuple[Var, tuple[Atom, ...]]] = {}
+            for atom in stmt.op.args[1:]:
+                turned = made.get(atom) if isinstance(atom, Var) and atom in self.once else None
+                stack = turned.args[0] if turned is not None and turned.name == "transpose" else None
+                beside = made.get(stack) if isinstance(stack, Var) and stack in self.once else None
+                if beside is None or beside.name != "stack" or beside.args[0].type.rank != 1:
+                    break
+                assert isinstance(atom, Var)
+                assert isinstance(stack, Var)
+                found[atom] = stack, beside.args
+            else:
+                self.columns.update(stack for stack, _ in found.values())
+                self.rows_of_columns |= {atom: args for atom, (_, args) in found.items()}
 
 
 def is_dim(op: ir.Op) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 from weakref import WeakMethod, finalize
 
@@ -21,6 +20,7 @@ from ....lang.core.primitive import PRIMITIVES
 from ....lang.prims.common import NUMPY_NAMES
 from ....lang.source import Span
 from ..loops.nests import nests
+from ..loops.room import WIDTH
 from . import background, jit, symbols
 from .duration import long
 from .host import HOST, runner
@@ -178,16 +178,22 @@ class Engine:
         return self.tables[rows.name]
 
     def given(self, tables: Mapping[str, Table]) -> None:
-        """Put tables into memory, those of one dtype side by side."""
+        """Put tables into memory, those of one dtype side by side; the last number of each stands there again, for
+        loops that go on to a whole vector (`loops.room`)."""
         by_dtype: dict[str, list[Table]] = {}
         for one in tables.values():
             by_dtype.setdefault(one.dtype, []).append(one)
         for dtype, some in by_dtype.items():
-            array = np.array(list(chain.from_iterable([one.values for one in some])), NUMPY_NAMES[dtype])
-            address, size = int(array.ctypes.data), array.itemsize
+            numbers: list[int | float] = []
+            places: list[int] = []
             for one in some:
-                self.tables[one.name] = array, address, len(one.values)
-                address += size * len(one.values)
+                places.append(len(numbers))
+                numbers += one.values
+                numbers += one.values[-1:] * (-len(one.values) % WIDTH)
+            array = np.array(numbers, NUMPY_NAMES[dtype])
+            address, size = int(array.ctypes.data), array.itemsize
+            for one, place in zip(some, places, strict=True):
+                self.tables[one.name] = array, address + size * place, len(one.values)
 
     def fitting(self, key: str, binding: tuple[int, ...], sites: list[Site]) -> Instance | None:
         for instance in instances(key):
@@ -198,13 +204,13 @@ class Engine:
 
 def compiled(units: dict[str, Keyed], tier: int) -> Object:
     """Object code of units, under their keys."""
-    made = jit.parsed(module([(symbol(key), k.unit) for key, k in units.items()], tier > 0))
-    declared = jit.declared(made)
-    symbols.check(declared, [name for name in declared if table.symbol(name)])
     weight = sum(k.weight for k in units.values())
     level = 0
     if tier and any(k.looping for k in units.values()):
         level = 2 if weight <= SMALL else 1 if weight <= MIDDLE else 0
+    made = jit.parsed(module([(symbol(key), k.unit) for key, k in units.items()], tier > 0, level > 1))
+    declared = jit.declared(made)
+    symbols.check(declared, [name for name in declared if table.symbol(name)])
     background.go_on()
     if level:
         jit.optimised(made, level)

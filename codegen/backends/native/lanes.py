@@ -92,8 +92,22 @@ class LaneWriter(Elementwise):
     # ------------------------------------------------------------ code
 
     def code(self, code: Code) -> None:
-        for node in code:
-            self.one(node)
+        from .llvm import sines_and_cosines
+
+        paired = sines_and_cosines(code)
+        for k, node in enumerate(code):
+            pair = paired.get(k)
+            if pair is not None and isinstance(node, tree.Scalar) and self.v.varies(node.args[0]):
+                self.sine_and_cosine(node, pair)
+            else:
+                self.one(node)
+
+    def sine_and_cosine(self, node: tree.Scalar, pair: dict[str, str]) -> None:
+        """The sine or the cosine of numbers of which the code needs both: one call gives them."""
+        if not pair:
+            both = self.kernels("sin_cos", node.out.dtype, [self.vector(node.args[0])], 2)
+            pair |= dict(zip(("sin", "cos"), both, strict=True))
+        self.vectors[node.out.id] = pair[node.name]
 
     def one(self, node: tree.Node) -> None:
         w, v = self.w, self.v

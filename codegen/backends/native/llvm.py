@@ -14,13 +14,14 @@ from ....lang.core.ir import AttrValue, Table
 from ...runtime.depth import LEVELS
 from ..loops import tree
 from ..loops.fuse import straight
+from ..loops.operands import everything
 from ..loops.sites import DEPTH_SITE as DEPTH_SITE
 from ..loops.sites import FULL
 from ..loops.sites import FULL_SITE as FULL_SITE
 from ..loops.sites import HostCall as HostCall
 from ..loops.sites import Site as Site
 from ..loops.tree import Code, Imm, Operand, Reg
-from . import chunks, lanes, parts, sums
+from . import chunks, lanes, parts, strips, sums
 from .context import DECLARED, DEPTH, END, FAILED, FUEL, HELPERS, LARGEST, SLOT, STACK, TOP, VALUES
 from .half import CONVERSIONS
 from .jit import ROOM_FOR_LINKS
@@ -29,6 +30,8 @@ from .scalars import LLVM, MEMORY, SIZES, Scalars, number
 
 LONG, PIECE = 6000, 400
 """A function of more nodes is cut in pieces of so many for tier 1: LLVM's time grows faster than the function."""
+MADE = 1 << 40
+"""Registers of the writer's own have larger numbers."""
 STRAIGHT = 300
 """Lines in a block."""
 
@@ -77,6 +80,15 @@ class UnitWriter:
     sites: list[Site] = field(default_factory=lambda: [FULL])
     cells: dict[Cell, int] = field(default_factory=dict)
     leaves: list[str] = field(default_factory=list)
+    made: int = 0
+    """Registers that the writer made."""
+    data: dict[str, set[int]] = field(default_factory=dict)
+
+    def tables(self, function: tree.Function) -> set[int]:
+        """The pointers of a function to tables."""
+        if function.name not in self.data:
+            self.data[function.name] = {n.out.id for n in everything(function.body) if isinstance(n, tree.Data)}
+        return self.data[function.name]
 
     def full(self) -> int:
         """The number of the failure of an arena without room: the same in all units."""
@@ -112,9 +124,9 @@ def unit(program: tree.Program, names: Sequence[str], exported: Collection[str] 
                 writer.needed, writer.sites, list(writer.cells))
 
 
-def module(units: Sequence[tuple[str, Unit]], vectors: bool = False) -> str:
+def module(units: Sequence[tuple[str, Unit]], vectors: bool = False, inlined: bool = False) -> str:
     """The text of a module of units, each with the symbol that it has in there; with `vectors` kernels are known to
-    exist for vectors too."""
+    exist for vectors too, and with `inlined` those for vectors are part of it."""
     declared: dict[str, str] = {}
     helpers: dict[str, str] = {}
     for _, u in units:
@@ -122,6 +134,8 @@ def module(units: Sequence[tuple[str, Unit]], vectors: bool = False) -> str:
         helpers |= u.helpers
     if vectors:
         declared = table.with_vectors(declared)
+    if inlined:
+        declared |= table.inlined(declared)
     texts = [u.called(symbol) for symbol, u in units]
     parts = [ROOM_FOR_LINKS, *declared.values(), *helpers.values(), *texts, METADATA]
     if any(" half " in part for part in parts):
@@ -508,7 +522,17 @@ class FunctionWriter:
 
     # ------------------------------------------------------------ loops
 
+    def reg(self, dtype: str = "i64", pointer: bool = False) -> Reg:
+        """A register that is not in the function as it was given."""
+        self.module.made += 1
+        return Reg(MADE + self.module.made, dtype, pointer)
+
     def loop(self, node: tree.For) -> None:
+        if self.module.cut and (node.parallel or node.last):
+            code = strips.strips(self, node)
+            if code is not None:
+                self.in_order(code)
+                return
         head, body, done = self.new_label("head"), self.new_label("body"), self.new_label("done")
         before = self.label
         index, following = self.name(node.index), self.fresh("next")

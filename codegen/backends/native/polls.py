@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from ..loops import tree
 from ..loops.operands import defined, everything
+from ..loops.room import WIDTH
 from ..loops.tree import Code, Imm, Operand, Reg
 from .scalars import COMPARE, FLOAT_OPS, INT_OPS, INTRINSICS
 
@@ -171,7 +172,7 @@ class Polls:
             self.over_rows.append((node.count, each))
             return Counted([node], 2, inside=True, tells=True)
         if not within:
-            made = self.pieces(node, Imm(max(PIECE // each, 1), "i64"), Imm(each, "i64"))
+            made = self.pieces(node, Imm(max(PIECE // each & -WIDTH, WIDTH), "i64"), Imm(each, "i64"))
             return Counted(made, 2, inside=True, tells=True)
         made = self.pieces(node, Imm(LONG, "i64"), Imm(each, "i64"), within) if node.carried else [node]
         return Counted(made, 1, [(node.count, each)], True)
@@ -234,7 +235,8 @@ class Polls:
         outs = tuple(Reg(self.reg().id, r.dtype, r.pointer) for r in node.carried)
         end = Reg(self.reg().id, "i64")
         piece = tree.For(index, count, node.carried, carried,
-                         [tree.Scalar(node.index, "add", (start, index)), *node.body], node.next, outs, node.parallel)
+                         [tree.Scalar(node.index, "add", (start, index)), *node.body], node.next, outs, node.parallel,
+                         node.room, node.last)
         more = Reg(self.reg().id, "bool")
         tell: Code = [tree.Scalar(work, "mul", (count, each)), tree.Poll(work)]
         body: Code = [

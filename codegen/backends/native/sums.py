@@ -164,7 +164,7 @@ def write(w: FunctionWriter, node: tree.Sum) -> None:
     leaf.names |= {-1: "%at", -2: "%lo", -4: "%n"} | {b.id: f"%buffer{k}" for k, b in enumerate(buffers)}
     body: Code = [tree.Scalar(node.index, "add", (loop, at)), *node.body,
                   *(tree.Store(b, loop, value) for b, (_, value) in zip(buffers, sums, strict=True))]
-    leaf.loop(tree.For(loop, count, (), (), body, (), (), straight(node.body)))
+    leaf.loop(tree.For(loop, count, (), (), body, (), (), straight(node.body), node.room))
     for k, d in enumerate(dtypes):
         one = leaf.line(f"call {LLVM[d]} @block_sum_{d}(ptr %buffer{k}, i64 %n)")
         where = leaf.line(f"getelementptr i64, ptr %out, i64 {k}")

@@ -169,24 +169,40 @@ class Elementwise(ABC):
 
     def kernel(self, name: str, d: str, args: Sequence[str]) -> str:
         """A function of our own, for as many numbers at a time as it takes."""
+        return self.kernels(name, d, args, 1)[0]
+
+    def kernels(self, name: str, d: str, args: Sequence[str], results: int) -> list[str]:
+        """The same, of a function that gives so many numbers."""
         w, t = self.w, LLVM[d]
         what = table.Symbol(name, d, table.lanes(d))
         if self.width == 1 or what.lanes == 1:
             what = table.Symbol(name, d, 1)
-            w.declare(str(what), what.declaration())
-            found = []
-            for k in range(self.width):
-                each = ", ".join(f"{t} {w.line(f'extractelement {self.type(d)} {a}, i64 {k}')}" for a in args)
-                found.append(w.line(f"call {t} @{what}({each})"))
-            return self.gathered(found, t)
         w.declare(str(what), what.declaration())
+
+        def called(given: Sequence[str]) -> list[str]:
+            made = w.line(f"call {what.result} @{what}({', '.join(f'{what.type} {x}' for x in given)})")
+            return [made] if results == 1 else [w.line(f"extractvalue {what.result} {made}, {k}")
+                                                for k in range(results)]
+
+        if what.lanes == 1:
+            each = [called([w.line(f"extractelement {self.type(d)} {a}, i64 {k}") for a in args])
+                    for k in range(self.width)]
+            return [self.gathered(numbers, t) for numbers in zip(*each, strict=True)]
         parts = []
         for start in range(0, self.width, what.lanes):
+            if self.width == what.lanes:
+                parts.append(called(args))
+                continue
             lanes = [start + j if start + j < self.width else start for j in range(what.lanes)]
             order = "<" + ", ".join(f"i32 {k}" for k in lanes) + ">"
-            pieces = [w.line(f"shufflevector {self.type(d)} {a}, {self.type(d)} poison, <{what.lanes} x i32> {order}")
-                      for a in args]
-            parts.append(w.line(f"call {what.type} @{what}({', '.join(f'{what.type} {p}' for p in pieces)})"))
+            parts.append(called([w.line(
+                f"shufflevector {self.type(d)} {a}, {self.type(d)} poison, <{what.lanes} x i32> {order}")
+                for a in args]))
+        return [self.together(list(part), what, d) for part in zip(*parts, strict=True)]
+
+    def together(self, parts: list[str], what: table.Symbol, d: str) -> str:
+        """What a function gave, so many numbers at a time, as one vector."""
+        w, t = self.w, LLVM[d]
         if self.width % what.lanes:
             made = "poison"
             for k in range(self.width):

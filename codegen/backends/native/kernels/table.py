@@ -85,6 +85,24 @@ def with_vectors(declared: dict[str, str]) -> dict[str, str]:
     return made
 
 
+def inlined(declared: dict[str, str]) -> dict[str, str]:
+    """In the place of declarations of kernels for vectors the kernels, and what they declare: for code that is
+    optimised as a whole."""
+    wanted = [what for what in map(symbol, declared) if what is not None and what.lanes > 1]
+    made: dict[str, str] = {}
+    lines: set[str] = set()
+    for what in wanted:
+        b = Builder(what.lanes, fused())
+        made[str(what)] = define(what, b).replace("define ", "define internal ", 1).replace(
+            ") nounwind memory(none) {", ") alwaysinline nounwind memory(none) {", 1)
+        lines |= b.declared
+        if trigonometric.FAR in b.helpers:
+            helper = trigonometric.reduce_far().splitlines()
+            lines |= {line for line in helper if line.startswith("declare ")}
+            made[trigonometric.FAR] = "\n".join(line for line in helper if not line.startswith("declare "))
+    return {re.findall("@([^(]+)", line)[0]: line for line in lines} | made
+
+
 def symbol(name: str) -> Symbol | None:
     """What a name stands for, if it is the name of a kernel."""
     parts = name.split("_")
