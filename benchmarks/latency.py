@@ -6,7 +6,7 @@ CasADi (`pip install casadi`), JAX, a C compiler. Tables say what was measured, 
 1. A flat sum of geometric constraints (`terms.py`), from text to first gradient, cold: a process of its own, without
    caches on the disk, warm but for the program. Then edits of one term, and one more item in an array.
 2. The same gradient in steady state at tier 1 beside `gcc -O3 -march=native` of straight-line C.
-3. An array of 100,000 terms beside vectorised C.
+3. An array of 100,000 terms beside vectorised C, and a mesh of 100,000 edges.
 4. GradBench is in `evals.py`.
 5. Log densities beside Stan's times as they were measured once: 17, 52, 367 us on a Xeon of 2.5 GHz, one thread.
 6. What a call costs.
@@ -233,10 +233,25 @@ def steady(size: int, budget: float, folder: Path) -> list[Figure]:
         assert np.allclose(out, [value, *gradient], 1e-8, 1e-8), "C and ours differ"
         race = compare(name, lambda: library.energy(at, to), lambda: entry.value_and_grad(x), budget, most=20_000)
         figures.append(Figure(name, min(race.ours), min(race.peer), "C, -O3 -march=native", 1.2))
+        ours = by_address(entry, x, out)
+        assert ours() == 0
+        assert np.array_equal(out, [value, *gradient]), "another way of calling, other numbers"
+        race = compare(name, lambda: library.energy(at, to), ours, budget, most=20_000)
+        figures.append(Figure("  both called by address", min(race.ours), min(race.peer), "C, -O3 -march=native", 1.2))
     if find_spec("casadi"):
         race = compare(name, casadi(program, x), lambda: entry.value_and_grad(x), budget / 2, most=2000)
         figures.append(Figure(name, min(race.ours), min(race.peer), version("casadi")))
     return figures or [Figure(name, min(seconds(lambda: entry.value_and_grad(x)) for _ in range(200)))]
+
+
+def by_address(entry: Any, x: Any, out: Any) -> Callable[[], Any]:
+    """Calls an entry's value and gradient as C does; `out` gets the value, then the gradient."""
+    function = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3)(entry.address_of("value_and_grad"))
+    sizes = np.array([len(x), len(x)])
+    inputs, outputs = np.array([x.ctypes.data]), np.array([out.ctypes.data, out.ctypes.data + out.itemsize])
+    given = [pointer(array) for array in (inputs, sizes, outputs)]
+    kept = (inputs, sizes, outputs)
+    return lambda: function(*given) if kept else None
 
 
 ARRAY = """
@@ -272,6 +287,48 @@ def array(n: int, budget: float, folder: Path) -> list[Figure]:
     assert np.allclose(g, gradient, 1e-8, 1e-8), "C and ours differ"
     race = compare(name, lambda: library.terms(*given), lambda: entry.value_and_grad(x, k, p), budget, most=2000)
     return [Figure(name, min(race.ours), min(race.peer), "C, vectorised, -ffast-math", 1.2)]
+
+
+MESH = """
+#include <math.h>
+double mesh(long n, long m, const double *restrict x, const long *restrict i, const long *restrict j,
+            const double *restrict d, double *restrict g) {
+  double s = 0;
+  for (long k = 0; k < n; k++) g[k] = 0;
+  for (long k = 0; k < m; k++) {
+    double t = x[i[k]] - x[j[k]], q = sqrt(t * t + 0.1), e = q - d[k], c = 2 * e * t / q;
+    s += e * e;
+    g[i[k]] += c;
+    g[j[k]] -= c;
+  }
+  return s;
+}
+"""
+EDGES = """
+entry mesh [n] [m] (x: param [n]f64) (i: data [m]i64) (j: data [m]i64) (d: data [m]f64) : f64 =
+  sum (map3 (\\i j d -> let e = sqrt ((x[i] - x[j]) * (x[i] - x[j]) + 0.1) - d in e * e) i j d)
+"""
+
+
+def mesh(edges: int, budget: float, folder: Path) -> list[Figure]:
+    """Springs between points that index arrays say, where C does not look whether there are such points."""
+    random = np.random.default_rng(4)
+    points = edges // 5 + 1
+    x, d = random.standard_normal(points), random.standard_normal(edges)
+    i, j = random.integers(0, points, (2, edges))
+    entry = dad.compile(EDGES, target="native", tier=1).mesh
+    value, gradient = entry.value_and_grad(x, i, j, d)
+    name = f"mesh of {edges:,} edges"
+    if compiler() is None:
+        return [Figure(name, min(seconds(lambda: entry.value_and_grad(x, i, j, d)) for _ in range(50)))]
+    library = compiled_c(MESH, (*FLAT, "-ffast-math"), folder)
+    library.mesh.restype = ctypes.c_double
+    g = np.empty(points)
+    given = (ctypes.c_long(points), ctypes.c_long(edges), *map(pointer, (x, i, j, d, g)))
+    assert abs(library.mesh(*given) - value) < 1e-7 * (1 + abs(value)), "C and ours differ"
+    assert np.allclose(g, gradient, 1e-8, 1e-8), "C and ours differ"
+    race = compare(name, lambda: library.mesh(*given), lambda: entry.value_and_grad(x, i, j, d), budget, most=2000)
+    return [Figure(name, min(race.ours), min(race.peer), "C, -O3 -ffast-math", 1.2)]
 
 
 # ------------------------------------------------------------------ 5, 6: log densities, calls
@@ -335,7 +392,7 @@ def report(budget: float = 2.0, tiny: bool = False, jax_up_to: int = 0) -> list[
             ("   After an edit", lambda: [*(f for size in edited for f in edit_figures(size, count)), Figure(
                 "one item more in an array: compiling", item_more(1000), limit=1e-4)]),
             ("2. Steady state", lambda: [f for s in sizes[:2] for f in steady(s, budget, folder)]),
-            ("3. An array", lambda: array(many, budget, folder)),
+            ("3. An array", lambda: array(many, budget, folder) + mesh(many, budget, folder)),
             ("5. Log densities", lambda: densities(rows, steps, budget / 2)),
             ("6. Calls", calls)]
         for title, figures in sections:
