@@ -28,12 +28,12 @@ from .kernels import table
 from .llvm import Cell, DataCell, HostCall, Site, flat_name, module
 from .objects import NUMBER, Instance, Made, Object, find, instances, keep, rest, retired, symbol
 from .threads import spread
-from .units import Keyed, Units, units_of
+from .units import SMALL, Keyed, Units, units_of
 
 PATIENCE, PATIENCE_PER_LINE = 1e-3, 2e-6
 """Seconds that calls take in all before tier 1 is worth its time: compiling takes about ten times that."""
-SMALL, MIDDLE = 4000, 8000
-"""Lines of assembly up to which LLVM runs most of its passes on loops, and some."""
+MIDDLE = 8000
+"""Lines of assembly up to which LLVM runs some of its passes on loops; most of them up to `units.SMALL`."""
 
 _callbacks: dict[HostCall, Any] = {}
 """Functions of ctypes."""

@@ -74,7 +74,9 @@ class Unit:
 class UnitWriter:
     names: dict[str, int]
     cut: bool = False
-    """Whether long functions are cut in pieces."""
+    """Whether it is for tier 1: long functions are cut in pieces, loops run in lanes."""
+    whole: bool = False
+    """Whether kernels for vectors will be part of the code (`kernels.table.inlined`)."""
     declared: dict[str, str] = field(default_factory=dict)
     needed: dict[str, str] = field(default_factory=dict)
     sites: list[Site] = field(default_factory=lambda: [FULL])
@@ -109,12 +111,12 @@ def word(k: int) -> str:
 
 
 def unit(program: tree.Program, names: Sequence[str], exported: Collection[str] | None = None,
-         roots: Collection[str] = (), cut: bool = False) -> Unit:
+         roots: Collection[str] = (), cut: bool = False, whole: bool = False) -> Unit:
     """The unit of these functions, which call each other directly; others are called through the table.
 
     What is not `exported` cannot be called from outside. Of `roots` there is the flat function too, behind the others.
     """
-    writer = UnitWriter({name: k for k, name in enumerate(names)}, cut)
+    writer = UnitWriter({name: k for k, name in enumerate(names)}, cut, whole)
     functions = [FunctionWriter(writer, program, program.functions[name]).write(
         "" if exported is None or name in exported else "internal ") for name in names]
     called = [name for name in names if name in roots]

@@ -13,6 +13,7 @@ from ..loops import tree
 from ..loops.copies import copied, renamed
 from ..loops.fuse import straight
 from ..loops.operands import everything, own, read
+from ..loops.room import WIDTH
 from ..loops.tree import Code, Imm, Operand, Reg
 from ..loops.varying import NotAlike, Varying
 from .kernels import table
@@ -27,7 +28,11 @@ def strips(w: FunctionWriter, node: tree.For) -> Code | None:
     """What is written in place of the loop; None where it stays as it is."""
     if not straight(node.body) or node.carried:
         return None
+    from .llvm import calling
+
     width = lanes(node.body)
+    if w.module.whole and not node.room and calling(node.body):  # two registers: while one waits the other computes
+        width = min(2 * width, WIDTH)
     if width < 2 or (isinstance(node.count, Imm) and int(node.count.value) < width):
         return None
     split = len(node.body) - node.last

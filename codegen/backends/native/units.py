@@ -16,6 +16,9 @@ from ..loops.sites import FULL, HostCall
 from .llvm import Cell, Unit, flat_name, module, unit
 from .polls import polled
 
+SMALL = 4000
+"""Lines of assembly up to which LLVM runs most of its passes, with kernels for vectors in the code."""
+
 
 @dataclass(frozen=True)
 class Keyed:
@@ -63,8 +66,9 @@ class Units:
     @timed("emit")
     def group(self) -> Keyed:
         """All functions as one unit, of which only the functions for Python can be called from outside."""
-        made = unit(self.program, self.names(), (), self.roots, cut=True)
-        return Keyed(made, self.group_digest(), self.weight(), looping(self.program))
+        weight, loops = self.weight(), looping(self.program)
+        made = unit(self.program, self.names(), (), self.roots, cut=True, whole=loops and weight <= SMALL)
+        return Keyed(made, self.group_digest(), weight, loops)
 
     def group_outline(self) -> Keyed:
         """That unit without its text, for code that is there already."""

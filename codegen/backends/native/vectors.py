@@ -174,7 +174,7 @@ class Elementwise(ABC):
     def kernels(self, name: str, d: str, args: Sequence[str], results: int) -> list[str]:
         """The same, of a function that gives so many numbers."""
         w, t = self.w, LLVM[d]
-        what = table.Symbol(name, d, table.lanes(d))
+        what = table.Symbol(name, d, self.width if w.module.whole and self.width <= 8 else table.lanes(d))
         if self.width == 1 or what.lanes == 1:
             what = table.Symbol(name, d, 1)
         w.declare(str(what), what.declaration())
