@@ -55,6 +55,7 @@ SIGNATURES: dict[str, str] = {
     "argmax": "'a: num [n] (xs: [n]a) : i64",
     "argmin": "'a: num [n] (xs: [n]a) : i64",
     # linear algebra
+    "matmul": "'a: num [n] [m] [p] (a: [n][m]a) (b: [m][p]a) : [n][p]a",
     "cholesky": "'a: float [n] (matrix: [n][n]a) : [n][n]a",
     "solve": "'a: float [n] (matrix: [n][n]a) (b: [n]a) : [n]a",
     "solve_many": "'a: float [n] [m] (matrix: [n][n]a) (b: [n][m]a) : [n][m]a",

@@ -97,6 +97,7 @@ def _eigen(f: Frame, inst: Inst, args: list[Value]) -> Value:
 
 
 RULES: dict[str, tuple[int, Rule]] = {
+    "matmul": (2, _plain("matmul")),
     "cholesky": (1, _factored("cholesky", "cholesky")),
     "inverse": (1, _factored("inverse", "general")),
     "solve": (2, _solved("general", False)),

@@ -81,6 +81,15 @@ def symmetric(b: Builder, x: Atom) -> Atom:
 # ------------------------------------------------------------------ products and triangles
 
 
+def _matmul_type(args: Sequence[Type], attrs: Attrs) -> Type:
+    """Of integers too."""
+    expect_count(args, 2)
+    expect_attrs(attrs)
+    if any(a.rank < 2 or a.dtype == "bool" or a.dtype != args[0].dtype for a in args):
+        raise fail(f"operands of types {', '.join(map(str, args))}")
+    return Type(args[0].dtype, max(a.rank for a in args))
+
+
 def _matmul_jvp(
     b: Builder, args: Sequence[Atom], r: Atom, tangents: Sequence[Atom | None], attrs: Attrs
 ) -> Atom | None:
@@ -110,7 +119,7 @@ def roots(shape: Shape) -> Any:
 register(
     Primitive(
         "matmul",
-        matrices(2),
+        _matmul_type,
         reference.matmul,
         "np.matmul({0}, {1})",
         flops=lambda shapes, result, _: 2 * elements(result) * shapes[0][-1],

@@ -98,6 +98,30 @@ def erfc_scaled(t: Any) -> Any:
     return (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x)
 
 
+def quantile_over(t: Any) -> Any:
+    """y / r of t = (r - 8) / (r + 8), where a normal number is above y with probability exp (-r**2 / 2)."""
+    r = 8 * (1 + t) / (1 - t)
+    y = mp.sqrt(max(r * r - 2 * mp.log(r * mp.mpf("2.5")), mp.mpf("0.3")))
+    step = y
+    while abs(step) > mp.mpf("1e-30") * y:
+        q = mp.erfc(y / mp.sqrt(2)) / 2
+        step = (mp.log(q) + r * r / 2) / (mp.npdf(y) / q)
+        y += step
+    return y / r
+
+
+def mills_excess(t: Any) -> Any:
+    """(y + 1) times what the inverse of Mills' ratio at -y is more than y, of t = (y - 3) / (y + 3)."""
+    y = 3 * (1 + t) / (1 - t)
+    return (y + 1) * (2 * mp.npdf(y) / mp.erfc(y / mp.sqrt(2)) - y)
+
+
+def bessel_far(order: int, t: Any) -> Any:
+    """sqrt x exp (-x) times the modified Bessel function at x = 10 / t."""
+    x = 10 / t
+    return mp.sqrt(x) * mp.exp(-x) * mp.besseli(order, x)
+
+
 @cache
 def digamma_root() -> Any:
     return mp.findroot(mp.digamma, mp.mpf("1.46"))
@@ -133,15 +157,24 @@ def tables() -> list[tuple[str, Callable[[Any], Any], Any, Any, int, Callable[[A
          "erf x / x - 1, in x**2"),
         ("ERFC", lambda t: (erfc_scaled(t) - erfc_scaled(mp.mpf(0))) / t, -1, mp.mpf("0.76"), 25, lambda t: t,
          "(F(t) - F(0)) / t, F(t) = (1 + 2 x) exp(x**2) erfc x, t = (x - 3.75) / (x + 3.75)"),
-        ("LGAMMA", lambda d: mp.loggamma(2 + d) / d if d else mp.digamma(2), -0.5, 0.5, 18, lambda d: 2,
+        ("LGAMMA", lambda d: mp.loggamma(2 + d) / d if d else mp.digamma(2), -0.5, 0.5, 20, lambda d: 2,
          "lgamma (2 + d) / d"),
         ("LGAMMA_FAR", rooted(lambda u: (mp.loggamma(1 / u) - (1 / u - 0.5) * mp.log(1 / u) + 1 / u
                                          - mp.log(2 * mp.pi) / 2) / u), mp.mpf("1e-6"), mp.mpf("0.01563"), 7,
          lambda z: mp.mpf(1) / 64, "what Stirling's formula lacks, times x, in 1 / x**2"),
-        ("DIGAMMA", lambda d: mp.digamma(1.5 + d) / (1.5 + d - digamma_root()), -0.5, 0.5, 24, lambda d: 1,
+        ("DIGAMMA", lambda d: mp.digamma(1.5 + d) / (1.5 + d - digamma_root()), -0.5, 0.5, 26, lambda d: 1,
          "digamma (1.5 + d) / (1.5 + d - root)"),
         ("DIGAMMA_FAR", rooted(lambda u: (mp.log(1 / u) - u / 2 - mp.digamma(1 / u)) / u ** 2), mp.mpf("1e-6"),
          mp.mpf("0.01563"), 8, lambda z: z, "(log x - 1 / (2 x) - digamma x) x**2, in 1 / x**2"),
+        ("GAMMA", lambda d: mp.gamma(2 + d), -0.5, 0.5, 20, lambda d: 1, "gamma (2 + d)"),
+        ("ERF_INVERSE", rooted(lambda x: mp.erfinv(x) / x - mp.sqrt(mp.pi) / 2), tiny, mp.mpf("0.2501"), 17,
+         lambda z: 1, "erfinv x / x - sqrt pi / 2, in x**2"),
+        ("QUANTILE", quantile_over, mp.mpf("-0.6564"), mp.mpf("0.6576"), 23, lambda t: 1 / quantile_over(t),
+         "y / r, in (r - 8) / (r + 8), P(normal > y) = exp (-r**2 / 2)"),
+        ("MILLS_EXCESS", mills_excess, mp.mpf("-0.7144"), mp.mpf("0.8622"), 27, lambda t: 1,
+         "(y + 1) (inverse_mills (-y) - y), in (y - 3) / (y + 3)"),
+        *[(f"BESSEL_{n}", lambda t, n=n: bessel_far(n, t), mp.mpf("1e-9"), mp.mpf("1.001"), 23, lambda t: mp.mpf("2.5"),
+           f"sqrt x exp (-x) I{n}(x), in 10 / x") for n in (0, 1)],
         ("CBRT", lambda x: x ** (mp.mpf(1) / 3), 1, 8, 5, lambda x: x ** (-mp.mpf(1) / 3), "cbrt x"),
     ]
 
@@ -163,9 +196,15 @@ def numbers() -> list[tuple[str, float | list[float] | bytes]]:
         ("ERFC_FIRST", parts(erfc_scaled(mp.mpf(0)), [53])),
         ("ROOT_HALF_PAIR", parts(mp.sqrt(mp.mpf(1) / 2), [53])),
         ("DIGAMMA_ROOT", parts(digamma_root(), [53])),
-        ("LOG_PI", float(mp.log(pi))),
-        ("HALF_LOG_TWO_PI", float(mp.log(2 * pi) / 2)),
         ("TWO_THIRDS", parts(mp.mpf(2) / 3, [53])),
+        ("ROOT_TWO_PAIR", parts(mp.sqrt(2), [53])),
+        ("ROOT_PI_OVER_TWO_PAIR", parts(mp.sqrt(pi) / 2, [53])),
+        ("ROOT_TWO_OVER_PI_PAIR", parts(mp.sqrt(2 / pi), [53])),
+        ("ROOT_TWO_PI_PAIR", parts(mp.sqrt(2 * pi), [53])),
+        ("OVER_ROOT_PI_PAIR", parts(1 / mp.sqrt(pi), [53])),
+        ("OVER_ROOT_TWO_PI_PAIR", parts(1 / mp.sqrt(2 * pi), [53])),
+        ("HALF_LOG_TWO_PI_PAIR", parts(mp.log(2 * pi) / 2, [53])),
+        ("LOG_PI_PAIR", parts(mp.log(pi), [53])),
         ("TWO_OVER_PI_BITS", whole.to_bytes(146, "little") + bytes(48)),
     ]
 
@@ -182,7 +221,10 @@ def module() -> str:
                 out.append(f"{name} = {tuple(value) if isinstance(value, list) else value!r}")
     with mp.workdps(DIGITS):
         for name, f, low, high, terms, weight, what in tables():
-            found = [float(c) for c in fit(f, low, high, terms)]
+            exact = fit(f, low, high, terms)
+            found = [float(c) for c in exact]
+            if name == "LGAMMA":
+                out.append(f"LGAMMA_REST = {float(exact[0] - found[0])!r}")
             worst = error(f, found, low, high, weight)
             out.append(f"# {what}, from {mp.nstr(mp.mpf(low), 5)} to {mp.nstr(mp.mpf(high), 5)}; "
                        f"error 2**{mp.nstr(mp.log(worst, 2), 4)}")

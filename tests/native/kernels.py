@@ -10,7 +10,7 @@ from typing import Any
 import mpmath as mp
 import numpy as np
 from dad.codegen.backends.native import jit
-from dad.codegen.backends.native.kernels.table import KERNELS, LETTERS, RESULTS, Symbol, source
+from dad.codegen.backends.native.kernels.table import LETTERS, RESULTS, Symbol, meaning, source
 
 _kept: list[Any] = []
 Run = Callable[..., Any]
@@ -18,7 +18,7 @@ Run = Callable[..., Any]
 
 def loop(what: Symbol) -> str:
     """`void run(inputs…, outputs…, n)` over n vectors."""
-    arity, results = KERNELS[what.kernel][1], RESULTS.get(what.kernel, 1)
+    arity, results = meaning(what.kernel)[1], RESULTS.get(what.kernel, 1)
     size = 8 if what.dtype == "f64" else 4
     pointers = [f"ptr %p{k}" for k in range(arity)] + [f"ptr %q{k}" for k in range(results)]
     lines = [f"define void @run_{what}({', '.join(pointers)}, i64 %n) {{", "entry:", "  br label %head", "head:",
@@ -49,7 +49,7 @@ def runners(symbols: list[Symbol], fma: bool, opt: int = 1) -> dict[Symbol, Run]
 
 
 def runner(what: Symbol, address: int) -> Run:
-    arity, results = KERNELS[what.kernel][1], RESULTS.get(what.kernel, 1)
+    arity, results = meaning(what.kernel)[1], RESULTS.get(what.kernel, 1)
     native = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (arity + results), ctypes.c_int64)(address)
     dtype = np.dtype(LETTERS[what.dtype].replace("double", "f8").replace("float", "f4"))
 
@@ -98,7 +98,7 @@ DOMAIN: dict[str, tuple[float, float]] = {
 def points(rng: np.random.Generator, name: str, count: int) -> list[Any]:
     """Arguments in every exponent, and where the function's values vary."""
     low, high = DOMAIN.get(name, (-1.7e308, 1.7e308))
-    arity = KERNELS[name][1]
+    arity = meaning(name)[1]
     out: list[Any] = []
     for _ in range(arity):
         exponents = rng.permutation(np.arange(count) % 2100 - 1075)

@@ -209,6 +209,11 @@ class FunctionWriter:
                 self.host(node)
             case tree.Check():
                 self.check(node)
+            case tree.Linked(out):
+                self.define(out, "false")
+            case tree.Library(_, _, info):  # never run
+                if info is not None:
+                    self.define(info, "0")
             case tree.Poll():
                 pass  # C runs to its end
             case _:

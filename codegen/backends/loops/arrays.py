@@ -701,31 +701,6 @@ def _positions(lo: Lowering, var: Var, op: ir.Prim) -> None:
     lo.set(var, e.packed(room.base, (f.outs[0],)))
 
 
-@rule("matmul")
-def _matmul(lo: Lowering, var: Var, op: ir.Prim) -> None:
-    e = lo.e
-    a, b = lo.cheap(op.args[0]), lo.cheap(op.args[1])
-    lanes = a.shape[:-2]
-    inner = a.shape[-1]
-    out = lo.fresh(var, (*a.shape[:-1], b.shape[-1]))
-    if not small(out.shape):  # row by row: each number gets its terms in the same order, side by side in memory
-        b = e.contiguous(b)
-        e.fill(out, Imm(_nothing(out.dtype), out.dtype))
-        with e.nest(out.shape[:-1]) as ix, e.fold(inner, []) as f:
-            row = e.part(out, ix)
-            x = e.read(a, [*ix, f.index])
-            with e.nest(row.shape) as at:
-                term = e.scalar("mul", out.dtype, x, e.read(b, [*ix[:-1], f.index, *at]))
-                e.write(row, at, e.scalar("add", out.dtype, e.read(row, at), term))
-        return
-    with e.nest(out.shape) as ix:
-        at = ix[:len(lanes)]
-        with e.fold(inner, [Imm(_nothing(out.dtype), out.dtype)]) as f:
-            x, y = e.read(a, [*at, ix[-2], f.index]), e.read(b, [*at, f.index, ix[-1]])
-            f.next = (e.scalar("add", out.dtype, f.state[0], e.scalar("mul", out.dtype, x, y)),)
-        e.write(out, ix, f.outs[0])
-
-
 # ------------------------------------------------------------------ what the host does
 
 

@@ -72,6 +72,10 @@ def renamed(code: Code, names: dict[int, Reg]) -> Code:
                 return replace(node, args=all_of(node.args), outs=regs(node.outs))
             case tree.Host():
                 return replace(node, args=tuple(map(all_of, node.args)), results=tuple(map(regs, node.results)))
+            case tree.Linked():
+                return tree.Linked(r(node.out))
+            case tree.Library():
+                return tree.Library(node.routine, all_of(node.args), None if node.info is None else r(node.info))
             case tree.Check():
                 return replace(node, holds=s(node.holds), values=all_of(node.values))
             case tree.Poll():

@@ -37,18 +37,21 @@ UPDATES = {"update", "accumulate", "update_slice", "accumulate_slice", "accumula
 @timed("loops")
 def lower(program: ir.Program) -> tree.Program:
     """All functions of the program."""
-    made = {}
+    made: dict[str, tree.Function] = {}
+    shared: dict[str, tree.Function] = {}
     for name, f in program.functions.items():
         supply = Fresh(next_id(f))
         body = accumulate(sequentialize(f.body, supply, lambda _: True), supply)
         body = reads_first(cluster(body, supply))
-        made[name] = Lowering(program, replace(f, body=body)).run()
-    return tree.Program(made)
+        made[name] = Lowering(program, replace(f, body=body), shared).run()
+    return tree.Program(made | shared)
 
 
 class Lowering:
-    def __init__(self, program: ir.Program, function: ir.Function) -> None:
+    def __init__(self, program: ir.Program, function: ir.Function, shared: dict[str, tree.Function]) -> None:
         self.program = program
+        self.shared = shared
+        """Functions that primitives on matrices are calls of, one for all calls."""
         self.function = function
         self.e = Emitter()
         self.env: dict[Var, Value] = {}
@@ -276,6 +279,8 @@ class Lowering:
                 assert_never(op)
 
     def prim(self, stmt: Stmt, op: ir.Prim) -> None:
+        from . import factors as factors
+        from . import matrices as matrices
         from .arrays import RULES, elementwise, host
 
         primitive = PRIMITIVES[op.name]

@@ -47,6 +47,10 @@ def own(node: Node) -> tuple[tuple[Operand, ...], tuple[Reg, ...]]:
             return node.args, node.outs
         case tree.Host():
             return tuple(x for group in node.args for x in group), tuple(r for group in node.results for r in group)
+        case tree.Linked(out):
+            return (), (out,)
+        case tree.Library(_, args, info):
+            return args, () if info is None else (info,)
         case tree.Poll(operations):
             return (operations,), ()
         case tree.Check():

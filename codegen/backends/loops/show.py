@@ -105,6 +105,11 @@ def _node(node: tree.Node, indent: str) -> Iterator[str]:
             given = ", ".join(_group(g) for g in node.args)
             results = ", ".join(_group(g) for g in node.results)
             yield f"{indent}{results} = host {node.name}({given}){_attrs(node.attrs)}"
+        case tree.Linked(out):
+            yield f"{indent}{_bound((out,))} = linked"
+        case tree.Library(routine, args, info):
+            head = "" if info is None else f"{_bound((info,))} = "
+            yield f"{indent}{head}library {routine}({_operands(args)})"
         case tree.Poll():
             yield f"{indent}poll {operand(node.operations)}"
         case tree.Check():

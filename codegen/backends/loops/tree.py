@@ -229,6 +229,23 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
+class Linked:
+    """Whether there are libraries of linear algebra, so that `Library` can be run."""
+
+    out: Reg
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A routine of BLAS or LAPACK, as Fortran calls it: sizes are `i32`, letters `i8`, numbers are passed by address.
+    With `info` it has one argument more, a number in which it says how it went."""
+
+    routine: str
+    args: tuple[Operand, ...]
+    info: Reg | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """Fails with check primitive `name` on `values` unless `holds`."""
 
@@ -248,7 +265,8 @@ class Poll:
 
 
 Node = (Scalar | Load | Store | Shift | Alloc | Local | Data | Mark | Release | Resize | Copy | For | Spread | Lanes
-        | While | Sum | Choice | Invoke | Host | Check | Poll)
+        | While | Sum | Choice | Invoke | Host | Linked | Library | Check
+        | Poll)
 Code = list[Node]
 
 

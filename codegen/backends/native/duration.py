@@ -27,7 +27,7 @@ def operations(program: tree.Program, code: Code, within: tuple[str, ...] = ()) 
                 total += operations(program, node.body, within)
             case tree.Lanes():
                 total += node.count * (1 + operations(program, node.body, within))
-            case tree.For() | tree.While() | tree.Sum() | tree.Host() | tree.Copy() | tree.Resize():
+            case tree.For() | tree.While() | tree.Sum() | tree.Host() | tree.Library() | tree.Copy() | tree.Resize():
                 return FEW + 1
             case tree.Choice():
                 total += max(operations(program, node.then, within), operations(program, node.orelse, within))

@@ -21,11 +21,11 @@ from ....lang.prims.common import NUMPY_NAMES
 from ....lang.source import Span
 from ..loops.nests import nests
 from ..loops.room import WIDTH
-from . import background, jit, symbols
+from . import background, jit, library, symbols
 from .duration import long
 from .host import HOST, runner
 from .kernels import table
-from .llvm import Cell, DataCell, HostCall, Site, flat_name, module
+from .llvm import Cell, DataCell, HostCall, Routine, Site, flat_name, module
 from .objects import NUMBER, Instance, Made, Object, find, instances, keep, rest, retired, symbol
 from .threads import spread
 from .units import SMALL, Keyed, Units, units_of
@@ -168,6 +168,8 @@ class Engine:
                 return self.addresses[cell]
             case DataCell(rows, part):
                 return self.numbers(rows)[2 if part == "count" else 1]
+            case Routine(name):
+                return library.address(name) if name else int(library.linked())
             case _:
                 return callback(cell)
 

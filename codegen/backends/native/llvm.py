@@ -44,7 +44,14 @@ class DataCell:
     part: str
 
 
-Cell = str | HostCall | DataCell
+@dataclass(frozen=True)
+class Routine:
+    """The address of a routine of BLAS or LAPACK; of no name, whether there are such."""
+
+    name: str = ""
+
+
+Cell = str | HostCall | DataCell | Routine
 
 
 @dataclass
@@ -435,6 +442,11 @@ class FunctionWriter:
                 self.names[count.id] = self.line(f"load i64, ptr {self.module.cell(DataCell(table, 'count'))}")
             case tree.Host():
                 self.host(node)
+            case tree.Linked(out):
+                some = self.line(f"load i64, ptr {self.module.cell(Routine())}")
+                self.names[out.id] = self.line(f"icmp ne i64 {some}, 0")
+            case tree.Library():
+                self.library(node)
             case tree.Check():
                 self.check(node)
             case tree.Poll(operations):
@@ -633,6 +645,21 @@ class FunctionWriter:
         for k, out in enumerate(outs):
             self.get("%slots", k, out)
 
+    def library(self, node: tree.Library) -> None:
+        """Numbers lie in words of this function; Fortran reads of each as much as it has."""
+        given = []
+        for arg in (*node.args, *([] if node.info is None else [Imm(0, "i32")])):
+            where = self.at(arg)
+            if not is_pointer(arg):
+                where = self.fresh("by")
+                self.buffers.append(f"  {where} = alloca i64, align 8")
+                self.do(f"store {self.typed(arg)}, ptr {where}")
+            given.append(where)
+        called = self.line(f"load ptr, ptr {self.module.cell(Routine(node.routine))}")
+        self.do(f"call void {called}({', '.join(f'ptr {x}' for x in given)})")
+        if node.info is not None:
+            self.names[node.info.id] = self.line(f"load i32, ptr {given[-1]}")
+
     def call_host(self, call: HostCall, args: list[Operand]) -> None:
         self.called = True
         called = self.line(f"load ptr, ptr {self.module.cell(call)}")
@@ -696,7 +723,7 @@ def sines_and_cosines(code: Code) -> dict[int, dict[str, str]]:
 
 def calling(code: Code) -> bool:
     """Whether straight code calls kernels."""
-    return any(n.name in table.KERNELS if isinstance(n, tree.Scalar) else
+    return any(n.name in table.PRIMITIVES if isinstance(n, tree.Scalar) else
                isinstance(n, tree.Choice) and (calling(n.then) or calling(n.orelse)) for n in code)
 
 

@@ -143,7 +143,7 @@ class Polls:
                 return Counted([node], 1 if name in LIGHT else HEAVY)
             case tree.Invoke():
                 return Counted([node], 5, inside=True, tells=True)
-            case tree.Host():
+            case tree.Host() | tree.Library():
                 return Counted([node], 1000)
         return Counted([node], 1)
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from ....lang.core import ir
 from ....lang.core.ir import AttrValue
-from .kernels.table import KERNELS, Symbol
+from .kernels import table
+from .kernels.table import Symbol
 
 LLVM = {"f64": "double", "f32": "float", "f16": "half", "bool": "i1"} | {
     f"{s}{b}": f"i{b}" for s in "iu" for b in (8, 16, 32, 64)}
@@ -19,8 +20,8 @@ INT_OPS = {"add": "add", "sub": "sub", "mul": "mul", "band": "and", "bor": "or",
 COMPARE = {"eq": ("oeq", "eq"), "ne": ("une", "ne"), "lt": ("olt", "lt"), "le": ("ole", "le"), "gt": ("ogt", "gt"),
            "ge": ("oge", "ge")}
 
-IN_SINGLE = {*FLOAT_OPS, *INTRINSICS, *KERNELS, "neg", "scaled", "max", "min", "sign", "isnan", "isinf", "copysign",
-             "fma", "rsqrt", "rem", "mod", "ldexp"}
+IN_SINGLE = {*FLOAT_OPS, *INTRINSICS, *table.PRIMITIVES, "neg", "scaled", "max", "min", "sign", "isnan", "isinf",
+             "copysign", "fma", "rsqrt", "rem", "mod", "ldexp"}
 """What single precision computes for half precision; the rest is called back as it is."""
 
 Emit = Callable[[str], str]  # an instruction's text, without its name; gives the name
@@ -112,8 +113,8 @@ class Scalars:
             return line(f"{FLOAT_OPS[name]} {t} {x}, {y}")
         if name in INTRINSICS:
             return self.intrinsic(INTRINSICS[name], d, x)
-        if name in KERNELS:
-            return self.kernel(name, d, *args)
+        if name in table.PRIMITIVES:
+            return self.kernel(table.named(name, dict(attrs)), d, *args)
         match name:
             case "neg":
                 return line(f"fneg {t} {x}")

@@ -98,6 +98,8 @@ class Builder:
         self.lines: list[str] = []
         self.declared: set[str] = set()
         self.helpers: set[str] = set()
+        self.functions: dict[str, tuple[str, int]] = {}
+        """Texts of what `call` calls, and how many results they have."""
         self.count = 0
         self.label = "entry"
 
@@ -251,6 +253,82 @@ class Builder:
     def product(self, x: Pair, y: Pair) -> Pair:
         p, e = self.two_product(x[0], y[0])
         return self.fast_two_sum(p, e + (x[0] * y[1] + x[1] * y[0]))
+
+    # ------------------------------------------------------------ control
+
+    def any(self, cond: Value) -> str:
+        """Whether it holds in one lane at least."""
+        if self.lanes == 1:
+            return cond.text
+        mask = self.line(f"bitcast {self.type('m')} {cond.text} to i{self.lanes}")
+        return self.line(f"icmp ne i{self.lanes} {mask}, 0")
+
+    def begin(self, label: str) -> None:
+        self.lines.append(f"{label}:")
+        self.label = label
+
+    def when(self, cond: Value, usual: Sequence[Value], compute: Callable[[], Sequence[Value]]) -> list[Value]:
+        """`usual`, but where `cond` what `compute` gives; it runs only if there is such a lane."""
+        some = self.any(cond)
+        self.count += 1
+        before, then, join = self.label, f"then{self.count}", f"join{self.count}"
+        self.lines.append(f"  br i1 {some}, label %{then}, label %{join}")
+        self.begin(then)
+        chosen = [self.where(cond, x, y) for x, y in zip(compute(), usual, strict=True)]
+        end = self.label
+        self.lines.append(f"  br label %{join}")
+        self.begin(join)
+        return [self.op(f"phi {self.type(y.kind)} [{y.text}, %{before}], [{x.text}, %{end}]", y.kind)
+                for x, y in zip(chosen, usual, strict=True)]
+
+    def loop(self, start: Sequence[Value], going: Callable[..., Value], step: Callable[..., Sequence[Value]]
+             ) -> list[Value]:
+        """In each lane, `step` of the state as long as it is `going`. The state must get there in every lane."""
+        self.count += 1
+        before, head, body, done = self.label, *(f"{name}{self.count}" for name in ("head", "body", "done"))
+        self.lines.append(f"  br label %{head}")
+        self.begin(head)
+        patch = len(self.lines)
+        self.lines += [""] * len(start)
+        state = []
+        for x in start:
+            self.count += 1
+            state.append(Value(self, f"%s{self.count}", x.kind))
+        cond = going(*state)
+        self.lines.append(f"  br i1 {self.any(cond)}, label %{body}, label %{done}")
+        self.begin(body)
+        after = [self.where(cond, x, y) for x, y in zip(step(*state), state, strict=True)]
+        latch = self.label
+        self.lines.append(f"  br label %{head}")
+        for k, (x, y, z) in enumerate(zip(state, start, after, strict=True)):
+            self.lines[patch + k] = (f"  {x.text} = phi {self.type(x.kind)} [{y.text}, %{before}], "
+                                     f"[{z.text}, %{latch}]")
+        self.begin(done)
+        return state
+
+    def call(self, function: Kernel, *args: Value, **numbers: int) -> tuple[Value, ...]:
+        """What a function of numbers gives, as code of its own: once in a module, however often it is called."""
+        name = "_".join(["in", function.__name__, *map(str, numbers.values()), str(self.lanes)])
+        t = self.type("f")
+        if name not in self.functions:
+            inner = Builder(self.lanes, self.fma)
+            params = [Value(inner, f"%x{k}", "f") for k in range(len(args))]
+            found = function(inner, *params, **numbers)
+            values = found if isinstance(found, tuple) else (found,)
+            kind = "{" + ", ".join([t] * len(values)) + "}"
+            result = "undef"
+            for k, value in enumerate(values):
+                result = inner.line(f"insertvalue {kind} {result}, {t} {value.text}, {k}")
+            head = f"define internal {kind} @{name}({', '.join(f'{t} {p.text}' for p in params)}) nounwind noinline {{"
+            text = "\n".join([head, "entry:", *inner.lines, f"  ret {kind} {result}", "}", ""])
+            self.declared |= inner.declared
+            self.helpers |= inner.helpers
+            self.functions |= inner.functions
+            self.functions[name] = text, len(values)
+        count = self.functions[name][1]
+        kind = "{" + ", ".join([t] * count) + "}"
+        got = self.line(f"call {kind} @{name}({', '.join(f'{t} {x.text}' for x in args)})")
+        return tuple(self.op(f"extractvalue {kind} {got}, {k}", "f") for k in range(count))
 
     # ------------------------------------------------------------ the rare case
 

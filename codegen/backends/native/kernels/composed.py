@@ -15,6 +15,8 @@ from .inverse import acos, asin, atan, atan2
 from .logarithm import atanh, log, log1p
 from .power import hypot
 
+NAN = float("nan")
+
 
 def asin_slope(b: Builder, x: Value) -> Value:
     """1 / sqrt ((1 - x) (1 + x))"""
@@ -29,8 +31,13 @@ def asinh_slope(b: Builder, x: Value) -> Value:
 
 
 def acosh_slope(b: Builder, x: Value) -> Value:
-    """1 / (sqrt (x - 1) sqrt (x + 1))"""
-    return b.value(1.0) / (b.sqrt(x - 1.0) * b.sqrt(x + 1.0))
+    """1 / sqrt ((x - 1) (x + 1)), the product without rounding errors to speak of; nan below 1"""
+    usual = b.both(x >= 1.0, x < 2.0**500)
+    y = b.where(usual, x, 2.0)
+    below, above = b.two_sum(y, -1.0), b.two_sum(y, 1.0)
+    high, low = b.product(below, above)
+    near = b.value(1.0) / b.sqrt(high + low)
+    return b.where(usual, near, b.where(x >= 1.0, b.value(1.0) / x, NAN) + b.where(b.nan(x), x, 0.0))
 
 
 def logit(b: Builder, p: Value) -> Value:

@@ -18,13 +18,18 @@ def tail(b: Builder, a: Value, extra: Value | None = None) -> tuple[Value, Pair]
     if extra is not None:
         low = b.mad(a * 2.0, extra, low)
     n, p = exp_parts(b, -high, -low)
+    return n, b.product(p, without_exponential(b, a))
+
+
+def without_exponential(b: Builder, a: Value) -> Pair:
+    """exp (a**2) erfc a, for a from 0 to 28."""
     t, more = b.quotient((a - 3.75, b.value(0.0)), b.two_sum(a, 3.75))
     inner = b.poly(t, ERFC)
     top, e = b.fast_two_sum(ERFC_FIRST[0], t * inner)
     lost = b.remainder(t * inner, t, inner)
     below = b.two_sum(a * 2.0, 1.0)
     rest = b.mad(more, inner, e - lost) + ERFC_FIRST[1]
-    return n, b.product(p, b.quotient((top, rest), below))
+    return b.quotient((top, rest), below)
 
 
 def near(b: Builder, x: Value) -> Value:

@@ -7,14 +7,27 @@ The symbol `dad_NAME_DTYPE_LANES` is kernel NAME for that many lanes: `dad_exp_f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import llvmlite.binding as llvm
 
 from .. import jit, store
-from . import composed, error, exponential, gammas, inverse, logarithm, power, trigonometric
+from . import (
+    bessel,
+    composed,
+    error,
+    exponential,
+    gammas,
+    inverse,
+    logarithm,
+    normal,
+    polygammas,
+    power,
+    shapes,
+    trigonometric,
+)
 from .builder import Builder, Kernel, Value
 
 KERNELS: dict[str, tuple[Kernel, int]] = {
@@ -34,7 +47,26 @@ KERNELS: dict[str, tuple[Kernel, int]] = {
     "bell": (composed.bell, 1), "ndtr": (composed.ndtr, 1), "asinpi": (composed.asinpi, 1),
     "acospi": (composed.acospi, 1), "atanpi": (composed.atanpi, 1), "atan2pi": (composed.atan2pi, 2),
     "lgamma": (gammas.lgamma, 1), "digamma": (gammas.digamma, 1), "sin_cos": (trigonometric.sin_cos, 1),
+    "sinpi": (gammas.sinpi, 1), "cospi": (gammas.cospi, 1), "tanpi": (gammas.tanpi, 1), "gamma": (gammas.gamma, 1),
+    "log_ndtr": (normal.log_ndtr, 1), "inverse_mills": (normal.inverse_mills, 1),
+    "mills_excess": (normal.mills_excess, 1), "ndtri": (normal.ndtri, 1), "ndtri_slope": (normal.ndtri_slope, 1),
+    "erfinv": (normal.erfinv, 1), "erfinv_slope": (normal.erfinv_slope, 1), "trigamma": (polygammas.trigamma, 1),
+    "lbeta": (polygammas.lbeta, 2), "gamma_density": (shapes.gamma_density, 2), "gammainc": (shapes.gammainc, 2),
+    "gammaincc": (shapes.gammaincc, 2), "gamma_moved": (shapes.gamma_moved, 2),
+    "beta_density": (shapes.beta_density, 3), "betainc": (shapes.betainc, 3), "bessel_i0": (bessel.bessel_i0, 1),
+    "bessel_i1": (bessel.bessel_i1, 1), "log_i0": (bessel.log_i0, 1), "bessel_ratio": (bessel.bessel_ratio, 1),
+    "bessel_spread": (bessel.bessel_spread, 1),
 }
+FAMILIES: dict[str, tuple[Kernel, int, tuple[str, ...]]] = {
+    "polygamma": (polygammas.polygamma, 1, ("order",)),
+    "polygamma_rise": (polygammas.polygamma_rise, 2, ("order",)),
+    "gamma_shape": (shapes.gamma_shape, 2, ("order",)),
+    "beta_shape": (shapes.beta_shape, 3, ("first", "second")),
+    "bessel_order": (bessel.bessel_order, 1, ("order",)),
+}
+"""Functions with whole numbers known at compile time, which are part of the kernel's name: `polygamma_2`."""
+PRIMITIVES = {*KERNELS, *FAMILIES}
+"""The primitives that are kernels."""
 RESULTS = {"sin_cos": 2}
 EFFORT = 2
 """Of LLVM, in generating code."""
@@ -63,8 +95,37 @@ class Symbol:
         return self.type if count == 1 else "{" + ", ".join([self.type] * count) + "}"
 
     def declaration(self) -> str:
-        args = ", ".join([self.type] * KERNELS[self.kernel][1])
+        args = ", ".join([self.type] * meaning(self.kernel)[1])
         return f"declare {self.result} @{self}({args}) nounwind willreturn speculatable memory(none)"
+
+
+def named(primitive: str, attrs: Mapping[str, object]) -> str:
+    """The kernel of a primitive."""
+    family = FAMILIES.get(primitive)
+    return primitive if family is None else "_".join([primitive, *(str(attrs[key]) for key in family[2])])
+
+
+def known(kernel: str) -> bool:
+    return kernel in KERNELS or split(kernel)[0] in FAMILIES
+
+
+def split(kernel: str) -> tuple[str, tuple[int, ...]]:
+    """The family of a kernel, and its numbers."""
+    for family, (_, _, keys) in FAMILIES.items():
+        numbers = kernel.removeprefix(f"{family}_").split("_")
+        if kernel.startswith(f"{family}_") and len(numbers) == len(keys) and all(n.isdigit() for n in numbers):
+            return family, tuple(map(int, numbers))
+    return "", ()
+
+
+@cache
+def meaning(kernel: str) -> tuple[Kernel, int]:
+    """What writes a kernel, and how many arguments it has."""
+    if kernel in KERNELS:
+        return KERNELS[kernel]
+    family, numbers = split(kernel)
+    write, arity, keys = FAMILIES[family]
+    return partial(write, **dict(zip(keys, numbers, strict=True))), arity
 
 
 def with_vectors(declared: dict[str, str]) -> dict[str, str]:
@@ -74,7 +135,7 @@ def with_vectors(declared: dict[str, str]) -> dict[str, str]:
         what = symbol(name)
         if what is not None and what.lanes == 1:
             wide = Symbol(what.kernel, what.dtype, lanes(what.dtype))
-            mangled = f"_ZGV_LLVM_N{wide.lanes}{'v' * KERNELS[what.kernel][1]}_{what}({wide})"
+            mangled = f"_ZGV_LLVM_N{wide.lanes}{'v' * meaning(what.kernel)[1]}_{what}({wide})"
             text = f'{text} "vector-function-abi-variant"="{mangled}"'
             made[str(wide)] = wide.declaration()
         made[name] = text
@@ -106,14 +167,14 @@ def inlined(declared: dict[str, str]) -> dict[str, str]:
 def symbol(name: str) -> Symbol | None:
     """What a name stands for, if it is the name of a kernel."""
     parts = name.split("_")
-    if parts[0] != "dad" or len(parts) < 4 or "_".join(parts[1:-2]) not in KERNELS or parts[-2] not in LETTERS:
+    if parts[0] != "dad" or len(parts) < 4 or not known("_".join(parts[1:-2])) or parts[-2] not in LETTERS:
         return None
     return Symbol("_".join(parts[1:-2]), parts[-2], int(parts[-1]))
 
 
 def define(what: Symbol, b: Builder) -> str:
     """The text of one kernel."""
-    kernel, arity = KERNELS[what.kernel]
+    kernel, arity = meaning(what.kernel)
     params = [f"%x{k}" for k in range(arity)]
     single = what.dtype == "f32"
     wide = b.type("f")
@@ -135,15 +196,18 @@ def source(symbols: Iterable[Symbol], fma: bool) -> str:
     texts: list[str] = []
     declared: set[str] = set()
     helpers: set[str] = set()
+    functions: dict[str, tuple[str, int]] = {}
     for what in symbols:
         b = Builder(what.lanes, fma)
         texts.append(define(what, b))
         declared |= b.declared
         helpers |= b.helpers
+        functions |= b.functions
     if trigonometric.FAR in helpers:
         helper = trigonometric.reduce_far()
         declared -= set(helper.splitlines())
         texts.append(helper)
+    texts += [text for text, _ in functions.values()]
     weights = '!0 = !{!"branch_weights", i32 1, i32 100000}'
     return "\n".join([*sorted(declared), *texts, weights, ""])
 
