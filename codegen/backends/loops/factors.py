@@ -164,15 +164,15 @@ def system(w: Matrices, a: Stored, x: Stored) -> None:
 
     def routine() -> Sequence[Operand]:
         f, order = upright(w, a), pivots(w, n)
-        fine = w.library("getrf", n, n, f.base, n, order, info=True)
+        fine = w.run("getrf", n, n, f.base, n, order, info=True)
 
         def one() -> Sequence[Operand]:
-            w.library("getrs", "N", n, m, f.base, n, order, x.base, n, info=True)
+            w.run("getrs", "N", n, m, f.base, n, order, x.base, n, info=True)
             return ()
 
         def several() -> Sequence[Operand]:
             turned = upright(w, x)
-            w.library("getrs", "N", n, m, f.base, n, order, turned.base, n, info=True)
+            w.run("getrs", "N", n, m, f.base, n, order, turned.base, n, info=True)
             w.copy(turned, x)
             return ()
 
@@ -195,10 +195,10 @@ def _inverse(w: Matrices, a: Stored, out: Stored) -> None:
 
     def routine() -> Sequence[Operand]:
         f, order = upright(w, a), pivots(w, n)
-        fine = w.library("getrf", n, n, f.base, n, order, info=True)
+        fine = w.run("getrf", n, n, f.base, n, order, info=True)
         size = e.times(n, Imm(BLOCK, "i64"))
         with w.when(fine):
-            w.library("getri", n, f.base, n, order, w.room(size), size, info=True)
+            w.run("getri", n, f.base, n, order, w.room(size), size, info=True)
             w.copy(f, out)
         with w.when(w.ask("not", fine)):
             w.fill(out, float("nan"))
@@ -233,7 +233,7 @@ def diagonal(w: Matrices, a: Stored) -> tuple[Stored, Operand]:
 
     def routine() -> Sequence[Operand]:
         f, order = upright(w, a), pivots(w, n)
-        w.library("getrf", n, n, f.base, n, order, info=True)
+        w.run("getrf", n, n, f.base, n, order, info=True)
 
         def turn(k: Operand, sign: Operand) -> Sequence[Operand]:
             row = w.e.scalar("cast", "i64", w.e.read(Stored(order, (n,), (ONE,), True), [k]), attrs=(("to", "i64"),))
@@ -296,7 +296,7 @@ def _lu(w: Matrices, a: Stored, out: Stored) -> None:
 
     def routine() -> Sequence[Operand]:
         f, given = upright(w, a), pivots(w, n)
-        w.library("getrf", n, n, f.base, n, given, info=True)
+        w.run("getrf", n, n, f.base, n, given, info=True)
         w.copy(f, top)
         with e.fold(n, []) as k:
             row = e.read(Stored(given, (n,), (ONE,), True), [k.index])
@@ -386,11 +386,11 @@ def _orthogonal(w: Matrices, a: Stored, out: Stored) -> None:
         q, scales = upright(w, a), w.room(m)
         size = e.times(m, Imm(BLOCK, "i64"))
         space, signs = w.room(size), Stored(w.room(m), (m,), (ONE,), True)
-        w.library("geqrf", n, m, q.base, n, scales, space, size, info=True)
+        w.run("geqrf", n, m, q.base, n, scales, space, size, info=True)
         with w.each(m) as (j,):
             below = w.ask("lt", w.get(q, j, j), w.number(0.0))
             e.write(signs, [j], w.do("select", below, w.number(-1.0), w.number(1.0)))
-        w.library("orgqr", n, m, m, q.base, n, scales, space, size, info=True)
+        w.run("orgqr", n, m, m, q.base, n, scales, space, size, info=True)
         with w.each(n, m) as (i, j):
             w.put(out, i, j, value=w.do("mul", w.get(q, i, j), e.read(signs, [j])))
         return ()
@@ -444,7 +444,7 @@ def spectrum(w: Matrices, a: Stored, out: Stored) -> None:
         whole = e.plus(Imm(3, "i64"), e.times(Imm(5, "i64"), n))
 
         def usual() -> Sequence[Operand]:
-            return [w.library("syevd", "V", "L", n, held, n, out.base, w.room(size), size, w.room(whole, "i32"), whole,
+            return [w.run("syevd", "V", "L", n, held, n, out.base, w.room(size), size, w.room(whole, "i32"), whole,
                               info=True)]
 
         fine = w.choose(w.finite(w.rows(held, n, n)), usual, lambda: [Imm(False, "bool")])[0]
@@ -508,7 +508,7 @@ def singular(w: Matrices, a: Stored, out: Stored) -> None:
             w.copy(a, w.rows(held, n, m))
             left = w.columns(w.room(square), m, m)
             eight = e.times(Imm(8, "i64"), m)
-            good = w.library("gesdd", "S", m, n, held, m, out.base, left.base, m, u.base, m, w.room(size), size,
+            good = w.run("gesdd", "S", m, n, held, m, out.base, left.base, m, u.base, m, w.room(size), size,
                              w.room(eight, "i32"), info=True)
             with w.when(good):
                 w.copy(left, v)

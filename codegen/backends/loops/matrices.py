@@ -141,7 +141,7 @@ class Matrices:
         self.e.add(tree.Linked(some))
         return self.both(large, some)
 
-    def library(self, name: str, *args: Operand | str, info: bool = False) -> Operand:
+    def run(self, name: str, *args: Operand | str, info: bool = False) -> Operand:
         """Call a routine: letters are `str`, sizes `i64`."""
         given: list[Operand] = []
         for x in args:
@@ -276,7 +276,7 @@ def product(w: Matrices, left: Reg, right: Reg, target: Reg, shape: Shape, tx: b
         return ()
 
     def routine() -> Sequence[Operand]:
-        w.library("gemm", "NT"[ty], "NT"[tx], n, m, k, w.number(1.0), b.base, k if ty else n, a.base, m if tx else k,
+        w.run("gemm", "NT"[ty], "NT"[tx], n, m, k, w.number(1.0), b.base, k if ty else n, a.base, m if tx else k,
                   w.number(0.0), out.base, n)
         return ()
 
@@ -330,7 +330,7 @@ def whole_triangle(w: Matrices, p: Sequence[Reg], upper: bool, turned: bool) -> 
     def routine() -> Sequence[Operand]:
         with_nan(w, l, x)
         side = "LU"[upper] if turned else "UL"[upper]
-        w.library("trsm", "R", side, "NT"[turned], "N", m, n, w.number(1.0), l.base, n, x.base, m)
+        w.run("trsm", "R", side, "NT"[turned], "N", m, n, w.number(1.0), l.base, n, x.base, m)
         return ()
 
     def loops() -> Sequence[Operand]:
@@ -399,7 +399,7 @@ def whole_root(w: Matrices, p: Sequence[Reg]) -> Sequence[Operand]:
     symmetric(w, a, out)
 
     def routine() -> Sequence[Operand]:
-        fine = w.library("potrf", "U", n, out.base, n, info=True)
+        fine = w.run("potrf", "U", n, out.base, n, info=True)
         good = w.counted(n, [fine], lambda i, so_far: [
             w.both(so_far, w.ask("gt", w.get(out, i, i), w.number(0.0)))])[0]
         with w.when(good), w.e.fold(n, []) as f, w.each(n, start=w.e.plus(f.index, ONE)) as (j,):

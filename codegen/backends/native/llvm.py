@@ -446,7 +446,7 @@ class FunctionWriter:
                 some = self.line(f"load i64, ptr {self.module.cell(Routine())}")
                 self.names[out.id] = self.line(f"icmp ne i64 {some}, 0")
             case tree.Library():
-                self.library(node)
+                self.routine(node)
             case tree.Check():
                 self.check(node)
             case tree.Poll(operations):
@@ -645,7 +645,7 @@ class FunctionWriter:
         for k, out in enumerate(outs):
             self.get("%slots", k, out)
 
-    def library(self, node: tree.Library) -> None:
+    def routine(self, node: tree.Library) -> None:
         """Numbers lie in words of this function; Fortran reads of each as much as it has."""
         given = []
         for arg in (*node.args, *([] if node.info is None else [Imm(0, "i32")])):

@@ -75,8 +75,8 @@ class Elementwise(ABC):
             return line(f"{FLOAT_OPS[name]} {t} {x}, {y}")
         if name in INTRINSICS:
             return self.intrinsic(INTRINSICS[name], d, x)
-        if name in table.KERNELS:
-            return self.kernel(name, d, args)
+        if name in table.PRIMITIVES:
+            return self.kernel(table.named(name, dict(node.attrs)), d, args)
 
         def c(value: float) -> str:
             return self.constant(number(value, d), d)

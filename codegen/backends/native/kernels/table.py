@@ -68,6 +68,8 @@ FAMILIES: dict[str, tuple[Kernel, int, tuple[str, ...]]] = {
 PRIMITIVES = {*KERNELS, *FAMILIES}
 """The primitives that are kernels."""
 RESULTS = {"sin_cos": 2}
+LONG = 400
+"""Instructions of a kernel that does not become part of other code."""
 EFFORT = 2
 """Of LLVM, in generating code."""
 LETTERS = {"f64": "double", "f32": "float"}
@@ -148,13 +150,16 @@ def with_vectors(declared: dict[str, str]) -> dict[str, str]:
 
 def inlined(declared: dict[str, str]) -> dict[str, str]:
     """In the place of declarations of kernels for vectors the kernels, and what they declare: for code that is
-    optimised as a whole."""
+    optimised as a whole. Long ones stay where they are."""
     wanted = [what for what in map(symbol, declared) if what is not None and what.lanes > 1]
     made: dict[str, str] = {}
     lines: set[str] = set()
     for what in wanted:
         b = Builder(what.lanes, fused())
-        made[str(what)] = define(what, b).replace("define ", "define internal ", 1).replace(
+        text = define(what, b)
+        if b.functions or len(b.lines) > LONG:
+            continue
+        made[str(what)] = text.replace("define ", "define internal ", 1).replace(
             ") nounwind memory(none) {", ") alwaysinline nounwind memory(none) {", 1)
         lines |= b.declared
         if trigonometric.FAR in b.helpers:
