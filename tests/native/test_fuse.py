@@ -135,7 +135,7 @@ def test_the_same_bits_in_both_tiers() -> None:
     assert np.array_equal(first[1], second[1])
 
 
-_modules: dict[int | None, Any] = {}
+_modules: dict[Any, Any] = {}
 
 
 def modules(tier: int | None) -> Any:
@@ -143,3 +143,24 @@ def modules(tier: int | None) -> Any:
         _modules[tier] = dad.compile(PROGRAM, target="numpy") if tier is None else \
             dad.compile(PROGRAM, target="native", tier=tier)
     return _modules[tier]
+
+
+EXTREMES = """
+entry both [n] (x: [n]f64) : (f64, f64) = (maximum x, minimum x)
+entry whole [n] (x: [n]i32) : (i32, i32) = (maximum x, minimum x)
+"""
+
+
+@pytest.mark.parametrize("tier", [0, 1])
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 17, 1000])
+def test_extremes_of_long_arrays(n: int, tier: int) -> None:
+    """In several chains, with what is left behind them: nan is passed over, and of nothing there is the worst."""
+    if (EXTREMES, tier) not in _modules:
+        _modules[EXTREMES, tier] = dad.compile(EXTREMES, target="native", tier=tier)
+    m = _modules[EXTREMES, tier]
+    rng = np.random.default_rng(n)
+    x = np.where(rng.random(n) < 0.2, np.nan, rng.normal(size=n))
+    assert m.both(x) == (np.fmax.reduce(x, initial=-np.inf), np.fmin.reduce(x, initial=np.inf))
+    y = rng.integers(-99, 99, n).astype(np.int32)
+    worst = np.iinfo(np.int32)
+    assert m.whole(y) == (np.max(y, initial=worst.min), np.min(y, initial=worst.max))

@@ -11,7 +11,7 @@ from ....lang.core.ir import Stmt, Var
 from ....lang.core.primitive import Primitive
 from . import tree
 from .emitter import elements, merged, small
-from .tree import Imm, Operand
+from .tree import Imm, Operand, Reg
 from .values import ONE, ZERO, Array, Lazy, Stored
 
 if TYPE_CHECKING:
@@ -588,14 +588,32 @@ def _few(lo: Lowering, values: list[Operand], dtype: str, pairs: bool) -> Operan
     return total
 
 
+CHAINS = 8
+"""Extremes are looked for in so many parts of a long array at once."""
+
+
 def _fold_rule(name: str, scalar: str, start: Callable[[str], int | float | bool]) -> None:
     def lower(lo: Lowering, var: Var, op: ir.Prim) -> None:
         e = lo.e
         dtype = var.type.dtype
 
         def one(x: Array, at: Callable[[Operand], Indices]) -> Operand:
-            with e.fold(x.shape[_axis(op)], [Imm(start(dtype), dtype)]) as f:
-                f.next = (e.scalar(scalar, dtype, f.state[0], e.read(x, at(f.index))),)
+            count, first, done = x.shape[_axis(op)], Imm(start(dtype), dtype), ZERO
+            found: Operand = first
+            alone = len(lo.memory.frames) == 1 and isinstance(count, Reg) and (isinstance(x, Stored) or x.cheap)
+            if alone and scalar in ("max", "min"):  # in any order the same: chains that do not wait for each other
+                bits = Imm(CHAINS.bit_length() - 1, "i64")
+                whole = e.scalar("shr", "i64", count, bits)
+                with e.fold(whole, [first] * CHAINS) as f:
+                    base = e.scalar("shl", "i64", f.index, bits)
+                    f.next = tuple(e.scalar(scalar, dtype, s, e.read(x, at(e.plus(base, Imm(k, "i64")))))
+                                   for k, s in enumerate(f.state))
+                outs: list[Operand] = list(f.outs)
+                while len(outs) > 1:
+                    outs = [e.scalar(scalar, dtype, a, b) for a, b in zip(outs[::2], outs[1::2], strict=True)]
+                found, done = outs[0], e.scalar("shl", "i64", whole, bits)
+            with e.fold(e.minus(count, done), [found]) as f:
+                f.next = (e.scalar(scalar, dtype, f.state[0], e.read(x, at(e.plus(done, f.index)))),)
             return f.outs[0]
 
         _along(lo, var, op, one)
