@@ -30,6 +30,8 @@ from .scalars import LLVM, MEMORY, SIZES, Scalars, number
 
 LONG, PIECE = 6000, 400
 """A function of more nodes is cut in pieces of so many for tier 1: LLVM's time grows faster than the function."""
+CALLS = 200
+"""Calls of kernels in code that is optimised as a whole: more of them stay calls."""
 MADE = 1 << 40
 """Registers of the writer's own have larger numbers."""
 STRAIGHT = 300
@@ -141,11 +143,11 @@ def module(units: Sequence[tuple[str, Unit]], vectors: bool = False, inlined: bo
     for _, u in units:
         declared |= u.declared
         helpers |= u.helpers
+    texts = [u.called(symbol) for symbol, u in units]
+    kernels = table.inlined(declared) if inlined and sum(t.count(" @dad_") for t in texts) <= CALLS else {}
     if vectors:
         declared = table.with_vectors(declared)
-    if inlined:
-        declared |= table.inlined(declared)
-    texts = [u.called(symbol) for symbol, u in units]
+    declared |= kernels
     parts = [ROOM_FOR_LINKS, *declared.values(), *helpers.values(), *texts, METADATA]
     if any(" half " in part for part in parts):
         parts.append(CONVERSIONS)
