@@ -128,6 +128,7 @@ def _iota(lo: Lowering, var: Var, op: ir.Prim) -> None:
 def _table(lo: Lowering, var: Var, op: ir.Prim) -> None:
     base, count = lo.e.reg(var.type.dtype, pointer=True), lo.e.reg("i64")
     lo.e.add(tree.Data(base, count, table_of(op)))
+    lo.e.sizes.add(count.id)
     lo.memory.bind(var, frozenset({lo.memory.new(owned=False)}))
     lo.env[var] = lo.e.packed(base, lo.rows_of.setdefault(lo.uses.rows.get(var, var), (count,)))
     if table_of(op).places:

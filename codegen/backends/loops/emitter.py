@@ -21,6 +21,12 @@ class Emitter:
     def __init__(self) -> None:
         self.count = 0
         self.code: Code = []
+        self.body = self.code
+        """The code of the function: what is computed there is known everywhere behind it."""
+        self.sizes: set[int] = set()
+        """Registers that are not below zero."""
+        self.known: dict[tuple[str, Operand, Operand], tuple[Operand, Code]] = {}
+        """Numbers of elements that have been computed, and where."""
         self.local: set[int] = set()
         """Pointers that may lead to memory of the function's own, which ends with it."""
 
@@ -54,12 +60,12 @@ class Emitter:
             return Imm(int(x.value) + int(y.value), "i64")
         if x == ZERO:
             return y
-        return x if y == ZERO else self.scalar("add", "i64", x, y)
+        return x if y == ZERO else self.number("add", x, y, self.is_size(x) and self.is_size(y))
 
     def minus(self, x: Operand, y: Operand) -> Operand:
         if isinstance(x, Imm) and isinstance(y, Imm):
             return Imm(int(x.value) - int(y.value), "i64")
-        return x if y == ZERO else self.scalar("sub", "i64", x, y)
+        return x if y == ZERO else self.number("sub", x, y, False)
 
     def times(self, x: Operand, y: Operand) -> Operand:
         if isinstance(x, Imm) and isinstance(y, Imm):
@@ -68,7 +74,7 @@ class Emitter:
             return ZERO
         if x == ONE:
             return y
-        return x if y == ONE else self.scalar("mul", "i64", x, y)
+        return x if y == ONE else self.number("mul", x, y, self.is_size(x) and self.is_size(y))
 
     def product(self, sizes: Sequence[Operand]) -> Operand:
         total: Operand = ONE
@@ -79,7 +85,20 @@ class Emitter:
     def at_least_zero(self, size: Operand) -> Operand:
         if isinstance(size, Imm):
             return Imm(max(int(size.value), 0), "i64")
-        return self.scalar("max", "i64", size, ZERO)
+        return size if self.is_size(size) else self.number("max", size, ZERO, True)
+
+    def is_size(self, x: Operand) -> bool:
+        return x.id in self.sizes if isinstance(x, Reg) else int(x.value) >= 0
+
+    def number(self, name: str, x: Operand, y: Operand, size: bool) -> Operand:
+        """A number of elements; what this block or the function's has computed before is not computed again."""
+        found, where = self.known.get((name, x, y), (None, None))
+        if found is None or (where is not self.code and where is not self.body):
+            found = self.scalar(name, "i64", x, y)
+            self.known[name, x, y] = found, self.code
+            if size and isinstance(found, Reg):
+                self.sizes.add(found.id)
+        return found
 
     # ------------------------------------------------------------ memory
 

@@ -77,7 +77,7 @@ class Lowering:
         f = self.function
         params: list[Reg] = []
         body: Code = []
-        self.e.code = body
+        self.e.code = self.e.body = body
         sizes_of: dict[Var, Operand] = {}
         for k, param in enumerate(f.params):
             if param.type.rank == 0:
@@ -88,6 +88,7 @@ class Lowering:
                 base = self.e.reg(param.type.dtype, pointer=True)
                 sizes = tuple(self.e.reg("i64") for _ in range(param.type.rank))
                 params += [base, *sizes]
+                self.e.sizes.update(size.id for size in sizes)
                 known = f.dims[k] if f.dims else ()
                 self.env[param] = self.e.packed(base, tuple(self.size(d, s, sizes_of) for d, s in zip_longest(
                     known, sizes)))
@@ -307,7 +308,9 @@ class Lowering:
                 self.set(var, reg)
             else:
                 outs.append(self.e.reg(var.type.dtype, pointer=True))
-                outs += [self.e.reg("i64") for _ in range(var.type.rank)]
+                sizes = [self.e.reg("i64") for _ in range(var.type.rank)]
+                self.e.sizes.update(size.id for size in sizes)
+                outs += sizes
         self.e.add(tree.Invoke(op.function, tuple(args), tuple(outs), stmt.span))
         at = 0
         for var in stmt.vars:

@@ -1,4 +1,4 @@
-"""From the IR to the loops that back ends write: lowered, fused, side by side where that is worth it."""
+"""From the IR to the loops that back ends write: lowered, cut in two, fused, side by side where that is worth it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from .fuse import fuse
 from .lanes import side_by_side
 from .lower import lower
 from .room import with_room
+from .split import split
 
 
 def nests(program: ir.Program) -> tree.Program:
     """All functions of a program without derivatives, before `vectorize`."""
-    return with_room(side_by_side(fuse(checks_first(lower(program)))))
+    return with_room(side_by_side(fuse(split(checks_first(lower(program))))))

@@ -163,10 +163,15 @@ METADATA = """!0 = !{!"branch_weights", i32 1, i32 100000}
 !6 = distinct !{!6, !2, !3, !5}
 !7 = !{}
 !8 = distinct !{!8, !9}
-!9 = !{!"llvm.loop.unroll.full"}"""
+!9 = !{!"llvm.loop.unroll.full"}
+!10 = !{!"llvm.loop.unroll.disable"}
+!11 = distinct !{!11, !2, !3, !10}
+!12 = distinct !{!12, !2, !3, !5, !10}"""
 ACCESS, PARALLEL, CALLING = ", !llvm.access.group !1", ", !llvm.loop !4", ", !llvm.loop !6"
 """Marks of what a loop of independent iterations does in memory, and of its last branch; of one that calls kernels,
 which leave no registers for a second vector."""
+ROLLED = {PARALLEL: ", !llvm.loop !11", CALLING: ", !llvm.loop !12"}
+"""The same for loops of which is not known how long they are: what is left of vectors is one loop, not many copies."""
 WRITTEN_OUT = ", !llvm.loop !8"
 FEW = 4
 """Loops of so many iterations are written out."""
@@ -569,6 +574,8 @@ class FunctionWriter:
         latch = self.label
         few = isinstance(node.count, Imm) and int(node.count.value) <= FEW
         mark = WRITTEN_OUT if few else "" if not apart else CALLING if calling(node.body) else PARALLEL
+        if not isinstance(node.count, Imm):
+            mark = ROLLED.get(mark, mark)
         self.do(f"br label %{head}{mark}")
         self.lines[patch] = f"  {index} = phi i64 [0, %{before}], [{following}, %{latch}]"
         for k, (reg, start, value) in enumerate(zip(node.carried, node.init, node.next, strict=True)):
