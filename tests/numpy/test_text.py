@@ -214,3 +214,22 @@ def test_warnings_of_numbers_stay_inside() -> None:
         (result,) = loaded(emitted(program, "f"))["f"]([0.0, -1.0])
     assert result[0] == -np.inf
     assert np.isnan(result[1])
+
+
+def test_tables_are_made_once_and_are_nobody_elses() -> None:
+    numbers = '"t" f64 (1.0 2.0 3.0)'
+    program = parse(f"""
+def f (x.0: f64, i.1: i64) {{
+  let t.2: []f64 = table {{of = {numbers}}}
+  let u.3: []f64 = table {{of = {numbers}}}
+  let v.4: []f64 = update t.2 x.0 i.1
+  return u.3 v.4 t.2
+}}""")
+    module = emitted(program, "f")
+    assert module.body.count("np.array([1.0, 2.0, 3.0]") == 1
+    made = loaded(module)["f"]
+    for _ in range(2):
+        results = made(7.0, 1)
+        assert [r.tolist() for r in results] == [[1, 2, 3], [1, 7, 3], [1, 2, 3]]
+        for r in results:
+            r[:] = 0.0

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from ....lang.core import ir
+from ....lang.core.data import table_of
 from ....lang.core.ir import Atom, Const, Prim, Type, Var
 from ....lang.core.primitive import PRIMITIVES
 from ....lang.prims.common import NUMPY_NAMES
@@ -350,16 +351,15 @@ def _contract(op: Prim, args: Operands) -> ast.expr:
     return contraction.contracted(spec, args[0], args[1])
 
 
-def _table(op: Prim, args: Operands) -> ast.expr:
-    table = op.attr("of")
-    assert isinstance(table, ir.Table)
+def numbers_of(table: ir.Table) -> ast.expr:
+    """A table's numbers as an array."""
     numbers = [literal(Const(value, table.dtype)) for value in table.values]
     return call("np.array", ast.List(numbers, ast.Load()), dtype(table.dtype))
 
 
 RULES: dict[str, Rule] = {
     "iota": _iota,
-    "table": _table,
+    "table": lambda op, args: numbers_of(table_of(op)),
     "replicate": _replicate,
     "broadcast": _broadcast,
     "zeros_like": _zeros_like,

@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ....lang.core import ir
+from ....lang.core.data import table_of
 from ....lang.core.ir import Atom, Block, Const, Function, Prim, Stmt, Var
 from ....lang.core.primitive import PRIMITIVES
 from ....lang.core.walk import atoms, scopes
 from ....lang.source import Span
-from .expressions import CHECKS, REPEATING, VIEWS, WRITES, is_small, literal, stays_small, value, written
+from .expressions import CHECKS, REPEATING, VIEWS, WRITES, is_small, literal, numbers_of, stays_small, value, written
 from .loops import emit_loop, emit_map
 from .memory import Memory, frame_of
 from .names import Names
@@ -37,18 +38,36 @@ class Callee:
     """Whether each result is an array that only the caller has."""
 
 
+class Tables:
+    """Names of the module for tables of numbers, which are made when it is imported."""
+
+    def __init__(self) -> None:
+        self.names: dict[tuple[str, tuple[object, ...]], str] = {}
+        self.made: list[ast.stmt] = []
+
+    def name(self, table: ir.Table) -> str:
+        key = (table.dtype, tuple(map(repr, table.values)))
+        if key not in self.names:
+            self.names[key] = f"TABLE_{len(self.names) + 1}"
+            self.made.append(assign(self.names[key], numbers_of(table)))
+        return self.names[key]
+
+
 def emit_function(
-    function: Function, python_name: str, callees: dict[str, Callee], names: Names
+    function: Function, python_name: str, callees: dict[str, Callee], names: Names, tables: Tables
 ) -> tuple[ast.FunctionDef, Callee]:
     """The Python function, and what its callers may rely on."""
-    return Emitter(function, callees, names).emit(python_name)
+    return Emitter(function, callees, names, tables).emit(python_name)
 
 
 class Emitter:
-    def __init__(self, function: Function, callees: dict[str, Callee], names: Names) -> None:
+    def __init__(self, function: Function, callees: dict[str, Callee], names: Names, tables: Tables) -> None:
         self.function = function
         self.callees = callees
         self.names = names
+        self.tables = tables
+        self.constant: set[int] = set()
+        """Buffers that belong to the module."""
         self.env: dict[Var, ast.expr] = {}
         self.waiting: dict[Var, ast.expr] = {}
         self.small: set[Var] = set()
@@ -67,12 +86,16 @@ class Emitter:
         memory.frames.append(frame_of(function.body))
         self.block(function.body)
         memory.frames[-1].at = len(function.body.stmts)
-        results = [self.typed(a) for a in function.body.results]
+        results = [self.lasting(a, self.typed(a)) for a in function.body.results]
         fresh = tuple(self.is_fresh(k) for k in range(len(results)))
         self.out.append(ast.Return(results[0] if len(results) == 1 else tuple_(results)))
         params = [ast.arg(p.id) for p in (self.env[v] for v in function.params) if isinstance(p, ast.Name)]
         made = ast.FunctionDef(python_name, ast.arguments([], params, None, [], [], None, []), self.out, [], lineno=0)
         return made, Callee(python_name, fresh)
+
+    def lasting(self, atom: Atom, tree: ast.expr) -> ast.expr:
+        """A result that is not the module's own array."""
+        return method(tree, "copy") if self.memory.buffers(atom) & self.constant else tree
 
     def is_fresh(self, position: int) -> bool:
         atom = self.function.body.results[position]
@@ -171,7 +194,17 @@ class Emitter:
             case _:
                 raise AssertionError(f"{type(stmt.op).__name__} in array code")
 
+    def table(self, var: Var, table: ir.Table) -> None:
+        """Numbers of the program, which nobody may change."""
+        self.env[var] = name(self.tables.name(table))
+        mine = self.memory.new(owned=False)
+        self.constant.add(mine)
+        self.memory.bind(var, frozenset({mine}))
+
     def prim(self, var: Var, op: Prim) -> None:
+        if op.name == "table":
+            self.table(var, table_of(op))
+            return
         if op.name in ("dim", "zeros_like"):
             args = [self.named(op.args[0])]
         else:

@@ -22,7 +22,7 @@ from ..entry import (
     TupleSpec,
     ValueSpec,
 )
-from .functions import Callee, emit_function
+from .functions import Callee, Tables, emit_function
 from .helpers import helpers, linked, standalone
 from .names import RESERVED, Names
 from .stub import stub
@@ -64,26 +64,30 @@ def emit_module(program: ir.Program, entries: Sequence[EntrySpec], version: str)
     function_names = Names(frozenset())
     known = {f: Callee("_" + function_names.new(f), ()) for f in order}
     written: list[ast.stmt] = []
+    tables = Tables()
     for f in order:
         # Local names may not hide a function or a helper.
         local = Names(frozenset(module_names.taken | {c.name for c in known.values()}))
-        made, callee = emit_function(program.functions[f], known[f].name, known, local)
+        made, callee = emit_function(program.functions[f], known[f].name, known, local, tables)
         known[f] = callee
         written.append(made)
+    constants = "\n".join(ast.unparse(ast.fix_missing_locations(tree)) for tree in tables.made)
     circles = _recursive(program, order)
     wrappers = [entry_of(entry, published[entry.name], {
         f: _callable(f, program, circles, known) for f in (entry.function, *entry.transforms.values())
     }) for entry in entries]
-    used = {n.id for tree in (*written, *wrappers) for n in ast.walk(tree) if isinstance(n, ast.Name)} & set(helpers())
+    trees = (*tables.made, *written, *wrappers)
+    mentioned = {n.id for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    used = mentioned & set(helpers())
     used |= {"RunError", "DadArgumentError", "Entry"}
     functions = "\n\n\n".join(ast.unparse(ast.fix_missing_locations(tree)) for tree in written)
     instances = "\n".join(ast.unparse(ast.fix_missing_locations(tree)) for tree in wrappers)
     header = f"# Written by dad {version}.\n"
-    body = "\n\n".join([header.rstrip("\n"), *(p for p in (functions,) if p)]) + "\n"
+    body = "\n\n".join([header.rstrip("\n"), *(p for p in (constants, functions) if p)]) + "\n"
     wanted = sorted(used)
 
     def whole(support: str) -> str:
-        parts = [header + IMPORTS, support, functions, instances]
+        parts = [header + IMPORTS, support, constants, functions, instances]
         return "\n\n\n".join(part for part in parts if part) + "\n"
 
     return Module(whole(standalone(wanted)), stub(entries, published, version), whole(linked(wanted)), body)
