@@ -271,6 +271,19 @@ def test_a_scatter_stays_where_the_total_is_read_before() -> None:
     assert len(loops(fused(rows([tree.Alloc(TOTAL, N), tree.Load(number(60), TOTAL, ZERO)])))) == 3
 
 
+def test_what_reads_the_total_comes_after_the_scatter() -> None:
+    """Although it counts as far as the loop that fills the total, which stands before all of them now."""
+    index, out = Reg(70, "i64"), pointer(7)
+    f = rows()
+    reader = tree.For(index, Imm(9, "i64"), (), (), [
+        tree.Load(number(71), TOTAL, index), tree.Store(out, index, number(71))], (), (), True)
+    body = [*f.body, tree.Alloc(out, Imm(9, "i64")), reader]
+    filling, adding, reading = loops(fused(tree.Function("f", (N, X), body, (out, Imm(9, "i64")))))
+    assert adding.last
+    assert not filling.last
+    assert any(isinstance(n, tree.Load) and n.base == TOTAL for n in reading.body)
+
+
 def test_rooms() -> None:
     """A table is followed by its last number, and arrays of the function's own have room; what is given has none."""
     assert [loop.room for loop in loops(with_room(fused(rows())))] == [True, True]

@@ -272,7 +272,8 @@ class Blocks:
             if memory.clash(other.writes, event.reads | event.writes) or memory.clash(other.reads, event.writes):
                 filling = self.nodes.get(event.at)
                 if not (isinstance(filling, tree.For) and filling.parallel and not event.reads
-                        and event.writes <= other.writes):
+                        and event.writes <= other.writes) or any(
+                            g.at == event.at and g.size > 1 for g in self.groups.get(filling.count, ())):
                     return False
                 fills.append(event)
         if len(fills) > 1 or not self.beside(group, other):
@@ -285,6 +286,9 @@ class Blocks:
             for at in first:
                 self.hoist(at, group)
             self.events.remove(event)
+            assert isinstance(filling, tree.For)
+            alike = self.groups.get(filling.count, [])
+            alike[:] = [g for g in alike if g.at != event.at]  # nothing that comes later may join it where it goes
             event.at = self.hoist(event.at, group)
             self.events.insert(sum(e.at < event.at for e in self.events), event)
         for at in self.before(group.at, node) or ():
