@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..lang.surface import ast
+from ..lang.surface.edits import Edit
 from ..lang.surface.terms import Instance
 from ..lang.types import Scalar, Type
 from . import activity, arrays, bounds
@@ -27,27 +28,53 @@ _EMPTY = {"types": dict, "patterns": dict, "uses": dict, "bindings": dict, "sche
 """What the checker collects of a definition, and of the term alone here."""
 
 
-def replace(session: Session, nodes: Sequence[ast.Decl], edits: Sequence[tuple[ast.Exp, ast.Exp]]
-            ) -> Callable[[Bounds], Bounds] | None:
+def replace(session: Session, nodes: Sequence[ast.Decl], edits: Sequence[Edit]) -> Callable[[Bounds], Bounds] | None:
     """Check the new terms in place of the old ones. What is to be done to the definition's bounds; None when the
     definition must be checked as a whole."""
     node = nodes[0].declaration if isinstance(nodes[0], ast.Local) else nodes[0]
     c = session.finished.get(node) if isinstance(node, ast.Def) else None
     if c is None or not isinstance(node, ast.Def) or not node.params:
         return None
-    made: list[tuple[ast.Exp, Bounds]] = []
-    for old, new in edits:
-        found = _replace(c, node, old, new)
+    made: list[tuple[ast.Exp | None, Bounds]] = []
+    for edit in edits:
+        found = _edited(c, node, edit)
         if found is None:
             return None
-        made.append((old, found))
+        made.append((edit.old, found))
 
     def after(before: Bounds) -> Bounds:
         for old, found in made:
-            before = [*(b for b in before if not _of(b, old)), *found]
+            before = [*(b for b in before if old is None or not _of(b, old)), *found]
         return before
 
     return after
+
+
+def _edited(c: Checker, node: ast.Def, edit: Edit) -> Bounds | None:
+    if edit.new is not None and edit.old is not None:
+        return _replace(c, node, edit.old, edit.new)
+    assert edit.like is not None
+    assert edit.operator is not None
+    like: Instance | None = edit.like.__dict__.get("instance")
+    types = c.session.types
+    if like is None or like.place is None or like.place[0] is not c or not isinstance(types.get(edit.like), Scalar):
+        return None
+    if edit.new is not None:
+        left = edit.operator.left
+        if types.get(left) != types[edit.like] or left in c.session.tables.uses:
+            return None
+        found = _replace(c, node, edit.like, edit.new, stays=True)
+        if found is not None:
+            types[edit.operator] = types[edit.like]
+        return found
+    gone: Instance | None = edit.old.__dict__.get("instance") if edit.old is not None else None
+    if gone is None or gone.place is None or gone.place[0] is not c or edit.operator in c.session.tables.uses \
+            or (c.followed and (like.flow is None or gone.flow is None or not isinstance(gone.flow[2], Flow)
+                                or like.flow[0] is not gone.flow[0] or like.flow[2] != gone.flow[2])):
+        return None
+    _forget(c.session, gone)
+    types.pop(edit.operator, None)
+    return []
 
 
 def _of(bound: Bound | Instance, old: ast.Exp) -> bool:
@@ -57,7 +84,8 @@ def _of(bound: Bound | Instance, old: ast.Exp) -> bool:
         and bound.span.last <= old.span.last
 
 
-def _replace(c: Checker, node: ast.Def, old: ast.Exp, new: ast.Exp) -> Bounds | None:
+def _replace(c: Checker, node: ast.Def, old: ast.Exp, new: ast.Exp, stays: bool = False) -> Bounds | None:
+    """The bounds of `new`, checked where `old` stands, or stood unless it `stays`."""
     before: Instance | None = old.__dict__.get("instance")
     now: Instance | None = new.__dict__.get("instance")
     if before is None or now is None or before.place is None or before.place[0] is not c \
@@ -81,7 +109,8 @@ def _replace(c: Checker, node: ast.Def, old: ast.Exp, new: ast.Exp) -> Bounds | 
         del report.diagnostics[said:]
         return None
     now.place = before.place
-    _forget(c.session, before)
+    if not stays:
+        _forget(c.session, before)
     return found
 
 

@@ -31,6 +31,7 @@ from .result import Bound, Definition, GlobalRef, Use
 from .scope import FileScope, Global, Session
 
 if TYPE_CHECKING:
+    from ..lang.surface.edits import Edit
     from ..lang.surface.terms import Instance
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_']*")
@@ -70,11 +71,12 @@ class Unit:
         self.holds = not all(isinstance(_inner(node), (ast.Def, ast.TypeDef)) for node in nodes)
         """It holds definitions of others: a module, or what opens one."""
 
-    def say(self, edits: Sequence[tuple[ast.Exp, ast.Exp]]) -> None:
+    def say(self, edits: Sequence[Edit]) -> None:
         """Terms of it are others now. Words that are gone may stay: it is checked once more than it had to be."""
         self.text = "\n".join(node.span.text for node in self.nodes)
-        for _, new in edits:
-            self.words |= frozenset(_WORD.findall(new.span.text))
+        for edit in edits:
+            if edit.new is not None:
+                self.words |= frozenset(_WORD.findall(edit.new.span.text))
 
     def says(self, names: set[str]) -> bool:
         """Whether one of the names occurs in its text; those of operators anywhere in it."""
@@ -188,7 +190,7 @@ class Kept:
         file.broken = file.broken or unit.broken
         self.units.append(unit)
 
-    def _replace(self, unit: Unit, edits: Sequence[tuple[ast.Exp, ast.Exp]]) -> bool:
+    def _replace(self, unit: Unit, edits: Sequence[Edit]) -> bool:
         """Look at the edited terms of a definition alone; whether all else is as it was."""
         from .edits import replace
 

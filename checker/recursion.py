@@ -114,8 +114,9 @@ def _words(definition: ast.Def) -> frozenset[str]:
     known = _words_of.get(definition)
     if known is None:
         known = _words_of[definition] = frozenset(_WORD.findall(definition.span.text))
-    for _, term in definition.__dict__.get("edits", ()):  # words that are gone may stay
-        known = _words_of[definition] = known | frozenset(_WORD.findall(term.span.text))
+    for edit in definition.__dict__.get("edits", ()):  # words that are gone may stay
+        if edit.new is not None:
+            known = _words_of[definition] = known | frozenset(_WORD.findall(edit.new.span.text))
     return known
 
 

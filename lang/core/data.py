@@ -144,7 +144,7 @@ def _outline(block: Block, parts: list[Hashable], found: Outline) -> None:
 
 
 def _outline_op(op: Op, parts: list[Hashable], found: Outline) -> None:
-    parts.append(type(op))
+    parts.append(type(op).__name__)
     parts.append(tuple(map(_atom, atoms(op))))
     match op:
         case ir.Call(function, _, types):
