@@ -67,7 +67,7 @@ def test_a_term_alone_is_checked(replaced: list[bool]) -> None:
         if k % 5 == 4:
             text = f"-- One line more.\n{text}"
         assert compare(editing, text)
-    assert replaced5
+    assert sum(replaced) > 15
 
 
 def after(editing: driver.Editing, old: str, new: str, text: str = LONG) -> str:
