@@ -156,9 +156,13 @@ class Live:
         the file cannot be read; then the next update is as quick, and `module` is what it was.
         """
         source = driver.read(self.path) if text is None else Source(str(self.path), text)
-        with self._lock:
+        with self._lock, driver.without_collection():
+            before = self.module
             self.module = Module(source, self.target, Path(self.path).stem, trap=self.trap, tier=self.tier,
                                  editing=self._editing)
+            if before is not None:  # what it is asked for from now on begins with its text
+                for entry in before.entries.values():
+                    entry.compiler.lowering = None
             return self.module
 
     def files(self) -> list[str]:

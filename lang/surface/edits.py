@@ -400,6 +400,8 @@ def _read(piece: Piece, tight: bool) -> tuple[ast.Exp, int, int] | None:
         made = term.read()
     except TooDeep:
         return None
+    finally:
+        builder.actions = []  # which refer to the builder
     return None if made is None or builder.report.diagnostics else (*made, term.end)
 
 
