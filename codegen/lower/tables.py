@@ -211,7 +211,7 @@ def column(f: Frame, slots: Sequence[Slot]) -> Atom:
             array = slot_value(f, one)
             return picked(f, array, places, f.specialiser.rows.get((f.b.supply, array), -1))
     sources: dict[Hashable, Source] = {}
-    pieces: dict[Hashable, list[int]] = {}
+    pieces: dict[tuple[Atom | type, int], list[int]] = {}
     found: list[Source] = []
     for row, slot in enumerate(slots):
         origin: Hashable = None if isinstance(slot, Const) else (slot[0], slot[1], slot[3])
@@ -223,12 +223,19 @@ def column(f: Frame, slots: Sequence[Slot]) -> Atom:
         elif slot[2]:
             source = Source(source.atom, slot[2])
         found.append(source)
-        kind = (source.atom, len(source.indices)) if source.indices else (type(source.atom), 0)
+        kind: tuple[Atom | type, int] = (source.atom if source.indices else type(source.atom), len(source.indices))
         pieces.setdefault(kind, []).append(row)
     if len(pieces) == 1:
         return piece(f, found)
-    made = [piece(f, [found[row] for row in rows]) for rows in pieces.values()]
-    return picked_in_order(f, *joined(f, made, list(pieces.values())))
+    ordered = [rows for _, rows in sorted(pieces.items(), key=lambda one: rank(one[0]))]
+    made = [piece(f, [found[row] for row in rows]) for rows in ordered]
+    return picked_in_order(f, *joined(f, made, ordered))
+
+
+def rank(kind: tuple[Atom | type, int]) -> tuple[int, int]:
+    """An order of the pieces of a column that does not depend on that of the rows."""
+    what, indices = kind
+    return (what.id if isinstance(what, Var) else -1 - (what is Const), indices)
 
 
 def source_of(f: Frame, slot: Slot) -> Source:
