@@ -90,12 +90,12 @@ def afresh(text: str, entry: str, x: Any) -> Any:
     return getattr(dad.compile(text, target="native", tier=0), entry).value_and_grad(x)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_edits_give_what_a_fresh_compilation_gives(seed: int) -> None:
     r = random.Random(seed)
     text, live = Text(r, r.choice((24, 60))), dad.Live("energy.dad", target="native", tier=0)
     x = np.linspace(-0.7, 1.3, INPUTS)
-    for _ in range(14):
+    for _ in range(10):
         value, gradient = getattr(live.update(str(text)), text.entry).value_and_grad(x)
         wanted, slope = afresh(str(text), text.entry, x)
         assert (value, gradient.tobytes()) == (wanted, slope.tobytes())
@@ -187,16 +187,16 @@ def test_other_targets(target: str) -> None:
 
 def test_memory_does_not_grow() -> None:
     r = random.Random(3)
-    text, live = Text(r, 30), dad.Live("energy.dad", target="native", tier=0)
-    text.make, text.lets, text.terms = call, False, [call(r) for _ in range(30)]
+    text, live = Text(r, 100), dad.Live("energy.dad", target="native", tier=0)
+    text.make, text.lets, text.terms = call, False, [call(r) for _ in range(100)]
     x = np.linspace(-0.7, 1.3, INPUTS)
 
     def rounds(count: int) -> int:
         for k in range(count):
-            text.terms[k % 30] = re.sub(r"\d\.\d+", f"{r.uniform(0.5, 2):.3f}", text.terms[k % 30])
+            text.terms[k % 100] = re.sub(r"\d\.\d+", f"{r.uniform(0.5, 2):.3f}", text.terms[k % 100])
             live.update(str(text)).energy.value_and_grad(x)
         gc.collect()
         return len(gc.get_objects())
 
-    before = rounds(40)
-    assert rounds(60) < before + 2000
+    before = rounds(15)
+    assert rounds(25) < before + 2000
