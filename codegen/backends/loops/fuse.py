@@ -93,6 +93,10 @@ class Memory:
 
     def effects(self, node: Node) -> tuple[set[int], set[int]]:
         """What is read and written, by root."""
+        if isinstance(node, tree.Load):
+            return {self.root(node.base)}, set()
+        if isinstance(node, tree.Store):
+            return set(), {self.root(node.base)}
         reads: set[int] = set()
         writes: set[int] = set()
         for inner in everything([node]):
@@ -462,15 +466,21 @@ def renamed(node: Node, names: Map) -> Node:
     def all_of(xs: Sequence[Operand]) -> tuple[Operand, ...]:
         return tuple(map(s, xs))
 
+    if not isinstance(node, tree.Choice):
+        for x in own(node)[0]:
+            if isinstance(x, Reg) and x.id in names:
+                break
+        else:
+            return node
     match node:
         case tree.Scalar():
-            return replace(node, args=all_of(node.args))
+            return tree.Scalar(node.out, node.name, all_of(node.args), node.attrs)
         case tree.Load():
-            return replace(node, base=p(node.base), offset=s(node.offset))
+            return tree.Load(node.out, p(node.base), s(node.offset))
         case tree.Store():
-            return replace(node, base=p(node.base), offset=s(node.offset), value=s(node.value))
+            return tree.Store(p(node.base), s(node.offset), s(node.value))
         case tree.Shift():
-            return replace(node, base=p(node.base), offset=s(node.offset))
+            return tree.Shift(node.out, p(node.base), s(node.offset))
         case tree.Choice():
             return tree.Choice(s(node.cond), [renamed(n, names) for n in node.then], all_of(node.then_values),
                                [renamed(n, names) for n in node.orelse], all_of(node.orelse_values), node.outs)
