@@ -8,12 +8,16 @@ from typing import assert_never
 from . import tree
 from .tree import Code, Node, Operand, Reg
 
+SIMPLE = frozenset((tree.Scalar, tree.Load, tree.Store, tree.Shift, tree.Alloc, tree.Data, tree.Local, tree.Mark,
+                    tree.Release, tree.Resize, tree.Copy, tree.Invoke, tree.Host, tree.Check, tree.Poll))
+"""What has no code inside: nearly all nodes are of these."""
+
 
 def own(node: Node) -> tuple[tuple[Operand, ...], tuple[Reg, ...]]:
     """Operands and registers of a node itself: what its inner code ends with among them, not what is in the code."""
     match node:
-        case tree.Scalar(out, _, args, _):
-            return args, (out,)
+        case tree.Scalar():
+            return node.args, (node.out,)
         case tree.Load(out, base, offset) | tree.Shift(out, base, offset):
             return (base, offset), (out,)
         case tree.Store(base, offset, value):
@@ -61,6 +65,8 @@ def own(node: Node) -> tuple[tuple[Operand, ...], tuple[Reg, ...]]:
 
 def inner(node: Node) -> tuple[Code, ...]:
     """The code inside of a node."""
+    if type(node) in SIMPLE:
+        return ()
     match node:
         case tree.For() | tree.Lanes() | tree.Sum() | tree.Spread():
             return (node.body,)
@@ -78,8 +84,9 @@ def everything(code: Code) -> Iterator[Node]:
     while pending:
         node = pending.pop()
         yield node
-        for part in reversed(inner(node)):
-            pending += reversed(part)
+        if type(node) not in SIMPLE:
+            for part in reversed(inner(node)):
+                pending += reversed(part)
 
 
 def read(code: Code) -> dict[Reg, int]:

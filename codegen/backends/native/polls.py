@@ -78,7 +78,7 @@ class Polls:
         self.function = function
         self.recursive = function.name in recursive
         self.next = -1
-        self.rows = {node.count for node in everything(function.body) if isinstance(node, tree.Data)}
+        self.rows = {node.count for node in function.body if isinstance(node, tree.Data)}
         """How many rows tables of the program have."""
         self.over_rows: list[tuple[Operand, int]] = []
 
