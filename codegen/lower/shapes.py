@@ -100,8 +100,10 @@ class Scan:
     def instance(self, e: ast.Exp, sign: str = "+") -> Instance | None:
         known = e.__dict__.get("instance")
         copy = known.found if known is not None else None
-        if copy is None or self.f.types:
+        if self.f.types:
             return self.slowly(e, sign)
+        if copy is None:
+            return self.slowly(e, sign, quick=True)
         plan = copy.plan
         before: Scanned | None = e.__dict__.get("scanned")
         if before is not None and before[0] is plan and before[1] == sign:
@@ -140,16 +142,23 @@ class Scan:
             found = self.kinds[place] = kind if isinstance(kind, ir.Type) else _keys.setdefault(("kind", kind), kind)
         return found
 
-    def slowly(self, e: ast.Exp, sign: str = "+") -> Instance | None:
-        """From the nodes."""
-        self.begin(sign)
+    def slowly(self, e: ast.Exp, sign: str = "+", quick: bool = False) -> Instance | None:
+        """From the nodes; `quick`: but for parts that are alike."""
+        self.begin(sign, quick)
         try:
-            self.walk(e)
+            if quick:
+                self.walk(e)
+            else:
+                self.node(e)
         except NoShape:
             return None
-        return self.made(e)
+        made = self.made(e)
+        if quick and made is not None:
+            made.leaves = []
+        return made
 
-    def begin(self, sign: str) -> None:
+    def begin(self, sign: str, quick: bool = False) -> None:
+        self.quick = quick
         self.inner: dict[int, int] = {}
         """Names that the expression itself binds, in order."""
         self.branches = 0
@@ -169,13 +178,14 @@ class Scan:
 
     # ------------------------------------------------------------ by what another instance showed
 
-    def learned(self, known: Any) -> Steps | None:
-        """Steps of what was just walked; None where others may differ in more than can be followed."""
+    def learned(self, known: Any, at: int = 1) -> Steps | None:
+        """Steps of what was just walked, whose key begins at `at`; None where others may differ in more than can be
+        followed.
+        """
         plan = known.found.plan
         numbers = {id(node): k for k, node in enumerate(known.make())}
         refs = [at for at, raw in plan.uses if raw is None]
         steps: Steps = []
-        at = 1
         for end, step in self.said:
             nodes: tuple[ast.Exp, ...]
             match step:
@@ -220,6 +230,22 @@ class Scan:
     # ------------------------------------------------------------ node by node
 
     def walk(self, e: ast.Exp) -> None:
+        """A part: by its plan, if it is an instance and its nodes are not asked for."""
+        known = e.__dict__.get("instance") if self.quick else None
+        if known is None or known.found is None:
+            self.node(e)
+            return
+        plan, begun = known.found.plan, len(self.key)
+        if plan.steps == ():
+            self.said = []
+            self.node(e)
+            plan.steps = self.learned(known, begun)
+        elif plan.steps is None or begun > LARGEST:
+            self.node(e)
+        else:
+            self.follow(plan.steps, known)
+
+    def node(self, e: ast.Exp) -> None:
         key = self.key
         if len(key) > LARGEST or e in self.f.checked.opened:
             raise NoShape
@@ -230,8 +256,6 @@ class Scan:
             case ast.Name():
                 use = self.uses[e]
                 match use.target:
-                    case LocalRef(key=number) if number in self.inner:
-                        key.append(("inner", self.inner[number], *_instance(use)))
                     case LocalRef(key=number):
                         self.said.append((len(key), Local(e, (), _instance(use))))
                         self.local(e, number, (), _instance(use))
@@ -328,13 +352,6 @@ class Scan:
         if not isinstance(use.target, LocalRef):
             raise NoShape
         path = tuple(behind[::-1])
-        if use.target.key in self.inner:
-            places = () if index is None else index.indices
-            if not all(isinstance(i, ast.Lit) for i in places):
-                raise NoShape
-            self.key.append(("inner", self.inner[use.target.key], tuple(before[::-1]), path,
-                             *[i.value for i in places if isinstance(i, ast.Lit)], *_instance(use)))
-            return
         if index is None:
             self.said.append((len(self.key), Local(at, path, _instance(use))))
             self.local(e, use.target.key, path, _instance(use))
@@ -347,7 +364,7 @@ class Scan:
         numbers = tuple([i.value for i in literals])
         checked = self.f.checked
         proved = index in checked.proved or all(i in checked.proved for i in index.indices)
-        if self.branches and not proved:
+        if (self.branches and not proved) or (use.target.key in self.inner and _instance(use)):
             raise NoShape
         self.said.append((len(self.key), Element(at, tuple(before[::-1]), path, tuple(literals))))
         self.element_of(e, use.target.key, tuple(before[::-1]), path, numbers, None if proved else index)
@@ -355,6 +372,9 @@ class Scan:
     # ------------------------------------------------------------ leaves
 
     def local(self, e: ast.Exp | None, number: int, path: tuple[str, ...], of_use: tuple[Hashable, ...]) -> None:
+        if number in self.inner:
+            self.key.append(("inner", self.inner[number], *path, *of_use))
+            return
         place = (number, path)
         self.places[place] = None
         value = self.value(number, path)
@@ -373,6 +393,9 @@ class Scan:
 
     def element_of(self, e: ast.Exp | None, number: int, before: Sequence[str], path: Sequence[str],
                    places: tuple[int | float, ...], check: ast.Index | None) -> None:
+        if number in self.inner:
+            self.key.append(("inner", self.inner[number], tuple(before), tuple(path), *places))
+            return
         place = (number, (*before, *path))
         self.places[place] = None
         value = self.value(*place)
