@@ -539,6 +539,8 @@ def prove(c: Checker, job: BoundsJob) -> bool:
                     f"the last index is {size.value - 1}" if size.value else "there is no index",
                     others=[(job.array.span, f"axis {job.axis} has size {size}")])
             return False
+        if size.value is not None:
+            return True
     facts = (*job.facts, size)
     return nonnegative(c, value, facts, job.given) and nonnegative(c, size - ONE - value, facts, job.given)
 
