@@ -120,10 +120,10 @@ class Polls:
                 body = self.code(node.body, False).code
                 return Counted([node if body is node.body else replace(node, body=body)], 2, inside=True, tells=True)
             case tree.Lanes():
-                body = self.code(node.body, True)
-                code: Code = [node if body.code is node.body else replace(node, body=body.code)]
-                return Counted(code, node.count * (1 + body.cost), [(n, node.count * each) for n, each in body.loops],
-                               body.inside, body.tells)
+                lanes = self.code(node.body, True)
+                code: Code = [node if lanes.code is node.body else replace(node, body=lanes.code)]
+                return Counted(code, node.count * (1 + lanes.cost), [(n, node.count * each) for n, each in lanes.loops],
+                               lanes.inside, lanes.tells)
             case tree.While():
                 return self.until(node)
             case tree.Choice():
