@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import os
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 BLAS = {"gemm": 13, "trsm": 11}
@@ -17,6 +19,7 @@ LAPACK = {"potrf": 5, "getrf": 6, "getrs": 9, "getri": 7, "geqrf": 8, "orgqr": 9
 MODULES = {"scipy.linalg.cython_blas": BLAS, "scipy.linalg.cython_lapack": LAPACK}
 ROUTINES = frozenset(f"{letter}{name}" for names in MODULES.values() for name in names for letter in "ds")
 """What machine code may call: nothing else has an address."""
+SETTERS = ("scipy_openblas_set_num_threads", "scipy_openblas_set_num_threads64_", "openblas_set_num_threads")
 
 
 @cache
@@ -30,7 +33,28 @@ def addresses() -> dict[str, int]:
                       for name, count in names.items() for letter in "ds"}
         except (ImportError, AttributeError, KeyError, ValueError):
             return {}
+    one_thread()
     return found
+
+
+def one_thread() -> None:
+    """Have OpenBLAS, if that is SciPy's library, run in the thread that calls it: its threads are slower for matrices
+    that are not large, and results would depend on how many there are. Where the environment says how many, so it is.
+
+    It is done once and before the first call, since OpenBLAS must not run meanwhile.
+    """
+    if any(os.environ.get(name) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")):
+        return
+    package = Path(importlib.import_module("scipy").__file__ or "").parent
+    for folder in (package.with_name("scipy.libs"), package / ".dylibs"):
+        for file in sorted(folder.glob("*openblas*")):
+            try:
+                code = ctypes.CDLL(str(file))
+            except OSError:
+                continue
+            for name in SETTERS:
+                if hasattr(code, name):
+                    getattr(code, name)(ctypes.c_int(1))
 
 
 def linked() -> bool:
