@@ -180,3 +180,26 @@ def test_capsules_of_other_types_are_refused() -> None:
                            (cython_lapack.__pyx_capi__["dlamch"], 1)):
         with pytest.raises(ValueError, match="a routine of type"):
             pointer(capsule, count)
+
+
+def test_the_library_runs_in_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless the environment says how many."""
+    found: list[tuple[str, int]] = []
+
+    class Code:
+        def __init__(self, path: str) -> None:
+            self.path = path
+
+        def scipy_openblas_set_num_threads(self, count: Any) -> None:
+            found.append((self.path, count.value))
+
+    monkeypatch.setattr(library.ctypes, "CDLL", Code)
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(library.Path, "glob", lambda self, pattern: [self / "libscipy_openblas.so"])
+    library.one_thread()
+    assert {count for _, count in found} == {1}
+    found.clear()
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    library.one_thread()
+    assert found == []
