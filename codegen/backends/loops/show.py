@@ -70,7 +70,11 @@ def _node(node: tree.Node, indent: str) -> Iterator[str]:
             carried = _carried(node.carried, node.init, node.next)
             parallel = " parallel" if node.parallel else ""
             yield f"{indent}for {operand(node.index)} < {operand(node.count)}{parallel}{carried} {{"
-            yield from _code(node.body, indent + "  ")
+            split = len(node.body) - node.last
+            yield from _code(node.body[:split], indent + "  ")
+            if node.last:
+                yield f"{indent}}} then {{"
+                yield from _code(node.body[split:], indent + "  ")
             yield f"{indent}}}{_outs(node.outs)}"
         case tree.Spread():
             yield (f"{indent}spread {operand(node.start)} to {operand(node.stop)} of {operand(node.count)} "
