@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from dad import driver
 from dad.codegen import interp
-from dad.codegen.lower import Lowered, Transform, lower, tables
+from dad.codegen.lower import Lowered, Lowering, Transform, lower, tables
 from dad.codegen.runtime.errors import RunError
 from dad.lang.core import ir
 from dad.lang.core.data import code, data, with_data
@@ -156,3 +156,20 @@ def test_tables_are_told_apart_by_name() -> None:
     assert one == ir.Table("t", "f64", (1.0, float("nan")))
     assert one != ir.Table("u", "f64", (1.0, float("nan")))
     assert one != ir.Table("t", "f64", (1.0,))
+
+
+def test_the_lowering_of_an_entry_says_nothing_of_other_entries() -> None:
+    text = """
+def h (x: f64) : f64 = loop a = x for i < 3 do sin a
+def k (x: f64) : f64 = h x + 1
+entry g (x: f64) : f64 = h x * 2
+entry f (x: f64) : f64 = k x * h x
+"""
+    checked = driver.check(Source("rows.dad", text)).require()
+    f = next(d for d in checked.entries if d.name == "f")
+    together, alone = Lowering(checked), Lowering(checked, entries=[f])
+    together.lowered(checked.entries[0])
+    first, second = together.lowered(f, GRAD), alone.lowered(f, GRAD)
+    assert show(first.program) == show(second.program)
+    assert first.transforms == second.transforms == {GRAD: "f__value_and_grad__x"}
+    assert list(first.program.functions) == ["h", "k", "f", "f__value_and_grad__x"]
