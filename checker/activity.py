@@ -13,7 +13,7 @@ from ..lang.sizes import SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import Scalar, Type
-from .builtins import DERIVATIVES
+from . import flow_builtins
 from .context import Checker
 from .flow import (
     NOTHING,
@@ -36,7 +36,7 @@ from .flow import (
     held,
     join,
     lose,
-    mapped,
+    losses_of,
     parted,
     project,
     rooted,
@@ -53,9 +53,6 @@ if TYPE_CHECKING:
 MAX_NESTED = 100
 """Definitions inside each other that are followed; functions that give functions could go on for ever."""
 COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
-FLAT = {"floor": "rounded by `floor`", "ceil": "rounded by `ceil`", "round": "rounded by `round`",
-        "trunc": "cut by `trunc`",
-        "sign": "only its sign is taken", "isnan": "only tested by `isnan`", "isinf": "only tested by `isinf`"}
 
 
 def check_definition(c: Checker, definition: Definition) -> None:
@@ -122,10 +119,6 @@ def _unreached(definition: Definition, named: str, roots: Sequence[Root], result
     losses = sorted({loss for root in roots for loss in losses_of(result, root)}, key=lambda loss: loss.start)
     way = " in a differentiable way" if losses else ""
     return f"the result of `{definition.name}` does not depend on {named}{way}", losses[:3]
-
-
-def losses_of(flow: Flow, root: Root) -> list[Loss]:
-    return sorted((loss for r, loss in flow.lost if r == root), key=lambda loss: loss.start)
 
 
 STEPS = (ast.LetPat, ast.LetFun, ast.LetUpdate, ast.Assert, ast.Ascribe, ast.Coerce, ast.GradeAscribe, ast.Attributed,
@@ -434,7 +427,7 @@ class Walk:
             case GlobalRef(definition=definition):
                 return self.enter(definition, ()) if not definition.node.params else Known(definition)
             case BuiltinRef(name=name):
-                return self.builtin(name, e)
+                return flow_builtins.builtin(self, name, e)
             case SizeRef(var=var):
                 return lose(Flow(frozenset(self.sizes.get(var, ()))), e.span, "only the length of an axis is taken")
             case _:
@@ -536,139 +529,6 @@ class Walk:
             case _:
                 return NOTHING
 
-    # ------------------------------------------------------------ built-in functions
-
-    def builtin(self, name: str, node: ast.Node) -> Value:
-        t = self.session.types.get(node) if isinstance(node, (ast.Name, ast.Field)) else None
-        arity = _arity(t) if t is not None else 2
-        if arity == 0:
-            return NOTHING
-        if name in DERIVATIVES:
-            return Operation(arity, lambda args, span: self.derivative(name, node, t, args, span))
-        return Operation(min(arity, _ARITY.get(name, arity)), lambda args, span: self.run(name, args, span))
-
-    def run(self, name: str, args: tuple[Value, ...], span: Span) -> Value:
-        def call(f: Value, *inner: Value) -> Value:
-            return self.apply(f, inner, (span,) * len(inner), span)
-
-        match name:
-            case "map" | "map2" | "map3" | "map4" | "map5" | "vmap":
-                return call(args[0], *map(copied, args[1:]))
-            case "reduce" | "reduce_comm" | "scan":
-                return self.folded(args[0], join(args[1], args[2]), args[2], span)
-            case "hist" | "reduce_by_index":
-                op, start, places = (args[0], args[1], args[3]) if name == "hist" else (args[1], args[0], args[3])
-                chosen = lose(places, span, "it only chooses an element")
-                return join(self.folded(op, join(start, args[4]), args[4], span), chosen)
-            case "filter" | "partition" | "partition2":
-                *tests, xs = args
-                chosen = union(lose(call(test, copied(xs)), span, "it only chooses elements") for test in tests)
-                kept = join(xs, chosen)
-                return kept if name == "filter" else Parts(tuple((str(k), kept) for k in range(len(args))))
-            case "tabulate":
-                return join(call(args[1], NOTHING), lose(args[0], span, "it only says how many"))
-            case "zip" | "zip3":
-                return Parts(tuple((str(k), a) for k, a in enumerate(args)))
-            case "unzip" | "unzip3" | "transpose" | "reverse" | "flatten" | "unflatten":
-                return args[0]
-            case "sum" | "product" | "maximum" | "minimum":
-                return args[0]
-            case "rotate":
-                return join(args[1], lose(args[0], span, "it only chooses an element"))
-            case "replicate":
-                return join(args[1], lose(args[0], span, "it only says how many"))
-            case "concat":
-                return join(args[0], args[1])
-            case "scatter":
-                return join(join(args[0], args[2]), lose(args[1], span, "it only chooses an element"))
-            case "length":
-                return lose(args[0], span, "only its length is taken")
-            case "iota":
-                return lose(args[0], span, "it only says how many")
-            case "all" | "any":
-                return lose(call(args[0], args[1]), span, "it is only compared")
-            case "argmax" | "argmin":
-                return lose(args[0], span, f"only an index is taken by `{name}`")
-            case "stop_grad":
-                here, how = self.outside(span)
-                return mapped(args[0], lambda v: lose(v, here, how or "`stop_grad` holds it fixed"))
-            case "implicit" | "_implicit":
-                r, x = args
-                out = mapped(x, lambda v: lose(v, span, "a solution depends on its equation, not on how it was found"))
-                return join(out, flat(call(r, mapped(x, lambda _: NOTHING))))
-            case "with_jvp" | "with_vjp":
-                # What f captures is differentiated as f is written, its argument by the rule.
-                f, rule, x = args
-                ruled = flat(call(rule, x, Flow(frozenset({self.seed}))))
-                out = call(f, mapped(x, lambda _: NOTHING))
-                reached = self.seed in ruled.active
-                return join(out, flat(x) if reached else lose(x, span, f"the rule given to `{name}` has no derivative"))
-            case "cast":
-                return flat(args[0])
-            case _ if name in FLAT:
-                return lose(args[0], span, FLAT[name])
-            case _:
-                return union(flat(a) for a in args)
-
-    def folded(self, op: Value, first: Value, xs: Value, span: Span) -> Value:
-        """What an operator makes of elements, in whichever order."""
-        out = first
-        for _ in range(64):
-            after = join(out, self.apply(op, (out, xs), (span, span), span))
-            after = join(after, self.apply(op, (xs, out), (span, span), span))
-            if after == out:
-                break
-            out = after
-        return out
-
-    def derivative(self, name: str, node: ast.Node, t: Type | None, args: tuple[Value, ...], span: Span) -> Value:
-        """A derivative of `args[0]` at `args[1]`: something to differentiate, and a path from it."""
-        from ..lang.types import Fun
-
-        f, x = args[0], args[1]
-        at = t.result.param if isinstance(t, Fun) and isinstance(t.result, Fun) else None
-        flow = flat(x)
-        fixed = self.fixed.get(id(x))
-        if at is not None and not has_floats(at):
-            self.report("E502", f"there is nothing to differentiate with respect to: {self.c.show(at)} has no floats",
-                        span,
-                        "integers and bools have no tangents", [], "differentiate with respect to floats")
-            return NOTHING
-        if fixed is not None:
-            self.report("E501", f"this derivative is taken with respect to data, `{fixed.name}`", span,
-                        "data is held fixed", [(fixed.span, "declared `data` here")],
-                        f"remove `data` from `{fixed.name}`")
-            return NOTHING
-        variable = self.rounds.variables.get(node)
-        if variable is None:
-            variable = Root(next(self.session.uids), "variable", _variable_name(f), _variable_span(f, span))
-            if self.rounds.assumed:
-                self.rounds.variables[node] = variable
-        seen = join(x, rooted(at, variable) if at is not None else Flow(frozenset({variable})))
-        self.rounds.order += 1
-        self.taken.append(span)
-        result = self.apply(f, (seen,), (span,), span)
-        self.rounds.order -= 1
-        self.taken.pop()
-        out = flat(result)
-        if variable not in out.active:
-            losses = losses_of(out, variable)
-            if losses:
-                self.report("E504",
-                            "this derivative is zero: the result depends on the argument only where there is none",
-                            span,
-                            "the path is lost",
-                            [(loss.span, f"here: {loss.how}") for loss in losses[:3]],
-                            "let the result depend on it smoothly")
-            else:
-                self.report("E504", "this derivative is zero: the result does not depend on the argument", span,
-                            "nothing to differentiate", [], "is another variable meant?")
-        clean = _without(result, variable)
-        spread = union([flat(clean), flow, *(flat(a) for a in args[2:])])
-        if name in ("value_and_grad", "jvp2", "vjp2"):
-            return Parts((("0", clean), ("1", spread)))
-        return spread
-
 
 def looked_at(p: ast.Pattern, v: Value) -> Iterator[Flow]:
     """What a pattern compares: numbers of constructors, and literals."""
@@ -691,42 +551,8 @@ def looked_at(p: ast.Pattern, v: Value) -> Iterator[Flow]:
             return
 
 
-_ARITY = {"cast": 1}
-
-
 def _with_parts(v: Value) -> list[Value]:
     return [v, *(x for _, part in v.items for x in _with_parts(part))] if isinstance(v, Parts) else [v]
-
-
-def _arity(t: Type | None) -> int:
-    from ..lang.types import Fun
-
-    count = 0
-    while isinstance(t, Fun):
-        count, t = count + 1, t.result
-    return count
-
-
-def _without(v: Value, root: Root) -> Value:
-    match v:
-        case Flow(active, lost):
-            return Flow(active - {root}, frozenset(pair for pair in lost if pair[0] != root))
-        case Parts(items):
-            return Parts(tuple((n, _without(x, root)) for n, x in items))
-        case _:
-            return v
-
-
-def _variable_name(f: Value) -> str:
-    if isinstance(f, Closure):
-        return " ".join(f.params[0].span.text.split())
-    if isinstance(f, Known):
-        return f.definition.param_names[0]
-    return "the argument"
-
-
-def _variable_span(f: Value, span: Span) -> Span:
-    return f.params[0].span if isinstance(f, Closure) else span
 
 
 def _path(v: Value, path: Sequence[str]) -> Value:

@@ -13,9 +13,10 @@ from ..lang.surface.terms import Instance
 from ..lang.types import Scalar, Type
 from . import activity, arrays, bounds
 from .context import Checker
-from .definitions import concerns_derivatives, freeze, literal
+from .definitions import concerns_derivatives, literal
 from .entries import function_values
 from .flow import Flow
+from .freezing import freeze
 from .infer import infer
 from .instances import state
 from .result import Bound

@@ -327,3 +327,7 @@ def smooth_base(t: Type | None) -> bool:
 
 
 Env = Mapping[int, Value]
+
+
+def losses_of(flow: Flow, root: Root) -> list[Loss]:
+    return sorted((loss for r, loss in flow.lost if r == root), key=lambda loss: loss.start)

@@ -437,3 +437,50 @@ class Leaves:
                     "A103",
                     f"argument `{self.leaves[k][0]}`: axis {axis} has size {made[k].shape[axis]}, but {expected}",
                 )
+
+
+class Unusual(Exception):
+    """A value whose structure needs a closer look."""
+
+
+def taker(spec: Any) -> Callable[[Any, list[Any]], None]:
+    """What appends the leaves of a value of this type, for values that are as they mostly are: dictionaries with just
+    the fields, named tuples, tuples. Raises Unusual for any other; then `taken_apart` looks, converts or refuses.
+    """
+    match spec:
+        case ("scalar", _) | ("array", _, _):
+            return lambda value, leaves: leaves.append(value)
+        case ("tuple", items) if items:
+            takers = [taker(item) for item in items]
+
+            def take_tuple(value: Any, leaves: list[Any]) -> None:
+                if type(value) is not tuple or len(value) != len(takers):
+                    raise Unusual
+                for take, part in zip(takers, value, strict=True):
+                    take(part, leaves)
+
+            return take_tuple
+        case ("record", _, fields):
+            by_name = [(name, field_name(name), taker(item)) for name, item in sorted(fields)]
+
+            def take_record(value: Any, leaves: list[Any]) -> None:
+                if type(value) is dict and len(value) == len(by_name):
+                    for name, _, take in by_name:
+                        if name not in value:
+                            raise Unusual
+                        take(value[name], leaves)
+                elif isinstance(value, tuple) and hasattr(value, "_fields"):
+                    for _, attribute, take in by_name:
+                        part = getattr(value, attribute, Unusual)
+                        if part is Unusual:
+                            raise Unusual
+                        take(part, leaves)
+                else:
+                    raise Unusual
+
+            return take_record
+
+    def refuse(value: Any, leaves: list[Any]) -> None:
+        raise Unusual
+
+    return refuse

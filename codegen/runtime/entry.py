@@ -12,32 +12,29 @@ A record's fields stand as they are written, its leaves come by name.
 
 from __future__ import annotations
 
-import keyword
-import re
-from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
 from .arguments import (
-    DTYPES,
     Held,
     Leaves,
+    Unusual,
     derivatives_of,
     described,
-    field_name,
     floats_of,
     leaves_of,
     listed,
     record_parts,
     taken_apart,
+    taker,
     tuple_parts,
 )
 from .errors import DadArgumentError
+from .path import Path
+from .results import Builder, owned, spec_leaves, targets_of
 
-PYTHON: dict[str, Any] = {"f64": float, "i64": int, "bool": bool}
 SAME_ARGUMENTS = ("value_and_grad", "jacobian", "jacfwd", "jacrev", "hessian", "laplacian")
 """Derivatives that take what the entry takes."""
 C_TYPES = {"f64": "double", "f32": "float", "f16": "_Float16", "bool": "bool"} | {
@@ -46,88 +43,6 @@ USUAL = (float, np.ndarray)
 """Types of leaves that need no closer look."""
 ROWS = ("batch", ((1, ("batch of vmap",)),))
 """The size of the axis that `vmap` maps over; a source name has no spaces."""
-
-
-# ------------------------------------------------------------------ putting values together
-
-
-class Builder:
-    """Makes Python values of one type from leaves."""
-
-    def __init__(self, spec: Any, outer: int = 0) -> None:
-        self.build = self.builder(spec, outer)
-
-    def builder(self, spec: Any, outer: int) -> Callable[[Iterator[Any]], Any]:
-        match spec:
-            case ("scalar", dtype) if not outer:
-                python = PYTHON.get(dtype) or DTYPES[dtype].type
-                return lambda parts: python(next(parts))
-            case ("scalar", _) | ("array", _, _):
-                return next
-            case ("rows", dims, element):
-                return self.builder(element, outer + len(dims))
-            case ("tuple", items):
-                builders = [self.builder(item, outer) for item in items]
-                return lambda parts: tuple(b(parts) for b in builders)
-            case ("record", name, fields):
-                names = [f for f, _ in fields]
-                make = record_class(name or "record", tuple(names))
-                by_name = sorted(fields)
-                builders = [self.builder(item, outer) for _, item in by_name]
-                if by_name == list(fields):
-                    return lambda parts: make(*[b(parts) for b in builders])
-                places = [sorted(names).index(f) for f in names]
-
-                def build(parts: Iterator[Any]) -> Any:
-                    built = [b(parts) for b in builders]
-                    return make(*[built[k] for k in places])
-
-                return build
-            case ("params", items):
-                make = record_class("gradient", tuple(f for f, _ in items))
-                builders = [self.builder(item, outer) for _, item in items]
-                return lambda parts: make(*[b(parts) for b in builders])
-            case ("sum", _, _, constructors) if outer:
-                count = len(list(leaves_of(spec, "")))
-                one = self.builder(spec, 0)
-                return lambda parts: rows_of(one, [next(parts) for _ in range(count)], outer)
-            case ("sum", _, _, constructors):
-                variants = [(name, [self.builder(item, 0) for item in items]) for name, items in sorted(constructors)]
-                return lambda parts: variant_of(int(next(parts)), variants, parts)
-        raise AssertionError(spec)
-
-
-def variant_of(number: int, variants: Sequence[Any], parts: Iterator[Any]) -> Any:
-    """The constructor with this number: its name alone, or a tuple of the name and what it holds."""
-    payloads = [(name, [build(parts) for build in builders]) for name, builders in variants]
-    name, held = payloads[number]
-    return (name, *held) if held else name
-
-
-def rows_of(build: Callable[[Iterator[Any]], Any], leaves: Sequence[Any], outer: int) -> Any:
-    """Nested lists of values, from arrays with `outer` axes around each leaf."""
-    if not outer:
-        return build(iter(leaves))
-    return [rows_of(build, [x[k] for x in leaves], outer - 1) for k in range(len(leaves[0]))]
-
-
-@cache
-def record_class(name: str, fields: tuple[str, ...]) -> Any:
-    """A named tuple class; fields that Python cannot name are `_0`, `_1`, … by position."""
-    title = re.sub(r"\W", "_", name)
-    fits = title.isidentifier() and not keyword.iskeyword(title)
-    return namedtuple(title if fits else "record", [field_name(f) for f in fields], rename=True)
-
-
-def owned(results: Sequence[Any], args: Sequence[Any]) -> Iterator[Any]:
-    """The results, each array fresh: contiguous, writable, nobody else's."""
-    seen = {id(a) for a in args}
-    for x in results:
-        if isinstance(x, np.ndarray):
-            if x.base is not None or id(x) in seen or not x.flags.c_contiguous or not x.flags.writeable:
-                x = np.array(x, order="C")
-            seen.add(id(x))
-        yield x
 
 
 def shared_sizes(params: Sequence[Any], result: Any) -> tuple[str, ...]:
@@ -163,162 +78,6 @@ def one_size(values: Any, name: str) -> tuple[Any, int]:
 
 
 # ------------------------------------------------------------------ entry points
-
-
-def targets_of(spec: Any, out: Any) -> Iterator[Any]:
-    """The arrays to write the leaves of a value of this type to; None for what is not wanted."""
-    match spec:
-        case ("scalar", _) | ("array", _, _):
-            yield out
-        case ("rows", _, element):
-            yield from targets_of(element, out)
-        case ("tuple", items):
-            each = [None] * len(items) if out is None else tuple_parts(out, range(len(items)), "out")
-            for item, part in zip(items, each, strict=True):
-                yield from targets_of(item, part)
-        case ("record", _, items) | ("params", items):
-            keys = [name for name, _ in items]
-            parts: Sequence[Any] = [None] * len(items)
-            if type(out) is tuple:
-                parts = tuple_parts(out, range(len(items)), "out")
-            elif out is not None:
-                parts = record_parts(out, keys, "out")
-            pairs = list(zip(items, parts, strict=True))
-            for (_, item), part in pairs if spec[0] == "params" else sorted(pairs, key=lambda pair: pair[0][0]):
-                yield from targets_of(item, part)
-        case _:
-            raise DadArgumentError("A108", "`out`: values of sum types are not written into arrays")
-
-
-def spec_leaves(spec: Any, label: str) -> Iterator[tuple[str, str, Any]]:
-    """Label, dtype and dims of each leaf of a result."""
-    if spec[0] == "params":
-        for name, item in spec[1]:
-            yield from leaves_of(item, f"{label}.{name}")
-    elif spec[0] == "tuple":
-        for k, item in enumerate(spec[1]):
-            yield from spec_leaves(item, f"{label}.{k}")
-    else:
-        yield from leaves_of(spec, label)
-
-
-def check_target(target: Any, result: Any) -> None:
-    """Raise DadArgumentError unless the result can be written there."""
-    wanted = f"expected an array {result.dtype} of shape {result.shape}, found {described(target)}"
-    if not isinstance(target, np.ndarray) or target.dtype != result.dtype:
-        raise DadArgumentError("A102", f"argument `out`: {wanted}")
-    if target.shape != result.shape:
-        raise DadArgumentError("A103", f"argument `out`: {wanted}")
-    if not (target.flags.writeable and target.flags.c_contiguous and target.flags.aligned):
-        raise DadArgumentError("A108", "argument `out`: results are written to arrays that are writable, aligned and "
-                               "contiguous")
-
-
-class Unusual(Exception):
-    """A value whose structure needs a closer look."""
-
-
-def taker(spec: Any) -> Callable[[Any, list[Any]], None]:
-    """What appends the leaves of a value of this type, for values that are as they mostly are: dictionaries with just
-    the fields, named tuples, tuples. Raises Unusual for any other; then `taken_apart` looks, converts or refuses.
-    """
-    match spec:
-        case ("scalar", _) | ("array", _, _):
-            return lambda value, leaves: leaves.append(value)
-        case ("tuple", items) if items:
-            takers = [taker(item) for item in items]
-
-            def take_tuple(value: Any, leaves: list[Any]) -> None:
-                if type(value) is not tuple or len(value) != len(takers):
-                    raise Unusual
-                for take, part in zip(takers, value, strict=True):
-                    take(part, leaves)
-
-            return take_tuple
-        case ("record", _, fields):
-            by_name = [(name, field_name(name), taker(item)) for name, item in sorted(fields)]
-
-            def take_record(value: Any, leaves: list[Any]) -> None:
-                if type(value) is dict and len(value) == len(by_name):
-                    for name, _, take in by_name:
-                        if name not in value:
-                            raise Unusual
-                        take(value[name], leaves)
-                elif isinstance(value, tuple) and hasattr(value, "_fields"):
-                    for _, attribute, take in by_name:
-                        part = getattr(value, attribute, Unusual)
-                        if part is Unusual:
-                            raise Unusual
-                        take(part, leaves)
-                else:
-                    raise Unusual
-
-            return take_record
-
-    def refuse(value: Any, leaves: list[Any]) -> None:
-        raise Unusual
-
-    return refuse
-
-
-class Path:
-    """What calls of one function go through: leaves in, a value of type `spec` out.
-
-    A function may know how to do all of that itself: then its `direct` gives the function that does, which turns to
-    `slowly` when leaves have to be converted or refused. It is asked for at the second call.
-    """
-
-    def __init__(self, entry: Entry, function: Callable[..., Any], inputs: Leaves, spec: Any) -> None:
-        self.entry, self.function, self.inputs, self.spec = entry, function, inputs, spec
-        self.builder = Builder(spec)
-        self.call: Callable[..., Any] = self.first
-        self.writers: dict[tuple[bool, ...], Callable[..., Any]] = {}
-
-    def first(self, *leaves: Any) -> Any:
-        self.call = self.second
-        return self.slowly(*leaves)
-
-    def second(self, *leaves: Any) -> Any:
-        make = getattr(self.function, "direct", None)
-        call = (make(self.inputs, self.spec, self.slowly) if make else None) or self.slowly
-        self.become(call)
-        watch = getattr(self.function, "watch", None)
-        if watch is not None:
-            watch(call, self.become)
-        return self.call(*leaves)
-
-    def become(self, call: Callable[..., Any]) -> None:
-        self.call = call
-
-    def write(self, leaves: Sequence[Any], targets: Sequence[Any]) -> None:
-        """Write the results into these arrays, where there is one and not None."""
-        wanted = tuple([target is not None for target in targets])
-        given = [target for target in targets if target is not None]
-        for k, target in enumerate(given):
-            if any(np.may_share_memory(target, other) for other in given[:k]):
-                raise DadArgumentError("A108", "the arrays in `out` overlap")
-        if wanted not in self.writers:
-            slow = partial(self.write_slowly, wanted)
-            make = getattr(self.function, "direct", None)
-            self.writers[wanted] = (make(self.inputs, None, slow, wanted) if make else None) or slow
-        self.writers[wanted](*leaves, *given)
-
-    def write_slowly(self, wanted: Sequence[bool], *leaves: Any) -> None:
-        count = len(self.inputs.leaves)
-        targets = iter(leaves[count:])
-        values = self.inputs.converted(leaves[:count])
-        results = self.entry.run(self.function, values)
-        pairs = [(next(targets), result) for is_wanted, result in zip(wanted, results, strict=True) if is_wanted]
-        for target, result in pairs:
-            check_target(target, np.asarray(result))
-        for target, result in pairs:
-            np.copyto(target, result)
-
-    def slowly(self, *leaves: Any) -> Any:
-        if len(leaves) != len(self.inputs.leaves):  # of an entry all of whose leaves are its arguments
-            self.entry.arguments(leaves, {})
-        values = self.inputs.converted(leaves)
-        return self.builder.build(owned(self.entry.run(self.function, values), values))
 
 
 class Entry:

@@ -16,7 +16,7 @@ def mentioned() -> set[str]:
     """Codes as string literals in the package's Python files, the registry itself left out."""
     outside = {"tests", "build", "dist", ".venv", ".tree", "benchmarks", "examples"}
     files = (path for path in ROOT.rglob("*.py") if not outside & set(path.relative_to(ROOT).parts)
-             and path.name != "codes.py")
+             and path.name not in ("program_codes.py", "use_codes.py"))
     return {found for path in files for found in MENTIONED.findall(path.read_text("utf-8"))}
 
 

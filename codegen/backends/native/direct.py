@@ -17,7 +17,7 @@ import numpy as np
 
 from ....lang.core import ir
 from ...runtime.arguments import DTYPES, Leaves
-from ...runtime.entry import record_class
+from ...runtime.results import record_class
 from . import direct_text as t
 from . import jit, store, symbols
 from .memory import HEAD, at

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-FILES = ("errors", "numbers", "special", "probability", "matrices", "arrays", "checks", "arguments", "depth", "entry")
+FILES = ("errors", "numbers", "special", "probability", "matrices", "arrays", "checks", "arguments", "depth",
+         "results", "path", "entry")
 PACKAGE = "dad.codegen.runtime"
 
 
