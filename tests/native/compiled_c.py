@@ -12,9 +12,11 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from dad.codegen.backends.c.emit import Unit, emit, whole
+from dad.codegen.backends.loops import spread
 from dad.codegen.backends.loops.nests import nests
 from dad.codegen.backends.loops.sites import DEPTH_SITE, FULL_SITE, Site
 from dad.codegen.runtime.depth import LEVELS, too_deep
@@ -26,7 +28,7 @@ from dad.lang.prims.common import NUMPY_NAMES
 
 ARENA = 1 << 28
 PLAIN = ("-std=c11", "-w", "-fPIC", "-shared", "-ffp-contract=off", "-fno-builtin")
-SANITISED = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer",
+SANITISED = ("-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer",
              "-DDAD_BLOCKS", "-fno-sanitize=pointer-overflow,alignment,null,object-size")
 """Without what the sanitiser of addresses finds anyhow: half the time of compilation."""
 FASTEST, SLOWEST = ("-O3", "-march=native"), ("-O0",)
@@ -42,7 +44,10 @@ def compiler() -> str | None:
 
 
 def units(programs: Sequence[ir.Program]) -> list[Unit]:
-    return [emit(nests(program), f"p{k}_") for k, program in enumerate(programs)]
+    """Of loops as machine code is made of them, all in parts."""
+    with mock.patch.object(spread, "LEAST", 0), mock.patch.object(spread, "SMALLEST", 128):
+        return [emit(spread.spread(nests(program), lambda _: 1, lambda _: False), f"p{k}_")
+                for k, program in enumerate(programs)]
 
 
 def compile_c(texts: Sequence[str], flags: Sequence[str], folder: Path) -> list[Path]:

@@ -204,6 +204,14 @@ def test_processes_that_write_at_once(folder: Path) -> None:
     assert not [file for file in folder.iterdir() if file.name.startswith(store.TEMPORARY)]
 
 
+def test_the_command_knows_fused_loops(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "p.dad"
+    file.write_text("entry f [n] (x: [n]f64) (y: [n]f64) : f64 = sum (map2 (*) x y) + sum (map (\\a -> a * a) x)")
+    assert dad.load(file, target="native", tier=0).entries["f"].function is not None
+    assert main(["cache", "why", str(file)]) == 0
+    assert "  f, tier 0: in the cache\n" in capsys.readouterr().out
+
+
 def test_the_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "p.dad"
     file.write_text(PROGRAM)

@@ -199,7 +199,7 @@ def test_keys_do_not_depend_on_the_process() -> None:
 from dad import driver
 from dad.lang.source import Source
 from dad.codegen.lower import lower
-from dad.codegen.backends.loops.lower import lower as loops
+from dad.codegen.backends.loops.nests import nests as loops
 from dad.codegen.backends.native.units import units_of
 checked = driver.check(Source("p.dad", {PROGRAM!r})).require()
 made = lower(checked)
