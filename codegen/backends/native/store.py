@@ -30,7 +30,8 @@ OLD = 3600.0
 WRITES = 64
 """So often the size of the folder is looked at."""
 
-_writes = 0
+_writes = os.urandom(1)[0] % WRITES
+"""Counted from anywhere: processes that write little look now and then, and the others need not wait for it first."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def write(keys: Sequence[str], about: dict[str, Any], code: bytes) -> None:
     finally:
         remove(temporary)
     _writes += 1
-    if _writes % WRITES == 1:
+    if _writes % WRITES == 0:
         evict(path, limit())
 
 
@@ -193,7 +194,7 @@ def touch(file: Path) -> None:
 
 @dataclass(frozen=True)
 class File:
-    path: Path
+    name: str
     inode: int
     size: int
     used: float
@@ -209,7 +210,7 @@ def files(path: Path) -> Iterator[File]:
                 except OSError:
                     continue
                 if stat.S_ISREG(about.st_mode) and (item.name.endswith(SUFFIX) or item.name.startswith(TEMPORARY)):
-                    yield File(Path(item.path), about.st_ino, about.st_size, about.st_mtime)
+                    yield File(item.name, about.st_ino, about.st_size, about.st_mtime)
     except OSError:
         return
 
@@ -229,13 +230,13 @@ def evict(path: Path, most: int) -> None:
     goal = most * 4 // 5 if total > most else total
     now = time.time()
     for group in sorted(groups.values(), key=lambda g: g[0].used):
-        left = group[0].path.name.startswith(TEMPORARY)
+        left = group[0].name.startswith(TEMPORARY)
         if total <= goal and not left:
             continue
         if left and now - group[0].used < OLD:
             continue
         for file in group:
-            remove(file.path)
+            remove(path / file.name)
         total -= group[0].size
 
 
@@ -243,7 +244,7 @@ def clear(path: Path) -> int:
     """Remove all entries; how many there were."""
     count = size(path)[0]
     for file in list(files(path)):
-        remove(file.path)
+        remove(path / file.name)
     return count
 
 

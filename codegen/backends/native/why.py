@@ -44,9 +44,9 @@ def entries() -> Iterator[Object]:
         return
     seen: set[int] = set()
     for file in sorted(store.files(path), key=lambda f: -f.used)[:MOST]:
-        if file.inode not in seen and file.path.name.endswith(store.SUFFIX):
+        if file.inode not in seen and file.name.endswith(store.SUFFIX):
             seen.add(file.inode)
-            entry = store.opened(file.path)
+            entry = store.opened(path / file.name)
             made = None if entry is None else packed_object(entry)
             if made is not None:
                 yield made
@@ -86,12 +86,12 @@ def sound(path: Path) -> tuple[int, list[Path]]:
     good: set[int] = set()
     bad = []
     for file in store.files(path):
-        if file.inode in good or file.path.name.startswith(store.TEMPORARY):
+        if file.inode in good or file.name.startswith(store.TEMPORARY):
             continue
-        entry = store.opened(file.path)
+        entry = store.opened(path / file.name)
         units = [] if entry is None else entry.about.get("units")
-        if units is not None and file.path.name.removesuffix(store.SUFFIX) not in list(units):
-            bad.append(file.path)
+        if units is not None and file.name.removesuffix(store.SUFFIX) not in list(units):
+            bad.append(path / file.name)
         else:
             good.add(file.inode)
     return len(good), bad
