@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 WORDS = ("clear", "verify", "why")
 COMMAND = Command(
     "cache", "dad cache [clear | verify | why FILE]",
-    "Say where machine code is kept and how much of it there is; empty the folder, check its entries, or say which code\n"
-    "of a program is there and why other code is not.",
+    "Say where machine code is kept and how much of it there is; empty the folder, check its entries, or say which\n"
+    "code of a program is there and why other code is not.",
     details="The folder is DAD_CACHE_DIR, else `dad` in the user's folder for caches. DAD_CACHE=0 does without;\n"
             "DAD_CACHE_SIZE is how many megabytes it may hold (512); what was not used for longest goes first.")
 

@@ -12,6 +12,7 @@ from dad.cli import main
 from dad.lang.diagnostics.codes import CODES
 from dad.lang.diagnostics.report import Diagnostic, Reporter
 from dad.lang.source import Source
+from dad.testing import runner
 from dad.testing.blocks import Auto, Block, DataFile, Failure, RandomInput, Values, parse_blocks
 from dad.testing.runner import Outcome, run_file
 from hypothesis import given, settings
@@ -222,11 +223,12 @@ def test_files_with_some_tags_are_left_alone(tmp_path: Path) -> None:
     assert outcomes(tmp_path, *lines, program="this is no program") == []
 
 
-def test_the_interpreter_stops_in_time(tmp_path: Path) -> None:
+def test_the_interpreter_stops_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "STEPS", 2_000)
     lines = ["entry: far", "input { 1_000_000_000_000 } output { 0 }"]
     program = "entry far (n: i64) : i64 = loop k = n while k > 0 do (if k > 8 then k / 2 else k - 1)"
     assert [each.name[-7:] for each in outcomes(tmp_path, *lines, program=program)] == ["(numpy)", "interp)"]
-    slow = "entry far (n: i64) : i64 = (loop (k, s) = (n, 0) while k > 0 do (k - 500_000, s + 1)) |> (.1) |> (* 0)"
+    slow = "entry far (n: i64) : i64 = (loop (k, s) = (n, 0) while k > 0 do (k - 500_000_000, s + 1)) |> (.1) |> (* 0)"
     assert [each.name[-7:] for each in outcomes(tmp_path, *lines, program=slow)] == ["(numpy)"]
 
 

@@ -1,6 +1,7 @@
 """The language, feature by feature: programs of this folder and of the others, each with its tests in blocks.
 
-Every `.dad` file of the tree with a block is run on every target; those of `tests/models` have a test of their own.
+Every `.dad` file of the tree with a block is run on every target: features (here), models, programs about arrays and
+sum types, programs that once went wrong (`tests/programs/regressions`).
 """
 from __future__ import annotations
 
@@ -10,13 +11,21 @@ import pytest
 from dad.testing.runner import run_file
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-ELSEWHERE = {"models", "regressions", "build", ".venv", ".tree"}
+ELSEWHERE = {"build", ".venv", ".tree"}
 
 
 def with_blocks() -> list[str]:
     paths = (path.relative_to(ROOT) for path in ROOT.rglob("*.dad"))
     return sorted(str(path) for path in paths
                   if not ELSEWHERE & set(path.parts) and "-- ==" in (ROOT / path).read_text(encoding="utf-8"))
+
+
+def test_programs_say_what_they_give() -> None:
+    found = set(with_blocks())
+    for folder in ("language", "programs/regressions", "programs/about_arrays", "programs/variants"):
+        names = {str(path.relative_to(ROOT)) for path in (ROOT / "tests" / folder).glob("*.dad")}
+        assert names
+        assert names <= found
 
 
 @pytest.mark.parametrize("name", with_blocks())

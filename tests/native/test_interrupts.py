@@ -63,7 +63,7 @@ def test_every_loop_stops() -> None:
 
 
 def test_counting_changes_no_result() -> None:
-    made = [dad.compile(PROGRAM, target=target) for target in ("native", "interp")]
+    made = [dad.compile(PROGRAM, target=target) for target in ("native", "numpy")]
     for name, args in [("repeated", (40_000,)), ("nested", (20_000, 1)), ("nested", (3, 9_000)), ("rows", (2, 5_000)),
                        ("until", (30_000,)), ("calls", (12,)), ("repeated", (-3,)), ("nested", (3, -5))]:
         found, wanted = (m.entries[name](*args) for m in made)
