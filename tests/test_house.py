@@ -48,34 +48,26 @@ def test_files_end_with_a_newline() -> None:
 
 
 @pytest.mark.parametrize("path", PYTHON, ids=name)
-def test_python_says_what_it_is(path: Path) -> None:
-    """Every module opens with its reason, but empty package markers."""
+def test_python(path: Path) -> None:
+    """Every module opens with its reason, but empty package markers. Nothing is evaluated that came as text, and nothing
+    loaded that could run code of its own. No promise without a body, and no test that does not run.
+    """
     text = text_of(path)
-    assert not text.strip() or ast.get_docstring(ast.parse(text)), "no docstring at the head of the module"
-
-
-def calls(tree: ast.AST, function: str) -> list[int]:
-    return [node.lineno for node in ast.walk(tree)
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == function]
-
-
-def imported(tree: ast.AST) -> set[str]:
-    plain = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    return plain | {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
-
-
-@pytest.mark.parametrize("path", PYTHON, ids=name)
-def test_no_unsafe_python(path: Path) -> None:
-    """Nothing is evaluated that came as text, and nothing loaded that could run code of its own."""
-    tree = ast.parse(text_of(path))
-    assert calls(tree, "eval") == []
-    assert {each.split(".")[0] for each in imported(tree)} & {"pickle", "marshal", "shelve", "dill"} == set()
-
-
-@pytest.mark.parametrize("path", PYTHON, ids=name)
-def test_nothing_is_left_undone(path: Path) -> None:
-    """No promise without a body, and no test that does not run."""
-    names = {node.id for node in ast.walk(ast.parse(text_of(path))) if isinstance(node, ast.Name)}
-    attributes = {node.attr for node in ast.walk(ast.parse(text_of(path))) if isinstance(node, ast.Attribute)}
-    assert names & {"NotImplementedError"} == set()
-    assert attributes & {"skip", "skipif", "xfail", "importorskip", "skipTest"} == set()
+    tree = ast.parse(text)
+    assert not text.strip() or ast.get_docstring(tree), "no docstring at the head of the module"
+    evaluated: list[int] = []
+    imported: set[str] = set()
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="eval")):
+                evaluated.append(node.lineno)
+            case ast.Import():
+                imported.update(alias.name.split(".")[0] for alias in node.names)
+            case ast.ImportFrom(module=str(module)):
+                imported.add(module.split(".")[0])
+            case ast.Name(id=word) | ast.Attribute(attr=word):
+                names.add(word)
+    assert evaluated == []
+    assert imported & {"pickle", "marshal", "shelve", "dill"} == set()
+    assert names & {"NotImplementedError", "skip", "skipif", "xfail", "importorskip", "skipTest"} == set()
