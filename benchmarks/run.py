@@ -1,6 +1,6 @@
 """`make bench`: the figures that the project promises, measured on this machine and printed side by side.
 
-1. Gradients of GradBench's gmm, lse and kmeans on the NumPy back end beside HIPS autograd's, in turns in this process.
+1. Gradients of GradBench's gmm, lse and kmeans, machine code beside HIPS autograd, in turns in this process.
    Values and gradients must agree before anything is timed.
 2. `dad check` of 100 and of 1,000 lines beside a bare start of Python; and checking 1,000 lines again after the edit
    of one, as editors and `dad check --watch` do.
@@ -54,18 +54,22 @@ class Race:
     ours: Callable[[], Any]
 
 
+def machine_code(name: str) -> Any:
+    return dad.load(HERE / "gradbench" / f"{name}.dad", target="native", tier=1)
+
+
 def races() -> Iterator[Race]:
     mixture = peers.gmm_input(d=10, k=25, n=1000)
     parameters, x, gamma, m = mixture
     objective = peers.gmm_objective(mixture)
-    posterior = dad.load(HERE / "gradbench" / "gmm.dad").objective
+    posterior = machine_code("gmm").objective
     pair, slope = peers.value_and_gradient(objective), peers.gradient(objective)
     yield Race("gmm, d=10 k=25 n=1000", lambda: peers.gmm_value(mixture),
                lambda: pair(tuple(parameters)), lambda: posterior.value_and_grad(parameters, x, gamma, m),
                lambda: slope(tuple(parameters)), lambda: posterior.grad(parameters, x, gamma, m))
 
     vector = peers.lse_input(100_000)
-    lse = dad.load(HERE / "gradbench" / "lse.dad").primal
+    lse = machine_code("lse").primal
     lse_pair, lse_slope = peers.value_and_gradient(peers.lse_objective), peers.gradient(peers.lse_objective)
     yield Race("lse, n=100000", lambda: peers.lse_value(vector),
                lambda: lse_pair(vector), lambda: lse.value_and_grad(vector),
@@ -73,7 +77,7 @@ def races() -> Iterator[Race]:
 
     clusters = peers.kmeans_input(k=100, n=10_000, d=8)
     points, centroids = clusters
-    module = dad.load(HERE / "gradbench" / "kmeans.dad")
+    module = machine_code("kmeans")
     for name, cost, program in (("kmeans, k=100 n=10000 d=8", peers.kmeans_objective(clusters), module.cost),
                                 ("kmeans, multiplied out", peers.kmeans_objective_of_products(clusters),
                                  module.cost_of_products)):

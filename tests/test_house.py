@@ -49,7 +49,7 @@ def test_files_end_with_a_newline() -> None:
 
 @pytest.mark.parametrize("path", PYTHON, ids=name)
 def test_python(path: Path) -> None:
-    """Every module opens with its reason, but empty package markers. Nothing is evaluated that came as text, and nothing
+    """Every module opens with its reason, but empty package markers. Nothing is evaluated that came as text, nothing
     loaded that could run code of its own. No promise without a body, and no test that does not run.
     """
     text = text_of(path)
