@@ -11,7 +11,6 @@ import threading
 import types
 from collections.abc import Callable, Sequence
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +19,7 @@ import numpy as np
 from . import driver
 from .checker.result import Checked, Definition
 from .codegen.backends.entry import EntrySpec
+from .codegen.backends.native import installed
 from .codegen.lower import KINDS, Kind, Lowered, Lowering, Memory, Transform
 from .codegen.runtime.entry import Entry
 from .codegen.runtime.errors import DadArgumentError
@@ -67,7 +67,7 @@ def wanted(target: str | None) -> Target:
         case "native" if target in available():
             return target
         case "native":
-            raise Diagnostics([Diagnostic("U110", "the target `native` needs llvmlite, which is not installed",
+            raise Diagnostics([Diagnostic("U110", f"the target `native` {installed.missing(installed.version())}",
                                           help="pip install \"dad-lang[native]\", or use \"numpy\"")])
     raise Diagnostics([Diagnostic("U110", f"there is no target `{target}` in this version",
                                   help='use "native", "numpy" or "interp"')])
@@ -76,7 +76,7 @@ def wanted(target: str | None) -> Target:
 @cache
 def available() -> tuple[Target, ...]:
     """The targets that can be used here, the quickest first."""
-    return ("numpy", "interp") if find_spec("llvmlite") is None else ("native", "numpy", "interp")
+    return ("numpy", "interp") if installed.missing(installed.version()) else ("native", "numpy", "interp")
 
 
 class Module(types.ModuleType):

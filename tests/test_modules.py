@@ -6,6 +6,8 @@ from pathlib import Path
 import dad
 import numpy as np
 import pytest
+from dad import modules
+from dad.codegen.backends.native import installed
 from dad.codegen.runtime.errors import DadArgumentError
 
 ENTRIES = Path(__file__).parent / "language" / "entries.dad"
@@ -82,3 +84,14 @@ def test_maps_over_sizes_that_are_solved_for_and_over_nothing(target: str) -> No
     with pytest.raises(DadArgumentError, match="no parameters to map over"):
         m.unit_parameter.vmap(())
     assert m.halves.jvp(np.ones(4), np.arange(4.0))[1][0] == 12.0
+
+
+def test_an_llvmlite_that_is_too_old_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installed, "version", lambda: "0.44.0")
+    modules.available.cache_clear()
+    try:
+        assert modules.wanted(None) == "numpy"
+        with pytest.raises(dad.Diagnostics, match=r"0\.45 or newer, and 0\.44\.0 is installed"):
+            modules.wanted("native")
+    finally:
+        modules.available.cache_clear()
