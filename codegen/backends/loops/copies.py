@@ -59,6 +59,8 @@ def renamed(code: Code, names: dict[int, Reg]) -> Code:
                                 all_of(node.next), regs(node.outs), node.parallel)
             case tree.Lanes():
                 return tree.Lanes(r(node.index), s(node.start), node.count, c(node.body))
+            case tree.Spread():
+                return tree.Spread(r(node.start), r(node.stop), s(node.count), s(node.work), c(node.body))
             case tree.While():
                 return tree.While(regs(node.carried), all_of(node.init), c(node.test), s(node.cond), c(node.body),
                                   all_of(node.next), regs(node.outs))
@@ -67,7 +69,7 @@ def renamed(code: Code, names: dict[int, Reg]) -> Code:
                                 tuple((r(out), s(value)) for out, value in node.more))
             case tree.Choice():
                 return tree.Choice(s(node.cond), c(node.then), all_of(node.then_values), c(node.orelse),
-                                   all_of(node.orelse_values), regs(node.outs))
+                                   all_of(node.orelse_values), regs(node.outs), node.rare)
             case tree.Invoke():
                 return replace(node, args=all_of(node.args), outs=regs(node.outs))
             case tree.Host():

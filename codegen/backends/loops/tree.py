@@ -205,6 +205,8 @@ class Choice:
     orelse: Code
     orelse_values: tuple[Operand, ...]
     outs: tuple[Reg, ...]
+    rare: bool = False
+    """Whether `then` is hardly ever what runs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -609,7 +609,7 @@ class FunctionWriter:
 
     def choice(self, node: tree.Choice) -> None:
         then, orelse, join = self.new_label("then"), self.new_label("else"), self.new_label("join")
-        self.do(f"br i1 {self.at(node.cond)}, label %{then}, label %{orelse}")
+        self.do(f"br i1 {self.at(node.cond)}, label %{then}, label %{orelse}{', !prof !0' if node.rare else ''}")
         self.start(then)
         self.code(node.then)
         end_then = self.label

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 from ....lang.core import ir
 from ....lang.core.ir import AttrValue
+from ..loops import tree
 from .kernels import table
 from .kernels.table import Symbol
 
@@ -349,3 +352,21 @@ def half(value: float) -> float:
     except OverflowError:
         return float("inf") if value > 0 else float("-inf")
     return value
+
+
+def called_back(node: tree.Scalar) -> bool:
+    """Whether the host runs this primitive."""
+    return _called_back(node.name, node.out.dtype, tuple(a.dtype for a in node.args), node.attrs)
+
+
+@cache
+def _called_back(name: str, out: str, dtypes: tuple[str, ...], attrs: tuple[Any, ...]) -> bool:
+    seen: list[str] = []
+
+    def host(called: str, *_: Any) -> str:
+        seen.append(called)
+        return "%h"
+
+    Scalars(lambda _: "%v", lambda *_: None, lambda _: None, host).prim(
+        name, out, dtypes, tuple("%x" for _ in dtypes), attrs)
+    return bool(seen)

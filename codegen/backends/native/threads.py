@@ -12,7 +12,6 @@ import ctypes
 import os
 import threading
 from functools import cache
-from typing import Any
 
 from ..loops import spread as loops
 from ..loops import tree
@@ -20,7 +19,7 @@ from . import jit, memory, symbols
 from . import threads_text as t
 from .context import BUSY, LEAST, POOL, STOP
 from .polls import HEAVY, LIGHT
-from .scalars import Scalars
+from .scalars import called_back
 from .stack import MARGIN
 
 MOST = 256
@@ -71,24 +70,6 @@ def spread(program: tree.Program) -> tree.Program:
 
 def cost(name: str) -> int:
     return 1 if name in LIGHT else HEAVY
-
-
-def called_back(node: tree.Scalar) -> bool:
-    """Whether the host runs this primitive."""
-    return _called_back(node.name, node.out.dtype, tuple(a.dtype for a in node.args), node.attrs)
-
-
-@cache
-def _called_back(name: str, out: str, dtypes: tuple[str, ...], attrs: tuple[Any, ...]) -> bool:
-    seen: list[str] = []
-
-    def host(called: str, *_: Any) -> str:
-        seen.append(called)
-        return "%h"
-
-    Scalars(lambda _: "%v", lambda *_: None, lambda _: None, host).prim(
-        name, out, dtypes, tuple("%x" for _ in dtypes), attrs)
-    return bool(seen)
 
 
 class Pool:
