@@ -30,8 +30,8 @@ for called in range(3):  # all that calls go through is compiled by then
 for again in range(2):
     for name, cases in large.items():
         for args in cases:
-            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
             try:
+                threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
                 m.entries[name](*args)
             except KeyboardInterrupt:
                 assert m.entries[name](*small[name]) == wanted[name]
@@ -42,8 +42,8 @@ def ring(*_):
     assert m.nested(3, 4) == wanted["nested"]
     raise Alarm("rings")
 signal.signal(signal.SIGALRM, ring)
-signal.setitimer(signal.ITIMER_REAL, 0.05)
 try:
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
     m.repeated(10**12)
 except Alarm as error:
     print(error)
