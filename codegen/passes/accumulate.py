@@ -1,4 +1,4 @@
-"""Rows that are made to be added up are added as they come.
+r"""Rows that are made to be added up are added as they come.
 
 In: a block after derivatives. Out: the block where a map or a loop whose rows only a sum, or a scatter that adds, reads
 is a loop that carries the total:
@@ -7,8 +7,13 @@ is a loop that carries the total:
     r, k = map f xs; t = accumulate_at a r k   ->  t = for i: accumulate_at t r k         from a
     … r = for …: … collect x; t = sum r        ->  the same, with one more state
 
-Additions keep their order. A map of scalars stays one: its lanes are worth more than its memory. What is made between
-the map and its reader, and does not depend on the map, is made before it.
+With `parts`, rows of a map that are many are added up in up to `PARTS` parts, each by a loop of its own, which may run
+at once; then the parts are added. How many there are depends on the number of rows alone.
+
+    r = map f xs; t = sum r                    ->  p = map (\c -> for j: t + f xs[c * m + j]) (iota k); t = sum p
+
+Otherwise additions keep their order. A map of scalars stays one: its lanes are worth more than its memory. What is made
+between the map and its reader, and does not depend on the map, is made before it.
 """
 
 from __future__ import annotations
@@ -18,19 +23,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ...lang.core import ir
-from ...lang.core.build import Builder, Fresh
+from ...lang.core.build import Builder, Fresh, i64
 from ...lang.core.ir import Atom, Block, Lambda, Op, Prim, Stmt, Var
 from ...lang.core.walk import atoms, free_in_op, scopes
 from ...lang.prims import PRIMITIVES
 
+PARTS, LEAST = 32, 32
+"""Parts of a sum at most, and rows of a part at least."""
 
-def accumulate(block: Block, supply: Fresh) -> Block:
-    """The block, and the blocks inside, with totals carried."""
+
+def accumulate(block: Block, supply: Fresh, parts: bool = False) -> Block:
+    """The block, and the blocks inside, with totals carried; those of its own maps in `parts`."""
     stmts = list(block.stmts)
     k = 0
     while k < len(stmts):
         if isinstance(stmts[k].op, ir.Map | ir.Loop):
-            k += _carried(stmts, k, block.results, supply)
+            k += _carried(stmts, k, block.results, supply, parts)
         k += 1
     return Block(tuple(Stmt(s.vars, _inside(s.op, supply), s.span) for s in stmts), block.results)
 
@@ -57,8 +65,8 @@ def _rows(stmt: Stmt) -> tuple[Var, ...]:
     return ()
 
 
-def _carried(stmts: list[Stmt], k: int, results: Sequence[Atom], supply: Fresh) -> int:
-    """Carry totals of the rows of statement `k`; how many statements it moved down by."""
+def _carried(stmts: list[Stmt], k: int, results: Sequence[Atom], supply: Fresh, parts: bool) -> int:
+    """Carry totals of the rows of statement `k`; how many statements to go on by."""
     rows = _rows(stmts[k])
     whole = stmts[k].op
     least = 2 if isinstance(whole, ir.Map) else 1
@@ -82,9 +90,38 @@ def _carried(stmts: list[Stmt], k: int, results: Sequence[Atom], supply: Fresh) 
     earlier = [stmts[at] for at in sorted(moved)]
     totals = [stmts[at] for at in readers]
     loop, zeros = _loop(stmts[k], rows, totals, supply)
+    made = [*zeros, loop]
+    if parts and isinstance(stmts[k].op, ir.Map) and len(totals) == len(rows) and all(
+            isinstance(t.op, Prim) and t.op.name == "sum" for t in totals):
+        made = _in_parts(loop, zeros, supply)
     gone = {*moved, *readers}
-    stmts[k:] = [*earlier, *zeros, loop, *(s for at, s in enumerate(stmts) if at > k and at not in gone)]
-    return len(earlier) + len(zeros)
+    stmts[k:] = [*earlier, *made, *(s for at, s in enumerate(stmts) if at > k and at not in gone)]
+    return len(earlier) + len(made) - 1
+
+
+def _in_parts(loop: Stmt, zeros: list[Stmt], supply: Fresh) -> list[Stmt]:
+    """The loop over parts of its indices, and the sums of what the parts give."""
+    op = loop.op
+    assert isinstance(op, ir.Loop)
+    assert op.count is not None
+    first = Builder(supply, loop.span)
+
+    def covered(count: Atom, size: Atom) -> Atom:
+        return first.prim("quot", first.sub(first.add(count, size), i64(1)), size)
+
+    size = first.prim("max", covered(op.count, i64(PARTS)), i64(LEAST))
+    number = covered(op.count, size)
+    shapes = [tuple(first.dim(start, axis) for axis in range(start.type.rank)) for start in op.init]
+    b = Builder(supply, loop.span)
+    part, j = b.fresh("c", ir.I64), b.fresh("j", ir.I64)
+    begin = b.mul(part, size)
+    count = b.prim("min", size, b.sub(op.count, begin))
+    index = Stmt((op.index,), Prim("add", (begin, j)), loop.span)
+    made = b.bind(replace(op, count=count, index=j, body=Block((index, *op.body.stmts), op.body.results)))
+    rows = first.map([first.prim("iota", number)], Lambda((part,), b.block(made)), shapes)
+    sums = [Stmt((var,), Prim("sum", (row,), (("axis", 0),)), loop.span)
+            for var, row in zip(loop.vars, rows, strict=True)]
+    return [*zeros, *first.stmts, *sums]
 
 
 def _uses(stmts: Sequence[Stmt], results: Sequence[Atom]) -> Counter[Var]:

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from unittest import mock
 
 from dad.codegen.backends.loops import spread
-from dad.codegen.backends.native import context, threads, threads_text
+from dad.codegen.backends.native import context, programs, threads, threads_text
 
 
 @contextmanager
@@ -19,6 +19,8 @@ def in_parts(count: int) -> Iterator[None]:
         stack.enter_context(mock.patch.object(spread, "SMALLEST", 128))
         stack.enter_context(mock.patch.dict(context.HELPERS, {"spread": helper}))
         stack.callback(threads.use, None)
+        stack.callback(programs.forget)
+        programs.forget()
         threads.use(count)
         words = threads.pool().words
         stack.callback(words.__setitem__, threads_text.PIECE, threads_text.USUAL_PIECE)

@@ -55,7 +55,8 @@ def same(found: object, wanted: object) -> bool:
 
 @pytest.mark.parametrize("tier", [0, 1])
 def test_any_number_of_threads_gives_the_same(tier: int) -> None:
-    wanted = calls(dad.compile(PROGRAM, target="native", tier=tier))
+    with in_parts(1):
+        wanted = calls(dad.compile(PROGRAM, target="native", tier=tier))
     assert "1000017" in str(wanted[-3])
     for count in (2, 3, 7) if tier == 0 else (3,):
         with in_parts(count):
@@ -64,8 +65,25 @@ def test_any_number_of_threads_gives_the_same(tier: int) -> None:
     assert threads.pool().words[threads_text.STARTED] >= 2
 
 
+def test_long_sums_of_arrays_are_cut_where_somebody_says_how_many_threads() -> None:
+    rng = np.random.default_rng(2)
+    w, few, many = rng.normal(size=5), rng.normal(size=(30, 5)), rng.normal(size=(3000, 5))
+    whole = dad.compile(PROGRAM, target="native", tier=0).rows
+    short, unset = whole.grad(w, few, wrt="w"), whole.grad(w, many, wrt="w")
+    with in_parts(1):
+        alone = dad.compile(PROGRAM, target="native", tier=0).rows
+        one = alone.grad(w, many, wrt="w")
+    with in_parts(3):
+        together = dad.compile(PROGRAM, target="native", tier=0).rows
+        assert same(together.grad(w, few, wrt="w"), short)
+        assert same(together.grad(w, many, wrt="w"), one)
+    assert not same(one, unset)
+    np.testing.assert_allclose(one, unset, rtol=1e-12)
+
+
 def test_calls_in_many_threads_of_python() -> None:
-    wanted = calls(dad.compile(PROGRAM, target="native", tier=0))
+    with in_parts(1):
+        wanted = calls(dad.compile(PROGRAM, target="native", tier=0))
     with in_parts(3):
         m = dad.compile(PROGRAM, target="native", tier=0)
         with ThreadPoolExecutor(6) as pool:

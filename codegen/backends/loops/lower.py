@@ -35,13 +35,13 @@ UPDATES = {"update", "accumulate", "update_slice", "accumulate_slice", "accumula
 
 
 @timed("loops")
-def lower(program: ir.Program) -> tree.Program:
-    """All functions of the program."""
+def lower(program: ir.Program, parts: bool = False) -> tree.Program:
+    """All functions of the program; with `parts` long sums of arrays are cut, so that threads can share them."""
     made: dict[str, tree.Function] = {}
     shared: dict[str, tree.Function] = {}
     for name, f in program.functions.items():
         supply = Fresh(next_id(f))
-        body = accumulate(sequentialize(f.body, supply, lambda _: True), supply)
+        body = accumulate(sequentialize(f.body, supply, lambda _: True), supply, parts)
         body = reads_first(cluster(body, supply))
         made[name] = Lowering(program, replace(f, body=body), shared).run()
     return tree.Program(made | shared)

@@ -12,6 +12,7 @@ from .room import with_room
 from .split import split
 
 
-def nests(program: ir.Program) -> tree.Program:
-    """All functions of a program without derivatives, before `vectorize`."""
-    return with_room(side_by_side(fuse(split(checks_first(lower(program))))))
+def nests(program: ir.Program, parts: bool = False) -> tree.Program:
+    """All functions of a program without derivatives, before `vectorize`; with `parts` long sums of arrays are cut, so
+    that threads can share them."""
+    return with_room(side_by_side(fuse(split(checks_first(lower(program, parts))))))

@@ -67,6 +67,7 @@ class Spreads:
         self.program, self.function, self.cost = program, function, cost
         self.called_back, self.whole = called_back, whole
         self.next = -1
+        self.bounds = {n.out: n for n in everything(function.body) if isinstance(n, tree.Scalar) and n.name == "min"}
 
     def reg(self, dtype: str = "i64", pointer: bool = False) -> Reg:
         if self.next < 0:
@@ -246,6 +247,7 @@ class Work:
 
     def __init__(self, of: Spreads, inside: dict[Reg, None]) -> None:
         self.owner, self.inside = of, inside
+        self.bounds = of.bounds
         self.code: Code = []
 
     def of(self, code: Code) -> Operand:
@@ -265,7 +267,7 @@ class Work:
                     fixed += self.owner.cost(name)
                 case tree.For(count=count) | tree.Sum(count=count):
                     each = self.of([*node.body])
-                    known = count if isinstance(count, Imm) or count not in self.inside else Imm(GUESS, "i64")
+                    known = self.known(count)
                     if isinstance(known, Imm) and isinstance(each, Imm):
                         fixed += max(int(known.value), 0) * (1 + int(each.value))
                     else:
@@ -280,6 +282,13 @@ class Work:
                     fixed += 1 + times * max((k for k, _ in parts), default=0)
                     loops += [loop for _, more in parts for loop in more]
         return fixed, loops
+
+    def known(self, count: Operand) -> Operand:
+        """The number, or one that it is not larger than, or a guess."""
+        if isinstance(count, Imm) or count not in self.inside:
+            return count
+        made = self.bounds.get(count)
+        return Imm(GUESS, "i64") if made is None else min(map(self.known, made.args), key=lambda x: isinstance(x, Imm))
 
     def both(self, name: str, x: Operand, y: Operand) -> Operand:
         if isinstance(x, Imm) and isinstance(y, Imm):

@@ -19,7 +19,6 @@ from ....lang.core.ir import Table
 from ....lang.core.primitive import PRIMITIVES
 from ....lang.prims.common import NUMPY_NAMES
 from ....lang.source import Span
-from ..loops.nests import nests
 from ..loops.room import WIDTH
 from . import background, jit, library, symbols
 from .duration import long
@@ -27,7 +26,7 @@ from .host import HOST, runner
 from .kernels import table
 from .llvm import Cell, DataCell, HostCall, Routine, Site, flat_name, module
 from .objects import NUMBER, Instance, Made, Object, find, instances, keep, rest, retired, symbol
-from .threads import spread
+from .threads import looped
 from .units import SMALL, Keyed, Units, units_of
 
 PATIENCE, PATIENCE_PER_LINE = 1e-3, 2e-6
@@ -58,8 +57,7 @@ class Engine:
                  units: Units | None = None, data: Mapping[str, Table] | None = None) -> None:
         """`units` of the program, where they are known; `data` has other tables in place of some of the program."""
         self.program = program
-        self.units: Units = units or units_of(
-            spread(nests(program)), program.functions if roots is None else roots)
+        self.units: Units = units or units_of(looped(program), program.functions if roots is None else roots)
         self.data = data or {}
         self.places: Mapping[Span, Span] = {}
         """Where statements stand now whose places the program says otherwise."""

@@ -159,7 +159,7 @@ class Polls:
         return Counted([node], 1)
 
     def lanes(self, node: tree.Lanes) -> Counted:
-        """What is in there runs equally often in all lanes; what it counts by itself counts for half a piece outside."""
+        """What is in there runs equally often in all lanes; what it counts by itself is half a piece outside."""
         outside, self.alike = self.alike, True
         body = self.code(node.body, Imm(PIECE, "i64"))
         self.alike = outside

@@ -39,7 +39,7 @@ def engine(program: ir.Program, roots: Collection[str], tier: int | None,
            optimised: Callable[[ir.Program, Sequence[str]], ir.Program]) -> Engine:
     """The machine code of a program as lowered; `optimised` takes it through all passes."""
     now = outline(program)
-    key = (now.key, tuple(sorted(roots)), threads.number() > 1)
+    key = (now.key, tuple(sorted(roots)), threads.number() > 1, threads.chosen())
     known = _known.get(key)
     if known is not None:
         moved = places(known.spans, now.spans)

@@ -13,8 +13,10 @@ import os
 import threading
 from functools import cache
 
+from ....lang.core import ir
 from ..loops import spread as loops
 from ..loops import tree
+from ..loops.nests import nests
 from . import jit, memory, symbols
 from . import threads_text as t
 from .context import BUSY, LEAST, POOL, STOP
@@ -41,6 +43,11 @@ def number() -> int:
     return min(int(text) or processors(), MOST)
 
 
+def chosen() -> bool:
+    """Whether somebody says how many: then long sums of arrays are cut, for one thread as for many."""
+    return _said is not None or bool(os.environ.get("DAD_NUM_THREADS", "").strip())
+
+
 _said: int | None = None
 
 
@@ -60,12 +67,13 @@ def processors() -> int:
         return os.cpu_count() or 1
 
 
-def spread(program: tree.Program) -> tree.Program:
-    """The program with loops in parts, where there is more than one thread for them."""
+def looped(program: ir.Program) -> tree.Program:
+    """The loops of a program, in parts where there is more than one thread for them."""
+    made = nests(program, chosen())
     if number() == 1:
-        return program
+        return made
     pool()
-    return loops.spread(program, cost, called_back)
+    return loops.spread(made, cost, called_back)
 
 
 def cost(name: str) -> int:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ....lang.core import ir
-from ..loops.nests import nests
 from . import jit, store
 from .objects import Object, packed_object, unpacked
-from .threads import spread
+from .threads import looped
 from .units import Keyed, units_of
 
 WORDS = {"compiler": "by another version of Dad's compiler", "llvm": "by another version of LLVM",
@@ -32,7 +31,7 @@ class Answer:
 def answers(program: ir.Program, roots: Collection[str]) -> list[Answer]:
     """For each unit of a program, and for all as one unit at tier 1."""
     known = list(entries())
-    units = units_of(spread(nests(program)), roots)
+    units = units_of(looped(program), roots)
     found = [Answer(k.unit.names, 0, missing(k, 0, known)) for k in units.units]
     return [*found, Answer((), 1, missing(units.group_outline(), 1, known))]
 
