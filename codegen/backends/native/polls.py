@@ -185,8 +185,9 @@ class Polls:
         """An arm, which counts its own loops."""
         found = self.code(code, left)
         if found.loops:
-            assert found.left is not None
             work, total = self.work(Counted([], 0, found.loops))
+            if found.left is None:
+                return Counted([*found.code, *work, tree.Poll(total)], found.cost, inside=True, tells=True)
             less = self.reg()
             found = Counted([*found.code, *work, tree.Scalar(less, "sub", (found.left, total))], found.cost,
                             inside=True, tells=True, left=less)
