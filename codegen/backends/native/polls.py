@@ -29,7 +29,7 @@ LONG = 1 << 13
 """Iterations of a loop in another one that nobody needs to be told of."""
 TWICE = 40
 """Nodes of a loop in another one that may be there twice."""
-NEVER_TWICE = (tree.Check, tree.Invoke, tree.Host, tree.Resize, tree.While, tree.Lanes)
+NEVER_TWICE = (tree.Check, tree.Invoke, tree.Host, tree.Linked, tree.Library, tree.Resize, tree.While, tree.Lanes)
 MANY = 1 << 17
 """Operations of loops in another one that nobody needs to be told of."""
 HEAVY = 20
