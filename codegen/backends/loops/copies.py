@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from . import tree
-from .operands import defined
+from .operands import defined, inner
 from .tree import Code, Node, Operand, Reg
 
 NewReg = Callable[[str, bool], Reg]
 
 
-def renamed(code: Code, names: dict[int, Reg]) -> Code:
+def renamed(code: Code, names: Mapping[int, Operand]) -> Code:
     """Code with other registers: bound ones and read ones."""
 
     def r(reg: Reg) -> Reg:
-        return names.get(reg.id, reg)
+        found = names.get(reg.id, reg)
+        assert isinstance(found, Reg)
+        return found
 
     def s(x: Operand) -> Operand:
         return names.get(x.id, x) if isinstance(x, Reg) else x
@@ -84,6 +86,62 @@ def renamed(code: Code, names: dict[int, Reg]) -> Code:
                 return tree.Poll(s(node.operations))
 
     return c(code)
+
+
+def inlined(code: Code, program: tree.Program, reg: NewReg, limit: int) -> Code | None:
+    """The code with the code of the functions that it calls, and of those that these call, in the place of calls; None
+    where that would be more than so many nodes, or more than a copy."""
+    names: dict[int, Operand] = {}
+    left = limit
+
+    def block(code: Code, within: tuple[str, ...]) -> Code | None:
+        nonlocal left
+        out: Code = []
+        for node in code:
+            left -= 1
+            if left < 0:
+                return None
+            if isinstance(node, tree.Invoke):
+                f = program.functions[node.function]
+                if node.function in within or f.slots:
+                    return None
+                bound = {r.id: reg(r.dtype, r.pointer) for r in defined(f.body)}
+                given: dict[int, Operand] = dict(zip((p.id for p in f.params), node.args, strict=True))
+                body = block(renamed(f.body, given | bound), (*within, node.function))
+                if body is None:
+                    return None
+                out += body
+                for r, x in zip(node.outs, f.results, strict=True):
+                    names[r.id] = (given | bound).get(x.id, x) if isinstance(x, Reg) else x
+                continue
+            parts = [block(part, within) for part in inner(node)]
+            if None in parts:
+                return None
+            out.append(with_inner(node, [part for part in parts if part is not None]))
+        return out
+
+    made = block(code, ())
+    if made is None:
+        return None
+    for k in names:
+        x = names[k]
+        while isinstance(x, Reg) and x.id in names:
+            x = names[x.id]
+        names[k] = x
+    return renamed(made, names)
+
+
+def with_inner(node: Node, parts: Sequence[Code]) -> Node:
+    """A node with other code inside."""
+    match node:
+        case tree.For() | tree.Sum() | tree.Lanes() | tree.Spread():
+            return replace(node, body=parts[0])
+        case tree.While():
+            return replace(node, test=parts[0], body=parts[1])
+        case tree.Choice():
+            return replace(node, then=parts[0], orelse=parts[1])
+        case _:
+            return node
 
 
 def copied(code: Code, reg: NewReg) -> Code:

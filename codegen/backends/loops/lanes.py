@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from . import tree
-from .ahead import ahead, apart
-from .copies import copied, renamed
+from .ahead import ahead, apart, rooted
+from .copies import copied, inlined, renamed
 from .fuse import Memory, straight
 from .operands import defined, everything, inner, own
 from .tree import Code, Imm, Node, Operand, Reg
@@ -25,6 +25,8 @@ WIDTH = 8
 """Iterations at a time."""
 BLOCK = 128
 """Numbers that a sum in lanes has at most."""
+LARGEST = 3000
+"""Nodes of a body with all that it calls."""
 USUAL = 16
 """Iterations of a loop of which nothing is known."""
 WORTH = 0.7
@@ -33,13 +35,13 @@ WORTH = 0.7
 
 def side_by_side(program: tree.Program) -> tree.Program:
     """All functions of the program."""
-    return tree.Program({name: function(f) for name, f in program.functions.items()})
+    return tree.Program({name: function(f, program) for name, f in program.functions.items()})
 
 
-def function(f: tree.Function) -> tree.Function:
+def function(f: tree.Function, program: tree.Program) -> tree.Function:
     if not any(isinstance(n, tree.For) and any(map(inner, n.body)) for n in everything(f.body)):
         return f
-    found = Rewriter(f)
+    found = Rewriter(f, program)
     body = found.code(f.body, {})
     return replace(f, body=body) if found.changed else f
 
@@ -49,7 +51,8 @@ Known = dict[int, tree.Scalar]
 
 
 class Rewriter:
-    def __init__(self, f: tree.Function) -> None:
+    def __init__(self, f: tree.Function, program: tree.Program) -> None:
+        self.program = program
         self.memory = Memory(f)
         self.next = 1 + max((r.id for r in (*f.params, *defined(f.body))), default=0)
         self.changed = False
@@ -82,6 +85,13 @@ class Rewriter:
         if node.carried or straight(node.body) or node.count in (Imm(0, "i64"), Imm(1, "i64")):
             return None
         plain = node
+        if any(isinstance(n, tree.Invoke) for n in everything(node.body)):
+            body = inlined(node.body, self.program, self.reg, LARGEST)
+            if body is None:
+                return None
+            rooted(body, self.memory)
+            node = replace(node, body=body)
+        whole = node
         try:
             varying = Varying(node.index, node.body)
             divided = apart(node.body, varying, self.memory, self.reg)
@@ -92,7 +102,7 @@ class Rewriter:
             checks.run()
         except NotAlike:
             return None
-        if not worth(plain, node, varying):
+        if not worth(whole, node, varying):
             return None
         self.changed = True
         return self.strips(plain, node.body, checks)

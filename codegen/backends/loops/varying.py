@@ -151,8 +151,7 @@ class Varying:
                         self.vary(reg, out)
             case tree.Sum():
                 self.code(node.body)
-                if self.varies(node.value) or any(self.varies(value) for _, value in node.more):
-                    self.vary(node.out, *(out for out, _ in node.more))
+                self.vary(*(out for out, x in ((node.out, node.value), *node.more) if self.varies(x)))
             case tree.Choice():
                 self.apart += self.varies(node.cond)
                 self.code(node.then)
@@ -205,7 +204,7 @@ class Varying:
                 case tree.Local():
                     pass
                 case tree.Copy():
-                    if self.varies(node.count) or (self.varies(node.target) and not self.mine(node.target)):
+                    if self.varies(node.count):
                         raise NotAlike
                 case tree.For() | tree.Sum():
                     if self.varies(node.count) or masked:

@@ -18,6 +18,7 @@ from ..loops.varying import Addition, Varying
 from .kernels import table
 from .lanes_sums import lanes_sum
 from .scalars import LLVM, MEMORY, SIZES, number
+from .sums import block_sum
 from .vectors import Elementwise
 
 if TYPE_CHECKING:
@@ -280,9 +281,9 @@ class LaneWriter(Elementwise):
 
     def copy(self, node: tree.Copy) -> None:
         w, v = self.w, self.v
-        if not v.mine(node.target):
+        if not v.varies(node.target):
             w.node(node)
-        elif v.mine(node.source):
+        elif v.mine(node.target) and v.mine(node.source):
             count = Reg(-3_000_000 - w.count, "i64")
             w.names[count.id] = w.line(f"mul i64 {w.at(node.count)}, {self.width}")
             w.node(tree.Copy(node.target, node.source, count))
@@ -291,7 +292,8 @@ class LaneWriter(Elementwise):
             held = Reg(index.id - 1, node.source.dtype)
             w.names[index.id] = w.fresh("i")
             w.count += 2
-            v.values.add(held.id)
+            if v.varies(node.source):
+                v.values.add(held.id)
             self.loop(tree.For(index, node.count, (), (), [
                 tree.Load(held, node.source, index), tree.Store(node.target, index, held)], (), ()))
 
@@ -326,6 +328,8 @@ class LaneWriter(Elementwise):
         return self.vector(x) if not reg.pointer and reg.id in self.v.values else self.w.at(x)
 
     def loop(self, node: tree.For) -> None:
+        from .llvm import FEW, WRITTEN_OUT
+
         w = self.w
         if self.jammed(node):
             return
@@ -347,7 +351,8 @@ class LaneWriter(Elementwise):
         last = [self.given(reg, x) for reg, x in zip(node.carried, node.next, strict=True)]
         w.do(f"{following} = add nsw i64 {index}, 1")
         latch = w.label
-        w.do(f"br label %{head}")
+        few = isinstance(node.count, Imm) and int(node.count.value) <= FEW
+        w.do(f"br label %{head}{WRITTEN_OUT if few else ''}")
         w.lines[patch] = f"  {index} = phi i64 [0, %{before}], [{following}, %{latch}]"
         for k, ((name, t), x, y) in enumerate(zip(phis, start, last, strict=True)):
             w.lines[patch + 1 + k] = f"  {name} = phi {t} [{x}, %{before}], [{y}, %{latch}]"
@@ -441,9 +446,10 @@ class LaneWriter(Elementwise):
         sums = [(node.out, node.value), *node.more]
         room = int(node.count.value) if isinstance(node.count, Imm) else BLOCK
         blocks = []
-        for out, _ in sums:
+        for out, value in sums:
             name = w.fresh("block")
-            w.buffers.append(f"  {name} = alloca [{max(room, 1) * self.width} x {LLVM[out.dtype]}], align 64")
+            wide = self.width if self.v.varies(value) else 1
+            w.buffers.append(f"  {name} = alloca [{max(room, 1) * wide} x {LLVM[out.dtype]}], align 64")
             blocks.append(name)
         head, body, done = w.new_label("head"), w.new_label("body"), w.new_label("done")
         before = w.label
@@ -457,15 +463,21 @@ class LaneWriter(Elementwise):
         self.code(node.body)
         at = w.line(f"mul i64 {index}, {self.width}")
         for block, (out, value) in zip(blocks, sums, strict=True):
-            t = self.type(out.dtype)
-            where = w.line(f"getelementptr {LLVM[out.dtype]}, ptr {block}, i64 {at}")
-            w.do(f"store {t} {self.vector(value)}, ptr {where}, align {SIZES[out.dtype]}")
+            varies = self.v.varies(value)
+            where = w.line(f"getelementptr {LLVM[out.dtype]}, ptr {block}, i64 {at if varies else index}")
+            given = f"{self.type(out.dtype)} {self.vector(value)}" if varies else w.typed(value)
+            w.do(f"store {given}, ptr {where}, align {SIZES[out.dtype]}")
         w.do(f"{following} = add nsw i64 {index}, 1")
         w.do(f"br label %{head}")
         w.lines[patch] = f"  {index} = phi i64 [0, %{before}], [{following}, %{w.label}]"
         w.start(done)
-        for block, (out, _) in zip(blocks, sums, strict=True):
-            self.vectors[out.id] = self.block(block, w.at(node.count), out.dtype)
+        for block, (out, value) in zip(blocks, sums, strict=True):
+            if self.v.varies(value):
+                self.vectors[out.id] = self.block(block, w.at(node.count), out.dtype)
+            else:
+                w.module.needed.setdefault(f"block_sum_{out.dtype}", block_sum(out.dtype))
+                w.names[out.id] = w.line(f"call {LLVM[out.dtype]} @block_sum_{out.dtype}(ptr {block}, "
+                                         f"i64 {w.at(node.count)})")
 
     def block(self, block: str, count: str, dtype: str) -> str:
         """The sums of the lanes, as many at a time as a register holds."""
