@@ -124,3 +124,28 @@ def test_derivatives_of_random_programs(seed: int) -> None:
     rng = np.random.default_rng(seed)
     seeds = [np.asarray(rng.uniform(-1, 1, np.shape(x)))[()] for x in like if is_float(x)]
     agree(run_pipeline(ready, [name]), name, [*args, *seeds])
+
+
+def test_what_the_forward_pass_had_is_not_computed_again() -> None:
+    text = """
+entry f [n] (x: [n]f64) : f64 =
+  let top = stop_grad (maximum x)
+  in top + log (sum [exp (v - top) for v in x])
+"""
+    checked = driver.check(Source("f.dad", text)).require()
+    made = driver.lowered(checked, [Transform("f", "value_and_grad", ("x",))])
+    program = nests(driver.optimised(made.program, [*made.transforms.values()]))
+    exps = [n for f in program.functions.values() for n in everything(f.body)
+            if isinstance(n, tree.Scalar) and n.name == "exp"]
+    assert len(exps) == 1
+
+
+def test_the_largest_of_many_is_found_eight_at_a_time() -> None:
+    text = "entry f [n] (x: [n]f64) : (f64, f64) = (maximum x, minimum [v * v - v for v in x])"
+    rng = np.random.default_rng(5)
+    for tier in (0, 1):
+        module, plain = dad.compile(text, tier=tier), dad.compile(text, target="interp")
+        for n in (1, 7, 8, 9, 100, 4099):
+            x = rng.standard_normal(n)
+            for given in (x, np.where(rng.random(n) < 0.2, np.nan, x), np.full(n, np.nan), np.full(n, -np.inf)):
+                np.testing.assert_array_equal(module.f(given), plain.f(given))

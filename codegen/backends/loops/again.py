@@ -20,10 +20,10 @@ from .tree import Code, Imm, Node, Operand, Reg
 
 Loop = tree.For | tree.Sum
 PLAIN = {
-    "add", "sub", "mul", "div", "neg", "abs", "max", "min", "select", "cast", "and", "or", "xor", "not", "eq", "ne", "lt",
-    "le", "gt", "ge", "sign", "isnan", "isinf", "copysign", "fma", "scaled", "sqrt", "rsqrt", "floor", "ceil", "round",
-    "trunc", "bitcast", "band", "bor", "bxor", "bnot", "shl", "shr", "ushr", "ctz", "clz", "popc", "mod", "rem", "quot",
-    "mul_hi", "ldexp", "nextafter",
+    "add", "sub", "mul", "div", "neg", "abs", "max", "min", "select", "cast", "and", "or", "xor", "not",
+    "eq", "ne", "lt", "le", "gt", "ge", "sign", "isnan", "isinf", "copysign", "fma", "scaled", "sqrt", "rsqrt",
+    "floor", "ceil", "round", "trunc", "bitcast", "band", "bor", "bxor", "bnot", "shl", "shr", "ushr",
+    "ctz", "clz", "popc", "mod", "rem", "quot", "mul_hi", "ldexp", "nextafter",
 }
 """Primitives that cost less than memory does."""
 LONGEST = 2000
@@ -143,6 +143,8 @@ class Again:
         found: list[Value] = []
 
         def look(loop: Loop, loops: list[Loop], depth: dict[int, object]) -> None:
+            if isinstance(loop, tree.For) and loop.last:
+                return
             loops = [*loops, loop]
             depth = depth | {loop.index.id: ("index", len(loops))}
             inside = {r.id for r in defined([loops[0]])}

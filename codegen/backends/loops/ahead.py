@@ -89,6 +89,8 @@ class Ahead:
         taken = False
         for node in code:
             match node:
+                case tree.For() if node.last:
+                    pass
                 case tree.For() | tree.Sum():
                     before, node = self.around(replace(node, body=self.block(node.body)))
                     out += before
@@ -113,7 +115,7 @@ class Ahead:
         body: Code = []
         for node in loop.body:
             if isinstance(node, tree.For | tree.Sum) and not (isinstance(node.count, Reg) and node.count.id in bound) \
-                    and not self.varying.only_adds(node):
+                    and not self.varying.only_adds(node) and not (isinstance(node, tree.For) and node.last):
                 found = self.found(node, bound, written)
                 if found.wanted:
                     node = self.moved(loop, node, found, before, made)

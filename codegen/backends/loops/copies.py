@@ -57,8 +57,8 @@ def renamed(code: Code, names: Mapping[int, Operand]) -> Code:
             case tree.Copy():
                 return tree.Copy(r(node.target), r(node.source), s(node.count))
             case tree.For():
-                return tree.For(r(node.index), s(node.count), regs(node.carried), all_of(node.init), c(node.body),
-                                all_of(node.next), regs(node.outs), node.parallel)
+                return replace(node, index=r(node.index), count=s(node.count), carried=regs(node.carried),
+                               init=all_of(node.init), body=c(node.body), next=all_of(node.next), outs=regs(node.outs))
             case tree.Lanes():
                 return tree.Lanes(r(node.index), s(node.start), node.count, c(node.body))
             case tree.Spread():
@@ -67,8 +67,8 @@ def renamed(code: Code, names: Mapping[int, Operand]) -> Code:
                 return tree.While(regs(node.carried), all_of(node.init), c(node.test), s(node.cond), c(node.body),
                                   all_of(node.next), regs(node.outs))
             case tree.Sum():
-                return tree.Sum(r(node.out), r(node.index), s(node.count), c(node.body), s(node.value),
-                                tuple((r(out), s(value)) for out, value in node.more))
+                return replace(node, out=r(node.out), index=r(node.index), count=s(node.count), body=c(node.body),
+                               value=s(node.value), more=tuple((r(out), s(value)) for out, value in node.more))
             case tree.Choice():
                 return tree.Choice(s(node.cond), c(node.then), all_of(node.then_values), c(node.orelse),
                                    all_of(node.orelse_values), regs(node.outs), node.rare)

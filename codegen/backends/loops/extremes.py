@@ -33,7 +33,7 @@ def function(f: tree.Function) -> tree.Function:
 
 def extreme(node: tree.For) -> tree.Scalar | None:
     """What makes the next number of a loop that does nothing but look for the largest or smallest of floats."""
-    if len(node.carried) != 1 or len(node.body) > LONGEST or not straight(node.body):
+    if len(node.carried) != 1 or node.last or not 0 < len(node.body) <= LONGEST or not straight(node.body):
         return None
     if isinstance(node.count, Imm) and int(node.count.value) < 4 * EIGHT:
         return None

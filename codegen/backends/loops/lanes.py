@@ -82,7 +82,7 @@ class Rewriter:
                 return [node]
 
     def loop(self, node: tree.For) -> Code | None:
-        if node.carried or straight(node.body) or node.count in (Imm(0, "i64"), Imm(1, "i64")):
+        if node.carried or node.last or straight(node.body) or node.count in (Imm(0, "i64"), Imm(1, "i64")):
             return None
         plain = node
         if any(isinstance(n, tree.Invoke) for n in everything(node.body)):
