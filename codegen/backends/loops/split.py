@@ -284,9 +284,10 @@ class Split:
             whole = loops(node.count, node.init, node.outs)
             return [tree.Scalar(start, "add", (ZERO, ZERO)), tree.Mark(mark), *whole, tree.Release(mark)]
         k, left, size, more = (self.number() for _ in range(4))
-        strips: Operand = self.number()
+        many = self.number()
+        strips: Operand = many
         counted: Code = [tree.Scalar(more, "add", (node.count, Imm(STRIP - 1, "i64"))),
-                         tree.Scalar(strips, "quot", (more, Imm(STRIP, "i64")))]
+                         tree.Scalar(many, "quot", (more, Imm(STRIP, "i64")))]
         if isinstance(node.count, Imm):
             strips, counted = Imm(-(-int(node.count.value) // STRIP), "i64"), []
         carried = tuple(self.reg(r) for r in node.carried)
