@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import dad
@@ -193,10 +195,10 @@ def test_the_library_runs_in_one_thread(monkeypatch: pytest.MonkeyPatch) -> None
         def scipy_openblas_set_num_threads(self, count: Any) -> None:
             found.append((self.path, count.value))
 
-    monkeypatch.setattr(library.ctypes, "CDLL", Code)
+    monkeypatch.setattr(ctypes, "CDLL", Code)
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(library.Path, "glob", lambda self, pattern: [self / "libscipy_openblas.so"])
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: [self / "libscipy_openblas.so"])
     library.one_thread()
     assert {count for _, count in found} == {1}
     found.clear()

@@ -599,8 +599,9 @@ def _fold_rule(name: str, scalar: str, start: Callable[[str], int | float | bool
         dtype = var.type.dtype
 
         def one(x: Array, at: Callable[[Operand], Indices]) -> Operand:
-            count, first, done = x.shape[_axis(op)], Imm(start(dtype), dtype), ZERO
+            count, first = x.shape[_axis(op)], Imm(start(dtype), dtype)
             found: Operand = first
+            done: Operand = ZERO
             alone = len(lo.memory.frames) == 1 and isinstance(count, Reg) and (isinstance(x, Stored) or x.cheap)
             if alone and scalar in ("max", "min"):  # in any order the same: chains that do not wait for each other
                 bits = Imm(CHAINS.bit_length() - 1, "i64")
