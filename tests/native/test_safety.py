@@ -104,23 +104,21 @@ entry f [n] (x: [n]f64) (k: i64) : f64 =
 
 def called_back() -> tuple[str, Any]:
     """A primitive without native code, and a program that uses it."""
-    for name in ("digamma", "lgamma", "gamma", "erfinv", "bessel_i0", "nextafter"):
-        applied = f"{name} x 1" if name == "nextafter" else f"{name} x"
-        made = dad.compile(f"""
-entry one (x: f64) : f64 = {applied}
-entry all [n] (xs: [n]f64) : f64 = sum (map (\\x -> {applied}) xs)
-entry each [n] (xs: [n]f64) : [n]f64 = map (\\x -> {applied}) xs
+    name = "nextafter"
+    made = dad.compile("""
+entry one (x: f16) : f16 = nextafter x 1
+entry all [n] (xs: [n]f16) : f16 = sum (map (\\x -> nextafter x 1) xs)
+entry each [n] (xs: [n]f16) : [n]f16 = map (\\x -> nextafter x 1) xs
 """, target="native", tier=0)
-        cells = [cell for unit in made.one.function.engine.units.units for cell in unit.unit.cells]
-        if any(isinstance(cell, HostCall) and cell.name == name for cell in cells):
-            return name, made
-    raise AssertionError("nothing is called back")
+    cells = [cell for unit in made.one.function.engine.units.units for cell in unit.unit.cells]
+    assert any(isinstance(cell, HostCall) and cell.name == name for cell in cells)
+    return name, made
 
 
 def test_callbacks_raise() -> None:
     """What a primitive without native code raises comes out, inside sums too, and the next call is fine."""
     name, made = called_back()
-    xs = np.linspace(0.2, 0.3, 300)
+    xs = np.linspace(0.2, 0.3, 300).astype(np.float16)
     wanted = made.one(0.25), made.all(xs)
     record = PRIMITIVES[name]
     was = record.evaluate
