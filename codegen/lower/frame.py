@@ -32,13 +32,15 @@ class Frame:
     """
 
     def __init__(self, checked: Checked, specialiser: Specialiser, builder: Builder, env: dict[int, Value | RowV],
-                 sizes: dict[SizeVar, Atom], types: Mapping[ty.TypeVar, ty.Type]) -> None:
+                 sizes: dict[SizeVar, Atom], types: Mapping[ty.TypeVar, ty.Type], function: str) -> None:
         self.checked = checked
         self.specialiser = specialiser
         self.b = builder
         self.env = env
         self.sizes = sizes
         self.types = types
+        self.function = function
+        """The name of the function that is being written."""
         self.param_dims: dict[int, tuple[Atom | None, ...]] = {}
         self.param_names: dict[int, str] = {}
         self.given: dict[ast.Exp, Value] = {}
@@ -48,14 +50,15 @@ class Frame:
 
     def nested(self) -> Frame:
         """For a block inside this one."""
-        made = Frame(self.checked, self.specialiser, self.b.nested(), dict(self.env), dict(self.sizes), self.types)
+        made = Frame(self.checked, self.specialiser, self.b.nested(), dict(self.env), dict(self.sizes), self.types,
+                     self.function)
         made.given = self.given
         return made
 
     def inside(self, env: dict[int, Value | RowV], sizes: dict[SizeVar, Atom], types: Mapping[ty.TypeVar, ty.Type]
                ) -> Frame:
         """For a function's body written in place: the same block, other names."""
-        return Frame(self.checked, self.specialiser, self.b, env, sizes, types)
+        return Frame(self.checked, self.specialiser, self.b, env, sizes, types, self.function)
 
     def local(self, key: int) -> Value:
         """The value of a local name."""

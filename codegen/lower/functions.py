@@ -67,8 +67,8 @@ class Specialiser:
         """Functions that are being written, by the same keys: their bodies may call them."""
         self.depth: dict[str, int] = {}
         self.names: dict[str, int] = {}
-        self.tables = 0
-        """How many tables there are."""
+        self.tables: dict[str, int] = {}
+        """How many tables each function has: their names are its own, in later versions of the program too."""
         self.rows: dict[tuple[Fresh, Atom], int] = {}
         """How many rows arrays of terms have."""
         self.inlined = 0
@@ -184,7 +184,7 @@ class Specialiser:
     def write(self, name: str, hint: str, inputs: Value, body: Callable[[Frame, Value], Value]) -> Special:
         supply = Fresh()
         params = tuple(supply.var("x", atom.type) for atom in leaves(inputs))
-        frame = Frame(self.checked, self, Builder(supply), {}, {}, {})
+        frame = Frame(self.checked, self, Builder(supply), {}, {}, {}, name)
         self.looking.append(set())
         result = body(frame, rebuild(inputs, iter(params)))
         self.seen[name] = self.looking.pop()

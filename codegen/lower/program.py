@@ -129,8 +129,8 @@ class Lowering:
         return Lowered(self.reached(name, *derived.values()), {definition.qualified: name}, derived)
 
 
-def new_frame(checked: Checked, specialiser: Specialiser) -> Frame:
-    return Frame(checked, specialiser, Builder(Fresh()), {}, {}, {})
+def new_frame(checked: Checked, specialiser: Specialiser, name: str) -> Frame:
+    return Frame(checked, specialiser, Builder(Fresh()), {}, {}, {}, name)
 
 
 def parameters(frame: Frame, types: Sequence[ty.Type], names: Sequence[str], found: list[ir.Var]) -> list[Value]:
@@ -150,11 +150,11 @@ def parameters(frame: Frame, types: Sequence[ty.Type], names: Sequence[str], fou
 
 
 def write_entry(checked: Checked, specialiser: Specialiser, definition: Definition) -> str:
-    frame = new_frame(checked, specialiser)
+    name = definition.qualified
+    frame = new_frame(checked, specialiser, name)
     frame.at(definition.node.name_span)
     params: list[ir.Var] = []
     args = parameters(frame, definition.param_types, definition.param_names, params)
-    name = definition.qualified
     key = (("def", name, ()), form(TupV(tuple(args))))
     before = specialiser.remembered(("entry", key), name)
     if before is not None:
@@ -186,7 +186,7 @@ def check_constants(f: Frame, definition: Definition, args: Sequence[Value]) -> 
 
 def write_transform(checked: Checked, specialiser: Specialiser, definition: Definition, transform: Transform,
                     name: str) -> str:
-    frame = new_frame(checked, specialiser)
+    frame = new_frame(checked, specialiser, name)
     frame.at(definition.node.name_span)
     params: list[ir.Var] = []
     wrt = set(transform.wrt)

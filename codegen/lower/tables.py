@@ -171,9 +171,9 @@ def total_function(f: Frame, name: str) -> bool:
 
 
 def table(f: Frame, values: Sequence[float], dtype: str, name: str = "table") -> Var:
-    specialiser = f.specialiser
-    specialiser.tables += 1
-    op = ir.Prim("table", (), (("of", Table(f"{name}{specialiser.tables}", dtype, tuple(values))),))
+    counts = f.specialiser.tables
+    number = counts[f.function] = counts.get(f.function, 0) + 1
+    op = ir.Prim("table", (), (("of", Table(f"{name}{number} {f.function}", dtype, tuple(values))),))
     return bound(f, op, ir.Type(dtype, 1), "rows")
 
 

@@ -102,6 +102,32 @@ def test_edits_give_what_a_fresh_compilation_gives(seed: int) -> None:
         text.edit()
 
 
+def same(live: dad.Live, text: str, entry: str, x: Any) -> None:
+    """What the module of a text gives is what a fresh compilation gives."""
+    module = live.update(text)
+    value, gradient = getattr(module, entry).value_and_grad(x)
+    plain = getattr(module, entry)(x)
+    wanted, slope = afresh(text, entry, x)
+    assert (value, plain, gradient.tobytes()) == (wanted, wanted, slope.tobytes())
+
+
+def test_tables_of_several_functions() -> None:
+    """One is written anew while the other is as it was: each goes on with its own tables."""
+    r = random.Random(7)
+
+    def total(count: int) -> str:
+        return "\n  + ".join(formula(r) for _ in range(count))
+
+    def program(a: str, b: str) -> str:
+        return (f"def a (x: [{INPUTS}]f64) : f64 =\n  {a}\n\ndef b (x: [{INPUTS}]f64) : f64 =\n  {b}\n\n"
+                f"entry f (x: param [{INPUTS}]f64) : f64 = a x * b x\n")
+
+    live, x = dad.Live("two.dad", target="native", tier=0), np.linspace(-0.7, 1.3, INPUTS)
+    one, two = total(30), total(40)
+    for a, b in ((one, two), (one, total(50)), (one + " + 1.5", two), (two, one), (one, two)):
+        same(live, program(a, b), "f", x)
+
+
 def counting(edits: Sequence[Callable[[str], str]], text: str) -> int:
     """How often something is compiled after the first version."""
     x = np.linspace(-0.7, 1.3, INPUTS)
