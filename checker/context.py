@@ -32,6 +32,7 @@ from ..lang.types import (
 from ..lang.types import opened as types_opened
 from . import messages
 from .clashes import Clash, Kind
+from .guesses import Guess
 from .result import BuiltinRef, GlobalRef, LocalRef, Scheme, SizeRef
 from .scope import FileScope, Local, Session, SizeParam
 from .unify import Solver
@@ -161,6 +162,7 @@ class Checker:
         self.literals: list[ast.Lit] = []
         self.starts: dict[SizeAtom, Size] = {}
         """Unknown sizes of the states of the loops that are being checked, with what they are at the start."""
+        self.guess = Guess()
         self.negated: set[ast.Lit] = set()
         self.holes: list[tuple[ast.Hole, Type, list[tuple[str, Type]]]] = []
         self.at_end: list[Callable[[], None]] = []

@@ -38,6 +38,7 @@ from .context import Checker, Pending
 from .entries import entry_scheme, function_values
 from .eta import wants_parameters, with_parameters
 from .freezing import freeze
+from .guesses import Guess
 from .messages import show
 from .result import Activity, BuiltinRef, Definition, GlobalRef, Scheme
 from .scope import FileScope, Functor, Global, LibraryScope, Local, ModuleEntry, Session, SigEntry, SizeParam
@@ -223,8 +224,30 @@ def check_definition(session: Session, file: FileScope, node: ast.Def) -> Global
 
 def check_group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> list[Global]:
     """Definitions that mention each other, mostly one alone. If one has errors, none is known."""
+    found, bounded, promised = session.report.diagnostics, len(session.tables.bounds), len(file.promises)
+    start = len(found)
+    guess = Guess()
+    made = _guessed(session, file, nodes, guess)
+    if made[0].definition is not None or not (guess.doubtful or guess.refuted):
+        return made
+    first = found[start:]
+    if any(d.severity == "error" and d.code[:2] not in ("E2", "E3") for d in first):
+        return made
+    while made[0].definition is None:
+        another = guess.next()
+        if another is None:
+            found[start:] = first
+            break
+        guess = another
+        del found[start:], session.tables.bounds[bounded:], file.promises[promised:]
+        made = _guessed(session, file, nodes, guess)
+    return made
+
+
+def _guessed(session: Session, file: FileScope, nodes: Sequence[ast.Def], guess: Guess) -> list[Global]:
+    """The definitions checked with one guess about the sizes of loops."""
     try:
-        return _group(session, file, nodes)
+        return _group(session, file, nodes, guess)
     except (OversizedSize, OversizedType) as problem:
         if isinstance(problem, OversizedSize):
             messages.oversized(session, nodes[0].name_span)
@@ -235,8 +258,9 @@ def check_group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> 
         return [Global(node.name, node.name_span, None) for node in nodes]
 
 
-def _group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> list[Global]:
+def _group(session: Session, file: FileScope, nodes: Sequence[ast.Def], guess: Guess) -> list[Global]:
     c = Checker(session, file, nodes[0].name_span)
+    c.guess = guess
     c.solver.level = 1
     members = [_header(c, node, len(nodes) > 1) for node in nodes]
     failed = [Global(m.node.name, m.node.name_span, None) for m in members]
@@ -270,6 +294,8 @@ def _group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> list[
         proved = arrays.prove(c, job)
         if proved:
             session.tables.proved.add(job.node)
+        else:
+            session.tables.proved.discard(job.node)
         if file.prefix == "":
             session.tables.bounds.append(bounds.verdict(c, job, proved))
     if file.prefix == "":
@@ -291,6 +317,7 @@ def _group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> list[
         function_values(c)
     if c.failed:
         return failed
+    guess.final = True
     for m in members:
         _complete(c, m)
     if not file.abstract:

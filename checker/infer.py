@@ -13,7 +13,7 @@ from ..lang.sizes import Size, SizeMeta, SizeVar
 from ..lang.source import Span
 from ..lang.surface import ast
 from ..lang.types import BOOL, I64, UNIT, Array, Derived, Error, Fun, Meta, Record, Scalar, Sum, Tuple, Type
-from . import arrays, calls, loops, messages, patterns, sums
+from . import arrays, calls, guesses, loops, messages, patterns, sums
 from .clashes import OversizedType
 from .constraints import FieldAccess
 from .context import Because, Checker, RawUse, map_sizes
@@ -237,7 +237,7 @@ def open_branches(c: Checker, node: ast.Exp, one: Type, other: Type) -> tuple[Ty
             case Array(n, x), Array(m, y):
                 x, y = walk(x, y)
                 n, m = c_size(n), c_size(m)
-                difference = c_size(n - m).substitute(c.starts)
+                difference = guesses.at_start(c, c_size(n - m))
                 unlike = bool(difference.terms) and not any(isinstance(a, SizeMeta) and a not in c.anonymous
                                                             for a in difference.atoms())
                 if unlike or c.is_inner(n) or c.is_inner(m):
@@ -293,7 +293,7 @@ def _loop(c: Checker, e: ast.Loop, want: Type | None) -> Type:
     else:
         loose = loops.loosened(c, start)
         inside = loose.type
-        c.starts.update((atom, s) for unknown, s in loose.sizes if (atom := unknown.atom) is not None)
+        guesses.begin(c, e, loose.sizes)
     patterns.bind(c, e.pattern, inside, "loop", ascribed=bool(e.sizes))
     facts = c.facts
     if isinstance(e.form, ast.ForBelow):
@@ -319,6 +319,8 @@ def _loop(c: Checker, e: ast.Loop, want: Type | None) -> Type:
     c.solver.level -= 1
     c.leave(mark)
     if not fits:
+        if loose is not None:
+            guesses.refute(c, e, inside, loose.sizes, after)
         return Error()
     return c.open_inner(e, inside, "a size that a loop arrived at") if env else inside
 

@@ -14,6 +14,7 @@ from ..lang.surface import ast
 from ..lang.types import Derived, Fun, Meta, Type, map_type
 from .clashes import Clash
 from .context import Checker, map_sizes
+from .guesses import same_size
 
 
 @dataclass(eq=False)
@@ -81,7 +82,7 @@ def changing(c: Checker, e: ast.Loop, state: Loosened, after: Type) -> list[Size
             atom = solver.size(before).atom
             if atom is not None and atom in same:
                 difference = solver.size(solver.size(then).substitute(same)) - same[atom]
-                if difference.terms and not _can_vanish(c, difference, before_it):
+                if difference.terms and not _can_vanish(c, difference, before_it) and not same_size(c, difference):
                     found[atom] = None
                     progress = True
     made: list[SizeVar] = []
