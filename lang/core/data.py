@@ -84,7 +84,8 @@ class Outline:
     key: Hashable = None
     tables: dict[str, Table] = field(default_factory=dict)
     spans: list[Span | None] = field(default_factory=list)
-    """Of the statements that may fail and of calls, in order: those of two programs with one key belong together."""
+    """Of the statements that may fail, of calls and of what has code inside, in order: those of two programs with one key
+    belong together."""
 
 
 def outline(program: Program) -> Outline:
@@ -136,8 +137,7 @@ def _outline(block: Block, parts: list[Hashable], found: Outline) -> None:
             if PRIMITIVES[op.name].fails:
                 found.spans.append(stmt.span)
         else:
-            if isinstance(op, ir.Call):
-                found.spans.append(stmt.span)
+            found.spans.append(stmt.span)
             _outline_op(op, parts, found)
     parts.append("return")
     parts += [a if isinstance(a, Const) else a.id for a in block.results]

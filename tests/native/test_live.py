@@ -171,6 +171,17 @@ def test_data_is_not_compiled(lets: bool) -> None:
     assert counting([constant, inputs, more, first, last], str(made)) == 0
 
 
+def test_failures_stand_where_the_text_has_them_now() -> None:
+    """Also checks that passes have moved to other statements."""
+    text = ("def corners [v] (p: [v][3]f64) (t: [3]i64) : [3][3]f64 = map (\\i -> p[i]) t\n"
+            "entry f [v][t] (p: param [v][3]f64) (ts: data [t][3]i64) : f64 =\n  sum (map (\\t -> sum (map sum (corners p t))) ts)\n")
+    for head, line in ("", 1), ("-- more\n\n-- lines\n", 4), ("", 1):
+        module = dad.compile(head + text, target="native", tier=0, name="mesh.dad")
+        for run in (module.f, module.f.value_and_grad):
+            with pytest.raises(dad.RunError, match=rf"index 7 .*mesh\.dad:{line}\)"):
+                run(np.ones((4, 3)), [[0, 1, 7]])
+
+
 def test_errors_leave_the_module() -> None:
     live = dad.Live("a.dad", target="native")
     good = "entry f (x: f64) : f64 = x * 3\n"

@@ -7,6 +7,7 @@ text.
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
@@ -30,9 +31,13 @@ class Known:
     units: Units
     spans: list[Span | None]
     weight: int
+    fails: frozenset[Span]
+    """Where failures may be."""
 
 
 _known: OrderedDict[Hashable, Known] = OrderedDict()
+_lock = threading.Lock()
+"""Whoever looks at `_known` has it."""
 
 
 def engine(program: ir.Program, roots: Collection[str], tier: int | None,
@@ -40,30 +45,41 @@ def engine(program: ir.Program, roots: Collection[str], tier: int | None,
     """The machine code of a program as lowered; `optimised` takes it through all passes."""
     now = outline(program)
     key = (now.key, tuple(sorted(roots)), threads.number() > 1, threads.chosen())
-    known = _known.get(key)
-    if known is not None:
-        moved = places(known.spans, now.spans)
-        if moved is not None:
+    with _lock:
+        known = _known.get(key)
+        if known is not None:
             _known.move_to_end(key)
+    if known is not None:
+        moved = places(known.spans, now.spans, known.fails)
+        if moved is not None:
             made = Engine(known.program, tier, roots, known.units, now.tables)
             made.places = moved
             return made
     made = Engine(optimised(program, tuple(roots)), tier, roots)
-    _known[key] = Known(made.program, made.units, now.spans, made.units.weight())
-    _known.move_to_end(key)
-    total = sum(k.weight for k in _known.values())
-    while len(_known) > 1 and (len(_known) > MOST or total > LINES):
-        total -= _known.popitem(last=False)[1].weight
+    fails = frozenset(site.span for k in made.units.units for site in k.unit.sites if site.span is not None)
+    with _lock:
+        _known[key] = Known(made.program, made.units, now.spans, made.units.weight(), fails)
+        _known.move_to_end(key)
+        total = sum(k.weight for k in _known.values())
+        while len(_known) > 1 and (len(_known) > MOST or total > LINES):
+            total -= _known.popitem(last=False)[1].weight
     return made
 
 
-def places(before: Sequence[Span | None], now: Sequence[Span | None]) -> dict[Span, Span] | None:
-    """Where the statements of one program stand in another with the same code; None where one place is now two."""
+def places(before: Sequence[Span | None], now: Sequence[Span | None], wanted: frozenset[Span]
+           ) -> dict[Span, Span] | None:
+    """Where these places of one program are in another with the same code, by the statements that stand there; None
+    where one place is now two, or where none of these statements stands and others have moved.
+    """
     found: dict[Span, Span] = {}
+    moved = False
     for old, new in zip(before, now, strict=True):
-        if old is not None and new is not None and found.setdefault(old, new) != new:
+        if old is None or new is None or not wanted:
+            continue
+        moved = moved or old != new
+        if old in wanted and found.setdefault(old, new) != new:
             return None
-    return {old: new for old, new in found.items() if old != new}
+    return None if moved and len(found) < len(wanted) else {old: new for old, new in found.items() if old != new}
 
 
 def forget() -> None:
