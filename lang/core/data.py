@@ -84,8 +84,8 @@ class Outline:
     key: Hashable = None
     tables: dict[str, Table] = field(default_factory=dict)
     spans: list[Span | None] = field(default_factory=list)
-    """Of the statements that may fail, of calls and of what has code inside, in order: those of two programs with one key
-    belong together."""
+    """Of the statements that may fail, of calls and of what has code inside, in order: those of two programs with one
+    key belong together."""
 
 
 def outline(program: Program) -> Outline:

@@ -174,7 +174,8 @@ def test_data_is_not_compiled(lets: bool) -> None:
 def test_failures_stand_where_the_text_has_them_now() -> None:
     """Also checks that passes have moved to other statements."""
     text = ("def corners [v] (p: [v][3]f64) (t: [3]i64) : [3][3]f64 = map (\\i -> p[i]) t\n"
-            "entry f [v][t] (p: param [v][3]f64) (ts: data [t][3]i64) : f64 =\n  sum (map (\\t -> sum (map sum (corners p t))) ts)\n")
+            "entry f [v][t] (p: param [v][3]f64) (ts: data [t][3]i64) : f64 =\n"
+            "  sum (map (\\t -> sum (map sum (corners p t))) ts)\n")
     for head, line in ("", 1), ("-- more\n\n-- lines\n", 4), ("", 1):
         module = dad.compile(head + text, target="native", tier=0, name="mesh.dad")
         for run in (module.f, module.f.value_and_grad):
