@@ -7,7 +7,7 @@ from typing import Any
 import dad
 import numpy as np
 import pytest
-from dad.codegen.backends.loops import tree
+from dad.codegen.backends.loops import again, tree
 from dad.codegen.backends.loops.fuse import fused
 from dad.codegen.backends.loops.operands import everything
 from dad.codegen.backends.loops.tree import Imm, Reg
@@ -104,6 +104,33 @@ def test_a_loop_that_needs_a_sum_comes_after_it() -> None:
     body: tree.Code = [tree.Alloc(pointer(5), N), total(20, pointer(2)), other]
     nodes = function(body, number(21), pointer(5))
     assert count(nodes, tree.For) == count(nodes, tree.Sum) == 1
+
+
+def test_a_sum_does_not_join_a_loop_that_adds_in_order() -> None:
+    """A sum's terms come in no order, so what follows each iteration has no place in it."""
+    index, place = Reg(40, "i64"), Reg(41, "i64")
+    scatter = tree.For(index, N, (), (), [
+        tree.Load(number(42), pointer(4), index), tree.Load(place, Reg(6, "i64", True), index),
+        tree.Load(number(43), pointer(5), place), tree.Scalar(number(44), "add", (number(43), number(42))),
+        tree.Store(pointer(5), place, number(44))], (), ())
+    body: tree.Code = [tree.Alloc(pointer(4), N), tree.Alloc(pointer(5), N), loop(10, pointer(2), pointer(4)), scatter,
+                       total(20, pointer(3))]
+    nodes = function(body, number(21), pointer(5))
+    assert [n.last for n in nodes if isinstance(n, tree.For)] == [4]
+    assert count(nodes, tree.Sum) == count(nodes, tree.Store) == 1
+
+
+@pytest.mark.parametrize("given_back", [False, True])
+def test_what_was_given_back_is_not_read_again(given_back: bool) -> None:
+    """Values of a loop between a mark and its release do not outlive it."""
+    mark = Reg(60, "u8", True)
+    first, second = loop(10, pointer(2), pointer(4)), loop(30, pointer(2), pointer(5))
+    between: tree.Code = [tree.Alloc(pointer(4), N), first]
+    body: tree.Code = [tree.Alloc(pointer(5), N), *([tree.Mark(mark), *between, tree.Release(mark)] if given_back
+                                                    else between), second]
+    f = again.function(tree.Function("f", (N, pointer(2)), body, (pointer(5),)))
+    exps = [n for n in everything(f.body) if isinstance(n, tree.Scalar) and n.name == "exp"]
+    assert len(exps) == (2 if given_back else 1)
 
 
 @pytest.mark.parametrize("tier", [0, 1])

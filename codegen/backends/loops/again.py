@@ -86,7 +86,16 @@ class Again:
         stores: dict[int, list[Value]] = {}
         loads: dict[int, list[tuple[Value, Value]]] = {}
         known: dict[object, tuple[int, Value]] = {}
+        marks: dict[Reg, int] = {}
         for at, node in enumerate(code):
+            match node:
+                case tree.Mark(mark):
+                    marks[mark] = at
+                case tree.Release(mark):  # what was taken since then is given back, and places of values with it
+                    since = marks.get(mark, -1)
+                    known = {key: found for key, found in known.items() if found[0] < since}
+                case _:
+                    pass
             if not isinstance(node, tree.For | tree.Sum):
                 continue
             for value in self.values(node):

@@ -95,6 +95,8 @@ class Ahead:
                     before, node = self.around(replace(node, body=self.block(node.body)))
                     out += before
                     taken = taken or bool(before)
+                case tree.Choice() if any(r.pointer for r in node.outs):
+                    pass  # what an arm gives lies in the arena, so an arm cannot give anything back
                 case tree.Choice():
                     node = replace(node, then=self.block(node.then), orelse=self.block(node.orelse))
                 case _:

@@ -231,7 +231,7 @@ class Blocks:
 
     def join(self, group: Group, other: Group, node: Node) -> bool:
         """Move `node`, which is `other`, to the group's place if nothing between is in the way."""
-        if len(group.body) + len(other.body) > LONGEST:
+        if len(group.body) + len(other.body) > LONGEST or (group.last and other.sums):  # a sum comes in no order
             return False
         hoisted = self.before(group.at, node)
         if hoisted is None or not self.apart(group, other):
