@@ -115,10 +115,11 @@ def instances(key: str) -> list[Instance]:
 @timed("cache")
 def find(key: str) -> Object | None:
     """Object code that has this unit."""
-    found = _objects.get(key)
-    if found is not None:
-        _objects.move_to_end(key)
-        return found
+    with jit.LOCK:
+        found = _objects.get(key)
+        if found is not None:
+            _objects.move_to_end(key)
+            return found
     entry = store.read(key)
     if entry is None:
         return None
@@ -139,13 +140,14 @@ def keep(made: Object) -> None:
 
 
 def remember(made: Object) -> None:
-    for key in made.units:
-        _objects[key] = made
-    size = sum(len(o.code) for o in {id(o): o for o in _objects.values()}.values())
-    while size > KEPT and len(_objects) > len(made.units):
-        _, dropped = _objects.popitem(last=False)
-        if dropped not in _objects.values():
-            size -= len(dropped.code)
+    with jit.LOCK:
+        for key in made.units:
+            _objects[key] = made
+        size = sum(len(o.code) for o in {id(o): o for o in _objects.values()}.values())
+        while size > KEPT and len(_objects) > len(made.units):
+            _, dropped = _objects.popitem(last=False)
+            if dropped not in _objects.values():
+                size -= len(dropped.code)
 
 
 def unpacked(entry: store.Entry) -> Object | None:

@@ -7,7 +7,6 @@ text.
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from ....lang.core import ir
 from ....lang.core.data import outline
 from ....lang.source import Span
-from . import threads
+from . import jit, threads
 from .engine import Engine
 from .units import Units
 
@@ -36,8 +35,6 @@ class Known:
 
 
 _known: OrderedDict[Hashable, Known] = OrderedDict()
-_lock = threading.Lock()
-"""Whoever looks at `_known` has it."""
 
 
 def engine(program: ir.Program, roots: Collection[str], tier: int | None,
@@ -45,7 +42,7 @@ def engine(program: ir.Program, roots: Collection[str], tier: int | None,
     """The machine code of a program as lowered; `optimised` takes it through all passes."""
     now = outline(program)
     key = (now.key, tuple(sorted(roots)), threads.number() > 1, threads.chosen())
-    with _lock:
+    with jit.LOCK:
         known = _known.get(key)
         if known is not None:
             _known.move_to_end(key)
@@ -57,7 +54,7 @@ def engine(program: ir.Program, roots: Collection[str], tier: int | None,
             return made
     made = Engine(optimised(program, tuple(roots)), tier, roots)
     fails = frozenset(site.span for k in made.units.units for site in k.unit.sites if site.span is not None)
-    with _lock:
+    with jit.LOCK:
         _known[key] = Known(made.program, made.units, now.spans, made.units.weight(), fails)
         _known.move_to_end(key)
         total = sum(k.weight for k in _known.values())
