@@ -21,6 +21,7 @@ entry deep (n: i64) : i64 = loop s = 0 for i < n do s + count 19000
 RUN = """
 import os, signal, sys, threading
 import dad
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background begin with it ignored
 m = dad.compile(sys.stdin.read(), target="native", tier=0)
 small = {"repeated": (10,), "until": (10,), "nested": (3, 4), "rows": (2, 3), "calls": (9,), "deep": (2,)}
 large = {"repeated": [(10**12,)], "until": [(10**12,)], "nested": [(10**9, 5), (5, 10**12)], "rows": [(10**9, 50)],

@@ -114,6 +114,7 @@ RUN = """
 import multiprocessing, os, signal, sys, threading, time
 import numpy as np
 import dad
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background begin with it ignored
 SOURCE = sys.stdin.read()
 assert threading.active_count() == 1
 m = dad.compile(SOURCE, target="native", tier=0)
