@@ -253,6 +253,8 @@ def infer_count(c: Checker, clause: ast.ForBelow) -> tuple[Type, Size | None]:
     from .infer import infer
 
     t = c.solver.prune(infer(c, clause.bound))
+    if isinstance(t, Error):
+        return t, None
     if isinstance(t, Scalar) and t != I64 and c.solver.require(t, Kind("int")) is None:
         return t, None
     if isinstance(t, Meta) and t.uid in c.solver.kinds and c.solver.require(t, Kind("int")) is None:

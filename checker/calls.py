@@ -150,6 +150,8 @@ def argument_size(c: Checker, e: ast.Exp) -> Size:
                     known = c.value_size(local) if isinstance(t, Scalar) and t.name in INTEGERS else None
     if known is not None:
         return known
+    if isinstance(c.types.get(e), Error):
+        return c.solver.size_meta()
     var = c.solver.size_var(name_of(e.span.text), e.span, f"the value of `{' '.join(e.span.text.split())}`")
     c.size_values[var] = e
     c.values.add(var)

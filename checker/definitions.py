@@ -30,7 +30,7 @@ from ..lang.types import (
     revealed,
     sizes_of,
 )
-from . import arrays, bounds, builtins, functions, messages, modules, paths, recursion, signatures, variants
+from . import arrays, bounds, builtins, functions, guesses, messages, modules, paths, recursion, signatures, variants
 from .builtins import DERIVATIVES
 from .calls import size_of
 from .clashes import OversizedType
@@ -230,17 +230,17 @@ def check_group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> 
     made = _guessed(session, file, nodes, guess)
     if made[0].definition is not None or not (guess.doubtful or guess.refuted):
         return made
-    first = found[start:]
-    if any(d.severity == "error" and d.code[:2] not in ("E2", "E3") for d in first):
-        return made
+    best, others = found[start:], guesses.unrelated(found[start:])
     while made[0].definition is None:
         another = guess.next()
         if another is None:
-            found[start:] = first
+            found[start:] = best
             break
         guess = another
         del found[start:], session.tables.bounds[bounded:], file.promises[promised:]
         made = _guessed(session, file, nodes, guess)
+        if guesses.errors(found[start:]) < guesses.errors(best) and guesses.unrelated(found[start:]) == others:
+            best = found[start:]
     return made
 
 

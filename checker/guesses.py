@@ -8,12 +8,13 @@ then depend on whether the outer loop does, which is seen only at its end:
 
 A definition is checked with one guess. When that finds errors and something depended on a guess, it is checked again
 with another one; the first that finds no errors holds. Nothing is believed for being guessed: the types of every
-iteration are compared in each case. When all have errors, those of the first guess are reported.
+iteration are compared in each case. When all have errors, the fewest are reported.
 """
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..lang.diagnostics.report import Diagnostic
 from ..lang.record import dataclass, field
 from ..lang.sizes import Size, SizeAtom
 from ..lang.surface import ast
@@ -100,3 +101,12 @@ def _sizes(c: Checker, t: Type) -> list[Size]:
 
     map_sizes(c.solver.zonk(t), note)
     return found
+
+
+def errors(found: list[Diagnostic]) -> int:
+    return sum(d.severity == "error" for d in found)
+
+
+def unrelated(found: list[Diagnostic]) -> list[Diagnostic]:
+    """Errors that are there whatever is guessed, such as unknown names."""
+    return [d for d in found if d.severity == "error" and d.code[:2] not in ("E2", "E3")]
