@@ -170,7 +170,7 @@ def off(found: Any, expected: Any) -> float:
     return float(np.max(np.abs(ours - theirs)) / max(1.0, float(np.max(np.abs(theirs)))))
 
 
-def report(budget: float, only: Sequence[str] = tuple(EVALS), target: str = "numpy") -> list[str]:
+def report(budget: float, only: Sequence[str] = tuple(EVALS), target: str = "native") -> list[str]:
     """Prints the table; returns the disagreements with peers."""
     tool, wrong = Tool(target), []
     rows: list[list[str]] = []

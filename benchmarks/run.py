@@ -255,11 +255,11 @@ def main() -> int:
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}, {os.cpu_count()} CPUs\n")
     sections: list[tuple[str, str, Callable[[], list[str]]]] = [
         ("agreement", "Values and gradients beside HIPS autograd's", agreement),
-        ("gradients", "Gradients, NumPy back end beside HIPS autograd", lambda: gradients(options.budget)),
+        ("gradients", "Gradients, machine code beside HIPS autograd", lambda: gradients(options.budget)),
         ("check", "Checking a file from the command line", check),
         ("edit", "Checking a file while it is edited", edit),
         ("compile", "Compiling a loop and its gradient", compile_times),
-        ("gradbench", "GradBench's evals, NumPy back end", lambda: evals.report(options.budget / 4)),
+        ("gradbench", "GradBench's evals, machine code", lambda: evals.report(options.budget / 4)),
         ("latency", "Machine code", lambda: latency.report(options.budget / 2, options.tiny, options.jax_up_to)),
     ]
     wrong: list[str] = []
