@@ -112,7 +112,9 @@ def _merged(chain: Sequence[Sequence[Stmt]], supply: Fresh) -> list[Stmt]:
     """Statements in the place of these, one to each group, the last one first."""
     b = Builder(supply, chain[-1][-1].span)
     result = chain[-1][-1].vars
-    (array, *_) = chain[0][0].op.args  # type: ignore[union-attr]
+    start = chain[0][0].op
+    assert isinstance(start, Prim)
+    array = start.args[0]
     for group in reversed(chain):
         ops = [s.op for s in group if isinstance(s.op, Prim)]
         columns: list[Atom] = list(ops[0].args[1:])

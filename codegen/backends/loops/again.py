@@ -15,10 +15,9 @@ from typing import Any
 from . import tree
 from .copies import with_inner
 from .fuse import UNKNOWN, Memory
-from .operands import defined, everything, inner, own, read
+from .operands import Loop, defined, everything, inner, own, without_unused
 from .tree import Code, Imm, Node, Operand, Reg
 
-Loop = tree.For | tree.Sum
 PLAIN = {
     "add", "sub", "mul", "div", "neg", "abs", "max", "min", "select", "cast", "and", "or", "xor", "not",
     "eq", "ne", "lt", "le", "gt", "ge", "sign", "isnan", "isinf", "copysign", "fma", "scaled", "sqrt", "rsqrt",
@@ -277,15 +276,3 @@ class Again:
             return replace(node, body=without_unused(body, node))
 
         return put(node)
-
-
-def without_unused(body: Code, loop: Loop) -> Code:
-    """Without numbers that nobody reads any more."""
-    ends = [loop.value, *(v for _, v in loop.more)] if isinstance(loop, tree.Sum) else list(loop.next)
-    while True:
-        live = {r.id for r in read(body)} | {x.id for x in ends if isinstance(x, Reg)}
-        kept = [n for n in body if not isinstance(n, tree.Scalar | tree.Load | tree.Shift)
-                or any(r.id in live for r in own(n)[1])]
-        if len(kept) == len(body):
-            return body
-        body = kept

@@ -13,11 +13,9 @@ from dataclasses import dataclass, replace
 from . import tree
 from .copies import NewReg, copied, renamed
 from .fuse import Memory
-from .operands import defined, everything, own, read
+from .operands import Loop, defined, everything, own, read, without_unused
 from .tree import Code, Imm, Node, Operand, Reg
 from .varying import Varying
-
-Loop = tree.For | tree.Sum
 
 
 def ahead(body: Code, varying: Varying, memory: Memory, reg: NewReg) -> Code:
@@ -56,7 +54,7 @@ def divided(node: tree.For, varying: Varying, memory: Memory, reg: NewReg) -> Co
             pending += [x.id for x in own(by[at])[0] if isinstance(x, Reg)]
     adding = {id(n) for a in found for n in (a.load, a.add, a.store)}
     adds = [n for n in node.body if id(n) in needed | adding]
-    rest = swept([n for n in node.body if id(n) not in adding], node)
+    rest = without_unused([n for n in node.body if id(n) not in adding], node)
     if not found or not any(not isinstance(n, tree.Scalar | tree.Load | tree.Shift) for n in rest):
         return [node]
     if not varying.only_adds(replace(node, body=adds)):
@@ -220,7 +218,7 @@ class Ahead:
         for node in inner.body:
             mine = [r.id for r in own(node)[1]]
             body.append(reads[mine[0]] if len(mine) == 1 and mine[0] in reads else node)
-        return replace(inner, body=swept(body, inner))
+        return replace(inner, body=without_unused(body, inner))
 
 
 def rooted(code: Code, memory: Memory) -> None:
@@ -230,16 +228,6 @@ def rooted(code: Code, memory: Memory) -> None:
             memory.roots[node.out.id] = memory.root(node.base)
 
 
-def swept(body: Code, loop: Loop) -> Code:
-    """Without what nobody reads any more."""
-    ends = [loop.value, *(v for _, v in loop.more)] if isinstance(loop, tree.Sum) else list(loop.next)
-    while True:
-        live = {r.id for r in read(body)} | {x.id for x in ends if isinstance(x, Reg)}
-        kept = [n for n in body if not isinstance(n, tree.Scalar | tree.Load | tree.Shift)
-                or any(r.id in live for r in own(n)[1])]
-        if len(kept) == len(body):
-            return body
-        body = kept
 
 
 def form(code: Code, index: Reg) -> object:

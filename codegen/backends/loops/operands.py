@@ -8,6 +8,7 @@ from typing import assert_never
 from . import tree
 from .tree import Code, Node, Operand, Reg
 
+Loop = tree.For | tree.Sum
 SIMPLE = frozenset((tree.Scalar, tree.Load, tree.Store, tree.Shift, tree.Alloc, tree.Data, tree.Local, tree.Mark,
                     tree.Release, tree.Resize, tree.Copy, tree.Invoke, tree.Host, tree.Check, tree.Poll))
 """What has no code inside: nearly all nodes are of these."""
@@ -102,3 +103,15 @@ def read(code: Code) -> dict[Reg, int]:
 def defined(code: Code) -> dict[Reg, None]:
     """The registers that are defined here, in order."""
     return dict.fromkeys(reg for node in everything(code) for reg in own(node)[1])
+
+
+def without_unused(body: Code, loop: Loop) -> Code:
+    """Without numbers that nobody reads any more."""
+    ends = [loop.value, *(v for _, v in loop.more)] if isinstance(loop, tree.Sum) else list(loop.next)
+    while True:
+        live = {r.id for r in read(body)} | {x.id for x in ends if isinstance(x, Reg)}
+        kept = [n for n in body if not isinstance(n, tree.Scalar | tree.Load | tree.Shift)
+                or any(r.id in live for r in own(n)[1])]
+        if len(kept) == len(body):
+            return body
+        body = kept

@@ -572,9 +572,10 @@ class LaneWriter(Elementwise):
         if any(self.v.varies(a) and s is None for a, s in zip((x, y), steps, strict=True)):
             return False
         if node.name == "mul":
-            if None not in steps:
+            moving, other = (steps[0], y) if steps[0] is not None else (steps[1], x)
+            if None not in steps or moving is None:
                 return False
-            (start, step), other = (steps[0], y) if steps[0] is not None else (steps[1], x)  # type: ignore[misc]
+            start, step = moving
             by = w.at(other)
             self.steps[node.out.id] = (w.line(f"mul i64 {start}, {by}"),
                                        by if step == "1" else w.line(f"mul i64 {step}, {by}"))

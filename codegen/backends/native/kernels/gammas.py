@@ -81,16 +81,22 @@ def tanpi(b: Builder, x: Value) -> Value:
     return b.where(pole, b.copysign(INF, turn(b, within_a_turn(b, x))[0]), result)
 
 
-def positive_lgamma(b: Builder, a: Value) -> Pair:
-    """log gamma a as a pair, for positive finite a up to 2**900."""
-    large = a >= 8.0
-    y, p, lost_p = b.where(large, 2.0, a), b.value(1.0), b.value(0.0)
+def steps_down(b: Builder, y: Value) -> tuple[Value, Pair]:
+    """A number below 2.5 that is whole steps below y, which is below 8, and the product of the numbers on the way."""
+    p, lost = b.value(1.0), b.value(0.0)
     for _ in range(6):
         more = y >= 2.5
         step = y - 1.0
         high, low = b.two_product(p, step)
-        p, lost_p = b.where(more, high, p), b.where(more, b.mad(lost_p, step, low), lost_p)
+        p, lost = b.where(more, high, p), b.where(more, b.mad(lost, step, low), lost)
         y = b.where(more, step, y)
+    return y, (p, lost)
+
+
+def positive_lgamma(b: Builder, a: Value) -> Pair:
+    """log gamma a as a pair, for positive finite a up to 2**900."""
+    large = a >= 8.0
+    y, (p, lost_p) = steps_down(b, b.where(large, 2.0, a))
     low, tiny = y < 1.5, y < 0.5
     d = b.where(tiny, y, b.where(low, y - 1.0, y - 2.0))
     inner = b.fast_two_sum(LGAMMA[0], d * b.poly(d, LGAMMA[1:]))
@@ -137,13 +143,7 @@ def lgamma(b: Builder, x: Value) -> Value:
 def gamma_parts(b: Builder, a: Value) -> tuple[Value, Pair]:
     """n and p with gamma a = 2**n p, for a from 2**-1000 to 200."""
     large = a >= 8.0
-    y, p, lost = b.where(large, 2.0, a), b.value(1.0), b.value(0.0)
-    for _ in range(6):
-        more = y >= 2.5
-        step = y - 1.0
-        high, low = b.two_product(p, step)
-        p, lost = b.where(more, high, p), b.where(more, b.mad(lost, step, low), lost)
-        y = b.where(more, step, y)
+    y, (p, lost) = steps_down(b, b.where(large, 2.0, a))
     low, tiny = y < 1.5, y < 0.5
     d = b.where(tiny, y, b.where(low, y - 1.0, y - 2.0))
     inner = b.fast_two_sum(1.0, d * b.poly(d, GAMMA[1:]))
