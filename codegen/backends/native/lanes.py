@@ -7,7 +7,8 @@ body, so results have the bits of iterations run one by one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ....lang.core import ir
@@ -366,6 +367,25 @@ class LaneWriter(Elementwise):
             else:
                 self.w.names[out.id] = self.w.name(reg)
 
+    @contextmanager
+    def counting(self, reg: Reg, count: Operand, note: str = "") -> Iterator[str]:
+        """A loop that carries nothing, around what is written meanwhile; the name of its index."""
+        w = self.w
+        head, body, done = w.new_label("head"), w.new_label("body"), w.new_label("done")
+        before = w.label
+        index, following = w.name(reg), w.fresh("next")
+        w.do(f"br label %{head}")
+        w.start(head)
+        patch = len(w.lines)
+        w.lines.append("")
+        w.do(f"br i1 {w.line(f'icmp slt i64 {index}, {w.at(count)}')}, label %{body}, label %{done}")
+        w.start(body)
+        yield index
+        w.do(f"{following} = add nsw i64 {index}, 1")
+        w.do(f"br label %{head}{note}")
+        w.lines[patch] = f"  {index} = phi i64 [0, %{before}], [{following}, %{w.label}]"
+        w.start(done)
+
     def until(self, node: tree.While) -> None:
         w = self.w
         start = [self.given(reg, x) for reg, x in zip(node.carried, node.init, strict=True)]
@@ -451,26 +471,14 @@ class LaneWriter(Elementwise):
             wide = self.width if self.v.varies(value) else 1
             w.buffers.append(f"  {name} = alloca [{max(room, 1) * wide} x {LLVM[out.dtype]}], align 64")
             blocks.append(name)
-        head, body, done = w.new_label("head"), w.new_label("body"), w.new_label("done")
-        before = w.label
-        index, following = w.name(node.index), w.fresh("next")
-        w.do(f"br label %{head}")
-        w.start(head)
-        patch = len(w.lines)
-        w.lines.append("")
-        w.do(f"br i1 {w.line(f'icmp slt i64 {index}, {w.at(node.count)}')}, label %{body}, label %{done}")
-        w.start(body)
-        self.code(node.body)
-        at = w.line(f"mul i64 {index}, {self.width}")
-        for block, (out, value) in zip(blocks, sums, strict=True):
-            varies = self.v.varies(value)
-            where = w.line(f"getelementptr {LLVM[out.dtype]}, ptr {block}, i64 {at if varies else index}")
-            given = f"{self.type(out.dtype)} {self.vector(value)}" if varies else w.typed(value)
-            w.do(f"store {given}, ptr {where}, align {SIZES[out.dtype]}")
-        w.do(f"{following} = add nsw i64 {index}, 1")
-        w.do(f"br label %{head}")
-        w.lines[patch] = f"  {index} = phi i64 [0, %{before}], [{following}, %{w.label}]"
-        w.start(done)
+        with self.counting(node.index, node.count) as index:
+            self.code(node.body)
+            at = w.line(f"mul i64 {index}, {self.width}")
+            for block, (out, value) in zip(blocks, sums, strict=True):
+                varies = self.v.varies(value)
+                where = w.line(f"getelementptr {LLVM[out.dtype]}, ptr {block}, i64 {at if varies else index}")
+                given = f"{self.type(out.dtype)} {self.vector(value)}" if varies else w.typed(value)
+                w.do(f"store {given}, ptr {where}, align {SIZES[out.dtype]}")
         for block, (out, value) in zip(blocks, sums, strict=True):
             if self.v.varies(value):
                 self.vectors[out.id] = self.block(block, w.at(node.count), out.dtype)
@@ -509,41 +517,29 @@ class LaneWriter(Elementwise):
             if reg.id not in inside and v.varies(reg):
                 lanes[reg.id] = [self.address(self.rows[reg.id], k, reg.dtype) if reg.pointer else self.lane(reg, k)
                                  for k in range(self.width)]
-        head, body, done = w.new_label("head"), w.new_label("body"), w.new_label("done")
-        before = w.label
-        index, following = w.name(node.index), w.fresh("next")
-        w.do(f"br label %{head}")
-        w.start(head)
-        patch = len(w.lines)
-        w.lines.append("")
-        w.do(f"br i1 {w.line(f'icmp slt i64 {index}, {w.at(node.count)}')}, label %{body}, label %{done}")
-        w.start(body)
-        w.access = ACCESS
-        for x in node.body:
-            if id(x) in self.parts:
-                continue
-            if id(x) in self.additions:
-                a = self.additions[id(x)]
-                self.addition(a, numbers=lanes.get(a.value.id) if isinstance(a.value, Reg) else None)
-                continue
-            reads, makes = own(x)
-            mine = [r for r in reads if isinstance(r, Reg) and r.id in lanes]
-            if not mine:
-                w.node(x)
-                continue
-            out = makes[0]
-            made = lanes.setdefault(out.id, [])
-            for k in range(self.width):
-                for r in mine:
-                    w.names[r.id] = lanes[r.id][k]
-                w.names[out.id] = w.fresh("l")
-                w.node(x)
-                made.append(w.names[out.id])
-        w.access = ""
-        w.do(f"{following} = add nsw i64 {index}, 1")
-        w.do(f"br label %{head}{CALLING}")
-        w.lines[patch] = f"  {index} = phi i64 [0, %{before}], [{following}, %{w.label}]"
-        w.start(done)
+        with self.counting(node.index, node.count, CALLING):
+            w.access = ACCESS
+            for x in node.body:
+                if id(x) in self.parts:
+                    continue
+                if id(x) in self.additions:
+                    a = self.additions[id(x)]
+                    self.addition(a, numbers=lanes.get(a.value.id) if isinstance(a.value, Reg) else None)
+                    continue
+                reads, makes = own(x)
+                mine = [r for r in reads if isinstance(r, Reg) and r.id in lanes]
+                if not mine:
+                    w.node(x)
+                    continue
+                out = makes[0]
+                made = lanes.setdefault(out.id, [])
+                for k in range(self.width):
+                    for r in mine:
+                        w.names[r.id] = lanes[r.id][k]
+                    w.names[out.id] = w.fresh("l")
+                    w.node(x)
+                    made.append(w.names[out.id])
+            w.access = ""
         return True
 
     # ------------------------------------------------------------ elementwise

@@ -109,6 +109,24 @@ define void @dad_give(ptr %pool) nounwind {{
 """
 
 
+def part(over: str, failed: str) -> str:
+    """Take the next part and run it, unless there is none or one before it has failed: then go to `over`. A part that
+    fails goes to `failed`, another to `take`."""
+    return f"""  %lo = atomicrmw add ptr %next_at, i64 %grain seq_cst
+  %over = icmp sge i64 %lo, %count
+  br i1 %over, label %{over}, label %is_before
+is_before:
+  %first = load atomic i64, ptr %first_at seq_cst, align 8
+  %behind = icmp ugt i64 %lo, %first
+  br i1 %behind, label %{over}, label %do
+do:
+  %end = add i64 %lo, %grain
+  %inside = icmp slt i64 %end, %count
+  %hi = select i1 %inside, i64 %end, i64 %count
+  %failed = call i1 %body(ptr %ctx, ptr %env, i64 %lo, i64 %hi)
+  br i1 %failed, label %{failed}, label %take"""
+
+
 def run() -> str:
     copied = "".join(
         context(f"from{k}", offset, "that") + context(f"to{k}", offset)
@@ -197,19 +215,7 @@ called:
   %another = icmp slt i64 %k1, %need
   br i1 %another, label %call, label %take
 take:
-  %lo = atomicrmw add ptr %next_at, i64 %grain seq_cst
-  %over = icmp sge i64 %lo, %count
-  br i1 %over, label %join, label %is_before
-is_before:
-  %first = load atomic i64, ptr %first_at seq_cst, align 8
-  %behind = icmp ugt i64 %lo, %first
-  br i1 %behind, label %join, label %do
-do:
-  %end = add i64 %lo, %grain
-  %inside = icmp slt i64 %end, %count
-  %hi = select i1 %inside, i64 %end, i64 %count
-  %failed = call i1 %body(ptr %ctx, ptr %env, i64 %lo, i64 %hi)
-  br i1 %failed, label %mine_failed, label %take
+{part('join', 'mine_failed')}
 mine_failed:
   %before = atomicrmw umin ptr %first_at, i64 %lo seq_cst
   %stopped = load volatile i64, ptr %stop_at
@@ -353,19 +359,7 @@ take:
   %go = icmp eq i64 %halt, 0
   br i1 %go, label %next, label %done
 next:
-  %lo = atomicrmw add ptr %next_at, i64 %grain seq_cst
-  %over = icmp sge i64 %lo, %count
-  br i1 %over, label %done, label %is_before
-is_before:
-  %first = load atomic i64, ptr %first_at seq_cst, align 8
-  %behind = icmp ugt i64 %lo, %first
-  br i1 %behind, label %done, label %do
-do:
-  %end = add i64 %lo, %grain
-  %inside = icmp slt i64 %end, %count
-  %hi = select i1 %inside, i64 %end, i64 %count
-  %failed = call i1 %body(ptr %ctx, ptr %env, i64 %lo, i64 %hi)
-  br i1 %failed, label %bad, label %take
+{part('done', 'bad')}
 bad:
   %before = atomicrmw umin ptr %first_at, i64 %lo seq_cst
   store i64 %lo, ptr %mine
