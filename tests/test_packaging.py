@@ -81,6 +81,6 @@ def test_version_is_written_once() -> None:
     assert written == ["__init__.py"]
 
 
-def test_the_compiler_depends_on_lark_and_numpy_alone() -> None:
+def test_the_compiler_depends_on_lark_mpmath_and_numpy_alone() -> None:
     dependencies: list[str] = project()["project"]["dependencies"]
-    assert sorted(each.split(">")[0] for each in dependencies) == ["lark", "numpy"]
+    assert sorted(each.split(">")[0] for each in dependencies) == ["lark", "mpmath", "numpy"]

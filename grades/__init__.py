@@ -1,0 +1,1 @@
+"""Differentiability grades: what is proved, refuted or unknown of lowered programs."""

@@ -1,0 +1,1 @@
+"""Lowered programs run on doubles, numbers of 50 digits and jets, with an eye on every decision that they take."""
