@@ -29,9 +29,10 @@ class Bounds:
 class Witness:
     """Where two sides of a boundary differ.
 
-    `roots`: the point, by the names of the parameters (`m.weight`), numbers or nested lists of them; `below` and `above`:
-    points of the same line on either side, in doubles, which the program may be run at. `order`: which derivative
-    differs first (0: the value itself); `jump`: by how much, along `direction`; `sides`: what it is below and above.
+    `roots`: the point, by the names of the parameters (`m.weight`), numbers or nested lists of them; `below` and
+    `above`: points of the same line on either side, in doubles, which the program may be run at. `order`: which
+    derivative differs first (0: the value itself); `jump`: by how much, along `direction`; `sides`: what it is below
+    and above.
     `effect`: order and size for the results of the whole function, None where they agree as far as was looked.
     """
 
@@ -56,8 +57,8 @@ def refute(program: ir.Program, function: str, site: ir.Stmt | None, roots: Mapp
            bounds: Mapping[int, Bounds] | None = None, want: str = "smooth", seed: int = 0) -> Witness | None:
     """A witness that `site` (None: the function's results) is not as smooth as `want`.
 
-    `roots`: names of parameters that may move, by their number; the others are held at values that fit. `bounds`: by the
-    same numbers. `want` is a grade: orders of derivatives that it does not speak of are not looked at.
+    `roots`: names of parameters that may move, by their number; the others are held at values that fit. `bounds`: by
+    the same numbers. `want` is a grade: orders of derivatives that it does not speak of are not looked at.
     """
     return None
 
