@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .checker.result import Checked
     from .codegen.backends.entry import Module
     from .codegen.lower import Lowered, Transform
+    from .grades.report import Report
     from .lang.core import ir
     from .lang.surface import ast
     from .lang.surface.parser import Chunk
@@ -293,6 +294,16 @@ def optimised(program: ir.Program, roots: Sequence[str], *, verify: bool = False
             return run_pipeline(program, roots, verify=verify, observe=observe, marked=marked)
     except RecursionError:
         raise Diagnostics([too_deep()]) from None
+
+
+def graded(checking: Checking, names: Sequence[str] | None = None) -> Report:
+    """How smooth the program's definitions are in their float parameters (`grades`), and what of that is promised.
+
+    `names`: only of these definitions. Raises Diagnostics when the program has errors.
+    """
+    from .graded import graded as of
+
+    return of(checking.require(), names)
 
 
 def compile_source(source: Source, *, transforms: Callable[[Checked], Sequence[Transform]] | None = None,

@@ -1,1 +1,16 @@
-"""Differentiability grades: what is proved, refuted or unknown of lowered programs."""
+"""Differentiability in the types: how smooth a function is in each of its parameters, and whether a branch matters.
+
+Comes in: IR as lowered, before any pass. Goes out: a `Report` that says of each function how smooth its result is in
+each root (a float of a parameter), why, and what of that was promised or demanded and does not hold.
+
+    lattice.py   the grades: order, join, composition
+    values.py    what is known of a value: its grade in each root, its term, where the grade comes from
+    walk.py      the abstract interpreter: statements, calls, branches
+    rules.py     primitives
+    loops.py     maps, folds and loops, by fixpoint
+    derived.py   derivatives and rules of the program's own
+    terms.py, facts.py, prove.py        formulas, what is known of them, the proof across a branch
+    jets.py, evaluate.py, refute.py     high precision: a witness that a branch is missed
+    report.py    what is found out
+    messages.py  how it is said
+"""

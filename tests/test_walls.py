@@ -32,6 +32,7 @@ WALLS: dict[str, tuple[str, ...]] = {
     "lang.prims": (*TYPES, "lang.core"),
     "formatter": FRONT,
     "checker": ("lang",),
+    "grades": ("lang",),
     "codegen": (),
     "codegen.lower": ("lang", "checker"),
     "codegen.passes": ("lang",),
@@ -56,6 +57,7 @@ FREE = ("tests", "examples", "benchmarks")
 # What a room may use besides Python's own library: two of the compiler's dependencies, but for emitted modules' helpers
 # and for grades, which count in 50 digits.
 DEPENDENCIES = {"lark", "numpy"}
+GRADES_DEPENDENCIES = {"mpmath", "flint"}
 RUNTIME_DEPENDENCIES = {"numpy"}
 NATIVE_DEPENDENCIES = {"numpy", "llvmlite"}
 GRADES_DEPENDENCIES = {"numpy", "mpmath"}

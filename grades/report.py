@@ -1,0 +1,162 @@
+"""What is found out of a program: grades, branches, domains, promises, what is trusted."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..lang.diagnostics.report import Diagnostic
+from ..lang.source import Span
+from .lattice import Grade, worst
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One link of the chain from a result back to a root: `what` stands at `span` and has `grade` in the root."""
+
+    span: Span | None
+    what: str
+    grade: Grade
+    before: Step | None = None
+
+    def chain(self) -> tuple[Step, ...]:
+        """From the root to here."""
+        steps: list[Step] = []
+        step: Step | None = self
+        while step is not None:
+            steps.append(step)
+            step = step.before
+        return tuple(reversed(steps))
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A float of a parameter: `name` as the source would write it (`m.weight`), `rank` of the array it is."""
+
+    name: str
+    rank: int
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Values of the roots at which a branch is missed, and by how much.
+
+    `order` is the first derivative that jumps, 0 for the value itself, along a line; `jump` its size.
+    """
+
+    roots: dict[str, object]
+    order: int
+    jump: float
+    sizes: dict[str, int] = field(default_factory=dict)
+    values: tuple[object, object] | None = None
+    line: dict[str, object] = field(default_factory=dict)
+    """The direction in which the roots move, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A place where the program goes on in one of several ways, as a root says.
+
+    `kind`: `if`, `while`, `select`, `kink` (abs, max …), `index` (an element chosen by a root), `step` (floor …).
+    `grade` is the smoothness across the boundary; `jump` and not `proved` where nothing could be shown.
+    """
+
+    span: Span | None
+    kind: str
+    condition: str
+    roots: tuple[str, ...]
+    grade: Grade
+    proved: bool
+    why: str
+    boundary: str = ""
+    function: str = ""
+    trace: dict[str, Step] = field(default_factory=dict)
+    """How the condition depends on each root."""
+    witness: Witness | None = None
+    refuted: bool = False
+    site: object = None
+    """The statement of the IR."""
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """A domain that an argument must lie in: `what` (`sqrt`), `needs` (`x > 0`), whether it does, and why not."""
+
+    span: Span | None
+    what: str
+    argument: str
+    needs: str
+    known: str
+    roots: tuple[str, ...]
+    met: bool
+    severity: Literal["edge", "outside"]
+    """`edge`: defined, but not differentiable at the end of the domain; `outside`: not defined beyond it."""
+    fix: str = ""
+    function: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """Something taken on trust: `assume`, `allow`, `approx`, `stop_grad`, `rule`."""
+
+    span: Span | None
+    kind: str
+    what: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A grade that is written in the program: promised by a definition, of an expression, or demanded by a function."""
+
+    span: Span | None
+    kind: Literal["promise", "demand", "expression"]
+    wanted: Grade
+    roots: tuple[str, ...]
+    found: dict[str, Grade]
+    holds: bool
+    by: str = ""
+    """Who demands it: `lbfgs`."""
+    what: str = ""
+    chains: dict[str, Step] = field(default_factory=dict)
+    branches: tuple[Branch, ...] = ()
+    obligations: tuple[Obligation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """A definition: its grades in each root, the reasons, and everything that was looked at on the way."""
+
+    name: str
+    span: Span | None
+    roots: tuple[Root, ...]
+    grades: dict[str, Grade]
+    results: tuple[dict[str, Grade], ...] = ()
+    """The grades of each float that it gives, in order; `grades` is their join."""
+    chains: dict[str, Step] = field(default_factory=dict)
+    branches: tuple[Branch, ...] = ()
+    obligations: tuple[Obligation, ...] = ()
+    trusted: tuple[Trusted, ...] = ()
+    promises: tuple[Promise, ...] = ()
+    steps: tuple[tuple[Span | None, str, dict[str, Step]], ...] = ()
+    """Every named value that was bound on the way: its place, its name, its chains."""
+    unknown: str = ""
+    """Why the definition could not be looked at; then it has no grades."""
+
+    def grade(self, *roots: str) -> Grade:
+        """The grade in these roots together, in all where none is named; `theta` stands for all of `theta.a` too."""
+        if not roots:
+            return worst(self.grades)
+        return worst({name: grade for name, grade in self.grades.items()
+                      if any(name == root or name.startswith(root + ".") for root in roots)})
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All of a program: definitions by name, in order, and what is to be said about them."""
+
+    functions: dict[str, Graded]
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """Errors: promises and demands that do not hold."""
+    notes: tuple[Diagnostic, ...] = ()
+    """What is worth knowing where nothing was promised."""
