@@ -4,7 +4,8 @@
 
 A value has a grade in each *root*, a float of a parameter of the function that is looked at. The grades of one value
 are meant jointly: for every grade g, the value is at least g as a function of all roots together whose grade is at
-least as good as g, the others held fixed. A root that is not mentioned has the grade `none`: the value does not depend on it.
+least as good as g, the others held fixed. A root that is not mentioned has the grade `none`: the value does not depend
+on it.
 """
 from __future__ import annotations
 
