@@ -2,11 +2,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..lang.diagnostics.report import Diagnostic
 from ..lang.source import Span
 from .lattice import Grade, worst
+
+if TYPE_CHECKING:
+    from .refute import Witness
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +38,6 @@ class Root:
     name: str
     rank: int
     span: Span | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """Values of the roots at which a branch is missed, and by how much.
-
-    `order` is the first derivative that jumps, 0 for the value itself, along a line; `jump` its size.
-    """
-
-    roots: dict[str, object]
-    order: int
-    jump: float
-    sizes: dict[str, int] = field(default_factory=dict)
-    values: tuple[object, object] | None = None
-    line: dict[str, object] = field(default_factory=dict)
-    """The direction in which the roots move, by name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,6 @@ WALLS: dict[str, tuple[str, ...]] = {
     "lang.prims": (*TYPES, "lang.core"),
     "formatter": FRONT,
     "checker": ("lang",),
-    "grades": ("lang",),
     "codegen": (),
     "codegen.lower": ("lang", "checker"),
     "codegen.passes": ("lang",),
