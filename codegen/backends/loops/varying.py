@@ -215,7 +215,8 @@ class Varying:
                 case tree.Choice():
                     if self.varies(node.cond) and any(out.pointer for out in node.outs):
                         raise NotAlike
-                    if any(out.pointer and self.varies(out) for out in node.outs):
+                    values = zip(node.outs, node.then_values, node.orelse_values, strict=True)
+                    if any(out.pointer and any(map(self.varies, (out, x, y))) for out, x, y in values):
                         raise NotAlike
                 case tree.Check():
                     if self.varies(node.holds) or masked:
