@@ -1,0 +1,385 @@
+"""Formulas over the real numbers, as the prover of branches reads them.
+
+Comes in: the primitives of the IR, applied by the walker to what it knows of their arguments. Goes out: terms, which
+are made once and compared by identity, and conditions over them. A term is an expression over *atoms*: roots, and
+whatever the walker cannot look into (elements that are gathered, results of loops). To the prover an atom is an
+independent variable, so what it shows holds whatever function of the roots the atom is.
+
+Numbers are exact. A literal means the decimal that it is written as, the shortest one that reads back as the same
+double: 0.1 is 1/10. The doubles nearest to pi and e, which programs get as `f64.pi` and `f64.e`, mean pi and e: grades
+speak of real arithmetic.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable
+from decimal import Decimal
+from fractions import Fraction
+from typing import Literal
+
+from ..lang.record import dataclass
+
+Operator = Literal["<", "<=", "==", "!="]
+
+
+class Term:
+    """A number, an atom, or a primitive applied to terms. Made by `number`, `atom`, `apply` and `select` alone."""
+
+    __slots__ = ("args", "cond", "id", "integer", "name", "op", "value")
+
+    id: int
+    op: str
+    """`number`, `atom`, `constant` (pi, e), `nonfinite`, `select`, or the name of a primitive."""
+    args: tuple[Term, ...]
+    value: Fraction
+    """Of a number."""
+    name: str
+    """Of an atom or constant: what messages call it."""
+    integer: bool
+    """Of an atom: it is a whole number."""
+    cond: Cond | None
+    """Of a `select`."""
+
+    def __repr__(self) -> str:
+        return f"<{show(self)}>"
+
+
+@dataclass(frozen=True)
+class Compare:
+    """a op b."""
+
+    op: Operator
+    a: Term
+    b: Term
+
+    def __repr__(self) -> str:
+        return f"<{show_condition(self)}>"
+
+
+@dataclass(frozen=True)
+class And:
+    parts: tuple[Cond, ...]
+
+
+@dataclass(frozen=True)
+class Or:
+    parts: tuple[Cond, ...]
+
+
+@dataclass(frozen=True)
+class Not:
+    part: Cond
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A truth value that is not a comparison. It may change with the terms in `of`; with anything where that is None."""
+
+    key: Hashable
+    of: tuple[Term, ...] | None = None
+
+
+Cond = Compare | And | Or | Not | Unknown
+
+TRUE: Cond = And(())
+FALSE: Cond = Or(())
+
+_terms: dict[Hashable, Term] = {}
+
+
+def _make(key: Hashable, op: str, args: tuple[Term, ...] = (), value: Fraction | None = None, name: str = "",
+          integer: bool = False, cond: Cond | None = None) -> Term:
+    found = _terms.get(key)
+    if found is None:
+        found = Term()
+        found.id, found.op, found.args, found.name, found.integer, found.cond = len(_terms), op, args, name, integer, cond
+        if value is not None:
+            found.value = value
+        _terms[key] = found
+    return found
+
+
+def _of_fraction(value: Fraction) -> Term:
+    return _make(("number", value), "number", value=value)
+
+
+ZERO, ONE = _of_fraction(Fraction(0)), _of_fraction(Fraction(1))
+PI, E = _make(("constant", "pi"), "constant", name="pi"), _make(("constant", "e"), "constant", name="e")
+
+
+def number(value: Fraction | float) -> Term:
+    """A constant. A double means the shortest decimal that reads as it; pi and e are themselves."""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return _make(("nonfinite", repr(value)), "nonfinite", name=repr(value))
+        if abs(value) == math.pi:
+            return PI if value > 0 else apply("neg", (PI,))
+        if value == math.e:
+            return E
+        value = Fraction(Decimal(repr(value)))
+    return _of_fraction(Fraction(value))
+
+
+def atom(key: Hashable, name: str, integer: bool = False) -> Term:
+    """The variable of this key; `name` is what messages call it."""
+    return _make(("atom", key), "atom", name=name, integer=integer)
+
+
+def select(cond: Cond, then: Term, orelse: Term) -> Term:
+    """`if cond then … else …`."""
+    cond = simplified(cond)
+    if cond == TRUE or then is orelse:
+        return then
+    if cond == FALSE:
+        return orelse
+    return _make(("select", cond, then.id, orelse.id), "select", (then, orelse), cond=cond)
+
+
+def apply(op: str, args: Iterable[Term]) -> Term:
+    """An elementwise primitive. One that this module does not know is an unknown function, equal for equal arguments."""
+    args = tuple(args)
+    folded = _folded(op, args)
+    return folded if folded is not None else _make((op, *(a.id for a in args)), op, args)
+
+
+def _folded(op: str, args: tuple[Term, ...]) -> Term | None:
+    """What is plain: arithmetic of numbers, neutral elements. Deeper identities are the normal form's."""
+    if all(a.op == "number" for a in args):
+        values = [a.value for a in args]
+        match op, values:
+            case "add", [x, y]:
+                return _of_fraction(x + y)
+            case "sub", [x, y]:
+                return _of_fraction(x - y)
+            case ("mul" | "scaled"), [x, y]:
+                return _of_fraction(x * y)
+            case "div", [x, y] if y:
+                return _of_fraction(x / y)
+            case "neg", [x]:
+                return _of_fraction(-x)
+            case "abs", [x]:
+                return _of_fraction(abs(x))
+            case "max", [x, y]:
+                return _of_fraction(max(x, y))
+            case "min", [x, y]:
+                return _of_fraction(min(x, y))
+            case "floor", [x]:
+                return _of_fraction(Fraction(math.floor(x)))
+            case "ceil", [x]:
+                return _of_fraction(Fraction(math.ceil(x)))
+            case "trunc", [x]:
+                return _of_fraction(Fraction(math.trunc(x)))
+            case "sign", [x]:
+                return _of_fraction(Fraction((x > 0) - (x < 0)))
+            case "pow", [x, y] if y.denominator == 1 and 0 <= y <= 64 and abs(x.numerator) < 10**6:
+                return _of_fraction(x ** int(y))
+    match op, args:
+        case "add", (x, y) if x is ZERO:
+            return y
+        case ("add" | "sub"), (x, y) if y is ZERO:
+            return x
+        case "mul", (x, y) if x is ONE:
+            return y
+        case ("mul" | "div"), (x, y) if y is ONE:
+            return x
+        case "neg", (Term(op="neg") as x,):
+            return x.args[0]
+        case ("max" | "min"), (x, y) if x is y:
+            return x
+    return None
+
+
+def compare(op: str, a: Term, b: Term) -> Cond:
+    """A comparison, by the sign (`<`) or the primitive (`lt`)."""
+    if a.op == b.op == "number":
+        x, y = a.value, b.value
+        return TRUE if {"<": x < y, "lt": x < y, "<=": x <= y, "le": x <= y, ">": x > y, "gt": x > y, ">=": x >= y,
+                        "ge": x >= y, "==": x == y, "eq": x == y, "!=": x != y, "ne": x != y}[op] else FALSE
+    if a is b:
+        return FALSE if op in ("<", "lt", ">", "gt", "!=", "ne") else TRUE
+    match op:
+        case "<" | "lt":
+            return Compare("<", a, b)
+        case "<=" | "le":
+            return Compare("<=", a, b)
+        case ">" | "gt":
+            return Compare("<", b, a)
+        case ">=" | "ge":
+            return Compare("<=", b, a)
+        case "==" | "eq":
+            return Compare("==", a, b)
+        case "!=" | "ne":
+            return Compare("!=", a, b)
+    raise ValueError(f"no comparison {op!r}")
+
+
+def conj(*parts: Cond) -> Cond:
+    flat: list[Cond] = []
+    for part in parts:
+        for each in part.parts if isinstance(part, And) else (part,):
+            if each == FALSE:
+                return FALSE
+            if each not in flat:
+                flat.append(each)
+    return flat[0] if len(flat) == 1 else And(tuple(flat))
+
+
+def disj(*parts: Cond) -> Cond:
+    flat: list[Cond] = []
+    for part in parts:
+        for each in part.parts if isinstance(part, Or) else (part,):
+            if each == TRUE:
+                return TRUE
+            if each not in flat:
+                flat.append(each)
+    return flat[0] if len(flat) == 1 else Or(tuple(flat))
+
+
+def negate(cond: Cond) -> Cond:
+    """The opposite. Over real numbers: the opposite of `a < b` is `b <= a`."""
+    match cond:
+        case Compare("<", a, b):
+            return Compare("<=", b, a)
+        case Compare("<=", a, b):
+            return Compare("<", b, a)
+        case Compare("==", a, b):
+            return Compare("!=", a, b)
+        case Compare("!=", a, b):
+            return Compare("==", a, b)
+        case And(parts):
+            return disj(*map(negate, parts))
+        case Or(parts):
+            return conj(*map(negate, parts))
+        case Not(part):
+            return simplified(part)
+        case _:
+            return Not(cond)
+
+
+def simplified(cond: Cond) -> Cond:
+    """The same condition, `Not` only before `Unknown`, constants gone."""
+    match cond:
+        case And(parts):
+            return conj(*map(simplified, parts))
+        case Or(parts):
+            return disj(*map(simplified, parts))
+        case Not(Unknown()):
+            return cond
+        case Not(part):
+            return negate(part)
+        case Compare(op, a, b):
+            return compare(op, a, b)
+        case _:
+            return cond
+
+
+def subterms(roots: Iterable[Term]) -> list[Term]:
+    """All terms that occur in these, each once, arguments first; those in conditions of `select` too."""
+    seen: set[Term] = set()
+    out: list[Term] = []
+    stack: list[tuple[Term, bool]] = [(r, False) for r in roots]
+    while stack:
+        term, ready = stack.pop()
+        if ready:
+            out.append(term)
+        elif term not in seen:
+            seen.add(term)
+            stack.append((term, True))
+            stack.extend((a, False) for a in term.args)
+            if term.cond is not None:
+                stack.extend((a, False) for a in _compared(term.cond))
+    return out
+
+
+def _compared(cond: Cond) -> list[Term]:
+    match cond:
+        case Compare(_, a, b):
+            return [a, b]
+        case And(parts) | Or(parts):
+            return [t for part in parts for t in _compared(part)]
+        case Not(part):
+            return _compared(part)
+        case Unknown(_, of):
+            return list(of or ())
+
+
+def atoms(term: Term) -> frozenset[Term]:
+    """The atoms that occur in a term."""
+    return frozenset(t for t in subterms([term]) if t.op == "atom")
+
+
+def atoms_of(cond: Cond) -> frozenset[Term]:
+    """The atoms that occur in a condition."""
+    return frozenset(t for t in subterms(_compared(cond)) if t.op == "atom")
+
+
+# ------------------------------------------------------------------ text
+
+_INFIX = {"add": ("+", 4), "sub": ("-", 4), "mul": ("*", 5), "scaled": ("*", 5), "div": ("/", 5), "mod": ("%", 5),
+          "pow": ("**", 7)}
+_APPLICATION = 8
+
+
+def show(term: Term) -> str:
+    """A term as source text would say it."""
+    return _show(term, 0)
+
+
+def _show(term: Term, place: int) -> str:
+    """`place`: how tightly what stands around binds."""
+    match term:
+        case Term(op="number"):
+            text, binds = show_number(term.value), 9
+            if text.startswith("-"):
+                binds = 4
+            elif "/" in text:
+                binds = 5
+        case Term(op="atom" | "constant" | "nonfinite"):
+            text, binds = term.name, 9 if " " not in term.name else 0
+        case Term(op="select"):
+            assert term.cond is not None
+            then, orelse = term.args
+            text, binds = f"if {show_condition(term.cond)} then {_show(then, 0)} else {_show(orelse, 0)}", 0
+        case Term(op="neg"):
+            text, binds = "-" + _show(term.args[0], 6), 4
+        case Term(op=op, args=(a, b)) if op in _INFIX:
+            sign, binds = _INFIX[op]
+            right = binds if op == "pow" else binds + 1
+            text = f"{_show(a, binds + (op == 'pow'))} {sign} {_show(b, right)}"
+        case _:
+            text, binds = " ".join([term.op, *(_show(a, _APPLICATION + 1) for a in term.args)]), _APPLICATION
+    return f"({text})" if binds < place else text
+
+
+def show_number(value: Fraction) -> str:
+    """A rational number: a decimal where that is short, else a quotient."""
+    if value.denominator == 1 and abs(value.numerator) < 10**9:
+        return str(value.numerator)
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    if rest == 1 or abs(value.numerator) > 10**12 or value.denominator > 10**12:
+        text = repr(float(value))
+        if rest != 1 or Fraction(Decimal(text)) == value:
+            return text
+    return f"{value.numerator}/{value.denominator}"
+
+
+def show_condition(cond: Cond) -> str:
+    """A condition as source text would say it."""
+    match cond:
+        case Compare(op, a, b):
+            return f"{_show(a, 4)} {op} {_show(b, 4)}"
+        case And(()):
+            return "true"
+        case Or(()):
+            return "false"
+        case And(parts):
+            return " && ".join(f"({show_condition(p)})" if isinstance(p, Or) else show_condition(p) for p in parts)
+        case Or(parts):
+            return " || ".join(show_condition(p) for p in parts)
+        case Not(part):
+            return f"!({show_condition(part)})"
+        case Unknown(key):
+            return str(key)
