@@ -73,7 +73,7 @@ class Not:
 
 @dataclass(frozen=True)
 class Unknown:
-    """A truth value that is not a comparison. It may change with the terms in `of`; with anything where that is None."""
+    """A truth value that is no comparison. It may change with the terms in `of`, with anything where that is None."""
 
     key: Hashable
     of: tuple[Term, ...] | None = None
@@ -92,7 +92,8 @@ def _make(key: Hashable, op: str, args: tuple[Term, ...] = (), value: Fraction |
     found = _terms.get(key)
     if found is None:
         found = Term()
-        found.id, found.op, found.args, found.name, found.integer, found.cond = len(_terms), op, args, name, integer, cond
+        found.id, found.op, found.args, found.cond = len(_terms), op, args, cond
+        found.name, found.integer = name, integer
         if value is not None:
             found.value = value
         _terms[key] = found
@@ -136,7 +137,7 @@ def select(cond: Cond, then: Term, orelse: Term) -> Term:
 
 
 def apply(op: str, args: Iterable[Term]) -> Term:
-    """An elementwise primitive. One that this module does not know is an unknown function, equal for equal arguments."""
+    """An elementwise primitive. One that is not known here is an unknown function, equal for equal arguments."""
     args = tuple(args)
     folded = _folded(op, args)
     return folded if folded is not None else _make((op, *(a.id for a in args)), op, args)
@@ -173,19 +174,20 @@ def _folded(op: str, args: tuple[Term, ...]) -> Term | None:
                 return _of_fraction(Fraction((x > 0) - (x < 0)))
             case "pow", [x, y] if y.denominator == 1 and 0 <= y <= 64 and abs(x.numerator) < 10**6:
                 return _of_fraction(x ** int(y))
-    match op, args:
-        case "add", (x, y) if x is ZERO:
-            return y
-        case ("add" | "sub"), (x, y) if y is ZERO:
-            return x
-        case "mul", (x, y) if x is ONE:
-            return y
-        case ("mul" | "div"), (x, y) if y is ONE:
-            return x
-        case "neg", (Term(op="neg") as x,):
-            return x.args[0]
-        case ("max" | "min"), (x, y) if x is y:
-            return x
+    first, last = args[0] if args else ZERO, args[-1] if args else ZERO
+    match op, len(args):
+        case "add", 2 if first is ZERO:
+            return last
+        case ("add" | "sub"), 2 if last is ZERO:
+            return first
+        case "mul", 2 if first is ONE:
+            return last
+        case ("mul" | "div"), 2 if last is ONE:
+            return first
+        case "neg", 1 if first.op == "neg":
+            return first.args[0]
+        case ("max" | "min"), 2 if first is last:
+            return first
     return None
 
 
