@@ -42,6 +42,8 @@ WALLS: dict[str, tuple[str, ...]] = {
     "codegen.backends": ("lang", "codegen.passes", "codegen.runtime"),
     "codegen.backends.native": ("lang", "codegen.passes", "codegen.backends.loops", "codegen.runtime"),
     "codegen.backends.c": ("lang", "codegen.backends.loops", "codegen.runtime"),
+    "codegen.backends.cuda": ("lang", "codegen.passes", "codegen.backends.loops", "codegen.backends.native.kernels",
+                              "codegen.runtime"),
     "codegen.runtime": (),
     "grades": ("lang",),
     "stdlib": (),
