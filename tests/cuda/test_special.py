@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dad.codegen.backends.cuda.library import special
+from dad.codegen.backends.cuda.device import special
 from dad.codegen.backends.native.kernels.catalog import FAMILIES, KERNELS, RESULTS, meaning, named
 from dad.codegen.backends.native.kernels.table import Symbol
 from dad.lang.core.primitive import PRIMITIVES
