@@ -1,0 +1,169 @@
+"""`RawModule` and `RawKernel`: texts of CUDA C, and their launches with checked arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import compiled
+from .arrays import ndarray
+from .compiled import Undefined
+from .gpu import GPU, CompileException, CUDADriverError, ready_stream
+from .memory import COUNTS, DEVICE, MemoryPointer
+
+
+def word(value: Any, kind: str, size: int, what: str) -> bytes:
+    """The bytes of an argument that a kernel's parameter of this type receives. Stricter than CuPy, which passes on
+    what it gets: the types must be the same.
+    """
+    if isinstance(value, np.ndarray):
+        raise TypeError(f"{what}: Unsupported type {type(value)}")
+    pointer = kind.startswith("*")
+    if value is None:
+        value, known = np.uint64(0), True
+    elif isinstance(value, ndarray):
+        known = kind in ("*void", "*u1", "*i1", "*struct", "*word") or kind == "*" + short(value.dtype)
+        if not pointer or not known:
+            raise TypeError(f"{what} is {kind}, not an array of {value.dtype}")
+        value = np.uint64(value.data.ptr)
+    elif isinstance(value, MemoryPointer):
+        value = np.uint64(value.ptr)
+    elif type(value) in (int, float, bool):
+        value = {int: np.int64, float: np.float64, bool: np.bool_}[type(value)](value)
+    elif not isinstance(value, np.generic):
+        raise TypeError(f"Unsupported type {type(value)}")
+    if pointer:
+        if value.dtype.kind not in "iu" or value.dtype.itemsize != 8:
+            raise TypeError(f"{what} is a pointer, not {value.dtype}")
+        address = int(value)
+        if address and DEVICE.block_at(address) is None:
+            raise Undefined(f"{what}: {address:#x} is no address of the device")
+    elif short(value.dtype) != kind and not (kind in ("word", "struct") and value.dtype.itemsize == size):
+        raise TypeError(f"{what} is {kind}, not {value.dtype}")
+    made = value.tobytes()
+    if len(made) != size:
+        raise TypeError(f"{what} has {size} bytes, not {len(made)}")
+    return bytes(made)
+
+
+def short(dtype: np.dtype[Any]) -> str:
+    """`f8`, `i4`, `bool` …; halves are words of two bytes in a text without headers.
+
+    >>> short(np.dtype(np.float64)), short(np.dtype(np.float16)), short(np.dtype(np.bool_))
+    ('f8', 'u2', 'bool')
+    """
+    if dtype == np.bool_:
+        return "bool"
+    return "u2" if dtype == np.float16 else f"{dtype.kind}{dtype.itemsize}"
+
+
+def three(sizes: Any) -> tuple[int, int, int]:
+    sizes = (sizes,) if isinstance(sizes, int) else tuple(sizes)
+    made = tuple(int(n) for n in sizes) + (1,) * (3 - len(sizes))
+    return made[0], made[1], made[2]
+
+
+class Function:
+    """A kernel that can be launched."""
+
+    def __init__(self, kernel: compiled.Kernel) -> None:
+        self.kernel = kernel
+        self.name = kernel.name
+        self.max_dynamic_shared_size_bytes = 49152 - kernel.shared_size
+        self.num_regs, self.local_size_bytes, self.shared_size_bytes = 32, 0, kernel.shared_size
+
+    @property
+    def attributes(self) -> dict[str, int]:
+        return {"num_regs": self.num_regs, "local_size_bytes": 0, "shared_size_bytes": self.shared_size_bytes,
+                "max_threads_per_block": self.kernel.most_threads}
+
+    def __call__(self, grid: Any, block: Any, args: Sequence[Any], *, shared_mem: int = 0, stream: Any = None,
+                 enable_cooperative_groups: bool = False) -> None:
+        GPU.ask()
+        ready_stream()
+        g, b = three(grid), three(block)
+        threads = b[0] * b[1] * b[2]
+        if min(*g, *b) < 1 or b[0] > 1024 or b[1] > 1024 or b[2] > 64 or threads > 1024 or g[0] > 2**31 - 1 or \
+                g[1] > 65535 or g[2] > 65535:
+            raise CUDADriverError(1)
+        if threads > self.kernel.most_threads:
+            raise CUDADriverError(701)
+        if shared_mem > self.max_dynamic_shared_size_bytes or shared_mem + self.kernel.shared_size > 232448:
+            raise CUDADriverError(1)
+        if len(args) != len(self.kernel.parameters):
+            raise TypeError(f"kernel {self.name} has {len(self.kernel.parameters)} parameters, not {len(args)}")
+        words = [word(value, kind, size, f"argument {k} of kernel {self.name}") for k, (value, kind, size) in
+                 enumerate(zip(args, self.kernel.parameters, self.kernel.sizes, strict=True))]
+        COUNTS.launches += 1
+        COUNTS.launched.append(self.name)
+        self.kernel.launch(g, b, words, shared_mem)
+
+
+class RawModule:
+    """`cupy.RawModule`. A file is one that `image` has written: PTX and machine code cannot run here."""
+
+    def __init__(self, code: str | None = None, *, path: str | None = None, options: Sequence[str] = (),
+                 backend: str = "nvrtc", translate_cucomplex: bool = False, enable_cooperative_groups: bool = False,
+                 name_expressions: Any = None, jitify: bool = False) -> None:
+        if (code is None) == (path is None):
+            raise TypeError("Exactly one of `code` and `path` keyword arguments must be given.")
+        if not isinstance(options, (tuple, list)) or not all(isinstance(each, str) for each in options):
+            raise TypeError("options must be a tuple of strings")
+        self.code, self.file_path, self.options, self.backend = code, path, tuple(options), backend
+        self.made: compiled.Program | None = None
+        if path is not None:
+            self.compile()
+
+    def compile(self, log_stream: Any = None) -> None:
+        GPU.ask()
+        if self.made is not None:
+            return
+        text = self.code
+        if self.file_path is not None:
+            text = IMAGES.get(self.file_path)
+            if not GPU.images:
+                raise CUDADriverError(209)
+            GPU.loaded.append(self.file_path)
+            if text is None:
+                raise CUDADriverError(200 if Path(self.file_path).exists() else 301)
+        assert text is not None
+        if "#include" in text:
+            raise CompileException("cannot open source file: texts stand alone", text, "kernels.cu", self.options)
+        try:
+            self.made = compiled.program(text)
+        except compiled.CompileError as error:
+            raise CompileException(str(error), text, "kernels.cu", self.options) from None
+
+    def get_function(self, name: str) -> Function:
+        self.compile()
+        assert self.made is not None
+        if name not in self.made.kernels:
+            raise CUDADriverError(500)
+        return Function(self.made.kernels[name])
+
+
+IMAGES: dict[str, str] = {}
+"""The texts that files with images were made of."""
+
+
+class RawKernel:
+    """`cupy.RawKernel`."""
+
+    def __init__(self, code: str, name: str, options: Sequence[str] = (), backend: str = "nvrtc", *,
+                 translate_cucomplex: bool = False, enable_cooperative_groups: bool = False, jitify: bool = False
+                 ) -> None:
+        self.module = RawModule(code, options=options)
+        self.name = name
+
+    def compile(self, log_stream: Any = None) -> None:
+        self.module.compile()
+
+    @property
+    def kernel(self) -> Function:
+        return self.module.get_function(self.name)
+
+    def __call__(self, grid: Any, block: Any, args: Sequence[Any], *, shared_mem: int = 0) -> None:
+        self.kernel(grid, block, args, shared_mem=shared_mem)
