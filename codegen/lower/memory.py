@@ -6,7 +6,7 @@ replaced since. Only functions of data are kept: where functions are passed to f
 """
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,9 @@ from ...lang.core.walk import called, callees
 from .values import FunV, RecV, SumV, TupV, Value
 
 if TYPE_CHECKING:
+    from .columns import Columns
     from .functions import Special
+    from .shapes import Instance
 
 ROUNDS = 8
 """What no version of the program used for so many rounds is forgotten."""
@@ -41,6 +43,15 @@ class Kernel:
     used: int
 
 
+@dataclass(slots=True)
+class Rows:
+    """The instances of a shape, and their columns."""
+
+    instances: Sequence[Instance]
+    columns: Columns
+    used: int
+
+
 class Memory:
     """Functions by what specialisation goes by, and bodies of tables by their shapes (`tables`), for one program
     through its edits."""
@@ -48,6 +59,8 @@ class Memory:
     def __init__(self) -> None:
         self.kept: dict[Hashable, Kept] = {}
         self.kernels: dict[Hashable, Kernel] = {}
+        self.rows: dict[Hashable, Rows] = {}
+        """By shape; of several tables of one shape the last one's."""
         self.rounds = 0
 
     def begin(self) -> None:
@@ -55,6 +68,16 @@ class Memory:
         self.rounds += 1
         self.kept = {key: k for key, k in self.kept.items() if self.rounds - k.used <= ROUNDS}
         self.kernels = {key: k for key, k in self.kernels.items() if self.rounds - k.used <= ROUNDS}
+        self.rows = {key: k for key, k in self.rows.items() if self.rounds - k.used <= ROUNDS}
+
+    def columns(self, instances: Sequence[Instance], found: Callable[[Sequence[Instance]], Columns]) -> Columns:
+        """What `found` gives for the rows of a table, which are the same objects where they are as they were."""
+        key = instances[0].key
+        rows = self.rows.get(key)
+        if rows is None or rows.instances != instances:
+            rows = self.rows[key] = Rows(instances, found(instances), self.rounds)
+        rows.used = self.rounds
+        return rows.columns
 
     def kernel(self, key: Hashable) -> Kernel | None:
         """The body of this shape."""

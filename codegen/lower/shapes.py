@@ -29,7 +29,7 @@ Slot = Const | tuple[int, tuple[str, ...], tuple[int, ...], int]
 `indices` (none: the scalar itself), of which it is this atom."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Instance:
     """`slots` are the operands; of `checks` (slot, index) it is not proved that the element exists."""
 
@@ -78,8 +78,8 @@ Step = Number | Local | Element
 Place = tuple[int, tuple[str, ...]]
 """A local, and fields of it."""
 Scanned = tuple[object, str, tuple[tuple[Place, Hashable], ...], Instance]
-"""What is kept with an expression: the checker's plan and the sign that its instance goes with, and what the locals in
-it were."""
+"""What is kept with an expression: what the checker has found of it (its plan, or, of the first of its kind, the place
+where it was inferred), the sign that its instance goes with, and what the locals in it were."""
 _keys: dict[Hashable, Any] = {}
 """Equal keys are one object."""
 MOST_KEYS = 10_000
@@ -100,19 +100,22 @@ class Scan:
     def instance(self, e: ast.Exp, sign: str = "+") -> Instance | None:
         known = e.__dict__.get("instance")
         copy = known.found if known is not None else None
-        if self.f.types:
-            return self.slowly(e, sign)
-        if copy is None:
-            return self.slowly(e, sign, quick=True)
-        plan = copy.plan
+        found = None if known is None else known.place if copy is None else copy.plan
+        if self.f.types or found is None:
+            return self.slowly(e, sign, quick=not self.f.types)
         before: Scanned | None = e.__dict__.get("scanned")
-        if before is not None and before[0] is plan and before[1] == sign:
+        if before is not None and before[0] is found and before[1] == sign:
             kinds = self.kinds
             for place, kind in before[2]:
                 if (kinds.get(place) or self.kind(place)) is not kind:
                     break
             else:
                 return before[3]
+        made: Instance | None
+        if copy is None:
+            made = self.slowly(e, sign, quick=True)
+            return made if made is None else self.kept(e, found, sign, made)
+        plan = copy.plan
         if plan.steps == ():
             made = self.slowly(e, sign)
             plan.steps = None if made is None else self.learned(known)
@@ -125,13 +128,15 @@ class Scan:
         except NoShape:
             return None
         made = self.made(e)
-        if made is not None:
-            made.leaves = []
-            made.key = _keys.setdefault(made.key, made.key)
-            if len(_keys) > MOST_KEYS:
-                _keys.clear()
-            kinds = self.kinds
-            e.__dict__["scanned"] = plan, sign, tuple([(place, self.kind(place)) for place in self.places]), made
+        return made if made is None else self.kept(e, plan, sign, made)
+
+    def kept(self, e: ast.Exp, found: object, sign: str, made: Instance) -> Instance:
+        """Remember an instance for the next version of the program."""
+        made.leaves = []
+        made.key = _keys.setdefault(made.key, made.key)
+        if len(_keys) > MOST_KEYS:
+            _keys.clear()
+        e.__dict__["scanned"] = found, sign, tuple([(place, self.kind(place)) for place in self.places]), made
         return made
 
     def kind(self, place: Place) -> Hashable:

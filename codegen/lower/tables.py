@@ -23,6 +23,7 @@ from ...lang.core.walk import Renamer, callees, scopes, summary
 from ...lang.prims import PRIMITIVES
 from ...lang.surface import ast
 from . import access
+from .columns import Column, columns_of
 from .frame import Frame
 from .patterns import project
 from .shapes import Instance, Scan, Slot, plain_name
@@ -46,7 +47,7 @@ class Group:
 
     members: dict[int, Instance] = field(default_factory=dict)
     body: Lambda | None = None
-    columns: list[Sequence[Slot]] = field(default_factory=list)
+    columns: Sequence[Column] = ()
     """What each parameter of the body is, row by row."""
 
 
@@ -75,24 +76,12 @@ def worth(groups: Sequence[Group]) -> bool:
 
 def kernel(f: Frame, group: Group) -> bool:
     """Write the body of a group's map; False if it cannot be one."""
-    instances = list(group.members.values())
-    known: dict[Sequence[Slot], int] = {}
-    pattern: list[int] = []  # of each slot: its column, or -1 for what is the same in each instance
-    for column in zip(*[instance.slots for instance in instances], strict=True):
-        one = column[0]
-        if not isinstance(one, Const) and not one[2] and column.count(one) == len(column):
-            pattern.append(-1)
-            continue
-        place = None
-        if not all([isinstance(slot, Const) for slot in column]):  # noqa: C419  # literals may be edited one by one
-            place = known.get(column)
-        if place is None:
-            place = known[column] = len(group.columns)
-            group.columns.append(column)
-        pattern.append(place)
+    instances, memory = list(group.members.values()), f.specialiser.memory
+    columns = columns_of(instances) if memory is None else memory.columns(instances, columns_of)
+    group.columns, pattern = columns.columns, columns.pattern
     if not group.columns:
         return False
-    memory, key = f.specialiser.memory, (instances[0].key, tuple(pattern))
+    key = (instances[0].key, pattern)
     kept = memory is not None and -1 not in pattern and memory.kernel(key)
     if kept and f.specialiser.have(kept.calls, callees(kept.body.body)):
         group.body = Renamer(f.b.supply).function(kept.body)
@@ -173,7 +162,8 @@ def total_function(f: Frame, name: str) -> bool:
 def table(f: Frame, values: Sequence[float], dtype: str, name: str = "table") -> Var:
     counts = f.specialiser.tables
     number = counts[f.function] = counts.get(f.function, 0) + 1
-    op = ir.Prim("table", (), (("of", Table(f"{name}{number} {f.function}", dtype, tuple(values))),))
+    values = values if isinstance(values, tuple) else tuple(values)
+    op = ir.Prim("table", (), (("of", Table(f"{name}{number} {f.function}", dtype, values)),))
     return bound(f, op, ir.Type(dtype, 1), "rows")
 
 
@@ -196,20 +186,16 @@ def slot_value(f: Frame, slot: Slot) -> Atom:
     return leaves(project(f.local(number), path))[part]
 
 
-def column(f: Frame, slots: Sequence[Slot]) -> Atom:
+def column(f: Frame, what: Column) -> Atom:
     """An array of the operands, row by row."""
+    slots = what.slots
     one = slots[0]
     if isinstance(one, Const):
-        if all(isinstance(slot, Const) for slot in slots):
-            return table(f, [slot.value for slot in slots if isinstance(slot, Const)], one.dtype)
-    elif one[2] and not isinstance(f.env[one[0]], RowV):
-        number, path, indices, part = one
-        axes = len(indices)
-        places = [slot[2] for slot in slots if not isinstance(slot, Const) and slot[0] == number and slot[1] == path
-                  and slot[3] == part and len(slot[2]) == axes]
-        if len(places) == len(slots):
-            array = slot_value(f, one)
-            return picked(f, array, places, f.specialiser.rows.get((f.b.supply, array), -1))
+        if what.literals is not None:
+            return table(f, what.literals, one.dtype)
+    elif what.axes is not None and not isinstance(f.env[one[0]], RowV):
+        array = slot_value(f, one)
+        return gathered(f, array, what.axes, f.specialiser.rows.get((f.b.supply, array), -1))
     sources: dict[Hashable, Source] = {}
     pieces: dict[tuple[Atom | type, int], list[int]] = {}
     found: list[Source] = []
@@ -262,9 +248,14 @@ def piece(f: Frame, sources: Sequence[Source]) -> Atom:
 
 def picked(f: Frame, array: Atom, places: Sequence[tuple[int, ...]], rows: int) -> Atom:
     """Elements of an array, which has this many rows as far as is known."""
-    if places == [(k,) for k in range(rows)]:
+    return gathered(f, array, tuple(zip(*places, strict=True)), rows)
+
+
+def gathered(f: Frame, array: Atom, places: Sequence[tuple[int, ...]], rows: int) -> Atom:
+    """As `picked`; the places axis by axis."""
+    if len(places) == 1 and len(places[0]) == rows and places[0] == tuple(range(rows)):
         return array
-    axes = [places_table(f, axis) for axis in zip(*places, strict=True)]
+    axes = [places_table(f, axis) for axis in places]
     return bound(f, ir.Prim("gather", (array, *axes)), ir.Type(array.type.dtype, array.type.rank - len(axes) + 1), "xs")
 
 
@@ -284,7 +275,7 @@ def write(f: Frame, group: Group) -> Var:
     assert group.body is not None
     first = next(iter(group.members.values()))
     f.at(first.node.span)
-    arrays = [column(f, slots) for slots in group.columns]
+    arrays = [column(f, what) for what in group.columns]
     (result,) = f.b.map(arrays, group.body, [()], "terms")
     f.specialiser.rows[f.b.supply, result] = len(group.members)
     return result

@@ -45,6 +45,8 @@ class Text:
         self.make = r.choice((call, formula))
         self.definitions = list(DEFINITIONS)
         self.entry, self.lets = "energy", r.random() < 0.4
+        self.first = ""
+        """What stands before the terms: `x` may be something else there."""
         self.terms = [self.make(r) for _ in range(count)]
 
     def __str__(self) -> str:
@@ -53,14 +55,15 @@ class Text:
             lets = "\n".join(f"  let t{k} = {term}" for k, term in enumerate(self.terms))
             body = lets + "\n  in " + "\n   + ".join(f"t{k} * t{k}" for k in range(len(self.terms)))
         else:
-            body = "  " + "\n  + ".join(self.terms)
+            body = f"  {'in ' if self.first else ''}" + "\n  + ".join(self.terms)
+        body = self.first + body
         return f"{head}\n\nentry {self.entry} (x: param [{INPUTS}]f64) : f64 =\n{body}\n"
 
     def edit(self) -> str:
         """One edit; what it was."""
         r = self.r
         what = r.choice(("constant", "constant", "variable", "variable", "operator", "insert", "insert", "delete",
-                         "delete", "rename", "definition", "comment"))
+                         "delete", "rename", "definition", "comment", "before"))
         at = r.randrange(len(self.terms))
         match what:
             case "constant":
@@ -73,6 +76,9 @@ class Text:
                 self.terms.insert(r.choice((0, at, len(self.terms))), self.make(r))
             case "delete":
                 del self.terms[r.choice((0, at, -1))]
+            case "before":
+                self.first = r.choice(("", "  let x = map (* 1.25) x\n", "  let x = x[::-1]\n", "  let y = x[0]\n",
+                                       "  let (x, y) = (x, 1.5)\n"))
             case "rename":
                 self.entry = "energy" if self.entry == "total" else "total"
             case "definition":
