@@ -87,4 +87,4 @@ def _result(session: Session, report: Reporter, before: int) -> Checked | None:
     return Checked(session.definitions, entries, session.types, tables.patterns, tables.uses, tables.bindings,
                    tables.schemes, tables.opened, tables.size_values, tables.binding_sizes, tables.field_sizes,
                    tables.global_sizes, tables.loose_slices, tables.loop_sizes,
-                   flat, Bounds(tables.bounds), tables.proved, tables.recursive)
+                   flat, Bounds(tables.bounds), tables.proved, tables.recursive, tables.contracts)

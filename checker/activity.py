@@ -121,8 +121,8 @@ def _unreached(definition: Definition, named: str, roots: Sequence[Root], result
     return f"the result of `{definition.name}` does not depend on {named}{way}", losses[:3]
 
 
-STEPS = (ast.LetPat, ast.LetFun, ast.LetUpdate, ast.Assert, ast.Ascribe, ast.Coerce, ast.GradeAscribe, ast.Attributed,
-         ast.LocalOpen)
+STEPS = (ast.LetPat, ast.LetFun, ast.LetUpdate, ast.Assert, ast.Assume, ast.Ascribe, ast.Coerce, ast.GradeAscribe,
+         ast.Attributed, ast.LocalOpen)
 """What is walked in a loop: each has a body that is its value."""
 
 
@@ -316,7 +316,7 @@ class Walk:
                 case ast.Assert(body=body):
                     self.value(env, e.condition)
                 case ast.Ascribe(operand=body) | ast.Coerce(operand=body) | ast.GradeAscribe(operand=body) \
-                        | ast.Attributed(operand=body) | ast.LocalOpen(body=body):
+                        | ast.Assume(body=body) | ast.Attributed(operand=body) | ast.LocalOpen(body=body):
                     pass
             e = body
         return self.plain(env, e)

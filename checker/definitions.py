@@ -30,7 +30,20 @@ from ..lang.types import (
     revealed,
     sizes_of,
 )
-from . import arrays, bounds, builtins, functions, guesses, messages, modules, paths, recursion, signatures, variants
+from . import (
+    arrays,
+    bounds,
+    builtins,
+    contracts,
+    functions,
+    guesses,
+    messages,
+    modules,
+    paths,
+    recursion,
+    signatures,
+    variants,
+)
 from .builtins import DERIVATIVES
 from .calls import size_of
 from .clashes import OversizedType
@@ -320,6 +333,7 @@ def _group(session: Session, file: FileScope, nodes: Sequence[ast.Def], guess: G
     guess.final = True
     for m in members:
         _complete(c, m)
+        contracts.complete(c, m.definition, m in warned)
     if not file.abstract:
         freeze(c, session)
     concerned = not file.abstract and concerns_derivatives(session, c, [m.definition for m in members])
@@ -542,13 +556,8 @@ def _undetermined(c: Checker) -> None:
 def _grades(c: Checker, file: FileScope, node: ast.Def, warned: bool) -> None:
     names = {n for p in node.params for n, _ in _names(p)}
     for grade in node.grades:
-        for name in grade.params:
-            if name not in names:
-                from .scope import nearest
-
-                meant = nearest(name, names)
-                c.error("E509", f"`{node.name}` has no parameter `{name}`", grade.span, f"promised for `{name}`",
-                        help=f"did you mean `{meant}`?" if meant else f"its parameters are {', '.join(sorted(names))}")
+        if grade.name != "allow":
+            contracts.unknown_roots(c, grade, names, f"`{node.name}`", "it has none")
     if (node.grades or warned) and not c.failed and file.prefix != "prelude":
         file.promises.append((node.name, node.grades[0].span if node.grades else node.name_span))
 
@@ -561,7 +570,7 @@ def _trusted(session: Session, file: FileScope) -> None:
     (_, first), *rest = file.promises
     session.report.warning("W101", f"promises that this version does not verify yet: {names}", first, "taken on trust",
                            others=[(span, "taken on trust") for _, span in rest],
-                           notes=["grades such as `@ smooth` and bounds such as `{>0}` are read and kept"])
+                           notes=["grades such as `@ smooth` are read and kept"])
 
 
 def _names(p: ast.Pattern) -> list[tuple[str, Span]]:

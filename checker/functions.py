@@ -12,9 +12,10 @@ from ..lang.surface import ast
 from ..lang.types import BOOL, F64, Derived, Error, Fun, Meta, Scalar, Type, TypeVar, map_type, sizes_of
 from . import messages, patterns, recursion, variants
 from .context import Because, Checker
+from .contracts import annotated
 from .result import LocalRef, Scheme
 from .scope import Local, SizeParam
-from .typexp import TypeContext, elaborate, type_var
+from .typexp import TypeContext, type_var
 
 
 def infer_lambda(c: Checker, e: ast.Lambda, want: Type | None = None) -> Type:
@@ -40,7 +41,7 @@ def infer_lambda(c: Checker, e: ast.Lambda, want: Type | None = None) -> Type:
             hint = c.solver.substitute(hint, {named: _own_value(c, p)})
     result: Type
     if e.result is not None:
-        result = elaborate(types_inside(c), e.result)
+        result = annotated(types_inside(c), e.result)
         check(c, e.body, result, Because(messages.RESULT, e.result.span))
     else:
         result = infer(c, e.body, hint)
@@ -227,7 +228,7 @@ def bind_params(c: Checker, params: Sequence[ast.Pattern], size_vars: list[SizeV
         inner, t = p, None
         if isinstance(p, ast.PAscribe):
             declared = p.type.type if isinstance(p.type, ast.TQualified) else p.type
-            t = elaborate(param_context(c, pattern_name(p)), declared)
+            t = annotated(param_context(c, pattern_name(p)), declared)
             c.patterns[p] = t
             inner = p.pattern
         if t is None:
@@ -245,7 +246,7 @@ def header_type(c: Checker, sizes: Sequence[ast.SizeBinder], type_params: Sequen
     types = bind_params(c, params, size_vars)
     assert result is not None
     context = TypeContext(c, c.file, lambda span: Size.of(c.solver.size_var("_", span, "a size of the result")))
-    t = chain(c, params, types, elaborate(context, result))
+    t = chain(c, params, types, annotated(context, result))
     c.solver.level -= 1
     t = hide(c, t, len(params), size_vars)
     c.solver.level += 1
@@ -265,7 +266,7 @@ def infer_body(c: Checker, body: ast.Exp, result: ast.TypeExp | None) -> Type:
         open_sizes.append((size, span))
         return size
 
-    t = elaborate(TypeContext(c, c.file, fresh), result)
+    t = annotated(TypeContext(c, c.file, fresh), result)
     check(c, body, t, Because(messages.RESULT, result.span))
     if not open_sizes:
         return t

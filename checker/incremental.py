@@ -313,7 +313,7 @@ class Kept:
         """Its entries in the tables go."""
         session, tables = self.session, self.session.tables
         by_node: tuple[Any, ...] = (session.types, tables.patterns, tables.uses, tables.bindings, tables.schemes,
-                                    tables.opened, tables.loop_sizes)
+                                    tables.opened, tables.loop_sizes, tables.contracts)
         roots: list[ast.Decl] = [_inner(node) for node in unit.nodes]
         roots += [d.node for d in unit.definitions if d.node not in roots]
         roots = [root for root in roots if root not in self._seen]

@@ -17,6 +17,7 @@ from . import arrays, calls, guesses, loops, messages, patterns, sums
 from .clashes import OversizedType
 from .constraints import FieldAccess
 from .context import Because, Checker, RawUse, map_sizes
+from .contracts import annotated
 from .equations import SizeClaim
 from .functions import doubt, infer_lambda, infer_let_fun
 from .names import FOREIGN_MODULES, find, foreign_member, infer_name, known, member_of, module_named
@@ -423,7 +424,7 @@ def anonymous(c: Checker) -> TypeContext:
 
 
 def _ascribe(c: Checker, e: ast.Ascribe, want: Type | None) -> Type:
-    t = elaborate(anonymous(c), e.type)
+    t = annotated(anonymous(c), e.type)
     check(c, e.operand, t, Because("written here", e.type.span))
     return t
 
@@ -453,8 +454,25 @@ def _coerce(c: Checker, e: ast.Coerce, want: Type | None) -> Type:
 
 def _grade(c: Checker, e: ast.GradeAscribe, want: Type | None) -> Type:
     t = infer(c, e.operand, want)
+    for name in e.names:
+        infer(c, name)
     c.session.warned.add("grade")
     return t
+
+
+def _assume(c: Checker, e: ast.Assume, want: Type | None) -> Type:
+    """`assume continuous(x) "reason" in body`: of local values, which hold floats."""
+    for name in e.names:
+        t = infer(c, name)
+        if not c.failed and name.name not in c.names:
+            c.error("E028", f"`{name.name}` is a definition: an assumption is about a value", name.span,
+                    "not a local name",
+                    help=f"give the value a name first: `let y = {name.name} …`, then `assume {e.grade.name}(y) …`")
+        elif isinstance(c.solver.prune(t), Fun):
+            c.error("E028", f"`{name.name}` is a function: an assumption is about a value", name.span, c.show(t),
+                    help="assume it of what the function gives")
+    c.session.warned.add("grade")
+    return infer(c, e.body, want)
 
 
 def _assert(c: Checker, e: ast.Assert, want: Type | None) -> Type:
@@ -491,6 +509,7 @@ _RULES: dict[type, Callable[[Checker, Any, Type | None], Type]] = {
     ast.LetPat: _let, ast.LetFun: _let, ast.LetUpdate: _let, ast.If: _if, ast.Match: sums.infer_match, ast.Loop: _loop,
     ast.Index: arrays.infer_index, ast.Field: _field, ast.Update: arrays.infer_update_exp,
     ast.RecordUpdate: _record_update, ast.Ascribe: _ascribe, ast.Coerce: _coerce, ast.GradeAscribe: _grade,
-    ast.Range: arrays.infer_range, ast.Constr: sums.infer_constr, ast.Assert: _assert, ast.Attributed: _attributed,
+    ast.Range: arrays.infer_range, ast.Constr: sums.infer_constr, ast.Assert: _assert, ast.Assume: _assume,
+    ast.Attributed: _attributed,
     ast.LocalOpen: _local_open,
 }

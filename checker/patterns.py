@@ -8,7 +8,8 @@ from ..lang.surface import ast
 from ..lang.types import Derived, Error, Meta, Record, Scalar, Sum, Tuple, Type
 from . import coverage, messages, variants
 from .context import Because, Checker
-from .typexp import TypeContext, elaborate
+from .contracts import annotated
+from .typexp import TypeContext
 
 WHAT = {"let": "the value of `{}`", "parameter": "the parameter `{}`", "loop": "the loop's `{}`",
         "match": "the matched `{}`"}
@@ -21,7 +22,7 @@ def declared(c: Checker, p: ast.Pattern, inferred: bool = False) -> Type:
         case ast.PAscribe(type=t):
             inner = t.type if isinstance(t, ast.TQualified) else t
             context = TypeContext(c, c.file, lambda span: c.solver.size_meta("", span, "the size left open here"))
-            return elaborate(context, inner)
+            return annotated(context, inner)
         case ast.PTuple(items=items) if inferred:
             return Tuple(tuple(declared(c, i, True) for i in items))
         case ast.PRecord(fields=fields) if inferred:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, cast, overload
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast, overload
 
 from ..lang.record import dataclass, field
 from ..lang.sizes import Size, SizeVar
@@ -25,6 +25,64 @@ class Scheme:
     type: Type
 
 
+@dataclass(frozen=True, eq=False)
+class LocalRef:
+    """A name bound by a pattern, loop, lambda or local function; `key` is unique to the binding in its definition."""
+
+    name: str
+    key: int
+
+
+Limit: TypeAlias = "float | LocalRef | tuple[str, Limit, Limit]"
+"""A bound: a number, a parameter of the same definition, or arithmetic with these."""
+
+
+@dataclass(frozen=True, eq=False)
+class Refinement:
+    """`f64{>0}`: the floats at `path` of a value are above `low` and below `high`, or at most there where not `open`.
+
+    A step of a path is a field, a number in a tuple, or `#name.0` in a sum; arrays are no step, all elements are meant.
+    """
+
+    path: tuple[str, ...]
+    low: Limit | None
+    high: Limit | None
+    open: bool
+    text: str
+    """As it is written: `> 0`, `0..1`."""
+    span: Span
+
+    def extended(self, *steps: str) -> Refinement:
+        return Refinement((*steps, *self.path), self.low, self.high, self.open, self.text, self.span)
+
+    @property
+    def constant(self) -> bool:
+        return isinstance(self.low, float | None) and isinstance(self.high, float | None)
+
+    def holds(self, value: float) -> bool:
+        """Of a constant refinement: whether a number satisfies it."""
+        low, high = self.low, self.high
+        assert isinstance(low, float | None)
+        assert isinstance(high, float | None)
+        return (low is None or value > low or (value == low and not self.open)) \
+            and (high is None or value < high or (value == high and not self.open))
+
+
+@dataclass(frozen=True, eq=False)
+class Graded:
+    """`a -> b @ C1`: what is asked of the function at `path` of a value. Names in grades are its parameters."""
+
+    path: tuple[str, ...]
+    grades: tuple[ast.Grade, ...]
+    span: Span
+
+    def extended(self, *steps: str) -> Graded:
+        return Graded((*steps, *self.path), self.grades, self.span)
+
+
+Contract = Refinement | Graded
+
+
 @dataclass(eq=False)
 class Definition:
     """A checked top-level `def` or `entry` (prelude and imports included). Its types are set when its group is done."""
@@ -44,14 +102,16 @@ class Definition:
     """It, or its group, mentions it."""
     edits: int = 0
     """How often terms of it were replaced since it was checked (`checker.edits`)."""
+    asks: bool = False
+    """Something in it promises, demands or assumes a grade: the definition, an expression, or a function it calls."""
 
+    @property
+    def demands(self) -> bool:
+        """Whether a parameter is a function that must have a grade."""
+        return any(isinstance(c, Graded) for contracts in self.contracts for c in contracts)
 
-@dataclass(frozen=True, eq=False)
-class LocalRef:
-    """A name bound by a pattern, loop, lambda or local function; `key` is unique to the binding in its definition."""
-
-    name: str
-    key: int
+    contracts: tuple[tuple[Contract, ...], ...] = ()
+    """Of each parameter, and last of the result: bounds, and grades of functions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,3 +222,10 @@ class Checked:
     """Index expressions and slices (Index, IndexArg nodes) whose bounds the checker has proved; no run-time check."""
     recursive: set[ast.LetFun]
     """Local functions that mention themselves."""
+    contracts: dict[ast.TypeExp, tuple[Contract, ...]]
+    """By type expression of an annotation: the bounds and grades in it, those of abbreviations included."""
+
+    @property
+    def promises(self) -> bool:
+        """Whether anything in the program's own files asks for grades: then they are looked at by every check."""
+        return any(d.asks for d in self.definitions.values() if not d.node.span.source.shipped)

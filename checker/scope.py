@@ -20,7 +20,7 @@ from ..lang.sizes import Size, SizeAtom, SizeVar
 from ..lang.source import Source, Span
 from ..lang.surface import ast
 from ..lang.types import Family, Type, TypeVar
-from .result import Bound, BuiltinRef, Definition, GlobalRef, LocalRef, Scheme, Use
+from .result import Bound, BuiltinRef, Contract, Definition, GlobalRef, LocalRef, Scheme, Use
 
 if TYPE_CHECKING:
     from ..lang.surface.terms import Instance
@@ -104,6 +104,8 @@ class TypeEntry:
     body: Type
     lifted: str = ""
     closed: Family | None = None
+    contracts: tuple[Contract, ...] = ()
+    """Bounds and grades that values of the type keep."""
 
 
 @dataclass(eq=False)
@@ -278,6 +280,8 @@ class Session:
         self.libraries: dict[str, ModuleEntry] = {}
         self.checking: list[str] = []
         self.warned: set[str] = set()
+        self.contracted = 0
+        """How many bounds and grades were met in types."""
         self.keeps = False
         """Whether edits are to come."""
         self.finished: dict[ast.Def, Checker] = {}
@@ -322,6 +326,8 @@ class Tables:
     proved: set[ast.Node] = field(default_factory=set)
     recursive: set[ast.LetFun] = field(default_factory=set)
     """Local functions that mention themselves."""
+    contracts: dict[ast.TypeExp, tuple[Contract, ...]] = field(default_factory=dict)
+    """By type expression of an annotation: the bounds and grades in it."""
 
 
 # ---------------------------------------------------------------- the library's text

@@ -30,9 +30,10 @@ from ..lang.types import (
 )
 from . import functions
 from .context import Checker
+from .contracts import contracts_of
 from .messages import oversized, too_large
 from .paths import structure_at
-from .result import GlobalRef, Scheme
+from .result import Contract, GlobalRef, Scheme
 from .scope import (
     Builtin,
     FileScope,
@@ -321,8 +322,15 @@ def type_entry(session: Session, scope: FileScope, node: ast.TypeDef) -> TypeEnt
 
     inside = () if scope.type(node.name) is not None else (node.name,)
     body: Type = Error()
+    contracts: tuple[Contract, ...] = ()
     try:
-        body = elaborate_type(TypeContext(c, scope, fresh, expanding=inside), node.body)
+        context = TypeContext(c, scope, fresh, expanding=inside, closed=False)
+        noted = session.contracted
+        body = elaborate_type(context, node.body)
+        if session.contracted != noted:
+            context.closed = True
+            context.types.update({v.name: v for v in types})
+            contracts = tuple(contracts_of(context, node.body))
     except OversizedSize:
         c.failed = True
         oversized(session, node.name_span)
@@ -338,7 +346,7 @@ def type_entry(session: Session, scope: FileScope, node: ast.TypeDef) -> TypeEnt
                 help=f"write `type^ {node.name} …`")
     given: list[Size | Type] = [*(Size.of(s) for s in sizes), *types]
     return TypeEntry(node.name, node.name_span, tuple(sizes), tuple(types), tuple(left_open),
-                     named(body, node.name, given), node.lifted)
+                     named(body, node.name, given), node.lifted, contracts=contracts)
 
 
 def named(t: Type, name: str, given: Sequence[Size | Type]) -> Type:

@@ -74,6 +74,12 @@ def elaborate(x: TypeContext, t: ast.TypeExp) -> Type:
             return elaborate(x, inner)
         case ast.TRefined(type=inner):
             return _refined(x, t, elaborate(x, inner))
+        case ast.TGraded(type=inner):
+            from .contracts import graded
+
+            base = elaborate(x, inner)
+            graded(x, t, base)
+            return base
         case ast.TQualified(activity=activity, type=inner):
             x.c.error("E508", f"`{activity}` stands only on parameters of definitions", t.span, "not here",
                       help=f"remove `{activity}`")
@@ -222,10 +228,12 @@ def _function(x: TypeContext, name: str | None, param: ast.TypeExp, result: ast.
 
 
 def _refined(x: TypeContext, t: ast.TRefined, base: Type) -> Type:
-    if not isinstance(base, Error) and not (isinstance(base, Scalar) and base.name in FLOATS):
+    floats = base.name in FLOATS if isinstance(base, Scalar) else \
+        isinstance(base, TypeVar) and base.constraint == "float"
+    if not isinstance(base, Error) and not floats:
         x.c.error("E215", f"only floats can be refined by bounds, not {x.c.show(base)}", t.span, "a refinement",
                   help="remove the braces")
-    x.c.session.warned.add("refinement")
+    x.c.session.contracted += 1
     return base
 
 
@@ -233,6 +241,7 @@ def _expand(x: TypeContext, t: ast.TName, entry: TypeEntry) -> Type:
     if isinstance(entry.body, Error):
         x.c.failed = True
         return Error()
+    x.c.session.contracted += bool(entry.contracts)
     sizes = [a for a in t.arguments if isinstance(a, ast.TSizeArg)]
     types = [a for a in t.arguments if not isinstance(a, ast.TSizeArg)]
     if len(sizes) != len(entry.sizes) or len(types) != len(entry.types):

@@ -109,6 +109,8 @@ class _Reader:
                 lambda values, start, end: values[0][0] if len(values[0]) == 1 else Tree("chain", values[0])
         if name == "empty":
             return lambda values, start, end: []
+        if name == "second_alone":
+            return lambda values, start, end: [Tree("second", values)]
         if name in ("one", "chain_one"):
             return lambda values, start, end: values
         if name in ("push", "push_after", "chain_more"):

@@ -192,6 +192,9 @@ class ExpressionRules(TypeRules):
         head = Cat(self.token(word), " ", self.token(name), self.rule_indices(indices), " ", self.token(equal))
         return self.bind(head, value)
 
+    def rule_assume(self, items: list[Item]) -> Doc:
+        return self.words(items)
+
     def definition(self, first: Doc, params: list[Item], equal: Token, value: Item) -> Doc:
         """A header with parameters and what it stands for."""
         flat, broken = self.header(first, params, equal)

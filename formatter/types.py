@@ -52,12 +52,27 @@ class TypeRules(Rules):
     def rule_grade_of(self, items: list[Item]) -> Doc:
         return Cat(self.tight(items[:2]), self.separated(items[2]), self.token(items[3]))
 
+    def rule_grade_root(self, items: list[Item]) -> Doc:
+        return self.tight(items[0] if isinstance(items[0], list) else items)
+
+    def promised(self, items: list[Item]) -> Doc:
+        """`@ C1 @ approx(1e-8)` behind a type."""
+        return self.words(items)
+
     # ------------------------------------------------------------ patterns
 
     def rule_pat_ascribe(self, items: list[Item]) -> Doc:
         return Cat(self.doc(items[0]), self.token(items[1]), " ", Align(self.doc(items[2])))
 
     rule_pat_field_typed = rule_type_field = rule_pat_ascribe
+
+    def rule_pat_ascribe_graded(self, items: list[Item]) -> Doc:
+        return Cat(self.rule_pat_ascribe(items[:3]), " ", self.promised(items[3]))
+
+    def rule_type_graded(self, items: list[Item]) -> Doc:
+        opening, type, promised, closing = items
+        inner = Cat(self.doc(type), " ", self.promised(promised))
+        return Align(Cat(self.token(opening), inner, self.closing(closing)))
 
     def rule_pat_constr(self, items: list[Item]) -> Doc:
         return self.words([items[0], *items[1]])

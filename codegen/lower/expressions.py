@@ -15,12 +15,14 @@ from ...lang.core.ir import Atom, Lambda
 from ...lang.sizes import Size, SizeVar
 from ...lang.source import Span
 from ...lang.surface import ast
+from ...lang.surface.build_grades import PROPERTIES
 from . import access, sums, tables
 from .builtins import BINARY, arithmetic, builtin_value, loop_over, unary, wrapped
 from .choice import branch, ragged_branch
 from .frame import Frame
 from .functions import apply, closure, definition_value, stuck
 from .patterns import as_i64, axes, bind, bind_key, open_sizes, project
+from .promises import assumed, promised
 from .values import UNIT, FunV, RecV, TupV, Value, from_type, leaves, rebuild, the_atom
 
 
@@ -54,8 +56,14 @@ def expression(f: Frame, e: ast.Exp) -> Value:
                 c = the_atom(expression(f, condition))
                 f.at(condition.span).prim("assert", c, what=f"assertion failed: {on_one_line(condition.span.text)}")
                 e = body
+            case ast.GradeAscribe() if f.specialiser.promises:
+                break
             case ast.Ascribe(operand=operand) | ast.GradeAscribe(operand=operand) | ast.Attributed(operand=operand):
                 e = operand
+            case ast.Assume(grade=grade, body=body):
+                if f.specialiser.promises:
+                    assumed(f, e, PROPERTIES[grade.name], partial(expression, f))
+                e = body
             case ast.LocalOpen(body=body):
                 e = body
             case _:
@@ -95,6 +103,8 @@ def plain(f: Frame, e: ast.Exp) -> Value:
             args = [argument(f, a) for a in arguments]
             fun = expression(f, function)
             f.at(e.span)
+            if f.specialiser.promises:
+                f.specialiser.applied = fun, [a.span for a in arguments]
             return apply(f, fun, args)
         case ast.BinOp(op="<|", left=function, right=given) if e not in f.checked.uses:
             x = argument(f, given)
@@ -132,6 +142,11 @@ def plain(f: Frame, e: ast.Exp) -> Value:
             return access.update(f, e, base.span.text, x, index_args(f, indices), expression(f, value))
         case ast.RecordUpdate(base=base, path=path, value=value):
             return record_update(expression(f, base), path, expression(f, value))
+        case ast.GradeAscribe(operand=operand, grades=grades, names=names):
+            v, of = expression(f, operand), [(name.span.text, expression(f, name)) for name in names]
+            for grade in grades:
+                v = promised(f, v, grade, of, grade.span)
+            return v
         case ast.Coerce(operand=operand):
             return coerce(f, e, expression(f, operand))
         case ast.Range():

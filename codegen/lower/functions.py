@@ -22,7 +22,8 @@ from ...lang.surface import ast
 from ...lang.surface.walk import descendants
 from .frame import Frame, UnknownSize
 from .memory import Memory, of_data
-from .patterns import axes, bind, data, derivable, open_sizes
+from .patterns import axes, bind, data, derivable, open_sizes, plain_name
+from .promises import Unknown, demands
 from .values import FunV, RowV, TupV, Value, form, from_type, leaves, rebuild, the_atom
 
 Types = Mapping[ty.TypeVar, ty.Type]
@@ -74,6 +75,13 @@ class Specialiser:
         self.inlined = 0
         """How many lambdas are being written out inside each other."""
         self.free: dict[ast.Node, tuple[tuple[int, ...], tuple[SizeVar, ...]]] = {}
+        self.promises = False
+        """Whether what is said of smoothness is written down (`promises.py`)."""
+        self.unknown: dict[str, Unknown] = {}
+        """Functions that definitions are given which are lowered by themselves."""
+        self.lifted: dict[Hashable, str] = {}
+        self.applied: tuple[Value | None, Sequence[Span]] = (None, ())
+        """The function that is being applied, and where its arguments stand."""
 
         self.sizes_by_expression: dict[ast.Exp, list[SizeVar]] = {}
         for var, e in checked.size_values.items():
@@ -284,6 +292,10 @@ def definition_value(f: Frame, definition: Definition, use: Use, span: Span) -> 
 
     def invoke(g: Frame, captured: tuple[Value, ...], args: list[Value]) -> Value:
         inputs = TupV((*captured, *args))
+        if g.specialiser.promises and definition.demands:
+            applied, spans = g.specialiser.applied
+            demands(g, definition, [substituted(t, types) for t in definition.param_types], args,
+                    spans if applied is function else [None] * len(args))
         full_key = (key, form(inputs)) if of_data((inputs,)) else object()
         g.specialiser.called[full_key] = definition
         return g.specialiser.call(g, definition.qualified, key, inputs, body, result)
@@ -299,7 +311,8 @@ def definition_value(f: Frame, definition: Definition, use: Use, span: Span) -> 
             g.again = CHECKPOINTS.get(definition.name, "")
         return value
 
-    function = FunV(len(definition.param_types), key, captured, invoke, place=definition.node.name_span)
+    function = FunV(len(definition.param_types), key, captured, invoke, place=definition.node.name_span,
+                    names=definition.param_names)
     return invoke(f, captured, []) if not definition.param_types else function
 
 
@@ -412,7 +425,7 @@ def closure(f: Frame, node: ast.Lambda | ast.LetFun, params: Sequence[ast.Patter
 
             return g.specialiser.call(g, hint, key, TupV((*captured, *args)), whole, result)
 
-        return FunV(len(params), key, everything, invoke, place=node.span)
+        return FunV(len(params), key, everything, invoke, place=node.span, names=tuple(map(plain_name, params)))
 
     value = instance(captured, {}, (), ())
     if scheme is not None and (scheme.type_vars or scheme.size_vars):

@@ -57,6 +57,13 @@ def project(value: Value, path: Sequence[str]) -> Value:
     return value
 
 
+def plain_name(pattern: ast.Pattern) -> str:
+    """The name that a pattern gives to the whole value, or nothing."""
+    while isinstance(pattern, ast.PAscribe):
+        pattern = pattern.pattern
+    return pattern.name if isinstance(pattern, ast.PName) else ""
+
+
 ANONYMOUS = frozenset({"t", "r", "x", "xs", "ys", "is", "n", "d", "s"})
 """Names that lowering gives where the source has none."""
 

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from ...checker.result import Checked, Definition, GlobalRef, Use
@@ -12,6 +12,7 @@ from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh, i64
 from ...lang.core.ir import Atom
 from ...lang.core.walk import called
+from ...lang.diagnostics.report import Diagnostics
 from ...lang.sizes import Size, SizeVar
 from .builtins import loop_over
 from .derivatives import curvature, derivative, jacobian_by, product_with, second_derivatives
@@ -20,6 +21,7 @@ from .frame import Frame, UnknownSize
 from .functions import Special, Specialiser, apply, definition_body, definition_value
 from .memory import Memory
 from .patterns import axes, open_sizes
+from .promises import Stuck, Unknown, by_itself
 from .values import FunV, RecV, TupV, Value, form, from_type, leaves, rebuild, the_atom
 
 Kind = Literal["value_and_grad", "jvp", "vjp", "vmap", "jacobian", "jacfwd", "jacrev", "hessian", "hvp", "laplacian"]
@@ -57,18 +59,44 @@ class Lowered:
     program: ir.Program
     entries: dict[str, str]
     transforms: dict[Transform, str]
+    unknown: dict[str, Unknown] = field(default_factory=dict)
+    """Functions that are called and have no body: those that definitions are given (`promises.py`)."""
 
 
 @timed("lower")
 def lower(
-    checked: Checked, transforms: Sequence[Transform] = (), entries: Sequence[Definition] | None = None
+    checked: Checked, transforms: Sequence[Transform] = (), entries: Sequence[Definition] | None = None, *,
+    promises: bool = False
 ) -> Lowered:
     """IR of the entries (or only of those given) and of `transforms` of them.
 
+    With `promises` the entries may be any definitions, each is lowered by itself, and what the program says of grades
+    is written down, for who checks it: see `promises.py`. Definitions that cannot be lowered by themselves are left
+    out.
+
     Raises Diagnostics for what the checker accepts and no IR exists for: functions chosen at run time.
     """
+    if promises:
+        return alone(checked, checked.entries if entries is None else entries)
     made = Lowering(checked, transforms, entries)
     return Lowered(ir.Program(dict(made.specialiser.functions)), made.names, made.derived)
+
+
+def alone(checked: Checked, definitions: Sequence[Definition]) -> Lowered:
+    """Each definition by itself, with what it promises and demands."""
+    specialiser = Specialiser(checked, expression)
+    specialiser.promises = True
+    for definition in definitions:
+        specialiser.unique(definition.qualified)
+    names: dict[str, str] = {}
+    for definition in definitions:
+        unfinished, looking = dict(specialiser.unfinished), list(specialiser.looking)
+        try:
+            if by_itself(specialiser, definition):
+                names[definition.qualified] = definition.qualified
+        except (Diagnostics, Stuck, UnknownSize):
+            specialiser.unfinished, specialiser.looking, specialiser.inlined = unfinished, looking, 0
+    return Lowered(ir.Program(dict(specialiser.functions)), names, {}, dict(specialiser.unknown))
 
 
 class Lowering:

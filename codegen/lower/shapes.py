@@ -297,6 +297,8 @@ class Scan:
             case ast.UnOp(op=op, operand=operand):
                 key.append(("unary", op))
                 self.walk(operand)
+            case ast.Ascribe(type=written) if written in self.f.checked.contracts:
+                raise NoShape
             case ast.Ascribe(operand=operand) | ast.GradeAscribe(operand=operand):
                 self.walk(operand)
             case ast.LetPat(sizes=sizes, pattern=pattern, value=value, body=body):

@@ -64,7 +64,7 @@ def groups_of(f: Frame, instances: Sequence[Instance | None]) -> list[Group]:
             if group is None:
                 group = same[id(instance.key)] = by_key.setdefault(instance.key, Group())
             group.members[number] = instance
-    found = [(repr(key), g) for key, g in by_key.items() if len(g.members) >= ROWS]
+    found = [(repr(key), g) for key, g in by_key.items() if len(g.members) >= ROWS and not f.specialiser.promises]
     found.sort(key=lambda one: one[0])
     groups = [g for _, g in found]
     return [g for g in groups if kernel(f, g)] if worth(groups) else []

@@ -79,6 +79,8 @@ class FunV:
     """For a polymorphic local function: itself at the instance that a use says."""
     place: Span | None = None
     """Where it is written."""
+    names: tuple[str, ...] = ()
+    """What its parameters are called, as far as that is known."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

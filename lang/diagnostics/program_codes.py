@@ -73,6 +73,15 @@ code("E020", "attribute that does not exist",
 code("E021", "unknown smoothness grade",
      "After `@` stands a grade: none, affine, smooth, C2, C1, lip, cont, flat, jump, opaque.",
      "def f (x: f64) : f64 @ C3 = x", "use one of the grades.")
+code("E027", "argument of a grade that does not fit",
+     "A grade may say of which parameters it is promised, `C1(x, m.weight)`. `approx` says up to which size a jump is taken for "
+     "none, `allow` which grade is accepted, and why.",
+     "def f (x: f64) : f64 @ approx(tiny) = x", 'write `@ approx(1e-8)` or `@ allow(jump, "reason")`.')
+code("E028", "assumption that says nothing",
+     "`assume continuous(x) \"reason\" in e` is taken on trust: in `e`, x is continuous in all that it depends on. What may be "
+     "assumed are grades and signs of local values, each with its reason, which `dad check --trust` lists.",
+     'def f (x: f64) : f64 = assume differentiable(x) "measured" in x',
+     "assume continuous, lipschitz, C1, C2, smooth, affine, flat, none, positive, nonnegative or nonzero of a name.")
 code("E022", "ambiguous type parameter constraint",
      "A type parameter in a header may be constrained to `num`, `int` or `float`.",
      "def f 'a: real (x: a) = x", "write `'a: num`, `'a: int` or `'a: float`.")
@@ -283,6 +292,15 @@ code("E225", "size too large",
      "Sizes are polynomials. One with more than 500 terms, of a degree over 64, or with a coefficient that no i64 holds is refused: "
      "products of sums grow with every factor.",
      "def f [a][b][c] (x: [(a+b+c)*(a+b+c)*(a+b+c)*…]f64) = x", "give the size a name: pass it as an i64 argument `(n: i64)`.")
+code("E226", "contract in the type of a function",
+     "Bounds are checked where a value is handed over, grades where a function is. What a function takes and gives once it is called "
+     "is seen by neither.",
+     "def f (g: f64{>0} -> f64) : f64 = g 1",
+     "check the value where the function is called; let the definition that takes the function say its grade.")
+code("E227", "bound that is no number",
+     "A float is refined by numbers: `f64{>0}`, `{>=0}`, `{<1}`, `{<=1}`, or `{0..1}`, where both ends belong to the range. They may "
+     "be computed, from definitions that are numbers and from parameters further left.",
+     "def f (x: f64{>zero}) : f64 = x", "write a number; the smaller one of a range comes first.")
 code("E301", "sizes differ",
      "Sizes are compared as polynomials: `1+n` is `n+1`. The message shows both in normal form, how much they differ, and where "
      "each name in them comes from.",
@@ -369,6 +387,10 @@ code("E508", "`param` or `data` in another place than a parameter",
      "The qualifiers stand before the type of a parameter of a definition.", "def f (x: f64) : param f64 = x", "remove it.")
 code("E509", "grade of a parameter that does not exist",
      "The names after a grade are parameters of the definition.", "def f (x: f64) : f64 @ smooth(y) = x", "correct the name.")
+code("E511", "grade of what is no function",
+     "Behind the type of a parameter, `@` says how smooth a function is that is given. A value has no grade of its own: it has one "
+     "in the parameters of the definition that computes it.",
+     "def f (x: f64 @ C1) : f64 = x", "promise it of the result: `def f (x: f64) : f64 @ C1(x) = x`.")
 code("E510", "parameter that loses its derivative",
      "Every parameter that an entry declares `param` reaches the result through differentiable operations; otherwise its gradient "
      "would be zero for a reason that is easily overlooked.",
@@ -416,7 +438,7 @@ code("W102", "name that means the prelude's function in its own definition",
      "def sum [n] (xs: [n]f64) : f64 = if n == 0 then 0 else sum xs",
      "choose another name if the definition should call itself; otherwise nothing.")
 code("W101", "promise that is not verified yet",
-     "Smoothness grades after `@` and bounds such as `f64{>0}` are read and kept. This version does not prove them.",
+     "Smoothness grades after `@` are read and kept. This version does not prove them.",
      "def f (x: f64) : f64 @ smooth = x * x", "nothing; the promise is yours until a version verifies it.")
 
 code("W111", "part of a parameter that loses its derivative",

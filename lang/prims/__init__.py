@@ -3,9 +3,9 @@
 Importing this package fills `lang.core.primitive.PRIMITIVES`. Tables: `elementwise` (arithmetic, comparisons),
 `functions` (of real numbers), `probability`, `bits` (their representation), `structural` (making and rearranging
 arrays), `access` (reading and writing parts), `binned` (extremes of what goes to a place), `reductions` (folds and
-prefixes), `ordering` (where elements go), `checks` (run-time checks), `matrices`, `determinants` and `spectra` (linear
-algebra), `batched` (what only vectorised code uses). Reference meanings: `special`, `decimals`, `bessel`, `integers`,
-`matrix_reference`.
+prefixes), `ordering` (where elements go), `checks` (run-time checks), `promises` (what is said of smoothness),
+`matrices`, `determinants` and `spectra` (linear algebra), `batched` (what only vectorised code uses). Reference
+meanings: `special`, `decimals`, `bessel`, `integers`, `matrix_reference`.
 NumPy is imported only when a record is evaluated.
 """
 
@@ -24,6 +24,7 @@ from . import (
     matrices,
     ordering,
     probability,
+    promises,
     reductions,
     spectra,
     structural,
@@ -43,6 +44,7 @@ __all__ = [
     "matrices",
     "ordering",
     "probability",
+    "promises",
     "reductions",
     "spectra",
     "structural",

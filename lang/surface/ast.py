@@ -258,10 +258,11 @@ class Coerce(Node):
 
 
 class GradeAscribe(Node):
-    """`(e) @ C1`"""
+    """`(e) @ C1(x)`; `names` are those of the grade, as expressions."""
 
     operand: Exp
     grades: tuple[Grade, ...]
+    names: tuple[Exp, ...]
 
 
 class Range(Node):
@@ -285,6 +286,15 @@ class Assert(Node):
     body: Exp
 
 
+class Assume(Node):
+    """`assume continuous(x) "reason" in body`: in the body the names stand for values of which this is trusted."""
+
+    grade: Grade
+    names: tuple[Name, ...]
+    reason: str
+    body: Exp
+
+
 class Attributed(Node):
     """`#[attr] e`"""
 
@@ -301,7 +311,8 @@ class LocalOpen(Node):
 
 Exp = (Lit | Text | Name | Hole | TupleExp | RecordExp | ArrayLit | Comprehension | Apply | BinOp | UnOp | OpSection
        | FieldSection | IndexSection | Lambda | LetPat | LetFun | LetUpdate | If | Match | Loop | Index | Field
-       | Update | RecordUpdate | Ascribe | Coerce | GradeAscribe | Range | Constr | Assert | Attributed | LocalOpen)
+       | Update | RecordUpdate | Ascribe | Coerce | GradeAscribe | Range | Constr | Assert | Assume | Attributed
+       | LocalOpen)
 IndexArg = Exp | Slice
 
 # ---------------------------------------------------------------- patterns
@@ -429,6 +440,13 @@ class TRefined(Node):
     bounds: tuple[Exp, ...]
 
 
+class TGraded(Node):
+    """`(a -> b @ C1)`, and the type of `(f: a -> b @ C1)`: a function that is at least so smooth."""
+
+    type: TypeExp
+    grades: tuple[Grade, ...]
+
+
 class TQualified(Node):
     """`param t`, `data t`."""
 
@@ -436,7 +454,8 @@ class TQualified(Node):
     type: TypeExp
 
 
-TypeExp = (TName | TVar | TArray | TTuple | TRecord | TFun | TSum | TExists | TUnique | TRefined | TQualified)
+TypeExp = (TName | TVar | TArray | TTuple | TRecord | TFun | TSum | TExists | TUnique | TRefined | TGraded
+           | TQualified)
 TypeArg = TypeExp | TSizeArg
 
 # ---------------------------------------------------------------- declarations
@@ -449,10 +468,16 @@ class Attribute(Node):
 
 
 class Grade(Node):
-    """`C1(theta, sigma)`; no names means jointly in all float parameters."""
+    """`C1(theta, m.weight)`; no names means jointly in all float parameters. `spans` are where the names stand.
+
+    Two say something else: `approx` has a `tolerance`, `allow` one name, that of the grade, and a `reason`.
+    """
 
     name: str
     params: tuple[str, ...]
+    spans: tuple[Span, ...]
+    tolerance: float | None = None
+    reason: str | None = None
 
 
 class Def(Node):

@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 from ..source import Span
 from . import ast
+from .build_grades import GradeBuilder
 from .build_modules import ModuleBuilder, split
 from .build_types import in_order
 from .lexer import MODULES, Token, unescape
 from .machine import Action, Tables
 
-GRADES = ("none", "affine", "smooth", "C2", "C1", "lip", "cont", "flat", "jump", "opaque")
 ATTRIBUTES = ("inline", "noinline", "unroll", "unsafe", "sequential", "sequential_inner", "sequential_outer", "scratch",
               "incremental_flattening", "flatten", "cpu_function", "manifest", "blank", "opaque", "break", "trace",
               "warn", "warn_on_safety_checks", "prop", "flattening", "intrablock_result", "nomap", "stripmine", "bound",
@@ -30,7 +30,7 @@ def actions(tables: Tables, builder: Builder) -> list[Action | None]:
     return [getattr(builder, name) if name else None for name, _, _ in tables.rules]
 
 
-class Builder(ModuleBuilder):
+class Builder(ModuleBuilder, GradeBuilder):
     """Makes the nodes of one source and reports what the grammar alone cannot refuse."""
 
     # ------------------------------------------------------------ declarations
@@ -53,7 +53,7 @@ class Builder(ModuleBuilder):
         sizes, types = split(parameters)
         kind: Literal["def", "entry"] = "entry" if word == "entry" else "def"
         return ast.Def(self.span(start, end), kind, name.text.strip("`"), self.at(name), sizes, types, tuple(params),
-                       result, tuple(grades), body, None, ())
+                       result, tuple([self._promised(g) for g in grades]), body, None, ())
 
     def type_def(self, v: list[Any], start: int, end: int) -> ast.TypeDef:
         sizes, types = split(v[3])
@@ -82,18 +82,6 @@ class Builder(ModuleBuilder):
             constraint = None
         return ast.TypeParam(self.span(start, end), name, constraint, self.at(v[2]), lifted)
 
-    def grade(self, v: list[Any], start: int, end: int) -> ast.Grade:
-        return self._grade(v[0], (), start, end)
-
-    def grade_of(self, v: list[Any], start: int, end: int) -> ast.Grade:
-        return self._grade(v[0], tuple(token.text for token in v[2]), start, end)
-
-    def _grade(self, name: Token, params: tuple[str, ...], start: int, end: int) -> ast.Grade:
-        if name.text not in GRADES:
-            self.report.error("E021", f"there is no grade `{name.text}`", self.at(name), "after `@`",
-                              help="the grades are " + ", ".join(GRADES) + "; the product of matrices is `matmul a b`")
-        return ast.Grade(self.span(start, end), name.text, params)
-
     def prefix(self, v: list[Any], start: int, end: int) -> ast.Exp:
         """A minus before a number belongs to the number, so that the smallest i64 can be written."""
         operand = v[1]
@@ -109,9 +97,6 @@ class Builder(ModuleBuilder):
 
     def coerce(self, v: list[Any], start: int, end: int) -> ast.Exp:
         return ast.Coerce(self.span(start, end), v[0], v[2])
-
-    def grade_ascribe(self, v: list[Any], start: int, end: int) -> ast.Exp:
-        return ast.GradeAscribe(self.span(start, end), v[0], (v[2],))
 
     def if_(self, v: list[Any], start: int, end: int) -> ast.Exp:
         return ast.If(self.span(start, end), v[1], v[3], v[5])

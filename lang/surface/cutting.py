@@ -81,6 +81,8 @@ class Scan:
                     lets += previous != "LOCAL"
             elif depth:
                 pass
+            elif kind == "ASSUME":
+                lets += previous not in _ENDS_EXPRESSION
             elif kind == "FOR":
                 for_in = at + 2 < len(tokens) and tokens[at + 2].kind != "LESSTHAN"
             elif kind == "IN":

@@ -6,8 +6,8 @@ message. Comments vanish; documentation comments (`-- | …`) stay as DOC tokens
 
 Two things that Futhark also decides by spacing are decided here: `x[` is indexing (INDEX) and `f [` begins an array;
 digits after the dot of `x.0` are a projection (NAT), never a fraction. `param` and `data` are ordinary names but
-where a type begins with them (QUALIFIER), and the colon of `'a: num` is IS, so that `def e 'a : a = …` keeps its
-result type.
+where a type begins with them (QUALIFIER), `assume` is one but before `property(names) "reason"` (ASSUME), and the colon
+of `'a: num` is IS, so that `def e 'a : a = …` keeps its result type.
 """
 from __future__ import annotations
 
@@ -102,6 +102,7 @@ def tokenize(source: Source | Piece, report: Reporter) -> list[Token]:
     append = tokens.append
     keywords, punctuation = KEYWORDS, PUNCTUATION
     qualifiers: list[int] = []
+    assumptions: list[int] = []
     mistakes = 0
     last_kind, last_end = "", -1
     for match in _TOKEN.finditer(text):
@@ -118,6 +119,8 @@ def tokenize(source: Source | Piece, report: Reporter) -> list[Token]:
                 kind = "UNDERSCORE"
             elif kind == "NAME" and last_kind == "COLON" and (word == "param" or word == "data"):
                 qualifiers.append(len(tokens))
+            elif word == "assume":
+                assumptions.append(len(tokens))
         elif group == "punct":
             kind = punctuation[word]
             if word == "[":
@@ -164,6 +167,8 @@ def tokenize(source: Source | Piece, report: Reporter) -> list[Token]:
             break
     if qualifiers:
         mark_qualifiers(tokens, qualifiers)
+    for at in assumptions:
+        mark_assumption(tokens, at)
     return tokens
 
 
@@ -188,6 +193,17 @@ def mark_qualifiers(tokens: list[Token], candidates: list[int]) -> None:
         elif at in wanted and at + 1 < len(tokens) and tokens[at + 1].kind in _BEGINS_TYPE \
                 and not (openers and openers[-1] in ("LSQB", "INDEX")):
             tokens[at] = token._replace(kind="QUALIFIER")
+
+
+def mark_assumption(tokens: list[Token], at: int) -> None:
+    """`assume` before a property of names and a reason, `continuous(x, y) "because"`, is no name."""
+    kinds = [token.kind for token in tokens[at + 1:at + 3]]
+    if kinds == ["NAME", "LPAR"]:
+        end = at + 3
+        while end < len(tokens) and tokens[end].kind in ("NAME", "COMMA", "DOT"):
+            end += 1
+        if end + 1 < len(tokens) and tokens[end].kind == "RPAR" and tokens[end + 1].kind == "STRING":
+            tokens[at] = tokens[at]._replace(kind="ASSUME")
 
 
 def _without_controls(source: Source | Piece, report: Reporter) -> str:

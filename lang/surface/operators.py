@@ -102,6 +102,9 @@ class Chains:
     def second(self, v: list[Any], start: int, end: int) -> Any:
         return v[1]
 
+    def second_alone(self, v: list[Any], start: int, end: int) -> list[Any]:
+        return [v[1]]
+
     # ------------------------------------------------------------ chains
 
     def chain_one(self, v: list[Any], start: int, end: int) -> list[Any]:

@@ -46,7 +46,7 @@ def show_ast(node: ast.Node) -> str:
         plain: list[str] = []
         below: list[tuple[int, str, ast.Node]] = []
         for field in here.FIELDS:
-            if field == "span" or field.endswith("_span"):
+            if field in ("span", "spans") or field.endswith("_span"):
                 continue
             value: Any = getattr(here, field)
             nodes = list(_nodes(value, field))

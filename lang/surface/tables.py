@@ -23,8 +23,8 @@ STARTS = ("declaration", "signature", "exp", "type")
 # Rules that only pass on, collect or continue sideways: the depth of their result is that of its deepest part. All
 # others make a node around their parts and count as one level towards the nesting limit.
 SIDEWAYS = frozenset({
-    "", "one", "push", "push_after", "first", "second", "empty", "nothing", "chain_one", "chain_more", "climb", "let_",
-    "name", "int_", "float_", "apply", "type_name",
+    "", "one", "push", "push_after", "first", "second", "second_alone", "empty", "nothing", "chain_one", "chain_more",
+    "climb", "let_", "name", "int_", "float_", "apply", "type_name",
 })
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from dad.lang.diagnostics.codes import CODES
 from dad.lang.intrinsics import CONSTANTS, CONVERTIBLE
-from dad.lang.surface.build import ATTRIBUTES, GRADES
+from dad.lang.surface.build import ATTRIBUTES
+from dad.lang.surface.build_grades import GRADES, PROPERTIES
 from dad.lang.surface.lexer import KEYWORDS
 from dad.lang.surface.operators import LEVELS, RANGES
 
@@ -57,7 +58,7 @@ def test_the_reference_has_every_member_of_the_modules_of_numbers() -> None:
 def test_the_reference_has_every_word_and_operator() -> None:
     assert missing(set(KEYWORDS)) == []
     assert missing({*LEVELS, *RANGES, "->", ":>", "???", "@", "\\", "#[", "!"} - {"=", "!"}) == []
-    assert missing({*GRADES, *ATTRIBUTES}) == []
+    assert missing({*GRADES, *PROPERTIES, *ATTRIBUTES, "approx", "allow", "assume"}) == []
 
 
 def test_codes_in_the_documentation_exist() -> None:

@@ -23,7 +23,8 @@ WORDS: dict[str, list[str]] = {
     "IS": [":"], "CONSTR": ["#some", "#none"], "ATTR": ["#[inline]", "#[unroll]"], "HOLE": ["???"],
     "BACKTICK": ["`f`", "`M.g`"], "OP": ["+", "*", "/", "**", "&&", "|>", "<|", "==", "+.", "<<", "||"],
     "REL": [">", "<=", ">="], "QUALIFIER": ["param", "data"], "INDEX": ["["], "UNDERSCORE": ["_"], "TRUE": ["true"],
-    "FALSE": ["false"], "BODY": ["{ def x = 1 }", "{ }", "{ type t = i64 def x : t = 1 let y = x }"],
+    "FALSE": ["false"], "ASSUME": ["assume"],
+    "BODY": ["{ def x = 1 }", "{ }", "{ type t = i64 def x : t = 1 let y = x }"],
 }
 
 
@@ -58,9 +59,10 @@ def heights() -> dict[str, int]:
 
 
 def _height(symbols: tuple[str, ...], known: dict[str, int]) -> int:
-    """Of an alternative; that of `assert` counts as deeper than it is, or every short operand would be one."""
+    """Of an alternative; `assert` and `assume` count as deeper than they are, or every short operand would be one."""
     alternatives, _ = rules()
-    return max((known.get(s, 99) if s in alternatives else 0 for s in symbols), default=0) + 5 * ("ASSERT" in symbols)
+    height = max((known.get(s, 99) if s in alternatives else 0 for s in symbols), default=0)
+    return height + 5 * len({"ASSERT", "ASSUME"} & {*symbols})
 
 
 def declaration(rng: random.Random) -> str:

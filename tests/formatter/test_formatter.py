@@ -31,7 +31,7 @@ PROGRAMS = sorted(path for path in ROOT.rglob("*.dad")
                   if not any(part[0] == "." or part in ("build", "dist") for part in path.relative_to(ROOT).parts))
 _BLOCKS = re.compile(r"```dad\n(.*?)```\n(?:\n```dad formatted\n(.*?)```\n)?", re.DOTALL)
 COLLECTED = {"", "one", "push", "push_after", "first", "empty", "nothing", "chain_one", "chain_more", "climb",
-             "module_body", "local_size"}
+             "module_body", "local_size", "second_alone"}
 """Rules that the reader of the concrete tree takes in itself: they make lists, or pass on what they hold."""
 
 
@@ -111,7 +111,9 @@ def test_every_node_and_layout_is_tested() -> None:
     rng = random.Random(1)
     texts = [path.read_text(encoding="utf-8") for path in PROGRAMS] + [declaration(rng) for _ in range(800)]
     texts += ["def x = M.N.(map (.[0, 1]) [(2+), (+2), (.a), (-)])", "type t 'a = {a: f64{0..1}, b: f64{>0}}",
-              "def x = let f [n] 'a (x: [n]a) = ??? in f"]
+              "def x = let f [n] 'a (x: [n]a) = ??? in f",
+              'def f (g: f64 -> f64 @ C1(x.y) @ lip) (h: (f64 -> f64 @ approx(1.5))) = g 1',
+              'def f (x: f64) = assume C1(x, y) "so" in x @ smooth', "module type S = { module M : T }"]
     for text in texts:
         if parses(text):
             source = Source("t.dad", text)

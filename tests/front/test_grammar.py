@@ -83,6 +83,8 @@ def typ(node: ast.TypeExp | ast.TSizeArg) -> str:
             return f"*{typ(inner)}"
         case ast.TRefined(_, inner, op, bounds):
             return f"{typ(inner)}{{{'..'.join(map(brief, bounds)) if op == '..' else op + brief(bounds[0])}}}"
+        case ast.TGraded(_, inner, grades):
+            return f"({' @ '.join([typ(inner), *map(grade, grades)])})"
         case ast.TQualified(_, activity, inner):
             return f"{activity} {typ(inner)}"
 
@@ -152,6 +154,8 @@ def brief(node: ast.Exp) -> str:
             return f"({brief(operand)} :> {typ(type)})"
         case ast.GradeAscribe(_, operand, grades):
             return f"({brief(operand)} @ {', '.join(map(grade, grades))})"
+        case ast.Assume(_, said, _, reason, body):
+            return f"(assume {grade(said)} {reason!r} in {brief(body)})"
         case ast.Range(_, start, second, end, kind):
             return f"({brief(start)}{'..' + brief(second) if second else ''}{kind}{brief(end)})"
         case ast.Constr(_, name, arguments):
@@ -175,7 +179,9 @@ def clause(node: ast.ForBelow | ast.ForIn | ast.While) -> str:
 
 
 def grade(node: ast.Grade) -> str:
-    return node.name + (f"({', '.join(node.params)})" if node.params else "")
+    said = [*node.params, *([] if node.tolerance is None else [str(node.tolerance)]),
+            *([] if node.reason is None else [repr(node.reason)])]
+    return node.name + (f"({', '.join(said)})" if said else "")
 
 
 @pytest.mark.parametrize(("text", "tree"), [
@@ -277,7 +283,11 @@ def grade(node: ast.Grade) -> str:
     ("#some 1 x", "(#some 1 x)"), ("#none", "#none"), ("f #none x", "(f #none x)"), ("f (#some x)", "(f (#some x))"),
     ("assert (n > 0) x", "(assert (n > 0) x)"), ("#[unroll] x", "(#[unroll] x)"),
     ("#[incremental_flattening(only_inner)] f x", "(#[incremental_flattening(only_inner)] (f x))"),
-    ('assume continuous(k) "tabulated"', "(assume continuous k 'tabulated')"),
+    ('assume continuous(k) "tabulated" in k', "(assume continuous(k) 'tabulated' in k)"),
+    ('let v = x assume C1(v, x) "so" let y = 2 in y', "let v = x in (assume C1(v, x) 'so' in let y = 2 in y)"),
+    ("assume (continuous k)", "(assume (continuous k))"),
+    ('(e) @ C1(x, m.weight) @ approx(1e-8) @ allow(jump, "known")',
+     "(((e @ C1(x, m.weight)) @ approx(1e-08)) @ allow(jump, 'known'))"),
     # words that are names elsewhere
     ("param + data * num", "(param + (data * num))"), ("data x", "(data x)"), ("x' + _y", "(x' + _y)"),
     ("a = b", None), ("a b = c", None),
@@ -339,6 +349,8 @@ def header(node: ast.Def) -> str:
     ("def f (x: param) (y: data) = 1", "def f (x : param) (y : data)"),
     ("def f param data = param", "def f param data"),
     ("def f (x: f64) : f64 @ C1(x), smooth(y, z) = x", "def f (x : f64) : f64 @ C1(x), smooth(y, z)"),
+    ("def f (g: f64 -> f64 @ C1 @ approx(1e-9)) (h: (f64 -> f64 @ lip)) = 1",
+     "def f (g : ((f64 -> f64) @ C1 @ approx(1e-09))) (h : ((f64 -> f64) @ lip))"),
     ("def f (x: f64) @ lip = x", "def f (x : f64) @ lip"),
     ("def f ((a, b): (f64, f64)) {x, y} _ () = a", "def f ((a, b) : (f64, f64)) {x = x, y = y} _ ()"),
     ("def (+++) x y = x", "def +++ x y"), ("def (-) x y = x", "def - x y"), ("def (`f`) x y = x", "def f x y"),

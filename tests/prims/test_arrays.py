@@ -144,7 +144,9 @@ def shapes(count: int) -> Callable[[int], list[Any]]:
     ]
 
 
+PROMISE = {"kind": "promise", "grade": "C1", "of": "x", "tolerance": "", "reason": ""}
 CASES: dict[str, Callable[[int], list[Case]]] = {
+    "promise": lambda n: [([floats(n), floats(2)], PROMISE), ([floats(n)], PROMISE)],
     "replicate": lambda n: [([i64(n), floats()], {}), ([i64(n), floats(3)], {}), ([i64(2), floats(n, 2)], {})],
     "concat": lambda n: [
         ([floats(n), floats(2)], {}),
