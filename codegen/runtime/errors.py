@@ -35,3 +35,17 @@ class DadArgumentError(TypeError, ValueError):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
+
+
+class DeviceError(RuntimeError):
+    """A GPU, or what it needs, is not there or not enough: `code` U112 no CuPy, U113 no GPU, U114 code that does not
+    fit to the card, U115 memory, U116 no compiler; `message` says what to do.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"

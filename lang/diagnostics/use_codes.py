@@ -129,6 +129,30 @@ code("U111", "built module that cannot be used here",
      "dad build model.dad -o out --target native", 'pip install "dad-lang[native]", build the module again with the '
      "version that is installed, or build it with `--target numpy`.")
 
+code("U112", "CuPy that is missing",
+     "The target `cuda` runs on a GPU through CuPy, which is not installed, or does not find the libraries of CUDA that it needs "
+     "(cuBLAS, cuSOLVER). `dad build --target cuda` needs neither; the module that it writes does.",
+     'dad.load("model.dad", target="cuda")   # without CuPy',
+     'pip install "cupy-cuda13x[ctk]" (`cupy-cuda12x` for drivers of CUDA 12), or use another target.')
+code("U113", "GPU that is missing",
+     "CUDA finds no card of NVIDIA, or no driver, or one that is older than CuPy wants. A module for GPUs can be built here, not run.",
+     "m.f(x)   # of a module for the target cuda, on a laptop",
+     "`nvidia-smi` shows card and driver. Without them use `target=\"native\"` or `\"numpy\"`: the program is the same.")
+code("U114", "code that does not fit to the GPU",
+     "Machine code is for one generation of cards, and PTX for drivers that are not older than the compiler that wrote it. The module "
+     "tries what lies beside it, then compiles; the compiler of CUDA 13 knows cards from Turing on (compute capability 7.5).",
+     "m.f(x)   # on a card of 2016", "install a newer driver, or the CuPy of another version of CUDA (`cupy-cuda12x` for older cards).")
+code("U115", "not enough memory on the GPU",
+     "The card has less free memory than the call needs. The message says how much was asked for; other programs on the card, and "
+     "CuPy itself, which keeps what was freed, may hold the rest.",
+     "m.f(cupy.zeros(10**11))",
+     "use smaller data or f32, end other programs on the card, or call `cupy.get_default_memory_pool().free_all_blocks()`.")
+code("U116", "compiler for GPUs that is missing",
+     "NVRTC, NVIDIA's compiler, is not installed. `dad build --target cuda` writes the module without code for cards beside it, and says "
+     "so; the module has CuPy compile it at the first call, which needs NVRTC on that machine.",
+     "dad build model.dad -o out --target cuda", 'pip install "dad-lang[cuda]" before `dad build`, or "cupy-cuda13x[ctk]" where '
+     "the module runs.")
+
 code("U101", "file that cannot be read", "The file does not exist, is a folder, or may not be read.", "dad check modle.dad",
      "check the path and its permissions.")
 code("U102", "file that is not text", "Dad programs are UTF-8 text.", "dad check model.zip", "save the file as UTF-8.")

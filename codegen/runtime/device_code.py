@@ -1,0 +1,94 @@
+"""Kernels on a card: from code that lies beside the module where it fits, else compiled by CuPy; and what went wrong.
+
+`images` are those that `dad build` has written, each with its architecture (0 for PTX), the name of its file and the
+SHA-256 of that: a file that is not the module's own is left alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import DeviceError
+
+NO_CARD = frozenset({3, 34, 35, 46, 100, 101, 803, 804})
+"""Status of CUDA where there is no card, or no driver for it."""
+NO_FIT = frozenset({200, 209, 218, 222, 223})
+"""Status of CUDA where code is not for this card or this driver."""
+ON_PROCESSOR = 'the same program runs on the processor, with target "native" or "numpy"'
+
+
+class OnDevice:
+    """Inside, what CUDA and CuPy say when something is missing is a DeviceError that says what to do."""
+
+    def __enter__(self) -> OnDevice:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        found = None if error is None else device_error(error)
+        if found is not None:
+            raise found from error
+
+
+def device_error(error: BaseException) -> DeviceError | None:
+    """What an exception of CuPy means; None where it is of another kind."""
+    name, said, status = type(error).__name__, str(error), getattr(error, "status", None)
+    first = said.strip().split("\n")[0]
+    if name == "OutOfMemoryError" or status == 2:
+        return DeviceError("U115", f"the GPU has not enough memory: {first}; use smaller data or f32, end other "
+                                   "programs on the card (nvidia-smi lists them), or give back what CuPy keeps: "
+                                   "cupy.get_default_memory_pool().free_all_blocks()")
+    if name in ("CUDARuntimeError", "CUDADriverError"):
+        if status in NO_CARD:
+            return DeviceError("U113", f"no GPU of NVIDIA can be used here: {first}; install a card's driver "
+                                       f"(nvidia-smi shows both), or: {ON_PROCESSOR}")
+        if status in NO_FIT:
+            return DeviceError("U114", f"the kernels do not fit to this card or its driver: {first}; install a newer "
+                                       f"driver, or build the module again; {ON_PROCESSOR}")
+    if name == "CompileException" and "gpu-architecture" in said:
+        return DeviceError("U114", "the compiler that CuPy has (NVRTC) knows no code for this card; install the CuPy "
+                                   f"of another version of CUDA (cupy-cuda12x for cards before Turing); {ON_PROCESSOR}")
+    if isinstance(error, (ImportError, RuntimeError, OSError)) and "nvrtc" in said.lower():
+        return DeviceError("U116", f"the module has no code for this card, and CuPy has no compiler: {first}; "
+                                   'pip install "cupy-cuda13x[ctk]", or build the module again where "dad-lang[cuda]" '
+                                   "is installed")
+    if isinstance(error, ImportError) and any(word in said.lower() for word in ("cublas", "cusolver", "cudart")):
+        return DeviceError("U112", f'CuPy does not find libraries of CUDA: {first}; pip install "cupy-cuda13x[ctk]"')
+    return None
+
+
+def fitting_images(images: Sequence[tuple[int, str, str]], capability: str) -> list[tuple[int, str, str]]:
+    """The images that a card can run, the best first: code for its generation and not for a later card of it, then
+    PTX, which its driver compiles.
+
+    >>> made = [(75, "m.sm_75.cubin", ""), (90, "m.sm_90.cubin", ""), (0, "m.ptx", "")]
+    >>> [[name for _, name, _ in fitting_images(made, card)] for card in ("90", "86", "70")]
+    [['m.sm_90.cubin', 'm.ptx'], ['m.ptx'], []]
+    """
+    card = int(capability)
+    oldest = min((a for a, _, _ in images if a), default=0)
+    fitting = [image for image in images if image[0] // 10 == card // 10 and image[0] <= card]
+    assembly = [image for image in images if image[0] == 0 and oldest <= card]
+    return sorted(fitting, reverse=True) + assembly
+
+
+def load_kernels(cupy: Any, source: str, options: Sequence[str], images: Sequence[tuple[int, str, str]], folder: str
+                 ) -> Any:
+    """The kernels of a program, as an object with `get_function`. Raises DeviceError."""
+    with OnDevice():
+        capability = cupy.cuda.Device().compute_capability
+        for _, name, digest in fitting_images(images, capability):
+            path = Path(folder) / name
+            try:
+                if hashlib.sha256(path.read_bytes()).hexdigest() == digest:
+                    return cupy.RawModule(path=str(path))
+            except OSError:
+                continue
+            except Exception as error:
+                if getattr(error, "status", None) not in NO_FIT:
+                    raise
+        module = cupy.RawModule(code=source, options=tuple(options))
+        module.compile()
+        return module
