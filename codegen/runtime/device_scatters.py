@@ -1,0 +1,60 @@
+"""Launches the kernels that add to places: `codegen/backends/cuda/device/scatters.py` says what they do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .device_sorting import grid_of, sort_keys
+
+SCATTER_STRETCH = 256
+SCATTER_FEW = 1 << 18
+"""Comparisons that a block makes at most to do without a sort."""
+SCATTER_SIZES = {"f64": 8, "f32": 4, "f16": 2, "bool": 1} | {f"{s}{b}": b // 8 for s in "iu" for b in (8, 16, 32, 64)}
+
+
+def scatter_op(run: Any, target: int, size: int, places: int, values: int, n: int, dtype: str, row: int = 1,
+               op: str = "add") -> None:
+    """target[places[k], j] = op(target[places[k], j], values[k, j]) for k in order: `target` has `size` rows of `row`
+    numbers, `n` places are i64, those outside are passed over; `op` is add, mul, max or min."""
+    if n <= 0 or size <= 0 or row <= 0:
+        return
+    given = (np.int64(target), np.int64(size), np.int64(places), np.int64(values), np.int64(n), np.int64(row))
+    if op == "add" and dtype in ("i32", "u32", "i64", "u64"):
+        run.launch(f"dad_atomic_add_{dtype}", grid_of(n * row), 256, given)
+        return
+    if n * n * row <= SCATTER_FEW:
+        run.launch(f"dad_few_{op}_{dtype}", 1, 256, given)
+        return
+    if n >= 1 << 32 or size >= 1 << 32:
+        raise ValueError(f"{n} values cannot be added to {size} places at once")
+    width = SCATTER_SIZES[dtype]
+    keys, order = run.take(4 * n), run.take(4 * n)
+    run.launch("dad_targets", grid_of(n), 256, (np.int64(places), np.int64(size), np.int64(n), np.int64(keys),
+                                              np.int64(order)))
+    keys, order = sort_keys(run, "u32", keys, order, n, size.bit_length())
+    starts, ends = run.take(4 * size), run.take(4 * size)
+    run.launch("dad_bounds", grid_of(n), 256, (np.int64(keys), np.int64(size), np.int64(n), np.int64(starts),
+                                             np.int64(ends)))
+    stretches = -(-n // SCATTER_STRETCH)
+    part = run.take(2 * (stretches + 1) * row * width)
+    bounds = (np.int64(starts), np.int64(ends), np.int64(part))
+    run.launch(f"dad_stretches_{op}_{dtype}", grid_of(n * row), 256, (
+        np.int64(target), np.int64(size), np.int64(values), np.int64(n), np.int64(row), np.int64(keys), np.int64(order),
+        *bounds))
+    if n > SCATTER_STRETCH:
+        run.launch(f"dad_long_{op}_{dtype}", grid_of(stretches * row), 256, (
+            np.int64(target), np.int64(size), np.int64(n), np.int64(row), np.int64(keys), *bounds))
+
+
+def scatter_put(run: Any, target: int, size: int, places: int, values: int, n: int, width: int, row: int = 1) -> None:
+    """target[places[k]] = values[k], the last one stays; rows of `row` numbers of `width` bytes."""
+    if n <= 0 or size <= 0 or row <= 0:
+        return
+    winner = run.take(8 * size)
+    run.array(winner, np.int64, (size,))[:] = -1
+    run.launch("dad_winners", grid_of(n), 256, (np.int64(places), np.int64(size), np.int64(n), np.int64(winner)))
+    run.launch(f"dad_winners_put_{width}", grid_of(n * row), 256, (
+        np.int64(target), np.int64(size), np.int64(places), np.int64(values), np.int64(n), np.int64(row),
+        np.int64(winner)))
