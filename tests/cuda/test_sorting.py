@@ -22,7 +22,7 @@ def numbers(rng: Any, n: int, dtype: str) -> Any:
         wide = rng.integers(info.min, info.max, n, DTYPES[dtype], endpoint=True)
         return np.where(rng.random(n) < 0.5, wide, (wide % 7).astype(DTYPES[dtype]))
     usual = np.round(rng.normal(size=n) * 3, 1).astype(DTYPES[dtype])
-    odd = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, -np.nan, 1.0], DTYPES[dtype])
+    odd: Any = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, -np.nan, 1.0], DTYPES[dtype])
     return np.where(rng.random(n) < 0.3, odd[rng.integers(0, len(odd), n)], usual)
 
 

@@ -100,7 +100,7 @@ extern "C" __global__ void dad_long_@O_@D(@M *target, long long size, long long 
     const long long start = starts[key], end = ends[key];
     if (end - start <= @N || k - @N >= start) continue;
     @T sum = @L(target[key * row + j]);
-    for (long long other = start; other < end; other += @N) 
+    for (long long other = start; other < end; other += @N)
       sum = dad_@O_@D(sum, @L(part[(2 * (other / @N) + (other == start)) * row + j]));
     target[key * row + j] = @S(sum);
   }
