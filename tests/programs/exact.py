@@ -104,9 +104,15 @@ class Exact(interp.Run):
         if isinstance(atom, ir.Var):
             return self.env[atom]
         if atom.dtype in ir.FLOATS:
-            number = float(atom.value)
-            return CONSTANTS.get(number) or mpf(number)
+            return self.constant(float(atom.value))
         return super().value(atom)
+
+    def constant(self, number: float) -> Any:
+        return CONSTANTS.get(number) or mpf(number)
+
+    def within(self, env: interp.Env) -> Exact:
+        """Another activation, of a function that is called."""
+        return Exact(self.program, env, self.stops)
 
     def bind(self, variables: Sequence[ir.Var], values: Sequence[Value]) -> None:
         for var, value in zip(variables, values, strict=True):
@@ -128,7 +134,7 @@ class Exact(interp.Run):
         if isinstance(op, ir.Call):
             function = self.program.functions[op.function]
             env = dict(zip(function.params, self.values(op.args), strict=True))
-            return Exact(self.program, env, self.stops).block(function.body)
+            return self.within(env).block(function.body)
         return super().op(op)
 
     def primitive(self, op: ir.Prim) -> Value:

@@ -1,0 +1,338 @@
+"""What a function of IR really does, in 50 digits: where it changes its way, how its values and slopes differ there, and
+which of the grades that are claimed for it are false.
+
+It knows nothing of the analysis. A function is run along lines; a run leaves a *trace*, what all comparisons, roundings,
+extremes and places came out as. Where two points of a line have different traces, bisection finds where it changes, and
+limits, slopes and second derivatives from either side are compared there. Literals mean what they say: 0.1 is a tenth.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from random import Random
+from typing import Any
+
+import numpy as np
+from dad.codegen import interp
+from dad.codegen.passes.differentiate import differentiate
+from dad.codegen.passes.extremes import extremes
+from dad.codegen.runtime.depth import LEVELS, Room
+from dad.codegen.runtime.errors import RunError
+from dad.grades.lattice import better
+from dad.lang.core import ir
+from dad.tests.ad.harness import derive
+from dad.tests.programs.exact import CONSTANTS, Exact, Stops, lifted, mp, mpf
+
+Value = Any
+Point = tuple[Value, ...]
+EPS = mpf(10) ** -44
+BITS = 150
+KINKS = {"abs", "sign", "floor", "ceil", "round", "trunc", "max", "min", "maximum", "minimum", "cummax", "cummin", "mod",
+         "rem", "sort"}
+
+
+class Traced(Exact):
+    """A run that notes every decision."""
+
+    def __init__(self, program: ir.Program, env: interp.Env, stops: Stops, trace: list[Any]) -> None:
+        super().__init__(program, env, stops)
+        self.trace = trace
+
+    def within(self, env: interp.Env) -> Exact:
+        return Traced(self.program, env, self.stops, self.trace)
+
+    def constant(self, number: float) -> Any:
+        return CONSTANTS.get(number) or mpf(repr(number))
+
+    def primitive(self, op: ir.Prim) -> Value:
+        if op.name in ("promise", "demand"):
+            return self.values(op.args)[0]
+        result = super().primitive(op)
+        if any(a.type.is_float for a in op.args):
+            if not isinstance(result, mpf) and getattr(result, "dtype", None) != object:
+                if op.name != "dim":
+                    self.trace.append(np.asarray(result).tobytes())
+            elif op.name in KINKS:
+                self.trace.append(decision(op.name, self.values(op.args), result))
+        return result
+
+    def custom(self, op: ir.Custom) -> tuple[Value, ...]:
+        return self.apply(op.body, self.values(op.args))
+
+
+def decision(name: str, args: Sequence[Value], result: Value) -> Any:
+    if name in ("max", "min"):
+        return tuple(np.asarray(args[0] > args[1], bool).ravel())
+    if name in ("abs", "sign"):
+        return tuple(np.asarray(args[0] > 0, bool).ravel())
+    if name in ("mod", "rem"):
+        return tuple(np.ravel(np.asarray(np.frompyfunc(mp.nint, 1, 1)((args[0] - result) / args[1]))))
+    if name in ("floor", "ceil", "round", "trunc"):
+        return tuple(np.ravel(np.asarray(result)))
+    return tuple(np.argsort(np.asarray(args[0]).ravel(), kind="stable"))
+
+
+@dataclass(frozen=True)
+class Violation:
+    grade: str
+    what: str
+    point: Mapping[str, Any]
+    direction: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"not {self.grade}: {self.what}, at {dict(self.point)} along {dict(self.direction)}"
+
+
+class Line:
+    """The float results of a function along `point + t direction`, with the trace of each run."""
+
+    def __init__(self, oracle: Oracle, point: Point, direction: Sequence[Value]) -> None:
+        self.oracle, self.point, self.direction = oracle, point, direction
+        self.start = [lifted(x) for x in point]
+        self.ahead = [lifted(d) if d is not None else None for d in direction]
+        self.seen: dict[Any, tuple[tuple[Any, ...], Any]] = {}
+
+    def run(self, t: Any) -> tuple[tuple[Any, ...], Any]:
+        """Results, flat, and trace; no results where a check fails."""
+        if t not in self.seen:
+            args = [x if d is None else x + t * d for x, d in zip(self.start, self.ahead, strict=True)]
+            self.seen[t] = self.oracle.run(args)
+        return self.seen[t]
+
+    def __call__(self, t: Any) -> tuple[Any, ...]:
+        return self.run(t)[0]
+
+    def trace(self, t: Any) -> Any:
+        return self.run(t)[1]
+
+    def changes(self, lo: Any, hi: Any, parts: int) -> Iterator[tuple[Any, Any]]:
+        """Neighbours, 1e-44 apart, between which the trace changes: one pair in each of the parts that has any."""
+        ts = [lo + (hi - lo) * k / parts for k in range(parts + 1)]
+        for a, b in zip(ts, ts[1:], strict=False):
+            left = self.trace(a)
+            if left == self.trace(b):
+                continue
+            for _ in range(BITS):
+                m = (a + b) / 2
+                if self.trace(m) == left:
+                    a = m
+                else:
+                    b = m
+                if b - a < EPS:
+                    break
+            yield a, b
+
+
+class Oracle:
+    """`active`: the numbers of the parameters that are roots, by name; `leaves` draws arguments."""
+
+    def __init__(self, program: ir.Program, function: str, roots: Mapping[str, int],
+                 draw: Callable[[Random, bool], Point], inside: Callable[[Sequence[Value]], bool]) -> None:
+        self.program, self.function, self.roots, self.draw, self.inside = program, function, roots, draw, inside
+        self.f = program.functions[function]
+        self.plain = differentiate(extremes(program))
+
+    @cached_property
+    def pushed(self) -> ir.Program:
+        """With first and second derivatives along a line, `f_jvp` and `f_jvp_jvp`."""
+        whole, self.first = derive(self.program, self.function, "jvp")
+        whole, self.second = derive(whole, self.first, "jvp")
+        return differentiate(extremes(whole))
+
+    def run(self, args: Sequence[Value]) -> tuple[tuple[Any, ...], Any]:
+        trace: list[Any] = []
+        if not self.inside(args):
+            return (), None
+        f = self.plain.functions[self.function]
+        try:
+            with np.errstate(all="ignore"), Room(interp.FRAMES * LEVELS):
+                results = Traced(self.plain, dict(zip(f.params, args, strict=True)), Stops(), trace).block(f.body)
+        except RunError as error:
+            return (), error.code
+        flat = [v for r, t in zip(results, self.f.result_types, strict=True) if t.is_float for v in np.ravel(r)]
+        return tuple(flat), (tuple(trace), tuple(np.shape(r) for r in results))
+
+    # ------------------------------------------------------------ derivatives of the program
+
+    def derivative(self, point: Point, direction: Sequence[Value], order: int) -> tuple[float, ...]:
+        """The first or second derivative along the direction, as the program's own derivatives give it, in doubles."""
+        program = self.pushed
+        seeds = [np.zeros_like(p) if d is None else np.asarray(d, np.float64)[()]
+                  for p, d, v in zip(point, direction, self.f.params, strict=True) if v.type.is_float]
+        args = [*point, *seeds]
+        if order == 2:
+            args += [*seeds, *(np.zeros_like(d) for d in seeds)]
+        results = interp.run(program, self.first if order == 1 else self.second, args)
+        floats = [float(v) for r in results if np.asarray(r).dtype.kind == "f" for v in np.ravel(r)]
+        return tuple(floats[-(len(floats) // 2**order):])
+
+    # ------------------------------------------------------------ claims
+
+    def violations(self, grades: Mapping[str, str], rng: Random, lines: int = 6, parts: int = 8) -> Iterator[Violation]:
+        """What shows that grades are false, each claim tried on several lines."""
+        levels = sorted({g for g in (grades.get(root, "none") for root in self.roots) if g not in ("jump", "opaque")})
+        for level in levels:
+            moving = [root for root in self.roots
+                      if better(grades.get(root, "none"), level) and (level == "flat") <= (grades.get(root, "none") in
+                                                                                           ("flat", "none"))]
+            for k in range(lines):
+                point = self.draw(rng, k % 2 == 0)
+                line = Line(self, point, self.direction(point, moving, rng, k % 4 < 2))
+                yield from self.of_line(line, level, rng, parts)
+
+    def direction(self, point: Point, moving: Sequence[str], rng: Random, simple: bool) -> list[Value]:
+        chosen = {self.roots[name] for name in moving}
+        if simple and len(chosen) > 1 and rng.random() < 0.5:
+            chosen = {rng.choice(sorted(chosen))}
+
+        def number() -> float:
+            return rng.choice((1.0, -1.0, 0.5, 0.0)) if simple else rng.gauss(0, 1)
+
+        found: list[Value] = []
+        for i, x in enumerate(point):
+            if i not in chosen:
+                found.append(None)
+                continue
+            numbers = [number() for _ in range(np.size(x))]
+            if not any(numbers) and numbers:
+                numbers[rng.randrange(len(numbers))] = 1.0
+            found.append(np.asarray(numbers, np.float64).reshape(np.shape(x))[()])
+        return found
+
+    def of_line(self, line: Line, level: str, rng: Random, parts: int) -> Iterator[Violation]:
+        names = list(self.roots)
+
+        def violation(what: str, t: Any = 0) -> Violation:
+            at = {name: shown(line.start[i] + (0 if line.ahead[i] is None else t * line.ahead[i]))
+                  for name, i in self.roots.items()}
+            return Violation(level, what, at, {n: line.direction[self.roots[n]] for n in names})
+
+        reach = mpf(rng.choice((1, 4, 30)))
+        lo, hi = -reach, reach
+        while (not line(lo) or not line(hi)) and hi > mpf("1e-3"):
+            lo, hi = lo / 2, hi / 2
+        if level == "none":
+            if line(lo) and not same(line(lo), line(hi), mpf("1e-30")):
+                yield violation("the value changes")
+            return
+        if level == "affine":
+            if line(lo) and line(hi) and line(mpf(0)):
+                bent = [a + b - 2 * m for a, b, m in zip(line(lo), line(hi), line(mpf(0)), strict=True)]
+                if not small(bent, [*line(lo), *line(hi)], mpf("1e-25")):
+                    yield violation(f"bent by {shown(bent)}")
+            level = "smooth"
+        if level == "flat":
+            for t in (mpf(rng.uniform(float(lo), float(hi))) for _ in range(3)):
+                h = mpf("1e-25")
+                if line.trace(t - h) == line.trace(t + h) and not same(line(t - h), line(t + h), mpf("1e-38")):
+                    yield violation("the slope is not 0", t)
+            return
+        pairs = [(mpf(0), mpf(0)), *line.changes(lo, hi, parts)]
+        t = mpf(rng.uniform(float(lo), float(hi)))
+        pairs.append((t, t))
+        for a, b in pairs:
+            yield from (violation(what, a) for what in self.at(line, a, b, level))
+
+    def at(self, line: Line, a: Any, b: Any, level: str) -> Iterator[str]:
+        """How the claim fails between `a` and `b`, or at the point where they are equal."""
+        left, right = side(line, a, -1), side(line, b, 1)
+        middle = [line(a), line(b)]
+        if not finite(*middle, *left, *right):
+            return
+        scale = max([mpf(1), *(abs(v) for v in (*middle[0], *left[0], *right[0]))])
+        for near, far in (((left[0], middle[0]), (left[1], middle[0])), ((right[0], middle[1]), (right[1], middle[1])),
+                          ((left[0], right[0]), (left[1], right[1]))):
+            gap = greatest(*near)
+            if gap > mpf("1e-33") * scale and gap > greatest(*far) / 2:
+                yield f"the value jumps by {mp.nstr(gap, 8)}"
+                return
+        if level == "cont":
+            return
+        for values in (left, right):
+            steep, before = slopes(values, 0), slopes(values, 1)
+            if steep > 1e6 * scale and steep > 1e3 * before:
+                yield f"the slope is not bounded: {mp.nstr(steep, 8)}"
+                return
+        if level == "lip":
+            return
+        orders = 1 if level == "C1" else 2
+        for order in range(1, orders + 1):
+            found = [(differences(line, a, -h, order), differences(line, b, h, order)) for h in STEPS]
+            if any(side is None for sides in found for side in sides):
+                return
+            (below, above), wide = found[0], found[1]
+            size = max([scale, *(abs(v) for v in (*below, *above))])
+            gap = greatest(below, above)
+            if gap > mpf("1e-12") * size and gap > greatest(*wide) / 2:
+                yield f"the derivative of order {order} jumps by {mp.nstr(gap, 8)}"
+                return
+            yield from self.computed(line, a, order, below, above, size)
+
+    def computed(self, line: Line, t: Any, order: int, below: Sequence[Any], above: Sequence[Any], size: Any
+                 ) -> Iterator[str]:
+        """The program's own derivative at the point, or at the nearest doubles."""
+        point = tuple(x if d is None else np.asarray(x + float(t) * np.asarray(d), np.float64)[()]
+                      for x, d in zip(line.point, line.direction, strict=True))
+        if t != 0 and size > 1e6:
+            return
+        if not self.inside(point):
+            return
+        try:
+            found = self.derivative(point, line.direction, order)
+        except RunError:
+            return
+        if not np.isfinite(np.asarray(found)).all() and size > 1e4:
+            return
+        if any(not abs(f - float(x)) <= 1e-4 * float(size) for f, x in zip(found, above, strict=True)):
+            yield f"derivative {order} is computed as {found}, is {shown(above)}"
+
+
+def side(line: Line, t: Any, sign: int) -> list[tuple[Any, ...]]:
+    """Values near `t` on one side: at 1e-42, 1e-34 and, for slopes, at twice these."""
+    return [line(t + sign * mpf(h)) for h in ("1e-42", "1e-34", "2e-42", "2e-34")]
+
+
+def slopes(values: Sequence[tuple[Any, ...]], k: int) -> Any:
+    h = (mpf("1e-42"), mpf("1e-34"))[k]
+    gap = greatest(values[k], values[k + 2])
+    return gap / h if gap > mpf("1e-47") * max([mpf(1), *(abs(v) for v in values[0])]) * 10 else mpf(0)
+
+
+FORWARD = {1: (mpf(-137) / 60, mpf(5), mpf(-5), mpf(10) / 3, mpf(-5) / 4, mpf(1) / 5),
+           2: (mpf(15) / 4, mpf(-77) / 6, mpf(107) / 6, mpf(-13), mpf(61) / 12, mpf(-5) / 6)}
+
+
+STEPS = (mpf("1e-12"), mpf("1e-9"))
+
+
+def differences(line: Line, t: Any, h: Any, order: int) -> tuple[Any, ...] | None:
+    """The derivative from one side, exact for polynomials of degree 5; none where the trace changes on the way."""
+    ts = [t + mp.sign(h) * EPS * 100, *(t + k * h for k in range(1, 6))]
+    if any(line.trace(x) != line.trace(ts[1]) for x in ts) or not finite(*(line(x) for x in ts)):
+        return None
+    rows = zip(*(line(x) for x in ts), strict=True)
+    return tuple(sum((c * v for c, v in zip(FORWARD[order], row, strict=True)), mpf(0)) / h**order for row in rows)
+
+
+def finite(*rows: Sequence[Any]) -> bool:
+    return all(row and all(mp.isfinite(v) for v in row) for row in rows) and len({len(row) for row in rows}) == 1
+
+
+def greatest(a: Sequence[Any], b: Sequence[Any]) -> Any:
+    return max((abs(x - y) for x, y in zip(a, b, strict=True)), default=mpf(0))
+
+
+def same(a: Sequence[Any], b: Sequence[Any], tolerance: Any) -> bool:
+    return len(a) == len(b) and (not finite(a, b) or small([x - y for x, y in zip(a, b, strict=True)], a, tolerance))
+
+
+def small(values: Sequence[Any], beside: Sequence[Any], tolerance: Any) -> bool:
+    return all(not mp.isfinite(v) or abs(v) <= tolerance * max([mpf(1), *(abs(b) for b in beside if mp.isfinite(b))])
+               for v in values)
+
+
+def shown(x: Any) -> Any:
+    if isinstance(x, np.ndarray | list | tuple):
+        return [shown(v) for v in np.ravel(np.asarray(x, object))]
+    return float(x) if isinstance(x, mpf) else x
