@@ -1,0 +1,119 @@
+"""One program put to the test: its grades against what it really does, its witnesses against a run."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from random import Random
+from typing import Any
+
+import numpy as np
+from dad import driver
+from dad.codegen import interp
+from dad.codegen.lower import lower
+from dad.codegen.runtime.errors import RunError
+from dad.grades.refute import Witness
+from dad.grades.report import Graded
+from dad.lang.core import ir
+from dad.lang.source import Source
+from dad.tests.grades.arguments import Leaf, leaves
+from dad.tests.grades.oracle import Line, Oracle, Point, Value, greatest, mp, mpf
+from dad.tests.programs.exact import lifted
+
+SIZES = {"n": 3, "m": 2}
+
+
+@dataclass
+class Subject:
+    """A definition of a text, lowered."""
+
+    text: str
+    name: str
+
+    @cached_property
+    def checking(self) -> driver.Checking:
+        return driver.check(Source("generated.dad", self.text))
+
+    @cached_property
+    def graded(self) -> Graded:
+        return driver.graded(self.checking, [self.name]).functions[self.name]
+
+    @cached_property
+    def leaves(self) -> list[Leaf]:
+        return leaves(self.text, self.name)
+
+    @cached_property
+    def oracle(self) -> Oracle:
+        checked = self.checking.require()
+        definition = next(d for d in checked.definitions.values() if d.name == self.name)
+        made = lower(checked, (), [definition])
+        names = {leaf.name: k for k, leaf in enumerate(self.leaves) if leaf.active}
+        return Oracle(made.program, made.entries[definition.qualified], names, self.draw, self.inside)
+
+    def draw(self, rng: Random, simple: bool) -> Point:
+        return tuple(leaf.draw(rng, SIZES, simple) for leaf in self.leaves)
+
+    def inside(self, args: Sequence[Value]) -> bool:
+        return all(leaf.fits(v) for leaf, arg in zip(self.leaves, args, strict=True) if leaf.dtype == "f64"
+                   for v in np.ravel(arg))
+
+    # ------------------------------------------------------------ what is wrong
+
+    def wrong(self, rng: Random, lines: int = 4) -> Iterator[str]:
+        """Everything that shows a mistake of the analysis: claims that are false, witnesses that do not reproduce."""
+        found = self.graded
+        if found.unknown:
+            return
+        for violation in self.oracle.violations(found.grades, rng, lines):
+            yield str(violation)
+        for branch in found.branches:
+            if branch.witness is not None:
+                for what in self.unwitnessed(branch.witness):
+                    yield f"witness of {branch.kind} {branch.condition}: {what}: {branch.witness}"
+
+    def point(self, values: Mapping[str, Any]) -> Point | None:
+        """Arguments from a witness; what it does not mention is drawn."""
+        rng = Random(0)
+        found = []
+        for leaf in self.leaves:
+            given = values.get(leaf.name)
+            dtype = {"f64": np.float64, "bool": np.bool_}.get(leaf.dtype, np.int64)
+            found.append(leaf.draw(rng, SIZES, True) if given is None else np.asarray(given, dtype)[()])
+        return tuple(found)
+
+    def unwitnessed(self, w: Witness) -> Iterator[str]:
+        """What a witness says that a run does not show."""
+        if w.effect is None:
+            return
+        point, oracle = self.point(w.roots), self.oracle
+        assert point is not None
+        direction = [np.asarray(w.direction[leaf.name], np.float64)[()] if leaf.name in w.direction else None
+                     for leaf in self.leaves]
+        line = Line(oracle, point, direction)
+        order, size = w.effect
+        if order == 0 and size > 1e-9:
+            ends = [self.values(side) for side in (w.below, w.above)]
+            if ends[0] is None or ends[1] is None:
+                yield "the points are outside of the domain"
+                return
+            gap = max(abs(a - b) for a, b in zip(*ends, strict=True))
+            if not abs(gap - size) <= 1e-3 * size + 1e-9:
+                yield f"from below to above the value changes by {gap}, not {size}"
+        pairs = [(mpf(0), mpf(0)), *line.changes(mpf("-1e-6"), mpf("1e-6"), 2)]
+        if order == 0:
+            e = mpf("1e-40")
+            gaps = [greatest(line(a - e), line(b + e)) for a, b in pairs if line(a - e) and line(b + e)]
+            if not any(abs(gap - size) <= 1e-3 * size for gap in gaps):
+                yield f"the value jumps by {[mp.nstr(gap, 6) for gap in gaps]} in 50 digits, not by {size}"
+
+    def values(self, side: Mapping[str, Any]) -> list[float] | None:
+        point = self.point(side)
+        assert point is not None
+        try:
+            results = interp.run(self.oracle.plain, self.oracle.function, list(point))
+        except RunError:
+            return None
+        return [float(v) for r in results if np.asarray(r).dtype.kind == "f" for v in np.ravel(r)]
+
+
+
