@@ -126,7 +126,8 @@ def program() -> str:
     parts = [model.format(k=k) for k in range(1, 6) for model in MODELS]
     terms = [call.format(k=k) for k in range(1, 6) for call in CALLS]
     total = "entry total [n] (p: param f64) (q: param f64{>0}) (xs: data [n]f64) : f64 @ lip =\n  "
-    head = "-- | Fifty small models with a branch on parameters each, and their sum.\n-- Each promises how smooth it is.\n"
+    head = ("-- | Fifty small models with a branch on parameters each, and their sum.\n"
+            "-- Each promises how smooth it is.\n")
     return head + "".join(parts) + "\n" + total + "\n  + ".join(terms) + "\n"
 
 

@@ -73,9 +73,9 @@ class Program:
             return self.name(names) if rng.random() < 0.75 else rng.choice(CONSTANTS)
         a = self.smooth(depth - 1, names)
         b = self.smooth(depth - 1, names)
-        forms = [f"({a} + {b})", f"({a} - {b})", f"({a} * {b})", f"({a} * {b})", f"sin ({a})", f"cos ({a})", f"tanh ({a})",
-                 f"exp (0.3 * {a})", f"({a}) / (1 + ({b}) * ({b}))", f"log (1 + ({a}) * ({a}))", f"({a}) ** 2",
-                 f"sqrt (1 + ({a}) ** 2)", f"softplus ({a})", f"sigmoid ({a})", f"(2.0 * {a} + {b})"]
+        forms = [f"({a} + {b})", f"({a} - {b})", f"({a} * {b})", f"({a} * {b})", f"sin ({a})", f"cos ({a})",
+                 f"tanh ({a})", f"exp (0.3 * {a})", f"({a}) / (1 + ({b}) * ({b}))", f"log (1 + ({a}) * ({a}))",
+                 f"({a}) ** 2", f"sqrt (1 + ({a}) ** 2)", f"softplus ({a})", f"sigmoid ({a})", f"(2.0 * {a} + {b})"]
         if self.positive:
             p = rng.choice(self.positive)
             forms += [f"log {p}", f"({a}) / {p}", f"sqrt {p}", f"{p} ** 1.5"]
@@ -119,8 +119,8 @@ class Program:
 
     def condition(self, d: str) -> str:
         rng = self.rng
-        form = rng.choice(("{} < 0", "{} <= 0", "{} > 0", "{} >= 0", "0 < {}", "0 >= {}", "!({} < 0)", "{} < 0", "{} > 0",
-                           "{} == 0" if rng.random() < 0.3 else "{} < 0"))
+        form = rng.choice(("{} < 0", "{} <= 0", "{} > 0", "{} >= 0", "0 < {}", "0 >= {}", "!({} < 0)", "{} < 0",
+                           "{} > 0", "{} == 0" if rng.random() < 0.3 else "{} < 0"))
         text = form.format(d)
         if rng.random() < 0.25 and d.startswith("(") and " - " in d and d.count("(") == 1 and "+" not in d:
             left, right = d[1:-1].rsplit(" - ", 1)
@@ -151,7 +151,7 @@ class Program:
                 part = rng.choice(factors) if factors else self.name(names)
                 b = f"{a} + {self.power(part, power)} * {q}"
             case 7:
-                b = f"{a} + {self.power(vanish, power)} * {rng.choice(('log (abs (' + q + '))', 'sqrt (abs (' + q + '))'))}"
+                b = f"{a} + {self.power(vanish, power)} * {rng.choice(('log', 'sqrt'))} (abs ({q}))"
             case 8:
                 b = f"{a} * {rng.choice(('1.0', '2.0'))} + {self.power(vanish, power)} / ({q})"
             case _:
@@ -172,8 +172,8 @@ class Program:
     def statement(self) -> tuple[str, str]:
         rng = self.rng
         name = self.fresh()
-        kinds = ["branch"] * 6 + ["kink", "kink", "loop", "helper", "pair", "smooth", "fold", "floor", "while", "assert",
-                                  "index"]
+        kinds = ["branch"] * 6 + ["kink", "kink", "loop", "helper", "pair", "smooth", "fold", "floor", "while",
+                                  "assert", "index"]
         if self.has_array:
             kinds += ["map", "map", "map", "extreme"]
         match rng.choice(kinds):
@@ -181,14 +181,15 @@ class Program:
                 text = self.branch()
             case "kink":
                 text = rng.choice([f"max ({self.smooth(1)}) ({self.smooth(1)})", f"abs ({self.smooth(1)})",
-                                   f"min 1 (max 0 ({self.smooth(1)}))", f"max 0 ({self.smooth(1)}) ** {rng.choice('23')}",
+                                   f"min 1 (max 0 ({self.smooth(1)}))",
+                                   f"max 0 ({self.smooth(1)}) ** {rng.choice('23')}",
                                    f"norm [{self.smooth(1)}, {self.smooth(1)}]", f"sqrt (abs ({self.smooth(1)}))",
                                    f"abs ({self.smooth(1)}) ** 1.5"])
             case "loop":
                 s = self.fresh("s")
                 names = [*self.names, s]
-                step = f"{self.branch(names)} * 0.5" if rng.random() < 0.7 else f"max {s} ({self.smooth(1, names)}) * 0.5"
-                text = f"loop {s} = {self.smooth(1)} for _i < {rng.choice('23')} do {step}"
+                step = self.branch(names) if rng.random() < 0.7 else f"max {s} ({self.smooth(1, names)})"
+                text = f"loop {s} = {self.smooth(1)} for _i < {rng.choice('23')} do {step} * 0.5"
             case "while":
                 s, i = self.fresh("s"), self.fresh("i")
                 names = [*self.names, s]

@@ -274,12 +274,12 @@ class Oracle:
         orders = 1 if level == "C1" else 2
         for order in range(1, orders + 1):
             found = [(differences(line, a, -h, order), differences(line, b, h, order)) for h in STEPS]
-            if any(side is None for sides in found for side in sides):
+            (below, above), (wide_below, wide_above) = found
+            if below is None or above is None or wide_below is None or wide_above is None:
                 return
-            (below, above), wide = found[0], found[1]
             size = max([scale, *(abs(v) for v in (*below, *above))])
             gap = greatest(below, above)
-            if gap > mpf("1e-12") * size and gap > greatest(*wide) / 2:
+            if gap > mpf("1e-12") * size and gap > greatest(wide_below, wide_above) / 2:
                 yield f"the derivative of order {order} jumps by {mp.nstr(gap, 8)}"
                 return
             yield from self.computed(line, a, order, below, above, size)

@@ -14,11 +14,10 @@ from dad.codegen.lower import lower
 from dad.codegen.runtime.errors import RunError
 from dad.grades.refute import Witness
 from dad.grades.report import Graded
-from dad.lang.core import ir
 from dad.lang.source import Source
 from dad.tests.grades.arguments import Leaf, leaves
-from dad.tests.grades.oracle import Line, Oracle, Point, Value, greatest, mp, mpf
-from dad.tests.programs.exact import lifted
+from dad.tests.grades.oracle import Line, Oracle, Point, Value, greatest
+from dad.tests.programs.exact import mp, mpf
 
 SIZES = {"n": 3, "m": 2}
 
@@ -114,6 +113,3 @@ class Subject:
         except RunError:
             return None
         return [float(v) for r in results if np.asarray(r).dtype.kind == "f" for v in np.ravel(r)]
-
-
-
