@@ -296,7 +296,7 @@ class Run:
                 return found
         if name in COMPARISONS and op.args[0].type.dtype in ("i64", "bool") and op.args[0].type.rank == 0 == (
                 op.args[1].type.rank):
-            return COMPARISONS[name]((args[0] > args[1]) - (args[0] < args[1]))
+            return COMPARISONS[name](int(args[0] > args[1]) - int(args[0] < args[1]))
         if name in WHOLE and op.args[0].type == ir.I64 == op.args[-1].type:
             number = WHOLE[name](int(args[0]), int(args[1]))
             if -(1 << 62) < number < 1 << 62:
@@ -468,9 +468,12 @@ def _cast(run: Run, stmt: ir.Stmt, op: ir.Prim, args: list[Value]) -> Value:
         result = run.decisions(stmt, lambda x: (jets.sign(x) != 0, jets.sign(x), x), args)
         return result.astype(np.bool_) if isinstance(result, np.ndarray) else result
     whole = run.decisions(stmt, _to_integer("trunc"), args)
-    whole = spread(lambda x: int(jets.leaf(x)) if jets.finite(x) else 0, [whole])
-    whole = np.clip(np.asarray(whole, object), -(1 << 63), (1 << 63) - 1).astype(np.int64)[()]
-    return PRIMITIVES["cast"].evaluate(whole, to=to)
+    return PRIMITIVES["cast"].evaluate(np.asarray(spread(_held, [whole])).astype(np.int64)[()], to=to)
+
+
+def _held(x: Number) -> int:
+    """A whole number as one of 64 bits."""
+    return min(max(int(jets.leaf(x)), -(1 << 63)), (1 << 63) - 1) if jets.finite(x) else 0
 
 
 def _select(run: Run, stmt: ir.Stmt, op: ir.Prim, args: list[Value]) -> Value:
@@ -611,6 +614,39 @@ def _gather(run: Run, stmt: ir.Stmt, op: ir.Prim, args: list[Value]) -> Value:
     return spread(lambda x: missing if type(x) is int else x, [found])
 
 
+def _binned(least: bool) -> Rule:
+    choose = jets.smaller if least else jets.larger
+
+    def rule(run: Run, stmt: ir.Stmt, op: ir.Prim, args: list[Value]) -> Value:
+        if not op.args[0].type.is_float:
+            return None
+        out = np.array(args[0], object)
+        for place in np.ndindex(np.shape(args[2])):
+            at = tuple(int(index[place]) for index in args[2:])
+            if min(at) < 0:
+                continue
+
+            def decide(x: Number, y: Number) -> tuple[Any, Any, Number]:
+                return choose(x, y), jets.compared(x, y) >= 0, x - y
+
+            out[at] = run.decisions(stmt, decide, [out[at], args[1][place]])
+        return out
+
+    return rule
+
+
+def _spectrum(name: str) -> Rule:
+    """Eigenvalues and singular values have a meaning in doubles alone."""
+
+    def rule(run: Run, stmt: ir.Stmt, op: ir.Prim, args: list[Value]) -> Value:
+        if run.machine.many or any(type(x) is Jet for a in args for x in np.ravel(a)):
+            raise Failed(name)
+        evaluate = PRIMITIVES[name].evaluate
+        return evaluate(*(np.asarray(a, np.float64) for a in args), **dict(op.attrs)).astype(object)
+
+    return rule
+
+
 def _zeros_like(run: Run, stmt: ir.Stmt, op: ir.Prim, args: list[Value]) -> Value:
     if not op.args[0].type.is_float:
         return None
@@ -654,6 +690,8 @@ RULES: dict[str, Rule] = {
     "maximum": _extreme(False, False), "minimum": _extreme(True, False),
     "argmax": _extreme(False, True), "argmin": _extreme(True, True),
     "cummax": _running(False), "cummin": _running(True), "argsort": _argsort,
+    "max_at": _binned(False), "min_at": _binned(True),
+    **{name: _spectrum(name) for name in ("eigen", "eigen_toward", "svd")},
     "sum": _folded(operator.add, 0), "prod": _folded(operator.mul, 1),
     "cumsum": _prefixes(operator.add), "cumprod": _prefixes(operator.mul),
     "isnan": _test(lambda x: bool(x != x)), "isinf": _test(lambda x: bool(abs(x) == float("inf"))),

@@ -77,7 +77,8 @@ def solve(a: Matrix, rhs: Matrix) -> Matrix:
     n = len(a)
     for i in range(n):
         for j in range(i):
-            out[i] = out[i] - both[i, j] * out[j]
+            for c in range(out.shape[1]):
+                out[i, c] = out[i, c] - both[i, j] * out[j, c]
     return solve_triangular(both, out, True)
 
 
