@@ -2,13 +2,15 @@
 
 Comes in: a program as lowered, before any pass (derivatives still to be taken are taken here, by jets in jets). What an
 operation means is what its record says; floats of every width are real numbers, integers and booleans are as ever.
-A *decision* is a comparison of floats, the side of a kink, the step of a floor: whatever is constant until a number, its
-*distance*, reaches zero. `Watch` writes down decisions in the order of the run, and what a chosen statement gave.
+A *decision* is a comparison of floats, the side of a kink, the step of a floor: whatever is constant until a number,
+its *distance*, reaches zero. `Watch` writes down decisions in the order of the run, and what a chosen statement gave.
 """
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from functools import cmp_to_key
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -34,10 +36,15 @@ class Failed(Exception):
 class Watch:
     """What a run has decided, and each time that it came to `site`: what was decided there and what it gave."""
 
-    def __init__(self, site: ir.Stmt | None = None, decisions: bool = False) -> None:
+    def __init__(self, site: ir.Stmt | None = None, decisions: bool = False,
+                 condition: Sequence[ir.Var] = ()) -> None:
         self.site = site
         self.trace: list[Decision] | None = [] if decisions else None
         self.visits: list[tuple[Any, tuple[Value, ...]]] = []
+        self.meeting = -1
+        """The number of a comparison of equality that is to find its numbers equal, as they are at one point only."""
+        self.condition: dict[ir.Var, tuple[Any, Number] | None] = dict.fromkeys(condition)
+        """What the site's condition is made of, and what was last decided there, how far from otherwise."""
         self.settled = True
         """No loop has run until something was small enough: results are exact but for rounding."""
 
@@ -97,10 +104,12 @@ class Machine:
             return context().mpf(10) ** -45  # how far the solution of an equation is to be found
         return many_digits(value, atom.dtype)
 
-    def decide(self, stmt: ir.Stmt, outcome: Any, distance: Number) -> Any:
-        if self.watch.trace is not None:
-            self.watch.trace.append((stmt, outcome, distance))
-        return outcome
+    def decide(self, stmt: ir.Stmt, outcome: Any, distance: Number) -> None:
+        watch = self.watch
+        if watch.trace is not None:
+            watch.trace.append((stmt, outcome, distance))
+        if stmt.vars and stmt.vars[0] in watch.condition:
+            watch.condition[stmt.vars[0]] = (outcome, distance)
 
 
 class Run:
@@ -152,22 +161,25 @@ class Run:
     def visited(self, stmt: ir.Stmt) -> tuple[Value, ...]:
         """The statement that is watched: what it decides is its condition, or what is decided in it."""
         watch, op = self.machine.watch, stmt.op
+        outcome: Any
+        if isinstance(op, ir.If):
+            outcome = (bool(self.value(op.cond)), tuple([found and found[0] for found in watch.condition.values()]))
+            results = self.op(stmt, op)
+            watch.visits.append((outcome, results))
+            return results
         before = watch.trace
-        watch.trace = []
+        start = 0 if before is None else len(before)
+        if before is None:
+            watch.trace = []
         try:
             results = (self.prim(stmt, op),) if isinstance(op, ir.Prim) else self.op(stmt, op)
         finally:
-            inner, watch.trace = watch.trace, before
-        outcome: Any
-        if isinstance(op, ir.If):
-            outcome = bool(self.value(op.cond))
-        else:
-            outcome = tuple(decision[1] for decision in inner)
-            if isinstance(op, ir.Prim):
-                held = [self.value(a) for a in op.args if not a.type.is_float]
-                outcome += tuple(tuple(np.ravel(v).tolist()) for v in held)
-        if before is not None:
-            before.extend(inner)
+            inner = watch.trace
+            watch.trace = before
+        assert inner is not None
+        outcome = tuple([decision[1] for decision in inner[start:]])
+        if isinstance(op, ir.Prim):
+            outcome += tuple(tuple(np.ravel(self.value(a)).tolist()) for a in op.args if not a.type.is_float)
         watch.visits.append((outcome, results))
         return results
 
@@ -385,10 +397,14 @@ def _comparison(name: str) -> Rule:
         if not op.args[0].type.is_float:
             return None
 
+        watch = run.machine.watch
+
         def decide(x: Number, y: Number) -> tuple[Any, Any, Number]:
             if jets.leaf(x) != jets.leaf(x) or jets.leaf(y) != jets.leaf(y):
                 return name == "ne", None, 1.0
             side = jets.compared(x, y)
+            if watch.trace is not None and len(watch.trace) == watch.meeting:
+                side = 0
             # Where two numbers are equal on all of a side is not where they meet.
             return holds(side), side if name in ("eq", "ne") else holds(side), x - y
 
@@ -557,8 +573,6 @@ def _running(least: bool) -> Rule:
 def _argsort(run: Run, stmt: ir.Stmt, op: ir.Prim, args: list[Value]) -> Value:
     if not op.args[0].type.is_float:
         return None
-    from functools import cmp_to_key
-
     axis = op.attr("axis")
     assert isinstance(axis, int)
     rows = np.moveaxis(args[0], axis, -1)
@@ -567,7 +581,7 @@ def _argsort(run: Run, stmt: ir.Stmt, op: ir.Prim, args: list[Value]) -> Value:
         lane = list(rows[at])
         key = cmp_to_key(lambda i, j, lane=lane: jets.compared(lane[i], lane[j]))  # type: ignore[misc]
         order = sorted(range(len(lane)), key=key)
-        gaps = [lane[j] - lane[i] for i, j in zip(order, order[1:], strict=False)]
+        gaps = [lane[j] - lane[i] for i, j in pairwise(order)]
         if gaps:
             run.machine.decide(stmt, tuple(order), min(gaps, key=cmp_to_key(jets.compared)))
         out[at] = order

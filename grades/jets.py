@@ -1,10 +1,10 @@
 """Truncated Taylor series, on one side of a point: what is computed from a parameter t > 0 that goes to 0.
 
-A `Jet` holds c[0] + c[1] t + c[2] t² + … as far as is known; coefficients are doubles, numbers of many digits, or jets of
-a lower level (derivatives inside of derivatives). Since t has a sign, everything that is decided by a comparison has one
-answer: the first coefficient that is not zero decides. So abs, floor and branches give what is on that side, and 0 / 0 and
-roots of squares are what they tend to. Recurrences: A. Griewank and A. Walther, Evaluating Derivatives (2008), section
-13.2.
+A `Jet` holds c[0] + c[1] t + c[2] t² + … as far as is known; coefficients are doubles, numbers of many digits, or jets
+of a lower level (derivatives inside of derivatives). Since t has a sign, everything that is decided by a comparison has
+one answer: the first coefficient that is not zero decides. So abs, floor and branches give what is on that side, and
+0 / 0 and roots of squares are what they tend to. Recurrences: A. Griewank and A. Walther, Evaluating Derivatives
+(2008), section 13.2.
 
 >>> x = Jet((2.0, 1.0, 0.0))
 >>> (x * x).c
@@ -110,7 +110,7 @@ def tiny(x: Number, scale: float = 1.0) -> bool:
 def sign(x: Number, scale: float = 1.0) -> int:
     """The sign for small t > 0; of a constant its own."""
     if type(x) is not Jet:
-        return (x > 0) - (x < 0)
+        return int(x > 0) - int(x < 0)
     for a in x.c:
         if not tiny(a, scale):
             return sign(a, scale)
@@ -120,10 +120,10 @@ def sign(x: Number, scale: float = 1.0) -> int:
 def compared(x: Number, y: Number) -> int:
     """The sign of x - y; 0 too where one of them is nan."""
     if type(x) is not Jet and type(y) is not Jet:
-        return (x > y) - (x < y)
+        return int(x > y) - int(x < y)
     size = max(abs(leaf(x)), abs(leaf(y)))
     if size == math.inf:
-        return (leaf(x) > leaf(y)) - (leaf(x) < leaf(y))
+        return int(leaf(x) > leaf(y)) - int(leaf(x) < leaf(y))
     return sign(x - y, max(1.0, float(size)) if size < 1e300 else 1e300)
 
 
@@ -510,7 +510,7 @@ def _sampled(name: str, args: Sequence[Number], attrs: Attrs, level: int) -> Num
         return nan(args[0])
 
     def along(t: Any) -> Any:
-        return rule(*(mp.polyval([mp.mpf(a) for a in reversed(c)], t) for c in series), **attrs)
+        return rule(*(mp.fsum(a * t**k for k, a in enumerate(c)) for c in series), **attrs)
 
     found = mp.taylor(along, 0, length - 1)
     if any(isinstance(a, float) for c in series for a in c):

@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from ..lang.core.primitive import PRIMITIVES
+from ..lang.prims import PRIMITIVES
 from ..lang.intrinsics import CONSTANTS
 
 DIGITS = 60
@@ -43,12 +43,12 @@ def literal(value: float, dtype: str) -> Fraction | float:
 
 @cache
 def many_digits(value: float, dtype: str) -> Any:
-    """A number of a program in many digits. Those that are `f64.pi` or `f64.e`, or some halves of them, are meant so."""
+    """A number of a program in many digits; `f64.pi` and `f64.e` are themselves."""
     mp = context()
-    for name, exact in (("pi", mp.pi), ("e", mp.e)):
-        for factor in (1, 2, 4, 0.5, 0.25):
-            if abs(value) == CONSTANTS[name] * factor:
-                return +exact * factor * (1 if value > 0 else -1)
+    if abs(value) == CONSTANTS["pi"]:
+        return +mp.pi if value > 0 else -mp.pi
+    if value == CONSTANTS["e"]:
+        return +mp.e
     meant = literal(value, dtype)
     return mp.mpf(meant) if isinstance(meant, float) else mp.mpf(meant.numerator) / meant.denominator
 
@@ -122,6 +122,7 @@ MEANINGS: dict[str, Callable[..., Any]] = {
     "gammainc": lambda mp, a, x: mp.gammainc(a, 0, x, regularized=True),
     "gammaincc": lambda mp, a, x: mp.gammainc(a, x, mp.inf, regularized=True),
     "betainc": lambda mp, a, b, x: mp.betainc(a, b, 0, x, regularized=True),
+    "gamma_moved": lambda mp, a, x: x,
     "bessel_i0": lambda mp, x: mp.besseli(0, x),
     "bessel_i1": lambda mp, x: mp.besseli(1, x),
     "log_i0": _bessel_log,

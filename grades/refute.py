@@ -3,26 +3,38 @@ precision.
 
 Comes in: a lowered program, one of its functions and a *site* in it (the statement of a branch, or of a primitive that
 is not smooth). Goes out: a `Witness`, or None where none was found, which proves nothing.
+
+The search runs the function in doubles along lines through short numbers until the site decides otherwise than a step
+before (`lines`), halves the step, and sees which comparison has changed. From there on numbers have many digits:
+Newton's method on the Taylor series of that comparison's distance finds the boundary; then the function is run as a
+series on either side of it (`jets`), where everything has one answer, and the two are compared order by order. What
+differs is confirmed by one-sided differences of ordinary runs, so that a witness never rests on a rule of `jets`.
 """
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
 
+import numpy as np
+
+from ..lang.core import ir, walk
 from ..lang.record import dataclass
+from . import jets
+from .evaluate import Decision, Failed, Machine, Value, Watch
+from .jets import Jet, Number
+from .lines import Bounds, Line, Space, samples
+from .reals import context
 
-if TYPE_CHECKING:
-    from ..lang.core import ir
+__all__ = ["Bounds", "Witness", "jump_along_lines", "refute"]
 
-
-@dataclass(frozen=True)
-class Bounds:
-    """Where a parameter's numbers may lie: a refinement, or what the type says of an integer."""
-
-    lo: float = float("-inf")
-    hi: float = float("inf")
-    lo_open: bool = True
-    hi_open: bool = True
+ORDERS = {"lip": 0, "cont": 0, "C1": 1, "C2": 2, "smooth": 3, "affine": 3, "none": 3, "flat": 3}
+"""How far derivatives are looked at where a grade is wanted."""
+BUDGET = 50_000
+"""Statements of one search, those in many digits counted `WEIGHT` times: some 150 milliseconds."""
+WEIGHT = 15
+HALVINGS = 26
 
 
 @dataclass(frozen=True)
@@ -32,8 +44,8 @@ class Witness:
     `roots`: the point, by the names of the parameters (`m.weight`), numbers or nested lists of them; `below` and
     `above`: points of the same line on either side, in doubles, which the program may be run at. `order`: which
     derivative differs first (0: the value itself); `jump`: by how much, along `direction`; `sides`: what it is below
-    and above.
-    `effect`: order and size for the results of the whole function, None where they agree as far as was looked.
+    and above. `effect`: order and size for the results of the whole function, None where they agree as far as was
+    looked.
     """
 
     roots: Mapping[str, Any]
@@ -48,22 +60,570 @@ class Witness:
     """Whether `roots` lies on the boundary itself, not only to the last digit of a double."""
     direct: bool = True
     """Whether the condition passes through its boundary; False: it jumps there itself."""
+    point: bool = False
+    """Whether it is at the boundary alone that the program does something else (`x == 0`): then `roots` is that point,
+    and `sides` are what is there and what is beside it."""
+    others: Mapping[str, Any] = {}  # never changed
+    """The values of the parameters that do not move, as `roots` has the others."""
+    sizes: Mapping[str, int] = {}  # never changed
 
     def __str__(self) -> str:
-        return ", ".join(f"{name}={value}" for name, value in self.roots.items()) + f" → {self.jump:.6g}"
+        return ", ".join(f"{name}={short(value)}" for name, value in self.roots.items()) + f" → {self.jump:.6g}"
 
 
-def refute(program: ir.Program, function: str, site: ir.Stmt | None, roots: Mapping[int, str] | Sequence[str],
-           bounds: Mapping[int, Bounds] | None = None, want: str = "smooth", seed: int = 0) -> Witness | None:
+def short(value: Any) -> str:
+    """A number as one would write it, lists in brackets."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(short, value))}]"
+    return f"{value:.6g}" if isinstance(value, float) else str(value).lower()
+
+
+def refute(program: ir.Program, function: str, site: ir.Stmt | None, roots: Sequence[str | None],
+           bounds: Mapping[int, Bounds] | None = None, want: str = "smooth", seed: int = 0,
+           names: Sequence[str] | None = None) -> Witness | None:
     """A witness that `site` (None: the function's results) is not as smooth as `want`.
 
-    `roots`: names of parameters that may move, by their number; the others are held at values that fit. `bounds`: by
-    the same numbers. `want` is a grade: orders of derivatives that it does not speak of are not looked at.
+    `roots`: an entry to each parameter of the function: its name if it moves, None if it is held at some value.
+    `bounds`: what its numbers may be, by the parameter's number. `want` is a grade: orders of derivatives that it does
+    not speak of are not looked at. `names`: what the parameters are called, held ones too. The same input always
+    gives the same answer.
     """
+    search = Search(program, function, site, roots, bounds or {}, ORDERS.get(want, 3), seed, names)
+    best: Witness | None = None
+    seen = 0
+    try:
+        for found in search.witnesses():
+            seen += 1
+            if best is None or merit(found) < merit(best):
+                best = found
+            if seen >= (4 if best.order else 1 if best.exact and best.direct else 3):
+                break
+    except Spent:
+        pass
+    return best
+
+
+def jump_along_lines(program: ir.Program, function: str, roots: Sequence[str | None],
+                     bounds: Mapping[int, Bounds] | None = None, seed: int = 0, want: str = "lip",
+                     names: Sequence[str] | None = None) -> Witness | None:
+    """A witness that the function's results jump (or are less than `want`), looked for without knowing where: for loops
+    and whatever is unknown."""
+    return refute(program, function, None, roots, bounds, want, seed, names)
+
+
+def merit(w: Witness) -> tuple[Any, ...]:
+    """Less is better: what says most, at numbers that can be read."""
+    return not w.direct, w.order, not w.exact, len(w.direction)
+
+
+class Spent(Exception):
+    """The search has taken all the steps that it may."""
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Two places of a line between which the site decides otherwise, when it is come to for the `visit`-th time."""
+
+    line: Line
+    lo: float
+    hi: float
+    visit: int
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What is on either side of a boundary, as series away from it."""
+
+    t: Any
+    below: tuple[Value, ...]
+    above: tuple[Value, ...]
+    whole_below: tuple[Value, ...]
+    whole_above: tuple[Value, ...]
+    settled: bool
+    direct: bool
+    point: bool
+
+
+class Search:
+    """One search: the function, what moves, how many steps are left."""
+
+    def __init__(self, program: ir.Program, function: str, site: ir.Stmt | None, roots: Sequence[str | None],
+                 bounds: Mapping[int, Bounds], limit: int, seed: int, names: Sequence[str] | None) -> None:
+        self.name = function
+        self.function = program.functions[function]
+        self.site = site
+        self.roots = roots
+        self.names = names or [root or p.name for root, p in zip(roots, self.function.params, strict=True)]
+        self.limit = limit
+        self.inside = site is not None and any(var.type.is_float for var in site.vars)
+        """Whether to look at what the site gives, and not at the results of the function."""
+        self.condition = condition_of(program, site) if site is not None else ()
+        self.doubles = Machine(program, False)
+        self.many = Machine(program, True)
+        self.left = BUDGET
+        self.space = Space(self.function, [root is not None for root in roots], bounds, seed)
+
+    def watch(self, decisions: bool = False) -> Watch:
+        return Watch(self.site, decisions or self.site is None, self.condition)
+
+    # ------------------------------------------------------------ where something changes
+
+    def witnesses(self) -> Iterator[Witness]:
+        """One after the other, until steps are spent. Boundaries at which nothing differs are passed over."""
+        same = 0
+        for crossing in self.crossings():
+            found = self.examined(crossing)
+            if found is not None:
+                yield found
+            else:
+                same += 1
+                if same >= 12:
+                    return
+
+    def crossings(self) -> Iterator[Crossing]:
+        for attempt in range(40):
+            wide = attempt % 4 == 3
+            point = self.space.point(wide)
+            for line in self.space.lines(point, wide):
+                yield from self.on(line)
+
+    def on(self, line: Line) -> Iterator[Crossing]:
+        """Changes along a line; if there are none, where the distance of the condition seems to go to zero."""
+        centre = self.looked(line, 0.0) if line.lo < 0.0 < line.hi else None
+        seen: list[tuple[float, Watch]] = [] if centre is None else [(0.0, centre)]
+        ends = {1: centre, -1: centre}
+        last = {1: 0.0, -1: 0.0}
+        found = 0
+        for t in samples(line):
+            way = 1 if t > 0 else -1
+            before, watch = ends[way], self.looked(line, t)
+            if watch is None:
+                continue
+            visit = None if before is None else differs(before, watch)
+            if visit is not None:
+                found += 1
+                yield Crossing(line, *((last[way], t, visit) if t > 0 else (t, last[way], visit)))
+                if found >= 3:
+                    return
+            ends[way], last[way] = watch, t
+            seen.append((t, watch))
+        if not found and len(seen) > 1 and self.condition:
+            yield from self.toward(line, seen)
+
+    def toward(self, line: Line, seen: list[tuple[float, Watch]]) -> Iterator[Crossing]:
+        """Secants of the distance of the condition that is nearest to its boundary."""
+        for var in self.condition:
+            known = [(t, watch, d) for t, watch in seen for d in [distance(watch, var)] if d is not None]
+            near = sorted(known, key=lambda k: abs(k[2]))[:2]
+            if len(near) < 2:
+                continue
+            (t1, first, d1), (t0, _, d0) = near
+            for _ in range(6):
+                if d1 == d0 or not math.isfinite(d1 - d0):
+                    break
+                t2 = t1 - d1 * (t1 - t0) / (d1 - d0)
+                beyond = t2 + (t2 - t1) * 1e-3
+                if not line.lo < t2 < line.hi or not math.isfinite(beyond):
+                    break
+                for t in (beyond, t2):
+                    watch = self.looked(line, t)
+                    if watch is None:
+                        break
+                    visit = differs(first, watch)
+                    if visit is not None:
+                        yield Crossing(line, *((t1, t, visit) if t1 < t else (t, t1, visit)))
+                        return
+                if watch is None:
+                    break
+                d2 = distance(watch, var)
+                if d2 is None or abs(d2) >= abs(d1):
+                    break
+                t0, d0, t1, d1, first = t1, d1, t2, d2, watch
+
+    def looked(self, line: Line, t: float, decisions: bool = False) -> Watch | None:
+        """What the run at t has met, in doubles; None where it fails."""
+        watch = self.watch(decisions)
+        try:
+            self.doubles.run(self.name, line.at(t), watch)
+        except Failed:
+            return None
+        finally:
+            self.spend(self.doubles.steps + 4)
+        return watch
+
+    def spend(self, steps: int) -> None:
+        self.left -= steps
+        if self.left < 0:
+            raise Spent
+
+    # ------------------------------------------------------------ the boundary itself
+
+    def examined(self, crossing: Crossing) -> Witness | None:
+        narrow = self.halved(crossing)
+        if narrow is None:
+            return None
+        sides = self.sides(narrow)
+        if sides is None:
+            return None
+        found = difference(sides.below, sides.above, self.limit)
+        if found is None:
+            return None
+        order, jump, at, values = found
+        if not sides.settled and jump < 1e-9 * max(1.0, *map(abs, values)):
+            return None
+        if not self.confirmed(narrow, sides, order, at, jump):
+            return None
+        return self.witness(narrow, sides, order, jump, values)
+
+    def halved(self, c: Crossing) -> Crossing | None:
+        """The same change between places that are close together."""
+        lo, hi = c.lo, c.hi
+        first = self.looked(c.line, lo)
+        if first is None:
+            return None
+        for _ in range(HALVINGS):
+            t = (lo + hi) / 2
+            if not lo < t < hi:
+                break
+            watch = self.looked(c.line, t)
+            if watch is None:
+                return None
+            if same(first, watch, c.visit):
+                lo = t
+            else:
+                hi = t
+        return Crossing(c.line, lo, hi, c.visit)
+
+    def sides(self, c: Crossing) -> Sides | None:
+        below, above = self.looked(c.line, c.lo, True), self.looked(c.line, c.hi, True)
+        if below is None or above is None or below.trace is None or above.trace is None:
+            return None
+        number = first_change(below.trace, above.trace)
+        if number is None:
+            return None
+        stmt = below.trace[number][0]
+        direct = self.site is None or stmt is self.site or not self.condition or stmt.vars[0] in self.condition
+        t = self.boundary(c, number, stmt)
+        if t is None:
+            return None
+        mp = context()
+        forward, backward = self.series(c.line, t, 1), self.series(c.line, t, -1)
+        if forward is None or backward is None:
+            return None
+        if not -mp.mpf(10) ** -3 < t - (c.lo + c.hi) / 2 < mp.mpf(10) ** -3 * max(1.0, abs(c.lo)):
+            return None
+        (whole_above, watch_above), (whole_below, watch_below) = forward, backward
+        settled = watch_above.settled and watch_below.settled
+        if not self.inside:
+            return self.checked(Sides(t, whole_below, whole_above, whole_below, whole_above, settled, direct, False))
+        if max(c.visit, 0) >= min(len(watch_above.visits), len(watch_below.visits)):
+            return None
+        outcome_above, above_results = watch_above.visits[c.visit]
+        outcome_below, below_results = watch_below.visits[c.visit]
+        point = False
+        if (self.site is not None and isinstance(self.site.op, ir.If) and outcome_above[0] == outcome_below[0]
+                and isinstance(stmt.op, ir.Prim) and stmt.op.name in ("eq", "ne")):
+            met = self.series(c.line, t, 1, number)
+            if met is None or c.visit >= len(met[1].visits) or met[1].visits[c.visit][0][0] == outcome_above[0]:
+                return None
+            point = True
+            below_results, whole_below = met[1].visits[c.visit][1], met[0]
+            # As a function of the way forwards and backwards it is one and the same.
+            below_results = tuple(mirrored(r) for r in below_results)
+            whole_below = tuple(mirrored(r) for r in whole_below)
+        return self.checked(Sides(t, below_results, above_results, whole_below, whole_above, settled, direct, point))
+
+    def checked(self, sides: Sides) -> Sides | None:
+        """Regular on both sides: all numbers are finite."""
+        numbers = [x for r in (*sides.below, *sides.above) for x in flat(r)]
+        return sides if all(jets.finite(x) for x in numbers) else None
+
+    def boundary(self, c: Crossing, number: int, stmt: ir.Stmt) -> Any | None:
+        """Where the distance of a decision is zero, to all digits."""
+        mp = context()
+        t = mp.mpf(c.lo)
+        width = mp.mpf(c.hi) - c.lo
+        for _ in range(6):
+            ran = self.series(c.line, t, 1)
+            if ran is None or ran[1].trace is None or number >= len(ran[1].trace):
+                return None
+            where, _, distance = ran[1].trace[number]
+            if where is not stmt or type(distance) is not Jet or len(distance.c) < 2:
+                return None
+            step = zero_of(distance.c)
+            if step is None or abs(step) > 100 * width + mp.mpf(10) ** -6 * max(abs(t), 1):
+                return None
+            t += step
+            if abs(step) <= mp.mpf(10) ** -45 * max(abs(t), 1):
+                return t
+        return None
+
+    def series(self, line: Line, t: Any, way: int, meeting: int = -1) -> tuple[tuple[Value, ...], Watch] | None:
+        watch = self.watch(True)
+        watch.meeting = meeting
+        try:
+            results = self.many.run(self.name, line.series(t, self.limit + 2, way), watch)
+        except Failed:
+            return None
+        finally:
+            self.spend(self.many.steps * WEIGHT * 2)
+        return results, watch
+
+    # ------------------------------------------------------------ is it true?
+
+    def confirmed(self, c: Crossing, sides: Sides, order: int, at: tuple[int, int], jump: float) -> bool:
+        """Whether one-sided differences of ordinary runs say so too."""
+        mp = context()
+        step = mp.mpf(10) ** -(30, 28, 19, 14, 11)[order] * max(1, abs(sides.t))
+        above = self.differenced(c, sides.t, step, order, at)
+        below = self.differenced(c, sides.t, -step, order, at) if not sides.point else None
+        if above is None or (below is None and not sides.point):
+            return False
+        claimed = coefficient(sides.above, at, order, 1)
+        if sides.point:
+            return bool(abs(above - claimed) <= abs(jump) * 1e-3)
+        return bool(abs(abs(above - below) - abs(jump)) <= abs(jump) * 1e-3)
+
+    def differenced(self, c: Crossing, t: Any, step: Any, order: int, at: tuple[int, int]) -> Any | None:
+        """A derivative from values at order + 1 places on one side."""
+        total = context().zero
+        for i in range(order + 1):
+            watch = self.watch()
+            try:
+                results = self.many.run(self.name, c.line.many(t + (i + 1) * step), watch)
+            except Failed:
+                return None
+            finally:
+                self.spend(self.many.steps * WEIGHT)
+            if self.inside:
+                if c.visit >= len(watch.visits):
+                    return None
+                results = watch.visits[c.visit][1]
+            value = flat(results[at[0]])[at[1]]
+            total += (-1) ** (order - i) * math.comb(order, i) * value
+        return total / step**order
+
+    # ------------------------------------------------------------ how it is said
+
+    def witness(self, c: Crossing, sides: Sides, order: int, jump: float, values: tuple[float, float]) -> Witness:
+        whole = difference(sides.whole_below, sides.whole_above, self.limit) if self.inside else None
+        effect = (order, jump) if not self.inside else None if whole is None else (whole[0], whole[1])
+        line = c.line
+        here = line.many(sides.t)
+        exact = all(decimal(here[k][at] if at else here[k]) is not None for k, at in line.slopes)
+        width = self.apart(c, float(sides.t))
+        point = self.said([said(x) for x in here])
+        low, high = ([plain(x) for x in line.at(t)] for t in (float(sides.t) - width, float(sides.t) + width))
+        direction = self.said([plain(_slopes(line, k, x)) for k, x in enumerate(line.point)])
+        moving = {self.names[k] for k, _ in line.slopes}
+        sizes = {atom.name: _length(here[k], axis) for k, shape in enumerate(self.function.dims)
+                 for axis, atom in enumerate(shape) if isinstance(atom, ir.Var)}
+        return Witness(
+            point, self.said(low), self.said(high), {k: v for k, v in direction.items() if k in moving}, order,
+            jump, values, effect, exact, sides.direct, sides.point,
+            {name: said(here[k]) for k, (name, root) in enumerate(zip(self.names, self.roots, strict=True))
+             if root is None}, sizes)
+
+    def said(self, args: Sequence[Any]) -> dict[str, Any]:
+        return {root: x for root, x in zip(self.roots, args, strict=True) if root is not None}
+
+    def apart(self, c: Crossing, t: float) -> float:
+        """How far to either side of the boundary doubles see both sides."""
+        width = 4e-16 * max(abs(t), *(abs(float(v)) for x in c.line.point for v in np.ravel(np.asarray(x, object))
+                                      if isinstance(v, Fraction)), 1e-300)
+        try:
+            for _ in range(30):
+                low, high = self.looked(c.line, t - width), self.looked(c.line, t + width)
+                if low is not None and high is not None and differs(low, high) is not None:
+                    break
+                width *= 2
+        except Spent:
+            pass
+        return width
+
+
+# ------------------------------------------------------------------ what decides a branch
+
+
+def condition_of(program: ir.Program, site: ir.Stmt) -> tuple[ir.Var, ...]:
+    """The comparisons of floats that the condition of a branch is made of; of a primitive, its own results."""
+    if not isinstance(site.op, ir.If):
+        return site.vars if isinstance(site.op, ir.Prim) else ()
+    defined = next((found for function in program.functions.values()
+                    for found in [definitions(function)] if found.get(site.vars[0]) is site), {}) if site.vars else {}
+    todo: list[ir.Atom] = [site.op.cond]
+    seen: dict[ir.Var, None] = {}
+    found: list[ir.Var] = []
+    while todo:
+        atom = todo.pop()
+        if not isinstance(atom, ir.Var) or atom in seen or atom not in defined:
+            continue
+        seen[atom] = None
+        stmt = defined[atom]
+        match stmt.op:
+            case ir.Prim(_, args) if any(a.type.is_float for a in args):
+                found.append(atom)
+            case ir.Prim(_, args):
+                todo.extend(args)
+            case ir.If(cond, then, orelse):
+                place = stmt.vars.index(atom)
+                todo.extend((cond, then.results[place], orelse.results[place]))
+            case _:
+                pass
+    return tuple(found)
+
+
+def definitions(function: ir.Function) -> dict[ir.Var, ir.Stmt]:
+    """Where each variable is bound, nested blocks included."""
+    found: dict[ir.Var, ir.Stmt] | None = function.known.get("definitions")
+    if found is None:
+        found = function.known["definitions"] = {}
+        blocks = [function.body]
+        while blocks:
+            for stmt in blocks.pop().stmts:
+                found.update(dict.fromkeys(stmt.vars, stmt))
+                blocks.extend(block for _, block in walk.scopes(stmt.op))
+    return found
+
+
+# ------------------------------------------------------------------ comparing runs
+
+
+def differs(first: Watch, other: Watch) -> int | None:
+    """The number of the first visit of the site that decides otherwise; without a site, 0 if anything does."""
+    if first.site is None:
+        assert first.trace is not None
+        assert other.trace is not None
+        return None if first_change(first.trace, other.trace) is None else 0
+    for k, ((a, _), (b, _)) in enumerate(zip(first.visits, other.visits, strict=False)):
+        if a != b:
+            return k
     return None
 
 
-def jump_along_lines(program: ir.Program, function: str, roots: Mapping[int, str] | Sequence[str],
-                     bounds: Mapping[int, Bounds] | None = None, seed: int = 0) -> Witness | None:
-    """A witness that the function's results jump, looked for without knowing where: for loops and what is unknown."""
+def same(first: Watch, other: Watch, visit: int) -> bool:
+    if first.site is None:
+        return differs(first, other) is None
+    return visit < len(other.visits) and first.visits[visit][0] == other.visits[visit][0]
+
+
+def first_change(first: Sequence[Decision], other: Sequence[Decision]) -> int | None:
+    for k, (a, b) in enumerate(zip(first, other, strict=False)):
+        if a[0] is not b[0]:
+            return None
+        if a[1] != b[1]:
+            return k
     return None
+
+
+def distance(watch: Watch, var: ir.Var) -> float | None:
+    found = watch.condition.get(var)
+    return None if found is None or not math.isfinite(found[1]) else float(found[1])
+
+
+def zero_of(c: Sequence[Number]) -> Any | None:
+    """The zero nearest to 0 of a series, by Newton's method; None where its slope is zero."""
+    if jets.tiny(c[1]):
+        return None if not jets.tiny(c[0]) else context().zero
+    s = -c[0] / c[1]
+    for _ in range(6):
+        value, slope = context().zero, context().zero
+        for k in reversed(range(len(c))):
+            slope = slope * s + value
+            value = value * s + c[k]
+        if not slope:
+            return None
+        move = value / slope
+        s -= move
+        if abs(move) <= abs(s) * context().mpf(10) ** -50:
+            break
+    return s
+
+
+def flat(value: Value) -> list[Number]:
+    """The numbers of a result that are floats."""
+    if isinstance(value, np.ndarray):
+        return list(value.ravel()) if value.dtype == object else []
+    return [] if isinstance(value, bool | int | np.generic) else [value]
+
+
+def mirrored(value: Value) -> Value:
+    """A series in the other direction."""
+    def turned(x: Number) -> Number:
+        return Jet(tuple([-a if k % 2 else a for k, a in enumerate(x.c)]), x.level) if type(x) is Jet else x
+
+    if isinstance(value, np.ndarray):
+        return np.asarray(np.frompyfunc(turned, 1, 1)(value), value.dtype)
+    return turned(value)
+
+
+def coefficient(results: Sequence[Value], at: tuple[int, int], order: int, way: int) -> Any:
+    """A derivative of one number of the results, forwards; None where it is not known."""
+    x = flat(results[at[0]])[at[1]]
+    if type(x) is not Jet:
+        return x if order == 0 else context().zero
+    if order >= len(x.c):
+        return None
+    return x.c[order] * math.factorial(order) * way**order
+
+
+def difference(below: Sequence[Value], above: Sequence[Value], limit: int
+               ) -> tuple[int, float, tuple[int, int], tuple[float, float]] | None:
+    """The first order at which two sides differ: that, by how much, where, and what the derivative is on either."""
+    places = [(k, j) for k, r in enumerate(above) for j in range(len(flat(r)))]
+    if any(len(flat(a)) != len(flat(b)) for a, b in zip(below, above, strict=True)):
+        return None
+    unknown: set[tuple[int, int]] = set()
+    for order in range(limit + 1):
+        best: tuple[int, float, tuple[int, int], tuple[float, float]] | None = None
+        for at in places:
+            if at in unknown:
+                continue
+            low, high = coefficient(below, at, order, -1), coefficient(above, at, order, 1)
+            if low is None or high is None:
+                unknown.add(at)
+                continue
+            size = max(abs(low), abs(high), *(abs(jets.leaf(flat(r[at[0]])[at[1]])) for r in (below, above)), 1)
+            gap = abs(high - low)
+            if gap > size * context().mpf(10) ** -32 and (best is None or gap > best[1]):
+                best = order, float(gap), at, (float(low), float(high))
+        if best is not None:
+            return best
+    return None
+
+
+# ------------------------------------------------------------------ numbers that can be read
+
+
+def decimal(x: Any) -> float | None:
+    """The short decimal that a number of many digits is; None if it is none."""
+    text = context().nstr(x, 7)
+    return float(text) if abs(context().mpf(text) - x) <= context().mpf(10) ** -38 * max(1, abs(x)) else None
+
+
+def said(x: Any) -> Any:
+    if isinstance(x, np.ndarray):
+        return [said(v) for v in x]
+    if isinstance(x, context().mpf):
+        found = decimal(x)
+        return float(x) if found is None else found
+    return x.item() if isinstance(x, np.generic) else x
+
+
+def plain(x: Any) -> Any:
+    """Lists and Python's numbers."""
+    return x.tolist() if isinstance(x, np.ndarray | np.generic) else x
+
+
+def _slopes(line: Line, k: int, like: Any) -> Any:
+    if not isinstance(like, np.ndarray):
+        return float(line.slopes.get((k, ()), Fraction(0)))
+    out = np.zeros(like.shape)
+    for (param, at), slope in line.slopes.items():
+        if param == k:
+            out[at] = float(slope)
+    return out
+
+
+def _length(x: Any, axis: int) -> int:
+    return int(np.shape(x)[axis])
