@@ -11,8 +11,8 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from ..lang.prims import PRIMITIVES
 from ..lang.intrinsics import CONSTANTS
+from ..lang.prims import PRIMITIVES
 
 DIGITS = 60
 NAN = float("nan")

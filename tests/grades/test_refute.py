@@ -36,7 +36,8 @@ KNOWN: dict[str, tuple[str, int, float | None]] = {
     "both": ("entry f (x: f64) (y: f64) = if x > 0 && y > 0 then x + y else 0", 0, None),
     "rows": ("entry f [n] (x: [n]f64) (k: f64) = sum (map (\\v -> if v < k then v else 2*v) x)", 0, None),
     "saddle": ("entry f (x: f64) (y: f64) = if x*y < 0 then x*x*y else 0", 1, None),
-    "norm": ("entry f [n] (x: [n]f64) = let s = sum (map (\\v -> v*v) x) in if s < 1 then s else 2*sqrt s - 1", 2, None),
+    "norm": ("entry f [n] (x: [n]f64) = let s = sum (map (\\v -> v*v) x) in if s < 1 then s else 2*sqrt s - 1", 2,
+             None),
     "loop": ("entry f (x: f64) = loop a = x for i < 3 do if a > 1 then a / 2 else a", 0, 0.5),
 }  # fmt: skip
 NOTHING = {
@@ -49,8 +50,8 @@ NOTHING = {
     "special functions": "entry f (x: f64{>0}) = if x < 2 then lgamma (x+1) else lgamma x + log x",
     "erf": "entry f (x: f64) = if x < 0.5 then erf x else 1 - erfc x",
     "derivatives inside": "entry f (x: f64) = if x < 0.7 then grad (\\y -> y*y*y) x else 3*x*x",
-    "reverse mode inside": "entry f [n] (x: [n]f64) = if x[0] < 0.7 then sum (grad (\\y -> sum (map (\\v -> v**3) y)) x)\n"
-                           "                          else 3 * sum (map (\\v -> v*v) x)",
+    "reverse mode inside": "entry f [n] (x: [n]f64) = if x[0] < 0.7\n"
+                           "  then sum (grad (\\y -> sum (map (\\v -> v**3) y)) x) else 3 * sum (map (\\v -> v*v) x)",
     "cubed": "entry f (x: f64) (k: f64) = let t = max (x - k) 0 in if t > 0 then t**5 else 0",
 }  # fmt: skip
 
