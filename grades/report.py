@@ -60,9 +60,12 @@ class Branch:
     trace: dict[str, Step] = field(default_factory=dict)
     """How the condition depends on each root."""
     witness: Witness | None = None
-    refuted: bool = False
     site: object = None
     """The statement of the IR."""
+    difference: str = ""
+    """What the arms differ by at the boundary."""
+    allowed: str = ""
+    """`approx` or `allow`, if the program says that it does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,9 @@ class Promise:
     chains: dict[str, Step] = field(default_factory=dict)
     branches: tuple[Branch, ...] = ()
     obligations: tuple[Obligation, ...] = ()
+    function: str = ""
+    """Of a demand: the function of the IR, whose first `held` parameters are what it captures."""
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +133,10 @@ class Graded:
     promises: tuple[Promise, ...] = ()
     steps: tuple[tuple[Span | None, str, dict[str, Step]], ...] = ()
     """Every named value that was bound on the way: its place, its name, its chains."""
+    function: str = ""
+    """The IR function that was looked at."""
+    site_program: object = None
+    """Its program."""
     unknown: str = ""
     """Why the definition could not be looked at; then it has no grades."""
 

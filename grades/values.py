@@ -1,15 +1,13 @@
 """What is known of a value of the IR while it is walked."""
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from ..lang.source import Span
-from .lattice import Grade, compose, join
+from .lattice import Grade, Grades, join
 from .report import Step
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from .terms import And, Compare, Cond, Not, Or, Term, Unknown, apply, compare, conj, disj, negate, select
 
 
 @dataclass(slots=True, eq=False)
@@ -17,37 +15,103 @@ class Value:
     """One atom of the IR.
 
     `grades`: its grade in each root that it depends on. `steps`: for each of these, the chain back to the root.
-    `term`: of a scalar, what it is as a formula; of a boolean, the condition. `rows`: of an array with a few elements
-    of known number, its rows.
+    `term`: what it is as a formula. Of an array it is the formula of an element, the same one for all: it speaks of
+    *cells*, atoms that stand for the element, at the same place, of arrays of that shape.
     """
 
-    grades: dict[str, Grade] = field(default_factory=dict)
-    steps: dict[str, Step] = field(default_factory=dict)
-    term: Any = None
+    grades: Grades = field(default_factory=dict)
+    steps: Mapping[str, Step] = field(default_factory=dict)
+    term: Term | None = None
+    cond: Cond | None = None
+    """Of a boolean in place of the term."""
+    under: Grades = field(default_factory=dict)
+    """Of a boolean: the grades of what is compared."""
+    shape: tuple[Value, ...] | None = None
+    """Of an array: the numbers of its elements along each axis; None where they are not known."""
     rows: tuple[Value, ...] | None = None
-    key: Any = None
-    """Of an array: what its elements' atoms are called by."""
+    """Of a short array that is written out: its rows."""
+    squares: Grades | None = None
+    """Of a sum of squares: the grades of what is squared."""
+    origin: tuple[str, Value] | None = None
+    """Of whole numbers: `order`, `largest` or `smallest`, if they are places of elements of that array."""
 
     @property
     def active(self) -> bool:
         return bool(self.grades)
 
 
-NOTHING = Value()
-
-
-def derived(grades: dict[str, Grade], of: Iterable[Value], span: Span | None, what: str, named: bool) -> Value:
-    """A value with these grades that is made of others. Its chain has a new link where it has a name or is worse."""
-    sources = [v for v in of if v.grades]
-    steps: dict[str, Step] = {}
+def chains(grades: Grades, of: Iterable[Value], span: Span | None, what: str, named: bool) -> dict[str, Step]:
+    """Chains of a value with these grades that is made of others: a new link where it has a name or is worse."""
+    if not grades:
+        return {}
+    found: dict[str, Step] = {}
+    sources = [v for v in of if v.steps]
     for root, grade in grades.items():
         before: Step | None = None
         for v in sources:
             step = v.steps.get(root)
-            if step is not None and (before is None or join(before.grade, step.grade) != before.grade):
+            if step is not None and (before is None or (step.grade != before.grade
+                                                        and join(before.grade, step.grade) == step.grade)):
                 before = step
-        if before is not None and not named and compose(grade, before.grade) == before.grade == grade:
-            steps[root] = before
-        else:
-            steps[root] = Step(span, what, grade, before)
-    return Value(grades, steps)
+        found[root] = before if before is not None and not named and before.grade == grade \
+            else Step(span, what, grade, before)
+    return found
+
+
+def closure(cond: Cond) -> Cond:
+    """What holds where the condition does and at the edge of that."""
+    match cond:
+        case Compare("<", a, b):
+            return compare("<=", a, b)
+        case Compare("<=" | "==", _, _):
+            return cond
+        case And(parts):
+            return conj(*map(closure, parts))
+        case Or(parts):
+            return disj(*map(closure, parts))
+        case _:
+            return And(())
+
+
+def replaced(term: Term, by: Mapping[Term, Term], known: dict[Term, Term] | None = None) -> Term:
+    """The term with other atoms."""
+    if known is None:
+        known = {}
+    found = by.get(term) or known.get(term)
+    if found is not None:
+        return found
+    if term.cond is not None:
+        made = select(replaced_in(term.cond, by, known), replaced(term.args[0], by, known),
+                      replaced(term.args[1], by, known))
+    elif term.args:
+        args = [replaced(a, by, known) for a in term.args]
+        made = term if all(a is b for a, b in zip(args, term.args, strict=True)) else apply(term.op, args)
+    else:
+        made = term
+    known[term] = made
+    return made
+
+
+def replaced_in(cond: Cond, by: Mapping[Term, Term], known: dict[Term, Term] | None = None) -> Cond:
+    """The condition with other atoms."""
+    if known is None:
+        known = {}
+    match cond:
+        case Compare(op, a, b):
+            return compare(op, replaced(a, by, known), replaced(b, by, known))
+        case And(parts):
+            return conj(*(replaced_in(p, by, known) for p in parts))
+        case Or(parts):
+            return disj(*(replaced_in(p, by, known) for p in parts))
+        case Not(part):
+            return negate(replaced_in(part, by, known))
+        case Unknown(key, of):
+            return Unknown(key, None if of is None else tuple(replaced(t, by, known) for t in of))
+
+
+ORDERS: dict[Grade, int] = {"none": 99, "affine": 99, "smooth": 99, "lip": 0, "cont": 0}
+
+
+def order(grades: Grades) -> int:
+    """Up to which derivative a value with these grades is continuous; -1 where it may jump itself."""
+    return min((ORDERS[g] if g in ORDERS else int(g[1:]) if g[0] == "C" else -1 for g in grades.values()), default=99)

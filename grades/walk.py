@@ -1,67 +1,537 @@
-"""The abstract interpreter: what is known of the values of a function, statement by statement."""
+"""The abstract interpreter: what is known of the values of a function, statement by statement.
+
+Two sets of facts go along. `exact` holds where a statement is computed. `near` holds there and at the edge of it: behind
+`if x > 0` it says `x >= 0`. What an arm is near the boundary of its condition is found with `near`, so that the arm may be
+continued across it; whether an argument is inside its domain is asked of `exact`.
+
+An arm behind a condition that no root moves has one set: no boundary is crossed while the roots move.
+"""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..lang.core import ir
-from ..lang.core.primitive import PRIMITIVES
-from ..lang.core.walk import free_vars
+from ..lang.core.walk import called
 from ..lang.source import Span
-from .lattice import at_least, joined
-from .report import Graded, Root, Step
-from .values import NOTHING, Value, derived
+from .facts import NO_FACTS, Facts, Interval
+from .lattice import Grade, Grades, at_least, better, compose, join, joined
+from .prove import Verdict, across
+from .report import Branch, Graded, Obligation, Promise, Root, Step, Trusted
+from .terms import FALSE, TRUE, Cond, Term, Unknown, atom, conj, disj, negate, number, select, show_condition
+from .values import Value, chains, closure, order
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+BUDGET = 20_000
+"""Statements that are walked with all that is known of a call's arguments; beyond, functions are walked once."""
+DEEPEST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A function that a definition is given: what it is called, the grade its type promises, what it returns."""
+
+    name: str
+    grade: Grade
+    types: tuple[ir.Type, ...]
 
 
 class Walker:
-    """Walks the functions of one program."""
+    """Walks functions of one program."""
 
-    def __init__(self, program: ir.Program) -> None:
+    def __init__(self, program: ir.Program, given: Mapping[str, Given] | None = None) -> None:
         self.program = program
+        self.given = dict(given or {})
+        self.near: Facts = NO_FACTS
+        self.exact: Facts = NO_FACTS
+        self.activity: dict[Term, Grades] = {}
+        """Of each atom that moves with a root: its grades."""
+        self.cells: set[Term] = set()
+        """Atoms that stand for an element of an array."""
+        self.made: list[Term] = []
+        self.quiet = 0
+        """Above zero while something is walked that will be walked again: nothing is noted down."""
+        self.trusting = 0
+        """Above zero in rules of the compiler's own, whose domains are checked otherwise."""
+        self.lenient: list[tuple[str, float, str]] = []
+        """Promises `approx` and `allow` around the statement that is walked."""
+        self.left = BUDGET
+        self.counter = 0
+        self.where: list[str] = []
+        """Functions that are being walked."""
+        self.calls: list[Span] = []
+        """The calls that lead here."""
+        self.assumed: dict[str, list[dict[int, Grade]]] = {}
+        """Of recursive functions that are being walked: grades of each result in each parameter, so far."""
+        self.recursions = 0
+        self.summaries: dict[str, list[dict[int, Grade]]] = {}
+        self.circles: dict[str, frozenset[str]] | None = None
+        self.verdicts: dict[Hashable, Verdict] = {}
+        self.alive: list[Facts] = []
+        """Facts that verdicts are known by, which must not give their place in memory to others."""
+        self.universal: dict[Cond, Cond] = {}
+        """What holds of each element where a condition holds that says `all`."""
+        self.branches: dict[object, Branch] = {}
+        self.obligations: dict[object, Obligation] = {}
+        self.trusted: dict[object, Trusted] = {}
+        self.promises: list[Promise] = []
+        self.bound: list[tuple[Span | None, str, Mapping[str, Step]]] = []
 
-    def function(self, name: str, args: Sequence[Value]) -> list[Value]:
+    # ------------------------------------------------------------ atoms and facts
+
+    def fresh(self, name: str, grades: Grades, bounds: tuple[Interval, Interval] | None = None, *,
+              integer: bool = False, cell: bool = False, key: Hashable = None) -> Term:
+        """An atom that stands for a value with these grades, and lies in these intervals (`near`, `exact`)."""
+        if key is None:
+            self.counter += 1
+            key = ("value", self.counter, name, integer)
+        made = atom(key, name, integer)
+        if grades:
+            self.activity[made] = grades
+        elif made in self.activity:
+            del self.activity[made]
+        if cell:
+            self.cells.add(made)
+        self.made.append(made)
+        if bounds is not None:
+            self.within(made, bounds)
+        return made
+
+    def within(self, term: Term, bounds: tuple[Interval, Interval]) -> None:
+        near, exact = bounds
+        if not trivial(near):
+            self.near = self.near.within(term, near.lo, near.hi, near.lo_open, near.hi_open)
+        if not trivial(exact):
+            self.exact = self.exact.within(term, exact.lo, exact.hi, exact.lo_open, exact.hi_open)
+
+    def bounds(self, value: Value) -> tuple[Interval, Interval] | None:
+        if value.term is None:
+            return None
+        return self.near.interval(value.term), self.exact.interval(value.term)
+
+    def active(self, term: Term) -> bool:
+        return bool(self.activity.get(term))
+
+    def order(self, term: Term) -> int:
+        return order(self.activity.get(term, {}))
+
+    def unknown(self, grades: Grades, of: Iterable[Value], span: Span | None, what: str, t: ir.Type, *,
+                bounds: tuple[Interval, Interval] | None = None, shape: tuple[Value, ...] | None = None,
+                squares: Grades | None = None, named: bool = False) -> Value:
+        """A value that is looked into no further: an atom, or an array with a cell of its own."""
+        steps = chains(grades, of, span, what, named)
+        if t.dtype == "bool":
+            cond = Unknown(("bool", self.next()), (self.fresh(what, grades),) if grades else ())
+            return Value(grades, steps, None, cond, under=grades, shape=shape)
+        term = self.fresh(what, grades, bounds, integer=not t.is_float, cell=t.rank > 0)
+        return Value(grades, steps, term, shape=shape, squares=squares)
+
+    def next(self) -> int:
+        self.counter += 1
+        return self.counter
+
+    # ------------------------------------------------------------ functions and blocks
+
+    def function(self, name: str, args: Sequence[Value], span: Span | None) -> list[Value]:
+        """The results of a call."""
+        if name not in self.program.functions:
+            return self.foreign(name, args, span)
+        circle = self.circle(name)
+        if name in self.assumed:
+            self.recursions += 1
+            return self.through(self.assumed[name], args, span, name)
+        if circle:
+            return self.through(self.of_circle(name, circle), args, span, name)
+        if self.left <= 0 or len(self.where) > DEEPEST:
+            return self.through(self.summary(name), args, span, name)
         function = self.program.functions[name]
-        return self.block(function.body, dict(zip(function.params, args, strict=True)))
+        self.left -= len(function.body.stmts)
+        self.where.append(name)
+        if span is not None:
+            self.calls.append(span)
+        results = self.block(function.body, dict(zip(function.params, args, strict=True)))
+        if span is not None:
+            self.calls.pop()
+        self.where.pop()
+        return results
+
+    def foreign(self, name: str, args: Sequence[Value], span: Span | None) -> list[Value]:
+        """The results of a function that the definition is given: what its type promises is trusted."""
+        given = self.given[name]
+        results = []
+        for t in given.types:
+            parts = [at_least(v.grades, given.grade) for v in args]
+            grades = joined(parts) if t.is_float else flat(parts)
+            results.append(self.unknown(grades, args, span, given.name, t))
+        return results
+
+    def circle(self, name: str) -> frozenset[str]:
+        """The functions that call each other in a circle with this one; none if it is not recursive."""
+        if self.circles is None:
+            self.circles = circles(self.program)
+        return self.circles[name]
+
+    def of_circle(self, name: str, circle: frozenset[str]) -> list[dict[int, Grade]]:
+        """Grades of a recursive function, by fixpoint from below: a call that has not ended yet has no grade."""
+        if name not in self.summaries:
+            known: dict[str, list[dict[int, Grade]]] = {
+                each: [{} for _ in self.program.functions[each].body.results] for each in circle}
+            self.quiet += 1
+            while True:
+                self.assumed.update(known)
+                found = {each: self.of_parameters(each) for each in sorted(circle)}
+                merged = {each: [{k: join(a.get(k, "none"), b.get(k, "none")) for k in {**a, **b}}
+                                 for a, b in zip(known[each], found[each], strict=True)] for each in circle}
+                if merged == known:
+                    break
+                known = merged
+            self.quiet -= 1
+            self.of_parameters(name)
+            for each in circle:
+                del self.assumed[each]
+            self.summaries.update(known)
+        return self.summaries[name]
+
+    def summary(self, name: str) -> list[dict[int, Grade]]:
+        """Grades of a function's results in its parameters, whatever is passed."""
+        if name not in self.summaries:
+            left, self.left = self.left, 0
+            self.summaries[name] = self.of_parameters(name)
+            self.left = left
+        return self.summaries[name]
+
+    def of_parameters(self, name: str) -> list[dict[int, Grade]]:
+        """One walk over a function with its parameters for roots, of which nothing is known."""
+        function = self.program.functions[name]
+        roots = [f"\0{k}" for k in range(len(function.params))]
+        state = self.activity, self.near, self.exact
+        self.activity, self.near, self.exact = dict(self.activity), NO_FACTS, NO_FACTS
+        args = [self.root_value(root, p, function.name) for root, p in zip(roots, function.params, strict=True)]
+        self.where.append(name)
+        results = self.block(function.body, dict(zip(function.params, args, strict=True)))
+        self.where.pop()
+        self.activity, self.near, self.exact = state
+        number_of = {root: k for k, root in enumerate(roots)}
+        return [{number_of[root]: grade for root, grade in v.grades.items() if root in number_of} for v in results]
+
+    def root_value(self, root: str, param: ir.Var, function: str) -> Value:
+        grades: Grades = {root: "affine"}
+        shape = tuple(self.count() for _ in range(param.type.rank)) if param.type.rank else None
+        value = self.unknown(grades, (), None, param.name, param.type, shape=shape)
+        value.steps = {root: Step(None, param.name, "affine")}
+        return value
+
+    def size(self, dim: ir.Atom | None, known: dict[ir.Var, Value]) -> Value:
+        """A size of a parameter; equal ones are the same."""
+        if isinstance(dim, ir.Const):
+            return constant(dim)
+        if dim is None:
+            return self.count()
+        if dim not in known:
+            known[dim] = self.count()
+        return known[dim]
+
+    def count(self) -> Value:
+        """A number of elements, of which nothing is known."""
+        term = self.fresh("n", {}, integer=True)
+        self.near = self.near.within(term, 0, float("inf"))
+        self.exact = self.exact.within(term, 0, float("inf"))
+        return Value(term=term)
+
+    def through(self, summary: Sequence[Mapping[int, Grade]], args: Sequence[Value], span: Span | None, name: str
+                ) -> list[Value]:
+        """The results of a function with these grades in its parameters."""
+        function = self.program.functions[name]
+        results = []
+        for grades, atom_ in zip(summary, function.body.results, strict=True):
+            parts = [{root: compose(grade, here) for root, here in args[k].grades.items()}
+                     for k, grade in grades.items()]
+            results.append(self.unknown(joined(parts), args, span, function.source_name or name, atom_.type))
+        return results
 
     def block(self, block: ir.Block, env: dict[ir.Var, Value]) -> list[Value]:
-        for stmt in block.stmts:
-            for var, value in zip(stmt.vars, self.statement(stmt, env), strict=True):
+        from .promises import around
+
+        marks = around(block)
+        for k, stmt in enumerate(block.stmts):
+            lenient = marks.get(k)
+            if lenient is not None:
+                self.lenient.append(lenient)
+            values = self.statement(stmt, env)
+            if lenient is not None:
+                self.lenient.pop()
+            for var, value in zip(stmt.vars, values, strict=True):
                 env[var] = value
+                if not self.quiet and value.steps and stmt.span is not None and not stmt.span.source.shipped:
+                    self.bound.append((stmt.span, var.name, value.steps))
         return [self.atom(a, env) for a in block.results]
 
-    def atom(self, atom: ir.Atom, env: Mapping[ir.Var, Value]) -> Value:
-        return env[atom] if isinstance(atom, ir.Var) else NOTHING
+    def atom(self, atom_: ir.Atom, env: Mapping[ir.Var, Value]) -> Value:
+        return env[atom_] if isinstance(atom_, ir.Var) else constant(atom_)
 
     def statement(self, stmt: ir.Stmt, env: dict[ir.Var, Value]) -> list[Value]:
+        from . import derived, loops, promises, rules
+
         match stmt.op:
             case ir.Prim(name, args):
                 values = [self.atom(a, env) for a in args]
-                record = PRIMITIVES[name]
-                grades = at_least(joined(v.grades for v in values), record.grade)
-                return [derived(grades, values, stmt.span, name, False) for _ in stmt.vars]
+                rule = promises.RULES.get(name)
+                if rule is not None:
+                    return [rule(self, stmt, values)]
+                return [rules.primitive(self, stmt, values)]
             case ir.Call(function, args):
-                return self.function(function, [self.atom(a, env) for a in args])
-            case _:
-                used = [env[v] for v in free_vars(ir.Block((stmt,), ())) if v in env]
-                grades = at_least(joined(v.grades for v in used), "jump")
-                return [derived(grades, used, stmt.span, "", False) for _ in stmt.vars]
+                return self.function(function, [self.atom(a, env) for a in args], stmt.span)
+            case ir.If():
+                return self.branch(stmt, stmt.op, env)
+            case ir.Map():
+                return loops.map_(self, stmt, stmt.op, env)
+            case ir.Reduce() | ir.Scan():
+                return loops.fold(self, stmt, stmt.op, env)
+            case ir.Loop():
+                return loops.loop(self, stmt, stmt.op, env)
+            case ir.Diff():
+                return derived.diff(self, stmt, stmt.op, env)
+            case ir.Custom():
+                return derived.custom(self, stmt, stmt.op, env)
+
+    # ------------------------------------------------------------ branches
+
+    def branch(self, stmt: ir.Stmt, op: ir.If, env: dict[ir.Var, Value]) -> list[Value]:
+        c = self.atom(op.cond, env)
+        cond = c.cond if c.cond is not None else Unknown(("bool", self.next()))
+        near, exact = self.near, self.exact
+        there, elsewhere = exact.assume(cond), exact.assume(cond, False)
+        if cond == TRUE or elsewhere.impossible:
+            return self.block(op.then, dict(env))
+        if cond == FALSE or there.impossible:
+            return self.block(op.orelse, dict(env))
+        before = self.recursions
+        fixed = not c.grades
+        self.near, self.exact = near.assume(cond if fixed else closure(cond)), there
+        then = self.block(op.then, dict(env))
+        inside = [self.bounds(v) for v in then]
+        opposite = negate(cond)
+        self.near, self.exact = near.assume(opposite if fixed else closure(opposite)), elsewhere
+        orelse = self.block(op.orelse, dict(env))
+        outside = [self.bounds(v) for v in orelse]
+        self.near, self.exact = near, exact
+        recursive = self.recursions > before
+        results = []
+        for var, a, b, i, o in zip(stmt.vars, then, orelse, inside, outside, strict=True):
+            v = self.choice(stmt, c, cond, a, b, var.type, recursive, "if")
+            if v.term is not None and i is not None and o is not None and v.term.op != "number":
+                self.within(v.term, (hull(i[0], o[0]), hull(i[1], o[1])))
+            results.append(v)
+        return results
+
+    def choice(self, stmt: ir.Stmt, c: Value, cond: Cond, a: Value, b: Value, t: ir.Type, recursive: bool, kind: str
+               ) -> Value:
+        """`if c then a else b`."""
+        shape = same_shape(a, b)
+        grades: Grades = joined((a.grades, b.grades))
+        if a is b or (t.rank == 0 and a.term is not None and a.term is b.term):
+            return Value(grades, chains(grades, (a, b), stmt.span, "if", False), a.term, shape=a.shape,
+                         squares=a.squares)
+        squares = joined((a.squares, b.squares)) if a.squares is not None and b.squares is not None else None
+        span = stmt.span
+        if t.dtype == "bool":
+            return self.truth(c, cond, a, b, t, shape)
+        if c.grades:
+            moving = {root for root in c.grades}
+            if not t.is_float or recursive or (t.rank and shape is None) or a.term is None or b.term is None:
+                why = "the arms are whole numbers" if not t.is_float else \
+                    "an arm calls the function itself" if recursive else "the sizes of the arms may differ"
+                verdict = Verdict("jump", False, why, show_condition(cond))
+            else:
+                verdict = self.verdict(cond, a.term, b.term)
+            grades = self.behind(grades, moving, c, verdict)
+            span = stmt.span
+            if t.is_float:
+                self.note_branch(stmt, kind, c, cond, verdict, grades)
+            leniently = self.pardon(stmt, verdict, grades, joined((a.grades, b.grades)), moving)
+            if leniently is not None:
+                grades = leniently
+        of = (a, b, c) if c.grades else (a, b)
+        steps = chains(grades, of, span, f"`{kind}`", False)
+        if not t.is_float:
+            term: Term | None = None
+            if a.term is not None and b.term is not None and t.rank == 0:
+                term = select(cond, a.term, b.term)
+            elif t.rank or a.term is None:
+                term = self.fresh("if", grades, integer=True, cell=t.rank > 0)
+            return Value(grades, steps, term, shape=shape)
+        term = select(cond, a.term, b.term) if a.term is not None and b.term is not None and \
+            (not t.rank or shape is not None) else self.fresh("if", grades, cell=t.rank > 0)
+        return Value(grades, steps, term, shape=shape, squares=squares)
+
+    def truth(self, c: Value, cond: Cond, a: Value, b: Value, t: ir.Type, shape: tuple[Value, ...] | None) -> Value:
+        """A condition that another one chooses: `a && b` is an `if`."""
+        grades = flat((c.grades, a.grades, b.grades))
+        under = joined((c.under, a.under, b.under))
+        found: Cond | None = None
+        if a.cond is not None and b.cond is not None:
+            found = disj(conj(cond, a.cond), conj(negate(cond), b.cond))
+            if b.cond == FALSE:
+                found = conj(cond, a.cond)
+            elif a.cond == TRUE:
+                found = disj(cond, b.cond)
+        steps = chains(grades, (c, a, b), None, "if", False)
+        return Value(grades, steps, None, found, under, shape)
+
+    def verdict(self, cond: Cond, a: Term, b: Term) -> Verdict:
+        """What the prover says across the boundary of a condition."""
+        key = (cond, a, b, id(self.near))
+        found = self.verdicts.get(key)
+        if found is None:
+            found = across(cond, (a,), (b,), self.near, self.active, self.order)
+            self.verdicts[key] = found
+            self.alive.append(self.near)
+        return found
+
+    def behind(self, arms: Grades, moving: Iterable[str], c: Value, verdict: Verdict) -> Grades:
+        """Grades of a branch from those of its arms, in the roots that move its condition."""
+        found = dict(arms)
+        for root in moving:
+            if verdict.proved:
+                crossing = "lip" if verdict.grade == "cont" else verdict.grade
+                if not better(c.under.get(root, "cont"), "cont"):
+                    crossing = "jump"
+                here = arms.get(root, "none")
+                found[root] = here if crossing in ("none", "affine") else join(here, crossing)
+            else:
+                found[root] = join(arms.get(root, "none"), "flat")
+        return found
+
+    def pardon(self, stmt: ir.Stmt, verdict: Verdict, grades: Grades, arms: Grades, moving: Iterable[str]
+               ) -> Grades | None:
+        """The grades if somebody around has said that this boundary does not count."""
+        if not self.lenient or verdict.proved and verdict.grade == "smooth":
+            return None
+        return {root: join("smooth", arms.get(root, "none")) if root in set(moving) else grade
+                for root, grade in grades.items()}
+
+    def note_branch(self, stmt: ir.Stmt, kind: str, c: Value, cond: Cond, verdict: Verdict, grades: Grades) -> None:
+        if self.quiet:
+            return
+        span = self.place(stmt.span)
+        key = (kind, id(stmt.op), *self.where[-1:])
+        before = self.branches.get(key)
+        if before is not None and (not before.proved or better(verdict.grade, before.grade)) and verdict.proved:
+            return
+        allowed = self.lenient[-1][0] if self.lenient else ""
+        roots = tuple(c.grades)
+        self.branches[key] = Branch(span, kind, show_condition(cond), roots, verdict.grade, verdict.proved, verdict.why,
+                                    verdict.boundary, self.where[-1] if self.where else "",
+                                    dict(c.steps), site=stmt, difference=verdict.difference, allowed=allowed)
+
+    def place(self, span: Span | None) -> Span | None:
+        """Where the user's program is: of something in the library, the call that leads there."""
+        if span is not None and span.source.shipped:
+            for call in reversed(self.calls):
+                if not call.source.shipped:
+                    return call
+        return span
 
 
-def grade_function(program: ir.Program, function: str, roots: Sequence[Root | None], span: Span | None, name: str
-                   ) -> Graded:
+# ---------------------------------------------------------------- small things
+
+
+def constant(const: ir.Const) -> Value:
+    if const.dtype == "bool":
+        return Value(cond=TRUE if const.value else FALSE)
+    value = const.value
+    return Value(term=number(value if isinstance(value, float) else int(value)),
+                 squares={} if value >= 0 else None)
+
+
+def flat(several: Iterable[Grades]) -> dict[str, Grade]:
+    return {root: "flat" for grades in several for root in grades}
+
+
+def trivial(i: Interval) -> bool:
+    return i.lo == -float("inf") and i.hi == float("inf")
+
+
+def hull(a: Interval, b: Interval) -> Interval:
+    lo, lo_open = min((a.lo, a.lo_open), (b.lo, b.lo_open))
+    hi, closed = max((a.hi, not a.hi_open), (b.hi, not b.hi_open))
+    return Interval(lo, hi, lo_open, not closed)
+
+
+def same_shape(a: Value, b: Value) -> tuple[Value, ...] | None:
+    """The shape of two arrays that have the same one."""
+    if a.shape is None or b.shape is None or len(a.shape) != len(b.shape):
+        return None
+    if all(m.term is not None and m.term is n.term for m, n in zip(a.shape, b.shape, strict=True)):
+        return a.shape
+    return None
+
+
+def circles(program: ir.Program) -> dict[str, frozenset[str]]:
+    """The strongly connected components of the calls, for functions that are in one (Tarjan)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: dict[str, frozenset[str]] = {}
+    calls = {name: [c for c in called(f) if c in program.functions] for name, f in program.functions.items()}
+
+    for start in program.functions:
+        if start in index:
+            continue
+        work: list[tuple[str, int]] = [(start, 0)]
+        while work:
+            name, k = work.pop()
+            if k == 0:
+                index[name] = low[name] = len(index)
+                stack.append(name)
+            else:
+                low[name] = min(low[name], low[calls[name][k - 1]])
+            while k < len(calls[name]):
+                other = calls[name][k]
+                k += 1
+                if other not in index:
+                    work += [(name, k), (other, 0)]
+                    break
+                if other not in found:
+                    low[name] = min(low[name], index[other])
+            else:
+                if low[name] == index[name]:
+                    at = stack.index(name)
+                    component = frozenset(stack[at:])
+                    del stack[at:]
+                    circle = component if len(component) > 1 or name in calls[name] else frozenset()
+                    for each in component:
+                        found[each] = circle
+    return found
+
+
+def grade_function(program: ir.Program, function: str, roots: Sequence[Root | None], span: Span | None, name: str,
+                   given: Mapping[str, Given] | None = None) -> Graded:
     """The grades of a function of the program; `roots` has one entry to a parameter, None for those held fixed."""
-    walker = Walker(program)
+    w = Walker(program, given)
+    code = program.functions[function]
+    known: dict[ir.Var, Value] = {}
     args = []
-    for root in roots:
-        if root is None:
-            args.append(Value())
-        else:
-            args.append(Value({root.name: "affine"}, {root.name: Step(root.span, root.name, "affine")}))
-    results = walker.function(function, args)
-    grades = joined(v.grades for v in results)
-    chains: dict[str, Step] = {}
+    for k, p in enumerate(code.params):
+        root = roots[k]
+        dims = code.dims[k] if k < len(code.dims) else (None,) * p.type.rank
+        shape = tuple(w.size(d, known) for d in dims) if p.type.rank else None
+        grades: Grades = {} if root is None else {root.name: "affine"}
+        v = w.unknown(grades, (), None, p.name if root is None else root.name, p.type, shape=shape)
+        if root is not None:
+            v.steps = {root.name: Step(root.span, root.name, "affine")}
+        args.append(v)
+    w.where.append(function)
+    results = w.block(code.body, dict(zip(code.params, args, strict=True)))
+    found = joined(v.grades for v in results)
+    ends: dict[str, Step] = {}
     for v in results:
         for root_name, step in v.steps.items():
-            if v.grades[root_name] == grades[root_name]:
-                chains.setdefault(root_name, step)
-    found = tuple(r for r in roots if r is not None)
-    return Graded(name, span, found, grades, tuple(v.grades for v in results), chains)
+            if v.grades[root_name] == found[root_name]:
+                ends.setdefault(root_name, step)
+    return Graded(name, span, tuple(r for r in roots if r is not None), found, tuple(v.grades for v in results), ends,
+                  tuple(w.branches.values()), tuple(w.obligations.values()), tuple(w.trusted.values()),
+                  tuple(w.promises), tuple(w.bound), function=function, site_program=program)

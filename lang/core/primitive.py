@@ -4,6 +4,7 @@ The records themselves are in `lang.prims`; they register here so that builder a
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -37,6 +38,22 @@ Count = Callable[[Sequence[Shape], Shape, Attrs], Any]
 
 class PrimTypeError(Exception):
     """An ill-typed use of a primitive in IR: a compiler's mistake, never a user's."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Where a primitive has its grade, in one of its arguments: strictly between `lo` and `hi`, and away from `apart`.
+
+    At the ends, and at `apart`, its grade is `edge`; where that is empty it is not defined there.
+    """
+
+    argument: int = 0
+    lo: float = -math.inf
+    hi: float = math.inf
+    edge: str = ""
+    apart: float | None = None
+    fix: str = ""
+    """What to write instead, or to make sure of, in a message."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +94,9 @@ class Primitive:
     moves: Moves = "all"
     """Which elements are read and written."""
     grade: str = "smooth"
+    """How smooth it is in its float arguments, jointly, inside its domain. Results that are no floats, and such as are
+    constant but where they jump, are `flat`."""
+    domain: tuple[Domain, ...] = ()
     mp: Callable[..., Any] | None = None
     """High-precision meaning, over mpmath numbers: given the mpmath module, then the arguments."""
     sample: tuple[tuple[float, float], ...] = ()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core import ir
 from ..core.ir import Atom
-from ..core.primitive import Partials, Primitive, register
+from ..core.primitive import Domain, Partials, Primitive, register
 from . import special as special_functions
 from .common import Evaluate, number, one, same_dtype
 
@@ -63,6 +63,7 @@ def unary(
     evaluate: Evaluate | None = None,
     numpy: str | None = None,
     grade: str = "smooth",
+    domain: Domain | None = None,
     sample: Interval = ANY,
     special: Sequence[float] = (),
     doc: str = "",
@@ -86,6 +87,7 @@ def unary(
             signature=f"'a: {kind} (x: a) : a" if visible else None,
             flat=slope is None,
             grade=grade,
+            domain=() if domain is None else (domain,),
             mp=mp,
             sample=(sample,),
             partials=None if slope is None else lazily([lambda b, args, y: slope(b, args[0], y)]),
@@ -106,6 +108,7 @@ def binary(
     numpy: str | None,
     evaluate: Evaluate | None = None,
     grade: str = "smooth",
+    domain: Sequence[Domain] = (),
     sample: tuple[Interval, Interval] = (ANY, ANY),
     special: Sequence[tuple[float, float]] = (),
     doc: str = "",
@@ -128,6 +131,7 @@ def binary(
             elementwise=True,
             signature=f"'a: {kind} (x: a) (y: a) : a" if kind else None,
             grade=grade,
+            domain=tuple(domain),
             mp=mp,
             sample=sample,
             partials=lazily(

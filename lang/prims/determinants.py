@@ -150,7 +150,7 @@ register(
         "_det_sign({0})",
         flops=lambda shapes, result, _: eliminations(shapes[0]),
         flat=True,
-        grade="jump",
+        grade="flat",
         doc="-1, 0 or 1: the sign of the determinant, also where it is no number of the type.",
     )
 )

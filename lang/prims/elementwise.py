@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core import ir
 from ..core.ir import Atom, Const, Type
-from ..core.primitive import Attrs, Primitive, register
+from ..core.primitive import Attrs, Domain, Primitive, register
 from . import integers
 from .common import (
     apply,
@@ -110,6 +110,7 @@ binary(
     numpy=None,
     dtypes=NUMBERS,
     kind=None,
+    domain=(Domain(1, apart=0.0, fix="add a small positive number to the divisor, or refine it, as in f64{>0}"),),
     sample=(ANY, POSITIVE),
     doc="Integers divide rounding towards minus infinity.",
     singular=True,
@@ -244,7 +245,7 @@ unary(
     lambda mp, x: mp.sign(x),
     dtypes=NUMBERS,
     kind="num",
-    grade="jump",
+    grade="flat",
     doc="The derivative of `sign` is 0, also at 0.",
     flops=1,
 )
@@ -261,7 +262,7 @@ for _name, _mp in {
         _mp,
         evaluate=ufunc("rint" if _name == "round" else _name),
         numpy="np.rint({0})" if _name == "round" else None,
-        grade="jump",
+        grade="flat",
         flops=1,
         special=[0.5, 1.5, 2.0],
         doc=f"The derivative of `{_name}` is 0, also at the jumps."
@@ -486,7 +487,7 @@ for _name, _ufunc, _operator in (
             f"{{0}} {_operator} {{1}}",
             elementwise=True,
             flat=True,
-            grade="jump",
+            grade="flat",
             commutative=_name in ("eq", "ne"),
         )
     )
@@ -499,7 +500,7 @@ for _name in ("isnan", "isinf"):
             f"np.{_name}({{0}})",
             elementwise=True,
             flat=True,
-            grade="jump",
+            grade="flat",
             signature="'a: float (x: a) : bool",
         )
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core.ir import Atom, Type
-from ..core.primitive import Attrs, Primitive, register
+from ..core.primitive import Attrs, Domain, Primitive, register
 from . import special
 from .common import expect_attrs, expect_count, fail, number, one
 from .declare import ELEMENTARY, POSITIVE, SPECIAL, binary, divide_number, each, from_one, plus, ufunc, unary
@@ -15,18 +15,25 @@ from .declare import ELEMENTARY, POSITIVE, SPECIAL, binary, divide_number, each,
 if TYPE_CHECKING:
     from ..core.build import Builder
 
+POSITIVE_FIX = "make sure that its argument is positive: refine the parameter, as in f64{>0}, or add a small number"
+
 # ------------------------------------------------------------------ powers and exponentials
 
 unary(
     "sqrt",
     lambda b, x, y: divide_number(b, 0.5, y),
     lambda mp, x: mp.sqrt(x),
-    grade="cont",
+    grade="smooth",
     sample=POSITIVE,
     special=[0.0],
     doc="The derivative of `sqrt` at 0 is inf.",
     singular=True,
     flops=1,
+    domain=Domain(
+        lo=0.0,
+        edge="cont",
+        fix="write `norm u` for the root of a sum of squares, or add a small positive number under the root",
+    ),
 )
 unary(
     "rsqrt",
@@ -34,19 +41,21 @@ unary(
     lambda mp, x: 1 / mp.sqrt(x),
     evaluate=lambda x: ufunc("divide")(1, ufunc("sqrt")(x)),
     numpy="1 / np.sqrt({0})",
-    grade="cont",
+    grade="smooth",
     sample=POSITIVE,
     singular=True,
     flops=2,
+    domain=Domain(lo=0.0, fix=POSITIVE_FIX),
 )
 unary(
     "cbrt",
     lambda b, x, y: b.div(divide_number(b, 1.0 / 3.0, y), y),
     lambda mp, x: mp.sign(x) * mp.cbrt(abs(x)),
-    grade="cont",
+    grade="smooth",
     special=[0.0],
     doc="The derivative of `cbrt` at 0 is inf.",
     singular=True,
+    domain=Domain(apart=0.0, edge="cont", fix="make sure that its argument is not 0"),
 )
 unary("exp", lambda b, x, y: y, lambda mp, x: mp.exp(x))
 unary("exp2", lambda b, x, y: b.mul(y, number(math.log(2.0), y)), lambda mp, x: mp.power(2, x))
@@ -59,6 +68,7 @@ unary(
     special=[0.0],
     doc="The derivative of `log` at 0 is inf.",
     singular=True,
+    domain=Domain(lo=0.0, fix=POSITIVE_FIX),
 )
 unary(
     "log2",
@@ -66,6 +76,7 @@ unary(
     lambda mp, x: mp.log(x) / mp.log(2),
     sample=POSITIVE,
     singular=True,
+    domain=Domain(lo=0.0, fix=POSITIVE_FIX),
 )
 unary(
     "log10",
@@ -73,6 +84,7 @@ unary(
     lambda mp, x: mp.log10(x),
     sample=POSITIVE,
     singular=True,
+    domain=Domain(lo=0.0, fix=POSITIVE_FIX),
 )
 unary(
     "log1p",
@@ -81,6 +93,7 @@ unary(
     sample=(-0.9, 5.0),
     special=[0.0],
     singular=True,
+    domain=Domain(lo=-1.0, fix="make sure that its argument is greater than -1"),
 )
 
 
@@ -158,9 +171,10 @@ unary(
     numpy="_logit({0})",
     sample=(0.05, 0.95),
     special=[0.5],
-    grade="cont",
+    grade="smooth",
     singular=True,
     doc="log (p / (1 - p)) of a probability, the inverse of `sigmoid`. Its derivative at 0 and 1 is inf.",
+    domain=Domain(lo=0.0, hi=1.0, fix="refine its argument, as in f64{0..1}, and keep it away from the ends"),
 )
 
 
@@ -181,6 +195,7 @@ unary(
     singular=True,
     doc="log (1 - exp x) for negative `x` (Maechler, Accurately computing log(1 - exp(-|a|)), 2012). Its derivative at "
     "0 is -inf.",
+    domain=Domain(hi=0.0, fix="make sure that its argument is negative"),
 )
 
 
@@ -229,6 +244,7 @@ unary(
     visible=False,
     singular=True,
     doc="1 / sqrt (1 - x**2), accurate near 1.",
+    domain=Domain(lo=-1.0, hi=1.0),
 )
 unary(
     "asinh_slope",
@@ -249,23 +265,31 @@ unary(
     visible=False,
     singular=True,
     doc="1 / sqrt (x**2 - 1), accurate near 1, without overflow.",
+    domain=Domain(lo=1.0),
 )
 
 
 unary("sin", lambda b, x, y: b.prim("cos", x), lambda mp, x: mp.sin(x), special=[0.0])
 unary("cos", lambda b, x, y: b.neg(b.prim("sin", x)), lambda mp, x: mp.cos(x), special=[0.0])
-unary("tan", lambda b, x, y: plus(b, b.mul(y, y), 1.0), lambda mp, x: mp.tan(x), sample=(-1.5, 1.5), singular=True)
+unary(
+    "tan",
+    lambda b, x, y: plus(b, b.mul(y, y), 1.0), lambda mp, x: mp.tan(x),
+    sample=(-1.5, 1.5),
+    singular=True,
+    domain=Domain(lo=-math.pi / 2, hi=math.pi / 2, fix="keep its argument between -pi/2 and pi/2"),
+)
 unary(
     "asin",
     lambda b, x, y: b.prim("asin_slope", x),
     lambda mp, x: mp.asin(x),
     evaluate=ufunc("arcsin"),
     numpy="np.arcsin({0})",
-    grade="cont",
+    grade="smooth",
     sample=(-0.95, 0.95),
     special=[1.0],
     doc="The derivative of `asin` at 1 and -1 is inf.",
     singular=True,
+    domain=Domain(lo=-1.0, hi=1.0, edge="cont", fix="keep its argument away from -1 and 1; `atan2` has no such ends"),
 )
 unary(
     "acos",
@@ -273,11 +297,12 @@ unary(
     lambda mp, x: mp.acos(x),
     evaluate=ufunc("arccos"),
     numpy="np.arccos({0})",
-    grade="cont",
+    grade="smooth",
     sample=(-0.95, 0.95),
     special=[1.0],
     doc="The derivative of `acos` at 1 and -1 is -inf.",
     singular=True,
+    domain=Domain(lo=-1.0, hi=1.0, edge="cont", fix="keep its argument away from -1 and 1; `atan2` has no such ends"),
 )
 unary(
     "atan",
@@ -302,11 +327,12 @@ unary(
     lambda mp, x: mp.acosh(x),
     evaluate=ufunc("arccosh"),
     numpy="np.arccosh({0})",
-    grade="cont",
+    grade="smooth",
     sample=(1.1, 5.0),
     special=[1.0],
     doc="The derivative of `acosh` at 1 is inf.",
     singular=True,
+    domain=Domain(lo=1.0, edge="cont", fix="make sure that its argument is greater than 1"),
 )
 unary(
     "atanh",
@@ -316,6 +342,7 @@ unary(
     numpy="np.arctanh({0})",
     sample=(-0.95, 0.95),
     singular=True,
+    domain=Domain(lo=-1.0, hi=1.0, fix="keep its argument between -1 and 1"),
 )
 
 # ------------------------------------------------------------------ angles in half turns
@@ -353,6 +380,7 @@ unary(
     numpy="_tanpi({0})",
     sample=(-0.4, 0.4),
     singular=True,
+    domain=Domain(lo=-0.5, hi=0.5, fix="keep its argument between -1/2 and 1/2"),
 )
 unary(
     "asinpi",
@@ -360,9 +388,10 @@ unary(
     lambda mp, x: mp.asin(x) / mp.pi,
     evaluate=lambda x: _divided_by_pi("arcsin", x),
     numpy="np.arcsin({0}) / np.pi",
-    grade="cont",
+    grade="smooth",
     sample=(-0.95, 0.95),
     singular=True,
+    domain=Domain(lo=-1.0, hi=1.0, edge="cont", fix="keep its argument away from -1 and 1; `atan2` has no such ends"),
 )
 unary(
     "acospi",
@@ -370,9 +399,10 @@ unary(
     lambda mp, x: mp.acos(x) / mp.pi,
     evaluate=lambda x: _divided_by_pi("arccos", x),
     numpy="np.arccos({0}) / np.pi",
-    grade="cont",
+    grade="smooth",
     sample=(-0.95, 0.95),
     singular=True,
+    domain=Domain(lo=-1.0, hi=1.0, edge="cont", fix="keep its argument away from -1 and 1; `atan2` has no such ends"),
 )
 unary(
     "atanpi",
@@ -399,6 +429,7 @@ unary(
     doc="log |gamma x|; its derivative is `digamma x`.",
     singular=True,
     flops=SPECIAL,
+    domain=Domain(lo=0.0, fix=POSITIVE_FIX),
 )
 unary(
     "gamma",
@@ -409,6 +440,7 @@ unary(
     sample=POSITIVE,
     singular=True,
     flops=SPECIAL,
+    domain=Domain(lo=0.0, fix=POSITIVE_FIX),
 )
 unary(
     "digamma",
@@ -419,6 +451,7 @@ unary(
     sample=POSITIVE,
     singular=True,
     flops=SPECIAL,
+    domain=Domain(lo=0.0, fix=POSITIVE_FIX),
 )
 def _gauss(x: Any) -> Any:
     import numpy as np
@@ -487,6 +520,7 @@ register(
         flops=SPECIAL,
         sample=(POSITIVE,),
         mp=lambda mp, x, order: mp.polygamma(order, x),
+        domain=(Domain(lo=0.0, fix=POSITIVE_FIX),),
         jvp=lambda b, args, r, dargs, attrs: (
             None if dargs[0] is None else b.mul(dargs[0], _polygamma_slope(b, args[0], attrs))
         ),

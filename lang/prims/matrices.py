@@ -374,7 +374,7 @@ register(
         "_failed_pivot({0}, {1}, '{kind}')",
         moves="none",
         flat=True,
-        grade="jump",
+        grade="flat",
         doc="Given a matrix and what was computed from it: the number of the pivot that is not positive (`cholesky`) "
         "or is zero, or -1. Only a result with nan is looked into.",
     )

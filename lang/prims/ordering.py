@@ -34,7 +34,7 @@ register(
         _positions,
         numpy="np.flatnonzero({0})",
         flat=True,
-        grade="jump",
+        grade="flat",
         doc="The indices at which a flag is true, in order; how many there are, only the run knows.",
     )
 )
@@ -59,7 +59,7 @@ register(
         _order_type,
         _order,
         flat=True,
-        grade="jump",
+        grade="flat",
         doc="Where the least element stands, the next one, …; equal elements in their order, nan last.",
     )
 )

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ..core.ir import Atom, Type
-from ..core.primitive import Attrs, Primitive, register
+from ..core.primitive import Attrs, Domain, Primitive, register
 from . import bessel, decimals, special
 from .common import elementwise_rank, expect_attrs, expect_count, fail, number, one, unbroadcast
 from .declare import SPECIAL, from_one, plus
@@ -30,6 +30,10 @@ def exact(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *args: decimals.elementwise(lambda *xs: decimals.exactly(function, *xs), *args)
 
 
+def _positive(argument: int) -> Domain:
+    return Domain(argument, 0.0, fix="make sure that its arguments are positive: refine parameters, as in f64{>0}")
+
+
 def shaped(
     name: str,
     slopes: Sequence[Slope],
@@ -38,7 +42,7 @@ def shaped(
     *,
     names: str = "",
     attrs: Sequence[str] = (),
-    grade: str = "smooth",
+    domain: Sequence[Domain] = (),
     doc: str = "",
 ) -> None:
     """A function of several numbers, whose slopes may depend on attributes; programs may name it if arguments have
@@ -81,7 +85,7 @@ def shaped(
             jvp=jvp,
             vjp=vjp,
             singular=True,
-            grade=grade,
+            domain=tuple(domain),
             doc=doc,
         )
     )
@@ -101,12 +105,12 @@ def _one(
     numpy: str,
     *,
     names: str = "x",
-    grade: str = "smooth",
+    domain: Sequence[Domain] = (),
     doc: str,
 ) -> None:
     """A function of one number."""
     shaped(
-        name, [lambda b, args, r, attrs: slope(b, args[0], r)], evaluate, numpy, names=names, grade=grade, doc=doc
+        name, [lambda b, args, r, attrs: slope(b, args[0], r)], evaluate, numpy, names=names, domain=domain, doc=doc
     )
 
 
@@ -156,7 +160,7 @@ _one(
     lambda b, p, y: b.prim("ndtri_slope", p),
     evaluate=exact(decimals.normal_quantile),
     numpy="_ndtri({0})",
-    grade="cont",
+    domain=(Domain(lo=0.0, hi=1.0, fix="keep its argument between 0 and 1"),),
     doc="The inverse of `ndtr`. Its derivative at 0 and 1 is inf.",
 )
 _one(
@@ -165,6 +169,7 @@ _one(
     evaluate=lambda p: decimals.elementwise(_quantile_slope, p),
     numpy="_ndtri_slope({0})",
     names="",
+    domain=(Domain(lo=0.0, hi=1.0, fix="keep its argument between 0 and 1"),),
     doc="1 over the normal density at `ndtri p`.",
 )
 
@@ -182,7 +187,7 @@ _one(
     lambda b, x, y: b.prim("erfinv_slope", x),
     evaluate=lambda x: decimals.elementwise(_erf_inverse, x),
     numpy="_erfinv({0})",
-    grade="cont",
+    domain=(Domain(lo=-1.0, hi=1.0, fix="keep its argument between -1 and 1"),),
     doc="The inverse of `erf`. Its derivative at 1 and -1 is inf.",
 )
 _one(
@@ -191,6 +196,7 @@ _one(
     evaluate=lambda x: decimals.elementwise(_erf_inverse_slope, x),
     numpy="_erfinv_slope({0})",
     names="",
+    domain=(Domain(lo=-1.0, hi=1.0, fix="keep its argument between -1 and 1"),),
     doc="sqrt pi / 2 exp (erfinv x)**2",
 )
 
@@ -212,6 +218,7 @@ _one(
     lambda b, x, y: b.prim("polygamma", x, order=2),
     evaluate=lambda x: special.each(_trigamma, x),
     numpy="_polygamma({0}, 1)",
+    domain=(_positive(0),),
     doc="The derivative of `digamma`.",
 )
 
@@ -233,6 +240,7 @@ shaped(
     lambda x, d, order: decimals.elementwise(lambda x, d: _polygamma_rise(x, d, order), x, d),
     "_polygamma_rise({0}, {1}, {order})",
     attrs=("order",),
+    domain=(_positive(0),),
     doc="Derivative number `order` of digamma at x + d, less that at x, for positive numbers: without cancellation.",
 )
 
@@ -256,6 +264,7 @@ shaped(
     exact(decimals.log_beta),
     "_lbeta({0}, {1})",
     names="p q",
+    domain=(_positive(0), _positive(1)),
     doc="The logarithm of the beta function of positive numbers, lgamma p + lgamma q - lgamma (p + q).",
 )
 
@@ -303,6 +312,7 @@ shaped(
     ],
     lambda a, x: decimals.elementwise(_gamma_density, a, x),
     "_gamma_density({0}, {1})",
+    domain=(_positive(0), _positive(1)),
     doc="x**(a - 1) exp (-x) / gamma a",
 )
 
@@ -322,6 +332,7 @@ shaped(
     lambda a, x, order: decimals.elementwise(lambda a, x: decimals.gamma_probability(a, x, order, False), a, x),
     "_gamma_shape({0}, {1}, {order})",
     attrs=("order",),
+    domain=(_positive(0), _positive(1)),
     doc="Derivative number `order` of `gammainc` in the shape.",
 )
 
@@ -336,6 +347,7 @@ def _gamma_integral(name: str, sign: float, doc: str) -> None:
         lambda a, x: decimals.elementwise(lambda a, x: decimals.gamma_probability(a, x, 0, sign < 0), a, x),
         f"_{name}({{0}}, {{1}})",
         names="shape x",
+        domain=(_positive(0), Domain(1, 0.0, edge="cont", fix="make sure that `x` is positive")),
         doc=doc,
     )
 
@@ -362,6 +374,7 @@ shaped(
     lambda a, x: decimals.elementwise(lambda a, x: x, a, x),
     "_gamma_moved({0}, {1})",
     names="shape x",
+    domain=(_positive(0), _positive(1)),
     doc="`x`, a number of the gamma distribution, that moves with its shape as the quantile does: its derivative in "
     "the shape is the one that keeps `gammainc shape x` (Figurnov, Mohamed & Mnih, Implicit reparameterization "
     "gradients, 2018).",
@@ -402,6 +415,7 @@ shaped(
     ],
     lambda a, c, x: decimals.elementwise(_beta_density, a, c, x),
     "_beta_density({0}, {1}, {2})",
+    domain=(_positive(0), _positive(1), Domain(2, 0.0, 1.0)),
     doc="x**(a - 1) (1 - x)**(b - 1) / beta a b",
 )
 
@@ -426,6 +440,7 @@ shaped(
     ),
     "_beta_shape({0}, {1}, {2}, {first}, {second})",
     attrs=("first", "second"),
+    domain=(_positive(0), _positive(1), Domain(2, 0.0, 1.0)),
     doc="The derivative of `betainc`, so many times in each of the two shapes.",
 )
 shaped(
@@ -438,6 +453,7 @@ shaped(
     lambda a, c, x: decimals.elementwise(lambda a, c, x: decimals.beta_probability(a, c, x, 0, 0), a, c, x),
     "_betainc({0}, {1}, {2})",
     names="p q x",
+    domain=(_positive(0), _positive(1), Domain(2, 0.0, 1.0, "cont")),
     doc="The probability that a number of the beta distribution with shapes `p` and `q` is less than `x`.",
 )
 

@@ -379,7 +379,7 @@ for _name in ("argmax", "argmin"):
             _arg(_name),
             flops=_each_once,
             flat=True,
-            grade="jump",
+            grade="flat",
             doc="The first place of the extreme; of nan, if there is one; 0 when there are no elements.",
         )
     )

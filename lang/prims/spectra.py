@@ -96,7 +96,7 @@ register(
         jvp=_eigen_jvp,
         vjp=_eigen_vjp,
         toward=_along,
-        grade="cont",
+        grade="jump",
         doc="Of a symmetric matrix, (A + Aᵀ) / 2: the eigenvalues in ascending order as the first row, and below it "
         "the matrix whose columns are the eigenvectors, of which the component of largest modulus is positive. Where "
         "two eigenvalues are equal, the derivative of their vectors leaves out what they exchange.",
@@ -126,7 +126,7 @@ register(
         jvp=_toward_jvp,
         vjp=_toward_vjp,
         toward=_along,
-        grade="cont",
+        grade="jump",
         doc="`eigen` of A, with the vectors of equal eigenvalues turned such that each stays one when A moves along D. "
         "Its derivative in A is that of `eigen`, in D nothing.",
     )
@@ -195,7 +195,7 @@ register(
         flops=lambda shapes, result, _: 14 * elements(shapes[0]) * shapes[0][-1],
         jvp=_svd_jvp,
         vjp=_svd_vjp,
-        grade="cont",
+        grade="jump",
         doc="A = U S Vᵀ, of an A with at least as many rows as columns: the singular values in descending order as the "
         "first row, below it the columns of U, below these those of V, of which the component of largest modulus is "
         "positive. Where two singular values are equal, the derivative of their vectors leaves out what they exchange.",

@@ -163,5 +163,5 @@ def test_every_special_point_of_a_primitive_is_a_row() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert len(rows()) == len(re.findall(r"^\| `", text, re.MULTILINE))
     for p in PRIMITIVES.values():
-        if p.signature and p.special and p.grade in ("lip", "cont", "jump"):
+        if p.signature and p.special and (p.domain or p.grade in ("lip", "cont", "jump", "flat")):
             assert re.search(rf"`[^`]*\b{p.name}\b", text), p.name

@@ -1,0 +1,164 @@
+"""Derivatives that a program takes, and functions with rules of their own.
+
+The body of a derivative is walked with its parameters, and what moves of what it captures, for roots. A function that is
+Cᵏ in two of them together has derivatives along one that are Cᵏ⁻¹ in both.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ..lang.core import ir
+from ..lang.core.walk import free_vars
+from .lattice import Grade, Grades, compose, join, joined, lowered, times
+from .promises import trust
+from .report import Step
+from .values import Value
+
+if TYPE_CHECKING:
+    from .walk import Walker
+
+
+class Inner:
+    """A block walked with roots of its own: `args` for its parameters, and everything that moves and is captured."""
+
+    def __init__(self, w: Walker, params: Sequence[ir.Var], args: Sequence[Value], block: ir.Block,
+                 env: Mapping[ir.Var, Value], moving: Sequence[bool] | None = None) -> None:
+        self.w = w
+        self.sources: dict[str, Value] = {}
+        self.roots: list[str | None] = []
+        activity, near, exact = w.activity, w.near, w.exact
+        w.activity = {}
+        inner = dict(env)
+        for k, (p, v) in enumerate(zip(params, args, strict=True)):
+            moves = p.type.is_float if moving is None else moving[k]
+            inner[p] = self.local(p, v, moves)
+        for var in free_vars(block, tuple(params)):
+            if var in env and env[var].grades:
+                inner[var] = self.local(var, env[var], True)
+        start = w.near, w.exact
+        self.results = w.block(block, inner)
+        self.bounds = [w.bounds(v) for v in self.results]
+        w.activity, w.near, w.exact = activity, near, exact
+        del start
+
+    def local(self, var: ir.Var, v: Value, moves: bool) -> Value:
+        w = self.w
+        bounds = w.bounds(v)
+        if not moves:
+            self.roots.append(None)
+            return Value(term=v.term, cond=v.cond, shape=v.shape, rows=None, squares=v.squares)
+        root = f"\1{w.next()}"
+        self.roots.append(root)
+        self.sources[root] = v
+        found = w.unknown({root: "affine"}, (), None, var.name, var.type, bounds=bounds, shape=v.shape)
+        found.steps = {root: Step(None, var.name, "affine")}
+        return found
+
+    def outside(self, grades: Grades, extra: Sequence[Grades] = ()) -> dict[str, Grade]:
+        """Grades in the roots outside, from those in the roots here."""
+        parts = [{root: compose(grade, here) for root, here in self.sources[mine].grades.items()}
+                 for mine, grade in grades.items() if mine in self.sources]
+        return joined((*parts, *extra))
+
+
+def values(w: Walker, inner: Inner, stmt: ir.Stmt, count: int) -> list[Value]:
+    """The results of the body, outside."""
+    found = []
+    of = list(inner.sources.values())
+    for v, var, b in zip(inner.results[:count], stmt.vars, inner.bounds, strict=False):
+        grades = inner.outside(v.grades)
+        if not var.type.is_float:
+            grades = dict.fromkeys(grades, "flat")
+        found.append(w.unknown(grades, of, stmt.span, var.name, var.type, bounds=b, shape=v.shape))
+    return found
+
+
+def diff(w: Walker, stmt: ir.Stmt, op: ir.Diff, env: dict[ir.Var, Value]) -> list[Value]:
+    args = [w.atom(a, env) for a in op.args]
+    seeds = [w.atom(a, env) for a in op.seeds]
+    inner = Inner(w, op.body.params, args, op.body.body, env)
+    body = op.body.body.results
+    found = values(w, inner, stmt, len(body))
+    of = [*inner.sources.values(), *seeds]
+    floats = [(k, p) for k, p in enumerate(op.body.params) if p.type.is_float]
+    params = [inner.roots[k] for k, _ in floats]
+    results = [v for v, a in zip(inner.results, body, strict=True) if a.type.is_float]
+    rest = stmt.vars[len(body):]
+    if op.mode == "vjp":
+        for root, var, (k, _) in zip(params, rest, floats, strict=True):
+            parts = [times(inner.outside(along(v.grades, root)), seed.grades)
+                     for v, seed in zip(results, seeds, strict=True) if root in v.grades]
+            found.append(w.unknown(joined(parts), of, stmt.span, "derivative", var.type, shape=args[k].shape))
+    else:
+        for v, var in zip(results, rest, strict=True):
+            parts = [times(inner.outside(along(v.grades, root)), seed.grades)
+                     for root, seed in zip(params, seeds, strict=True) if root in v.grades]
+            found.append(w.unknown(joined(parts), of, stmt.span, "derivative", var.type, shape=v.shape))
+    return found
+
+
+def along(grades: Grades, root: str | None) -> dict[str, Grade]:
+    """Grades of the derivative along a root, from those of the function."""
+    if root is None or root not in grades:
+        return {}
+    mine = grades[root]
+    if mine == "flat":
+        # What is constant but where it jumps has the derivative 0, which the other roots do not change.
+        mine = "jump"
+    found = {other: lowered(join(mine, grade)) for other, grade in grades.items()}
+    return {other: grade for other, grade in found.items() if grade != "none"}
+
+
+# ---------------------------------------------------------------- rules of the program's own
+
+
+def custom(w: Walker, stmt: ir.Stmt, op: ir.Custom, env: dict[ir.Var, Value]) -> list[Value]:
+    args = [w.atom(a, env) for a in op.args]
+    if op.origin is None:
+        return implicit(w, stmt, op, env, args)
+    trust(w, op.origin.rule, "rule", f"the derivative of {', '.join(op.origin.args) or 'a function'}")
+    return w.block(op.body.body, {**env, **dict(zip(op.body.params, args, strict=True))})
+
+
+RAISED: dict[Grade, Grade] = {"none": "affine", "affine": "smooth", "smooth": "smooth", "cont": "C1", "flat": "jump"}
+
+
+def raised(grade: Grade) -> Grade:
+    """The grade of a function whose derivative has this grade."""
+    if grade in RAISED:
+        return RAISED[grade]
+    if grade == "lip":
+        return "C1"
+    if grade[0] == "C":
+        return f"C{min(int(grade[1:]) + 1, 9)}"
+    return "jump"
+
+
+def implicit(w: Walker, stmt: ir.Stmt, op: ir.Custom, env: dict[ir.Var, Value], args: Sequence[Value]) -> list[Value]:
+    """What solves an equation: as smooth as the equation, by the implicit function theorem, where the equation's own
+    derivative is not singular. The rule that the compiler wrote is its derivative: that is looked at in its place."""
+    results = w.block(op.body.body, {**env, **dict(zip(op.body.params, args, strict=True))})
+    params = op.rule.params
+    n, m = len(args), len(results)
+    given = [*args, *results, *(Value() for _ in params[n + m:])]
+    moving = [p.type.is_float and k < n + m for k, p in enumerate(params)]
+    state = w.quiet, w.trusting
+    w.quiet, w.trusting = w.quiet + 1, w.trusting + 1
+    given[n + m:] = [w.unknown({}, (), None, p.name, p.type, shape=tuple(w.count() for _ in range(p.type.rank)))
+                     for p in params[n + m:]]
+    inner = Inner(w, params, given, op.rule.body, env, moving)
+    w.quiet, w.trusting = state
+    derivative = joined(v.grades for v in inner.results)
+    worst: Grade = "none"
+    for grade in derivative.values():
+        worst = join(worst, grade)
+    grade = raised(worst)
+    if grade == "affine":
+        grade = "smooth"
+    grades: Grades = joined({root: compose(grade, here) for root, here in v.grades.items()} for v in args)
+    found = []
+    for v, var in zip(results, stmt.vars, strict=True):
+        found.append(w.unknown(grades if var.type.is_float else dict.fromkeys(grades, "flat"), args, stmt.span,
+                               "root", var.type, bounds=w.bounds(v), shape=v.shape))
+    return found

@@ -1,0 +1,158 @@
+"""What a program says of its own smoothness: promises of expressions, demands of definitions, trust, stopped derivatives.
+
+These are primitives that lowering writes for this room alone (`lang/prims/promises.py` has their attributes).
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ..lang.core import ir
+from ..lang.core.walk import free_in_op
+from .lattice import Grade, Grades, better, join
+from .report import Promise, Step, Trusted
+from .values import Value
+
+if TYPE_CHECKING:
+    from ..lang.source import Span
+    from .walk import Walker
+
+SIGNS = {"positive": (0.0, True), "nonnegative": (0.0, False)}
+
+
+def text(op: ir.Prim, name: str) -> str:
+    found = op.attr(name)
+    assert isinstance(found, str)
+    return found
+
+
+def around(block: ir.Block) -> dict[int, tuple[str, float, str]]:
+    """Statements, by their number, whose jumps an `approx` or `allow` of this block excuses: those that the promise's
+    expression consists of."""
+    marks: dict[int, tuple[str, float, str]] = {}
+    for at, stmt in enumerate(block.stmts):
+        op = stmt.op
+        if not isinstance(op, ir.Prim) or op.name != "promise" or text(op, "kind") not in ("approx", "allow"):
+            continue
+        tolerance = text(op, "tolerance")
+        mark = text(op, "kind"), float(tolerance) if tolerance else float("inf"), text(op, "reason")
+        wanted = {a for a in op.args[:1] if isinstance(a, ir.Var)}
+        for k in range(at - 1, -1, -1):
+            other = block.stmts[k]
+            if wanted.isdisjoint(other.vars) or not inside(other.span, stmt.span):
+                continue
+            marks[k] = mark
+            wanted.update(free_in_op(other.op))
+    return marks
+
+
+def inside(span: Span | None, outer: Span | None) -> bool:
+    if span is None or outer is None or span.source is not outer.source:
+        return False
+    return outer.start <= span.start and span.end <= outer.end
+
+
+def promise(w: Walker, stmt: ir.Stmt, values: Sequence[Value]) -> Value:
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    value, kind, grade = values[0], text(op, "kind"), text(op, "grade")
+    reason = text(op, "reason")
+    name = op.args[0].name if isinstance(op.args[0], ir.Var) else ""
+    if kind in ("approx", "allow"):
+        trust(w, stmt.span, kind, f"jumps up to {text(op, 'tolerance')}" if kind == "approx" else grade, reason)
+        return value
+    if kind == "assume":
+        trust(w, stmt.span, kind, f"{grade} {name}", reason)
+        return assumed(w, value, grade, stmt.span)
+    wanted: dict[str, None] = {}
+    for other in values[1:]:
+        wanted.update(dict.fromkeys(other.grades))
+    roots = tuple(wanted) if values[1:] else tuple(value.grades)
+    found = {root: value.grades[root] for root in roots if root in value.grades}
+    if not w.quiet:
+        holds = all(better(g, grade) for g in found.values())
+        chains = {root: value.steps[root] for root in found if root in value.steps}
+        w.promises.append(Promise(stmt.span, "expression", grade, roots, found, holds, what=name, chains=chains))
+    return value
+
+
+def trust(w: Walker, span: Span | None, kind: str, what: str, reason: str = "") -> None:
+    if not w.quiet and span is not None and not span.source.shipped:
+        w.trusted.setdefault((kind, span.source.name, span.start, what), Trusted(span, kind, what, reason))
+
+
+def assumed(w: Walker, value: Value, grade: Grade, span: Span | None) -> Value:
+    """The value, of which a grade or a sign is trusted."""
+    if value.term is not None and grade in ("positive", "nonnegative", "nonzero"):
+        from .terms import ZERO, compare
+
+        cond = compare({"positive": ">", "nonnegative": ">=", "nonzero": "!="}[grade], value.term, ZERO)
+        w.near, w.exact = w.near.assume(cond), w.exact.assume(cond)
+        return value
+    grades: Grades = {root: here if better(here, grade) else grade for root, here in value.grades.items()}
+    steps = {root: step if step.grade == grades[root] else Step(span, "assume", grades[root], step)
+             for root, step in value.steps.items()}
+    # A formula would show the prover what the program says it may not look at.
+    if grades == value.grades or value.term is None:
+        return value
+    term = w.fresh(value.term.name or "value", grades, w.bounds(value), cell=value.shape is not None)
+    return Value(grades, steps, term, shape=value.shape)
+
+
+def demand(w: Walker, stmt: ir.Stmt, values: Sequence[Value]) -> Value:
+    """A function that somebody needs to have a grade: it is walked with its own parameters for roots."""
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    if w.quiet:
+        return Value()
+    name, grade = text(op, "function"), text(op, "grade")
+    function = w.program.functions[name]
+    own = function.params[len(values):]
+    wanted = text(op, "of").split(",") if text(op, "of") else None
+    state = w.activity, w.near, w.exact, w.branches, w.obligations
+    w.activity, w.branches, w.obligations = {}, {}, {}
+    held = [Value(term=v.term, cond=v.cond, shape=v.shape, rows=None, squares=v.squares) for v in values]
+    args: list[Value] = []
+    for p in own:
+        if p.type.is_float and (wanted is None or any(p.name == n or p.name.startswith(n + "_") for n in wanted)):
+            args.append(w.root_value(p.name, p, name))
+        else:
+            args.append(w.unknown({}, (), None, p.name, p.type,
+                                  shape=tuple(w.count() for _ in range(p.type.rank)) if p.type.rank else None))
+    results = w.function(name, [*held, *args], None)
+    found: dict[str, Grade] = {}
+    chains: dict[str, Step] = {}
+    for v in results:
+        for root, here in v.grades.items():
+            total = join(found.get(root, "none"), here)
+            if root in v.steps and total != found.get(root):
+                chains[root] = v.steps[root]
+            found[root] = total
+    holds = all(better(g, grade) for g in found.values())
+    w.promises.append(Promise(
+        stmt.span, "demand", grade, tuple(p.name for p in own if p.type.is_float), found, holds, text(op, "by"),
+        text(op, "parameter"), chains, tuple(w.branches.values()), tuple(w.obligations.values()), function=name,
+        held=len(values)))
+    inner, domains = w.branches, w.obligations
+    w.activity, w.near, w.exact, w.branches, w.obligations = state
+    for key, branch in inner.items():
+        w.branches.setdefault(key, branch)
+    for key, obligation in domains.items():
+        w.obligations.setdefault(key, obligation)
+    return Value()
+
+
+def stop_grad(w: Walker, stmt: ir.Stmt, values: Sequence[Value]) -> Value:
+    """Held fixed, by the program's own decision: no root moves it."""
+    value = values[0]
+    if not value.grades:
+        return value
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    trust(w, stmt.span, "stop_grad", ", ".join(value.grades))
+    t = op.args[0].type
+    return w.unknown({}, (), stmt.span, "stop_grad", t, bounds=w.bounds(value), shape=value.shape)
+
+
+RULES: dict[str, Callable[[Walker, ir.Stmt, Sequence[Value]], Value]] = {
+    "promise": promise, "demand": demand, "stop_grad": stop_grad}

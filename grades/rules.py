@@ -1,0 +1,1061 @@
+"""Primitives: the grade of the result from those of the arguments, and what is known of it.
+
+Most follow from the record: its grade, joined with those of its arguments, where they are inside its domain. The rules
+here are for those that know more: sums of squares, kinks that facts decide, elements of arrays.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from ..lang.core import ir
+from ..lang.core.primitive import PRIMITIVES, Domain, Primitive
+from .facts import Interval
+from .lattice import Grade, Grades, at_least, better, joined, over, times, worst
+from .report import Branch, Obligation
+from .terms import FALSE, TRUE, ZERO, And, Cond, Term, Unknown, apply, atom, atoms, compare, conj, disj, negate, number, show
+from .values import Value, chains, replaced
+
+if TYPE_CHECKING:
+    from .walk import Walker
+
+INFINITE = math.inf
+COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
+Shape = tuple[Value, ...] | None
+
+
+def primitive(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    rule = RULES.get(op.name)
+    if rule is not None:
+        return rule(w, stmt, args)
+    record = PRIMITIVES[op.name]
+    if record.elementwise:
+        return elementwise(w, stmt, record, args)
+    grades = at_least(joined(v.grades for v in args), record.grade)
+    t = stmt.vars[0].type
+    return w.unknown(grades, args, stmt.span, op.name, t)
+
+
+def made(w: Walker, stmt: ir.Stmt, grades: Grades, args: Sequence[Value], term: Term | None = None, *,
+         shape: Shape = None, squares: Grades | None = None, rows: tuple[Value, ...] | None = None,
+         bounds: tuple[Interval, Interval] | None = None, what: str = "") -> Value:
+    """The value of a statement."""
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    var = stmt.vars[0]
+    if term is None:
+        term = w.fresh(var.name, grades, bounds, integer=not var.type.is_float, cell=var.type.rank > 0)
+    return Value(grades, chains(grades, args, stmt.span, what or op.name, named(var)), term, shape=shape,
+                 squares=squares, rows=rows)
+
+
+def named(var: ir.Var) -> bool:
+    """Whether the source has a name for it, as far as one can tell."""
+    return len(var.name) > 1 and var.name not in ("ys", "xs", "is")
+
+
+# ---------------------------------------------------------------- elementwise
+
+
+def shape_of(args: Sequence[Value], types: Sequence[ir.Type]) -> Shape:
+    """The shape of what is made of these element by element."""
+    rank = max((t.rank for t in types), default=0)
+    return next((v.shape for v, t in zip(args, types, strict=True) if t.rank == rank and v.shape is not None), None)
+
+
+def types_of(stmt: ir.Stmt) -> list[ir.Type]:
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    return [a.type for a in op.args]
+
+
+def elementwise(w: Walker, stmt: ir.Stmt, record: Primitive, args: Sequence[Value]) -> Value:
+    """By the record: its grade inside its domain, at the edges that of the edge."""
+    types = types_of(stmt)
+    shape = shape_of(args, types)
+    t = stmt.vars[0].type
+    if t.dtype == "bool":
+        return w.unknown(flat_of(args), args, stmt.span, record.name, t, shape=shape)
+    if not t.is_float or record.grade == "flat":
+        return made(w, stmt, flat_of(args), args, term_of(record.name, args) if not stepped(stmt) else None,
+                    shape=shape)
+    parts: list[Grades] = []
+    for k, (v, kind) in enumerate(zip(args, types, strict=True)):
+        grades = at_least(v.grades, record.grade) if kind.is_float else v.grades
+        for domain in record.domain:
+            if domain.argument == k and v.grades:
+                grades = at_least(grades, domain_grade(w, stmt, record.name, domain, v))
+        parts.append(grades)
+    found = joined(parts)
+    if record.domain and all(not v.grades for v in args):
+        found = {}
+    term = term_of(record.name, args) if not attributes(stmt) else None
+    return made(w, stmt, found, args, term, shape=shape)
+
+
+def stepped(stmt: ir.Stmt) -> bool:
+    return attributes(stmt)
+
+
+def attributes(stmt: ir.Stmt) -> bool:
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    return bool(op.attrs)
+
+
+def term_of(name: str, args: Sequence[Value]) -> Term | None:
+    terms = [v.term for v in args]
+    if any(t is None for t in terms):
+        return None
+    return apply(name, [t for t in terms if t is not None])
+
+
+def flat_of(args: Sequence[Value]) -> dict[str, Grade]:
+    return {root: "flat" for v in args for root in v.grades}
+
+
+def domain_grade(w: Walker, stmt: ir.Stmt, name: str, domain: Domain, v: Value) -> Grade:
+    """How smooth a primitive is in an argument that lies where it does. Notes down what is left to be shown."""
+    if w.trusting or v.term is None and not v.grades:
+        return "affine"
+    near = inside(w, w.near, domain, v)
+    exact = inside(w, w.exact, domain, v)
+    if exact != "inside":
+        note_domain(w, stmt, name, domain, v, exact)
+    if near == "inside":
+        return "affine"
+    if near == "edge" and domain.edge:
+        return domain.edge
+    return "jump"
+
+
+def inside(w: Walker, facts: object, domain: Domain, v: Value) -> str:
+    from .facts import Facts
+
+    assert isinstance(facts, Facts)
+    if v.term is None:
+        return "outside"
+    if domain.apart is not None:
+        shifted = v.term if domain.apart == 0 else apply("sub", (v.term, number(domain.apart)))
+        if facts.nonzero(shifted):
+            return "inside"
+        return "edge"
+    i = facts.interval(v.term)
+    low = i.lo > domain.lo or (i.lo == domain.lo and (i.lo_open or domain.lo == -INFINITE))
+    high = i.hi < domain.hi or (i.hi == domain.hi and (i.hi_open or domain.hi == INFINITE))
+    if low and high:
+        return "inside"
+    if domain.lo == 0 and domain.hi == INFINITE:
+        if facts.positive(v.term):
+            return "inside"
+        if facts.nonnegative(v.term):
+            return "edge"
+    return "edge" if i.lo >= domain.lo and i.hi <= domain.hi else "outside"
+
+
+def note_domain(w: Walker, stmt: ir.Stmt, name: str, domain: Domain, v: Value, found: str) -> None:
+    if w.quiet or v.term is None:
+        return
+    span = w.place(stmt.span)
+    defined = bool(domain.edge)
+    met = found == "edge" and defined
+    key = (name, id(stmt.op), domain.argument)
+    before = w.obligations.get(key)
+    if before is not None and not before.met:
+        return
+    w.obligations[key] = Obligation(
+        span, name, shown(v.term), needs(domain), known(w, domain, v), tuple(v.grades), met,
+        "edge" if met else "outside", domain.fix, w.where[-1] if w.where else "")
+
+
+def shown(term: Term) -> str:
+    text = show(term)
+    return text if len(text) <= 60 else "its argument"
+
+
+def plain(value: float) -> str:
+    for k, what in ((math.pi / 2, "pi/2"), (-math.pi / 2, "-pi/2")):
+        if value == k:
+            return what
+    return f"{value:g}"
+
+
+def needs(domain: Domain) -> str:
+    if domain.apart is not None:
+        return f"not {plain(domain.apart)}"
+    if domain.hi == INFINITE:
+        return f"> {plain(domain.lo)}"
+    if domain.lo == -INFINITE:
+        return f"< {plain(domain.hi)}"
+    return f"between {plain(domain.lo)} and {plain(domain.hi)}"
+
+
+def known(w: Walker, domain: Domain, v: Value) -> str:
+    """What is known of an argument, in words."""
+    assert v.term is not None
+    i = w.exact.interval(v.term)
+    if i.lo == -INFINITE and i.hi == INFINITE:
+        return "nothing is known of its sign"
+    if i.hi == INFINITE:
+        return f"{'>' if i.lo_open else '>='} {float(i.lo):g}"
+    if i.lo == -INFINITE:
+        return f"{'<' if i.hi_open else '<='} {float(i.hi):g}"
+    return f"between {float(i.lo):g} and {float(i.hi):g}"
+
+
+# ---------------------------------------------------------------- arithmetic
+
+
+def add(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    a, b = args
+    squares = joined((a.squares, b.squares)) if a.squares is not None and b.squares is not None else None
+    return plain_result(w, stmt, joined((a.grades, b.grades)), args, squares=squares)
+
+
+def sub(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    return plain_result(w, stmt, joined(v.grades for v in args), args)
+
+
+def plain_result(w: Walker, stmt: ir.Stmt, grades: Grades, args: Sequence[Value], squares: Grades | None = None
+                 ) -> Value:
+    """A float is what its grades say; a whole number that roots move is flat."""
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    t = stmt.vars[0].type
+    if not t.is_float:
+        grades = flat_of(args)
+    term = term_of(op.name, args)
+    if term is not None and term.op == "number":
+        grades = {}
+    if t.is_float and squares is None and term is not None and term.op == "number":
+        squares = {} if term.value >= 0 else None
+    return made(w, stmt, grades, args, term, shape=shape_of(args, types_of(stmt)), squares=squares)
+
+
+def mul(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    a, b = args
+    squares: Grades | None = None
+    if a is b or (a.term is not None and a.term is b.term):
+        squares = a.grades
+    elif a.squares is not None and not b.grades and constant_sign(w, b):
+        squares = a.squares
+    elif b.squares is not None and not a.grades and constant_sign(w, a):
+        squares = b.squares
+    grades = times(a.grades, b.grades)
+    if zero(a) or zero(b):
+        grades = {}
+    return plain_result(w, stmt, grades, args, squares)
+
+
+def zero(v: Value) -> bool:
+    return v.term is ZERO
+
+
+def constant_sign(w: Walker, v: Value) -> bool:
+    return v.term is not None and w.exact.nonnegative(v.term)
+
+
+def div(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    a, b = args
+    t = stmt.vars[0].type
+    if not t.is_float:
+        whole = apply("floor", (apply("div", (a.term, b.term)),)) if a.term is not None and b.term is not None else None
+        return made(w, stmt, flat_of(args), args, whole, shape=shape_of(args, types_of(stmt)))
+    grades: Grades = a.grades
+    squares = None
+    if b.grades:
+        domain = PRIMITIVES["div"].domain[0]
+        grades = joined((a.grades, at_least(at_least(b.grades, "smooth"), domain_grade(w, stmt, "/", domain, b))))
+    elif a.squares is not None and constant_sign(w, b):
+        squares = a.squares
+    return plain_result(w, stmt, grades, args, squares)
+
+
+def pow_(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    x, y = args
+    t = stmt.vars[0].type
+    if not t.is_float:
+        return made(w, stmt, flat_of(args), args, None, shape=shape_of(args, types_of(stmt)))
+    if not x.grades and not y.grades:
+        return plain_result(w, stmt, {}, args)
+    squares: Grades | None = None
+    found: Grades
+    if y.term is not None and y.term.op == "number":
+        p = y.term.value
+        grade, squared = power_grade(w, stmt, x, p)
+        found = at_least(x.grades, grade) if grade != "none" else {}
+        squares = x.grades if squared else None
+    elif not y.grades and y.term is not None and integer_term(y.term) and w.exact.nonnegative(y.term):
+        found = at_least(x.grades, "smooth")
+    else:
+        positive = Domain(0, 0.0, fix="make sure that the base is positive, as in f64{>0}")
+        edge = "jump"
+        if x.grades:
+            edge = domain_grade(w, stmt, "**", positive, x)
+        elif x.term is not None and (w.near.positive(x.term)):
+            edge = "affine"
+        found = joined((at_least(at_least(x.grades, "smooth"), edge), at_least(at_least(y.grades, "smooth"), edge)))
+    return plain_result(w, stmt, found, args, squares)
+
+
+def integer_term(term: Term) -> bool:
+    return term.op == "atom" and term.integer or term.op == "number" and term.value.denominator == 1
+
+
+def power_grade(w: Walker, stmt: ir.Stmt, x: Value, p: Fraction) -> tuple[Grade, bool]:
+    """The grade of x ** p, and whether it is a square."""
+    assert x.term is not None
+    if p.denominator == 1 and p >= 0:
+        return {0: "none", 1: "affine"}.get(int(p), "smooth"), p % 2 == 0
+    if p.denominator == 1:
+        domain = Domain(0, apart=0.0, fix="make sure that the base is not 0")
+        return better_of("smooth", domain_grade(w, stmt, "**", domain, x)), False
+    if p < 0:
+        domain = Domain(0, 0.0, fix="make sure that the base is positive, as in f64{>0}")
+        return better_of("smooth", domain_grade(w, stmt, "**", domain, x)), False
+    edge = f"C{min(math.ceil(p) - 1, 9)}" if p > 1 else "cont"
+    domain = Domain(0, 0.0, edge=edge, fix="make sure that the base is positive, as in f64{>0}")
+    return better_of("smooth", domain_grade(w, stmt, "**", domain, x)), False
+
+
+def better_of(a: Grade, b: Grade) -> Grade:
+    """The worse of two grades."""
+    return b if better(a, b) else a
+
+
+def neg(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    return plain_result(w, stmt, args[0].grades, args)
+
+
+def sqrt(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    """The root of a sum of squares is their length: as good as `abs` where it may be 0."""
+    v = args[0]
+    if not v.grades:
+        return plain_result(w, stmt, {}, args)
+    domain = PRIMITIVES["sqrt"].domain[0]
+    if v.squares is not None and v.term is not None and not w.near.positive(v.term):
+        grades = at_least(v.squares, "lip")
+        kink(w, stmt, v, "sqrt", f"{shown(v.term)} = 0")
+        note_domain(w, stmt, "sqrt", domain, v, "edge")
+        return made(w, stmt, grades, args, term_of("sqrt", args), shape=v.shape)
+    grade = domain_grade(w, stmt, "sqrt", domain, v)
+    return made(w, stmt, at_least(at_least(v.grades, "smooth"), grade), args, term_of("sqrt", args), shape=v.shape)
+
+
+# ---------------------------------------------------------------- kinks
+
+
+def kink(w: Walker, stmt: ir.Stmt, v: Value, what: str, where: str, why: str = "") -> None:
+    if w.quiet or not v.grades:
+        return
+    key = ("kink", id(stmt.op), *w.where[-1:])
+    w.branches.setdefault(key, Branch(
+        w.place(stmt.span), "kink", where, tuple(v.grades), "lip", True, why or f"`{what}` has a kink there", where,
+        w.where[-1] if w.where else "", dict(v.steps), site=stmt))
+
+
+def abs_(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    v = args[0]
+    t = stmt.vars[0].type
+    if not t.is_float or not v.grades or v.term is None:
+        return plain_result(w, stmt, v.grades, args)
+    if w.near.nonnegative(v.term):
+        return made(w, stmt, v.grades, args, v.term, shape=v.shape, squares=v.squares)
+    opposite = apply("neg", (v.term,))
+    if w.near.nonnegative(opposite):
+        return made(w, stmt, v.grades, args, opposite, shape=v.shape)
+    kink(w, stmt, v, "abs", f"{shown(v.term)} = 0")
+    return made(w, stmt, at_least(v.grades, "lip"), args, term_of("abs", args), shape=v.shape)
+
+
+def extreme(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    a, b = args
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    t = stmt.vars[0].type
+    shape = shape_of(args, types_of(stmt))
+    grades: Grades = joined((a.grades, b.grades))
+    if a.term is None or b.term is None or not t.is_float or not grades:
+        return plain_result(w, stmt, grades, args)
+    if a.term is b.term:
+        return made(w, stmt, a.grades, args, a.term, shape=shape, squares=a.squares)
+    gap = apply("sub", (a.term, b.term))
+    first, second = (a, b) if op.name == "max" else (b, a)
+    if w.near.nonnegative(gap):
+        return made(w, stmt, first.grades, args, first.term, shape=shape, squares=first.squares)
+    if w.near.nonnegative(apply("sub", (b.term, a.term))):
+        return made(w, stmt, second.grades, args, second.term, shape=shape, squares=second.squares)
+    moved = Value(grades, chains(grades, args, stmt.span, op.name, False))
+    kink(w, stmt, moved, op.name, f"{shown(a.term)} = {shown(b.term)}")
+    return made(w, stmt, at_least(grades, "lip"), args, term_of(op.name, args), shape=shape)
+
+
+def step(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    """floor and its like: constant where the argument stays between two whole numbers."""
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    v = args[0]
+    grades = flat_of(args)
+    term = term_of(op.name, args)
+    if v.term is not None and grades:
+        i = w.exact.interval(v.term)
+        if i.lo != -INFINITE and i.hi != INFINITE:
+            value = steady(op.name, i)
+            if value is not None:
+                return made(w, stmt, {}, (), number(value), shape=v.shape)
+        jumping(w, stmt, v, op.name)
+    return made(w, stmt, grades, args, term, shape=v.shape)
+
+
+def steady(name: str, i: Interval) -> Fraction | None:
+    lo, hi = Fraction(i.lo), Fraction(i.hi)
+    if name == "floor":
+        k = math.floor(lo)
+        return Fraction(k) if hi < k + 1 or (hi == k + 1 and i.hi_open) else None
+    if name == "ceil":
+        k = math.ceil(hi)
+        return Fraction(k) if lo > k - 1 or (lo == k - 1 and i.lo_open) else None
+    if name == "trunc":
+        k = math.trunc(lo)
+        if lo > -1 and hi < 1 or (lo >= 0 and (hi < k + 1 or (hi == k + 1 and i.hi_open))):
+            return Fraction(k)
+    if name == "sign":
+        if lo > 0 or (lo == 0 and i.lo_open):
+            return Fraction(1)
+        if hi < 0 or (hi == 0 and i.hi_open):
+            return Fraction(-1)
+    return None
+
+
+def jumping(w: Walker, stmt: ir.Stmt, v: Value, what: str) -> None:
+    """A place where a value steps from one number to the next."""
+    if w.quiet or not v.grades or v.term is None:
+        return
+    key = ("step", id(stmt.op), *w.where[-1:])
+    w.branches.setdefault(key, Branch(
+        w.place(stmt.span), "step", f"{what} {shown(v.term)}", tuple(v.grades), "jump", False,
+        f"`{what}` jumps from one number to the next, and is constant in between", "", w.where[-1] if w.where else "",
+        dict(v.steps), site=stmt))
+
+
+def hypot(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    grades: Grades = joined(v.grades for v in args)
+    if grades and not any(v.term is not None and w.near.nonzero(v.term) for v in args):
+        moved = Value(grades, chains(grades, args, stmt.span, "hypot", False))
+        kink(w, stmt, moved, "hypot", "both arguments = 0")
+        return plain_result(w, stmt, at_least(grades, "lip"), args)
+    return plain_result(w, stmt, at_least(grades, "smooth"), args)
+
+
+def atan2(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    y, x = args
+    grades: Grades = joined((y.grades, x.grades))
+    smooth = (x.term is not None and w.near.positive(x.term)) or (y.term is not None and w.near.nonzero(y.term))
+    if grades and not smooth:
+        moved = Value(grades, chains(grades, args, stmt.span, "atan2", False))
+        jumping(w, stmt, Value(grades, moved.steps, y.term), "atan2")
+    return plain_result(w, stmt, at_least(grades, "smooth" if smooth else "jump"), args)
+
+
+def copysign(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    x, y = args
+    grades: Grades = joined((at_least(x.grades, "lip"), flat_of((y,))))
+    if y.term is not None and (w.near.positive(y.term) or w.near.positive(apply("neg", (y.term,)))):
+        grades = at_least(x.grades, "lip")
+    elif y.grades:
+        grades = at_least(joined((x.grades, y.grades)), "jump")
+    return plain_result(w, stmt, grades, args)
+
+
+def remainder(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    """x % y is x while it stays between 0 and y."""
+    x, y = args
+    t = stmt.vars[0].type
+    grades: Grades = joined((x.grades, y.grades))
+    if not t.is_float or not grades or x.term is None or y.term is None:
+        return plain_result(w, stmt, grades, args)
+    if w.exact.nonnegative(x.term) and w.exact.positive(apply("sub", (y.term, x.term))):
+        return made(w, stmt, x.grades, args, x.term, shape=x.shape)
+    jumping(w, stmt, Value(grades, chains(grades, args, stmt.span, "%", False), x.term), "%")
+    return plain_result(w, stmt, at_least(grades, "jump"), args)
+
+
+def fma(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    a, b, c = args
+    term = None
+    if a.term is not None and b.term is not None and c.term is not None:
+        term = apply("add", (apply("mul", (a.term, b.term)), c.term))
+    return made(w, stmt, joined((times(a.grades, b.grades), c.grades)), args, term,
+                shape=shape_of(args, types_of(stmt)))
+
+
+def ldexp(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    return plain_result(w, stmt, joined(v.grades for v in args), args)
+
+
+def cast(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    v = args[0]
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    before, after = op.args[0].type, stmt.vars[0].type
+    if v.cond is not None:
+        grades = flat_of(args)
+        unit = Interval(Fraction(0), Fraction(1), False, False)
+        return made(w, stmt, grades, args, shape=v.shape, bounds=(unit, unit)) if after.dtype != "bool" else v
+    if after.dtype == "bool":
+        return w.unknown(flat_of(args), args, stmt.span, "cast", after, shape=v.shape)
+    if before.is_float and not after.is_float:
+        if v.grades:
+            jumping(w, stmt, v, f"{after.dtype}")
+        term = apply("trunc", (v.term,)) if v.term is not None else None
+        return made(w, stmt, flat_of(args), args, term, shape=v.shape)
+    if not before.is_float and not after.is_float and before.dtype != after.dtype:
+        narrow = before.dtype not in ("i64",) or after.dtype not in ("i64",)
+        return made(w, stmt, v.grades, args, None if narrow else v.term, shape=v.shape)
+    return Value(v.grades, v.steps, v.term, shape=v.shape, rows=v.rows, squares=v.squares, origin=v.origin)
+
+
+# ---------------------------------------------------------------- conditions
+
+
+def comparison(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    a, b = args
+    shape = shape_of(args, types_of(stmt))
+    under = joined((a.grades, b.grades))
+    if a.cond is not None and b.cond is not None and op.name in ("eq", "ne"):
+        return logic(w, stmt, args)
+    if a.cond is not None or b.cond is not None or a.term is None or b.term is None:
+        grades = flat_of(args)
+        return w.unknown(grades, args, stmt.span, op.name, stmt.vars[0].type, shape=shape)
+    cond = compare(op.name, a.term, b.term)
+    if under:
+        if w.exact.assume(cond, False).impossible:
+            cond = TRUE
+        elif w.exact.assume(cond).impossible:
+            cond = FALSE
+    grades = flat_of(args) if cond not in (TRUE, FALSE) else {}
+    steps = chains(grades, args, stmt.span, op.name, False)
+    return Value(grades, steps, None, cond, under if grades else {}, shape)
+
+
+def logic(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    conds = [v.cond for v in args]
+    shape = shape_of(args, types_of(stmt))
+    found: Cond | None = None
+    if all(c is not None for c in conds):
+        known = [c for c in conds if c is not None]
+        match op.name, known:
+            case "and", [a, b]:
+                found = conj(a, b)
+            case "or", [a, b]:
+                found = disj(a, b)
+            case "not", [a]:
+                found = negate(a)
+            case ("xor" | "ne"), [a, b]:
+                found = disj(conj(a, negate(b)), conj(negate(a), b))
+            case "eq", [a, b]:
+                found = disj(conj(a, b), conj(negate(a), negate(b)))
+    if found is None:
+        return w.unknown(flat_of(args), args, stmt.span, op.name, stmt.vars[0].type, shape=shape)
+    grades = flat_of(args) if found not in (TRUE, FALSE) else {}
+    return Value(grades, chains(grades, args, stmt.span, op.name, False), None, found,
+                 joined(v.under for v in args), shape)
+
+
+def not_finite(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    """Real numbers are finite: nothing is nan but what has no value."""
+    v = args[0]
+    if v.grades and better(worst(v.grades), "cont"):
+        return Value(cond=FALSE, shape=v.shape)
+    return w.unknown(flat_of(args), args, stmt.span, "isnan", stmt.vars[0].type, shape=v.shape)
+
+
+def select_(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    c, a, b = args
+    cond = c.cond if c.cond is not None else Unknown(("bool", w.next()), None if c.grades else ())
+    t = stmt.vars[0].type
+    if cond == TRUE and len({x.rank for x in types_of(stmt)}) == 1:
+        return a
+    if cond == FALSE and len({x.rank for x in types_of(stmt)}) == 1:
+        return b
+    shape = shape_of(args, types_of(stmt))
+    sides = [v if t.rank == kind.rank or shape is None else
+             Value(v.grades, v.steps, v.term, v.cond, v.under, shape, squares=v.squares)
+             for v, kind in zip((a, b), types_of(stmt)[1:], strict=True)]
+    sides = [Value(v.grades, v.steps, v.term, v.cond, v.under, shape, squares=v.squares) if t.rank else v
+             for v in sides]
+    return w.choice(stmt, c, cond, sides[0], sides[1], t, False, "select")
+
+
+def check(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    """A check gives its first argument. What is behind it knows that it holds."""
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    v = args[0]
+    cond: Cond | None = None
+    if op.name == "assert":
+        cond = v.cond
+    elif all(a.term is not None for a in args):
+        terms = [a.term for a in args if a.term is not None]
+        match op.name:
+            case "check_index":
+                cond = conj(compare("<=", ZERO, terms[0]), compare("<", terms[0], terms[1]))
+            case "check_size":
+                cond = compare("<=", ZERO, terms[0])
+            case "check_divisor":
+                cond = compare("!=", terms[0], ZERO)
+            case "check_equal":
+                cond = compare("==", terms[0], terms[1])
+    for part in cond.parts if isinstance(cond, And) else (cond,):
+        part = w.universal.get(part, part) if part is not None else None
+        if part is not None and part not in (TRUE, FALSE):
+            w.near, w.exact = w.near.assume(part), w.exact.assume(part)
+    return v
+
+
+def all_(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    """Whether all elements are so: then the one that stands for all is."""
+    v = args[0]
+    grades = flat_of(args)
+    if v.cond is None or stmt.vars[0].type.rank:
+        return w.unknown(grades, args, stmt.span, "all", stmt.vars[0].type)
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    found = w.unknown(grades, args, stmt.span, op.name, stmt.vars[0].type)
+    if op.name == "all" and found.cond is not None:
+        w.universal[found.cond] = v.cond
+    return found
+
+
+# ---------------------------------------------------------------- arrays
+
+
+def cell_bounds(w: Walker, v: Value) -> tuple[Interval, Interval] | None:
+    return w.bounds(v)
+
+
+def rearranged(w: Walker, stmt: ir.Stmt, args: Sequence[Value], shape: Shape = None,
+               rows: tuple[Value, ...] | None = None) -> Value:
+    """Elements of the first argument at other places; whole numbers among the arguments say which."""
+    v = args[0]
+    grades = joined(a.grades for a in args)
+    if not stmt.vars[0].type.is_float:
+        grades = flat_of(args)
+    if stmt.vars[0].type.dtype == "bool":
+        return w.unknown(grades, args, stmt.span, "", stmt.vars[0].type, shape=shape)
+    return made(w, stmt, grades, args, None, shape=shape, bounds=cell_bounds(w, v), squares=v.squares, rows=rows)
+
+
+def at(w: Walker, cell: Term, indices: Sequence[Value], steps_of: Sequence[Value], rank: int) -> Term:
+    """The element of an array at these places, from the formula of an element."""
+    places = tuple(v.term.id if v.term is not None else w.next() for v in indices)
+    by: dict[Term, Term] = {}
+    for c in atoms(cell):
+        if c in w.cells:
+            grades = joined((w.activity.get(c, {}), *(v.grades for v in indices)))
+            text = ", ".join(shown(v.term) if v.term is not None else "?" for v in indices)
+            name = f"{c.name}[{text}]" if not c.name.endswith("]") else f"{c.name[:-1]}, {text}]"
+            by[c] = w.fresh(name, grades, (w.near.interval(c), w.exact.interval(c)), integer=c.integer,
+                            cell=rank > 0, key=("at", c.id, places))
+    return replaced(cell, by)
+
+
+def index(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    v, indices = args[0], args[1:]
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    t = stmt.vars[0].type
+    shape = v.shape[len(indices):] if v.shape is not None and t.rank else None
+    if v.rows is not None and indices[0].term is not None and indices[0].term.op == "number":
+        k = int(indices[0].term.value)
+        if 0 <= k < len(v.rows):
+            row = v.rows[k]
+            if len(indices) == 1:
+                return row
+    first = indices[0]
+    if v.origin is not None and v.origin[0] == "spectrum" and first.term is not None and first.term is ZERO:
+        grades = at_least(v.origin[1].grades, "lip")
+        return made(w, stmt, grades, args, None, shape=shape)
+    if first.origin is not None and first.origin[1] is v and len(indices) == 1:
+        # x[argsort x] is sorted, x[argmax x] is the maximum: no jump as places change.
+        kink(w, stmt, v, first.origin[0], "two elements are equal", "elements that are equal change places")
+        return made(w, stmt, at_least(v.grades, "lip"), args, None, shape=shape, bounds=w.bounds(v))
+    grades = joined(a.grades for a in args)
+    if not t.is_float:
+        grades = flat_of(args)
+    if t.dtype == "bool":
+        return w.unknown(grades, args, stmt.span, "", t, shape=shape)
+    moving = [i for i in indices if i.grades]
+    if moving and v.grades:
+        choosing(w, stmt, moving, v)
+    origin = v.origin if v.origin is not None and v.origin[0] != "spectrum" else None
+    if v.term is None:
+        return made(w, stmt, grades, args, None, shape=shape)
+    term = at(w, v.term, indices, args, t.rank)
+    found = made(w, stmt, grades, args, term, shape=shape, squares=v.squares)
+    found.origin = origin
+    return found
+
+
+def choosing(w: Walker, stmt: ir.Stmt, moving: Sequence[Value], v: Value) -> None:
+    """An element that is chosen by a root."""
+    if w.quiet:
+        return
+    grades = flat_of(moving)
+    key = ("index", id(stmt.op), *w.where[-1:])
+    w.branches.setdefault(key, Branch(
+        w.place(stmt.span), "index", "the index", tuple(grades), "jump", False,
+        "another element is taken where the index changes", "", w.where[-1] if w.where else "",
+        chains(grades, moving, stmt.span, "index", False), site=stmt))
+
+
+def dim(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    v = args[0]
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    axis = op.attr("axis")
+    assert isinstance(axis, int)
+    if v.shape is not None:
+        return v.shape[axis]
+    grades = flat_of(args)
+    return made(w, stmt, grades, args, None, bounds=(COUNT, COUNT))
+
+
+COUNT = Interval(Fraction(0), INFINITE, False, True)
+
+
+def iota(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    grades = flat_of(args)
+    n = args[0]
+    found = made(w, stmt, grades, args, None, shape=(n,), bounds=(COUNT, COUNT))
+    if n.term is not None and found.term is not None:
+        cond = compare("<", found.term, n.term)
+        w.near, w.exact = w.near.assume(cond), w.exact.assume(cond)
+    return found
+
+
+def table(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    of = op.attr("of")
+    assert isinstance(of, ir.Table)
+    bounds = None
+    if of.values and of.dtype != "bool" and all(math.isfinite(x) for x in of.values):
+        low, high = Fraction(min(of.values)), Fraction(max(of.values))
+        bounds = (Interval(low, high, False, False),) * 2
+    return made(w, stmt, {}, (), None, shape=(Value(term=number(len(of.values))),), bounds=bounds)
+
+
+def replicate(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    n, v = args
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    grades = joined((flat_of((n,)), v.grades))
+    shape = (n, *v.shape) if v.shape is not None else (n,) if not op.args[1].type.rank else None
+    t = stmt.vars[0].type
+    if t.dtype == "bool":
+        return w.unknown(grades, args, stmt.span, "", t, shape=shape)
+    term = v.term if not op.args[1].type.rank else None
+    return made(w, stmt, grades, args, term, shape=shape, bounds=w.bounds(v), squares=v.squares)
+
+
+def zeros_like(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    v = args[0]
+    grades = flat_of(v.shape) if v.shape is not None else flat_of(args)
+    if stmt.vars[0].type.dtype == "bool":
+        return w.unknown(grades, args, stmt.span, "", stmt.vars[0].type, shape=v.shape)
+    return made(w, stmt, grades, args, ZERO, shape=v.shape, squares={})
+
+
+def stack(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    from .walk import hull
+
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    t = stmt.vars[0].type
+    grades = joined(v.grades for v in args)
+    count = Value(term=number(len(args)))
+    first = args[0]
+    shape: Shape = (count,) if t.rank == 1 else (count, *first.shape) if first.shape is not None else None
+    if t.dtype == "bool":
+        return w.unknown(flat_of(args), args, stmt.span, "", t, shape=shape)
+    bounds: tuple[Interval, Interval] | None = None
+    for v in args:
+        here = w.bounds(v)
+        if here is None:
+            bounds = None
+            break
+        bounds = here if bounds is None else (hull(bounds[0], here[0]), hull(bounds[1], here[1]))
+    return made(w, stmt, grades, args, None, shape=shape, rows=tuple(args), bounds=bounds)
+
+
+def concat(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    from .walk import hull
+
+    t = stmt.vars[0].type
+    grades = joined(v.grades for v in args)
+    if t.dtype == "bool" or not t.is_float:
+        grades = flat_of(args)
+    shape: Shape = None
+    if all(v.shape is not None and v.shape[0].term is not None for v in args):
+        total: Term | None = None
+        for v in args:
+            assert v.shape is not None
+            here = v.shape[0].term
+            assert here is not None
+            total = here if total is None else apply("add", (total, here))
+        counts = [v.shape[0] for v in args if v.shape is not None]
+        assert args[0].shape is not None
+        shape = (Value(flat_of(counts), chains(flat_of(counts), counts, None, "n", False), total),
+                 *args[0].shape[1:])
+    if t.dtype == "bool":
+        return w.unknown(grades, args, stmt.span, "", t, shape=shape)
+    bounds: tuple[Interval, Interval] | None = None
+    for k, v in enumerate(args):
+        here_bounds = w.bounds(v)
+        if here_bounds is None:
+            bounds = None
+            break
+        bounds = here_bounds if k == 0 or bounds is None else (hull(bounds[0], here_bounds[0]),
+                                                               hull(bounds[1], here_bounds[1]))
+    rows: tuple[Value, ...] | None = None
+    if all(v.rows is not None for v in args):
+        rows = tuple(r for v in args for r in v.rows or ())
+    return made(w, stmt, grades, args, None, shape=shape, bounds=bounds, rows=rows)
+
+
+def moved(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    """reverse, rotate: the shape stays."""
+    return rearranged(w, stmt, args, args[0].shape)
+
+
+def transpose(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    perm = op.attr("perm")
+    assert isinstance(perm, tuple)
+    v = args[0]
+    return rearranged(w, stmt, args, tuple(v.shape[k] for k in perm) if v.shape is not None else None)
+
+
+def slice_(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    axis = op.attr("axis")
+    assert isinstance(axis, int)
+    v, start, count, by = args
+    shape = (*v.shape[:axis], count, *v.shape[axis + 1:]) if v.shape is not None else None
+    rows: tuple[Value, ...] | None = None
+    places = [x.term for x in (start, count, by)]
+    if v.rows is not None and axis == 0 and all(p is not None and p.op == "number" for p in places):
+        first, number_, step_ = (int(p.value) for p in places if p is not None)
+        picked = [first + k * step_ for k in range(number_)]
+        if all(0 <= k < len(v.rows) for k in picked):
+            rows = tuple(v.rows[k] for k in picked)
+    return rearranged(w, stmt, args, shape, rows)
+
+
+def reshape(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    return rearranged(w, stmt, args, tuple(args[1:]))
+
+
+def gather(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    v, indices = args[0], args[1:]
+    shape: Shape = None
+    if indices[0].shape is not None and v.shape is not None:
+        shape = (*indices[0].shape, *v.shape[len(indices):])
+    if len(indices) == 1 and indices[0].origin is not None and indices[0].origin[1] is v:
+        grades = at_least(v.grades, "lip")
+        kink(w, stmt, v, indices[0].origin[0], "two elements are equal", "elements that are equal change places")
+        return made(w, stmt, grades, args, None, shape=shape, bounds=w.bounds(v), squares=None)
+    if v.grades and any(i.grades for i in indices):
+        choosing(w, stmt, [i for i in indices if i.grades], v)
+    return rearranged(w, stmt, args, shape)
+
+
+def written(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    """update, scatter, hist: elements of the first argument, and of others."""
+    from .walk import hull
+
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    v = args[0]
+    grades = joined(a.grades for a in args)
+    t = stmt.vars[0].type
+    if not t.is_float:
+        grades = flat_of(args)
+    if op.name in ("max_at", "min_at"):
+        grades = at_least(grades, "lip")
+    if t.dtype == "bool":
+        return w.unknown(grades, args, stmt.span, "", t, shape=v.shape)
+    floats = [a for a, kind in zip(args, types_of(stmt), strict=True) if kind.dtype == t.dtype]
+    bounds: tuple[Interval, Interval] | None = None
+    squares: Grades | None = None
+    if op.name in ("update", "update_slice", "scatter", "max_at", "min_at"):
+        both = [w.bounds(a) for a in ((args[0], args[2]) if op.name == "scatter" else args[:2])]
+        if both[0] is not None and both[1] is not None:
+            bounds = hull(both[0][0], both[1][0]), hull(both[0][1], both[1][1])
+    elif all(a.term is not None and w.near.nonnegative(a.term) for a in args[:2]):
+        bounds = COUNT, COUNT
+    if all(a.squares is not None for a in floats):
+        squares = joined(a.squares for a in floats if a.squares is not None)
+    rows: tuple[Value, ...] | None = None
+    if op.name == "update" and v.rows is not None and len(args) == 3 and args[2].term is not None \
+            and args[2].term.op == "number":
+        k = int(args[2].term.value)
+        if 0 <= k < len(v.rows):
+            rows = (*v.rows[:k], args[1], *v.rows[k + 1:])
+    return made(w, stmt, grades, args, None, shape=v.shape, bounds=bounds, squares=squares, rows=rows)
+
+
+def order_(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    """argsort, argmax, argmin: places of elements of an array."""
+    v = args[0]
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    single = op.args[0].type.rank == 1
+    shape = v.shape if op.name == "argsort" else None
+    found = made(w, stmt, flat_of(args), args, None, shape=shape, bounds=(COUNT, COUNT))
+    if single:
+        found.origin = ({"argsort": "sorting", "argmax": "maximum", "argmin": "minimum"}[op.name], v)
+    if v.grades:
+        jumping(w, stmt, Value(v.grades, v.steps, v.term), op.name)
+    return found
+
+
+def spectrum(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    """Eigenvalues and singular values are Lipschitz; their vectors jump where two are equal."""
+    found = made(w, stmt, at_least(args[0].grades, "jump"), args)
+    found.origin = ("spectrum", args[0])
+    return found
+
+
+# ---------------------------------------------------------------- folds and matrices
+
+
+def axis_shape(stmt: ir.Stmt, v: Value) -> Shape:
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    axis = op.attr("axis")
+    assert isinstance(axis, int)
+    return (*v.shape[:axis], *v.shape[axis + 1:]) if v.shape is not None else None
+
+
+def sum_(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    v = args[-1] if op.name == "ordered_sum" else args[0]
+    t = stmt.vars[0].type
+    grades = joined(a.grades for a in args) if t.is_float else flat_of(args)
+    shape = v.shape if op.name == "cumsum" else axis_shape(stmt, v) if op.name == "sum" and t.rank else None
+    squares = v.squares if len(args) == 1 else \
+        joined(a.squares for a in args if a.squares is not None) if all(a.squares is not None for a in args) else None
+    if v.rows is not None and len(args) == 1 and t.rank == 0 and op.name == "sum" and v.rows:
+        total: Term | None = None
+        for row in v.rows:
+            if row.term is None:
+                total = None
+                break
+            total = row.term if total is None else apply("add", (total, row.term))
+        if total is not None:
+            own = [r.squares for r in v.rows]
+            together = joined(s for s in own if s is not None) if all(s is not None for s in own) else None
+            return made(w, stmt, grades, args, total, squares=together)
+
+    def lower(facts: object) -> Interval:
+        from .facts import EVERYTHING, Facts
+
+        assert isinstance(facts, Facts)
+        if any(a.term is None or not facts.nonnegative(a.term) for a in args):
+            return EVERYTHING
+        count = v.shape[0].term if v.shape is not None and v.term is not None else None
+        some = count is not None and facts.positive(count) and v.term is not None and facts.positive(v.term)
+        return Interval(Fraction(0), INFINITE, some, True)
+
+    return made(w, stmt, grades, args, None, shape=shape, bounds=(lower(w.near), lower(w.exact)), squares=squares)
+
+
+def product(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    v = args[0]
+    t = stmt.vars[0].type
+    grades = at_least(v.grades, "smooth") if t.is_float else flat_of(args)
+    shape = v.shape if op.name == "cumprod" else axis_shape(stmt, v) if t.rank else None
+
+    def sign(facts: object) -> Interval:
+        from .facts import EVERYTHING, Facts
+
+        assert isinstance(facts, Facts)
+        if v.term is not None and facts.positive(v.term):
+            return Interval(Fraction(0), INFINITE, True, True)
+        return COUNT if v.term is not None and facts.nonnegative(v.term) else EVERYTHING
+
+    return made(w, stmt, grades, args, None, shape=shape, bounds=(sign(w.near), sign(w.exact)))
+
+
+def largest(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    v = args[0]
+    t = stmt.vars[0].type
+    grades = at_least(v.grades, "lip") if t.is_float else flat_of(args)
+    shape = v.shape if op.name in ("cummax", "cummin") else axis_shape(stmt, v) if t.rank else None
+    if t.is_float:
+        kink(w, stmt, v, op.name, "two elements are equal")
+    return made(w, stmt, grades, args, None, shape=shape, bounds=w.bounds(v))
+
+
+def matmul(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    a, b = args
+    grades = times(a.grades, b.grades) if stmt.vars[0].type.is_float else flat_of(args)
+    shape: Shape = None
+    ranks = [t.rank for t in types_of(stmt)]
+    if a.shape is not None and b.shape is not None and ranks == [2, 2]:
+        shape = a.shape[0], b.shape[1]
+    return made(w, stmt, grades, args, None, shape=shape)
+
+
+def solved(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    """A⁻¹ B: linear in B, smooth in A wherever the check beside it passes."""
+    a, b = args
+    return made(w, stmt, over(b.grades, a.grades), args, None, shape=b.shape)
+
+
+def same_matrix(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    """cholesky, inverse and their like: smooth where they are defined, of the shape of their argument."""
+    op = stmt.op
+    assert isinstance(op, ir.Prim)
+    grades = at_least(joined(v.grades for v in args), PRIMITIVES[op.name].grade)
+    return made(w, stmt, grades, args, None, shape=args[0].shape)
+
+
+Rule = Callable[["Walker", ir.Stmt, Sequence[Value]], Value]
+RULES: dict[str, Rule] = {
+    "add": add, "sub": sub, "mul": mul, "scaled": mul, "div": div, "pow": pow_, "neg": neg, "sqrt": sqrt, "abs": abs_,
+    "max": extreme, "min": extreme, "floor": step, "ceil": step, "round": step, "trunc": step, "sign": step,
+    "hypot": hypot, "atan2": atan2, "atan2pi": atan2, "copysign": copysign, "mod": remainder, "rem": remainder,
+    "fma": fma, "ldexp": ldexp, "cast": cast, "and": logic, "or": logic, "xor": logic, "not": logic,
+    "isnan": not_finite, "isinf": not_finite, "select": select_, "all": all_, "any": all_, "index": index, "dim": dim,
+    "iota": iota, "table": table, "replicate": replicate, "zeros_like": zeros_like, "stack": stack, "concat": concat,
+    "reverse": moved, "rotate": moved, "transpose": transpose, "slice": slice_, "reshape": reshape, "gather": gather,
+    "argsort": order_, "argmax": order_, "argmin": order_, "eigen": spectrum, "svd": spectrum, "sum": sum_,
+    "cumsum": sum_, "ordered_sum": sum_, "prod": product, "cumprod": product, "maximum": largest,
+    "minimum": largest, "cummax": largest, "cummin": largest, "matmul": matmul, "solve": solved,
+    "solve_triangular": solved, "cholesky": same_matrix, "inverse": same_matrix, "triangle": same_matrix,
+    **dict.fromkeys(COMPARISONS, comparison),
+    **dict.fromkeys(("check_index", "check_slice", "check_equal", "check_divisor", "check_size", "check_pivot",
+                     "check_settled", "assert"), check),
+    **dict.fromkeys(("update", "update_slice", "accumulate", "accumulate_slice", "accumulate_at", "scatter", "max_at",
+                     "min_at"), written),
+}
+
+__all__ = ["RULES", "at", "flat_of", "primitive"]
