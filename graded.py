@@ -4,54 +4,89 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .lang.diagnostics.report import Diagnostics
-
 if TYPE_CHECKING:
     from .checker.result import Checked, Definition
+    from .codegen.lower import Lowered
     from .grades.report import Graded, Report, Root
+    from .grades.walk import Given
+    from .lang.source import Span
 
 
-def graded(checked: Checked, names: Sequence[str] | None = None) -> Report:
-    """The report of the user's definitions, in order, or of those that `names` has."""
+def graded(checked: Checked, names: Sequence[str] | None = None, *, witnesses: bool = True) -> Report:
+    """The report of the user's definitions, in order, or of those that `names` has.
+
+    `witnesses`: look for points at which promises that do not hold are missed.
+    """
+    from .codegen.lower import lower
     from .grades.messages import said
-    from .grades.report import Report
+    from .grades.report import Graded, Report
 
+    wanted = [d for d in checked.definitions.values() if own(d) and (names is None or d.name in names)]
+    made = lower(checked, (), wanted, promises=True)
     found: dict[str, Graded] = {}
-    for definition in checked.definitions.values():
-        if own(checked, definition) and (names is None or definition.name in names):
-            one = grade(checked, definition)
-            if one is not None:
-                found[definition.name] = one
-    return said(Report(found))
+    for definition in wanted:
+        if definition.qualified in made.entries:
+            found[name_of(definition, found)] = grade(made, definition)
+        else:
+            found[name_of(definition, found)] = Graded(
+                definition.name, definition.node.name_span, (), {}, unknown="it is looked at where it is used")
+    return said(Report(found), promises(wanted, found), witnesses=witnesses)
 
 
-def own(checked: Checked, definition: Definition) -> bool:
+def name_of(definition: Definition, taken: dict[str, Graded]) -> str:
+    return definition.name if definition.name not in taken else definition.qualified
+
+
+def own(definition: Definition) -> bool:
     """Whether it is written in the user's files."""
     return not definition.node.span.source.shipped
 
 
-def grade(checked: Checked, definition: Definition) -> Graded | None:
-    """Of one definition; None where it has no result with floats, or can only be looked at where it is used."""
-    from .codegen.lower import lower
+def promises(definitions: Sequence[Definition], found: dict[str, Graded]
+             ) -> dict[str, list[tuple[str, tuple[str, ...], Span]]]:
+    """What definitions promise: grade, parameters (none: all of them), place."""
+    made: dict[str, list[tuple[str, tuple[str, ...], Span]]] = {}
+    for name, definition in zip(found, definitions, strict=True):
+        for g in definition.node.grades:
+            if g.name not in ("approx", "allow"):
+                made.setdefault(name, []).append((g.name, g.params, g.span))
+    return made
+
+
+def grade(made: Lowered, definition: Definition) -> Graded:
+    """Of one definition, lowered by itself."""
     from .grades.walk import grade_function
 
-    if definition.scheme.type_vars:
-        return None
-    try:
-        made = lower(checked, (), [definition])
-    except (Diagnostics, TypeError):
-        return None
     function = made.entries[definition.qualified]
-    return grade_function(made.program, function, roots(definition), definition.node.name_span, definition.name)
+    return grade_function(made.program, function, roots(made, definition), definition.node.name_span, definition.name,
+                          given(made))
 
 
-def roots(definition: Definition) -> list[Root | None]:
+def given(made: Lowered) -> dict[str, Given]:
+    """The functions that definitions are given."""
+    from .grades.lattice import RANK, join
+    from .grades.walk import Given
+
+    found = {}
+    for name, unknown in made.unknown.items():
+        grade = "opaque"
+        for g in unknown.grades:
+            if not g.params and g.name in RANK:
+                grade = g.name if grade == "opaque" else join(grade, g.name)
+        found[name] = Given(unknown.parameter, grade)
+    return found
+
+
+def roots(made: Lowered, definition: Definition) -> list[Root | None]:
     """One to each parameter of the IR function: what a float is called in the source, None if it is held fixed."""
+    from .codegen.lower.promises import number_types
     from .codegen.lower.values import RecV, SumV, TupV, Value, from_type
     from .grades.report import Root
+    from .lang import types as ty
     from .lang.core import ir
 
     found: list[Root | None] = []
+    numbers = number_types(definition) or {}
 
     def walk(value: Value, name: str, fixed: bool) -> None:
         match value:
@@ -72,6 +107,24 @@ def roots(definition: Definition) -> list[Root | None]:
             case _:
                 raise TypeError("a function has no floats of its own")
 
+    def of(t: ty.Type, name: str, fixed: bool) -> None:
+        if not ty.holds_function(t):
+            walk(from_type(t, lambda t, sizes: ir.Var(0, "", t)), name, fixed)
+            return
+        match t:
+            case ty.Tuple(items):
+                for k, item in enumerate(items):
+                    of(item, f"{name}.{k}", fixed)
+            case ty.Record(fields):
+                for field, item in fields:
+                    of(item, f"{name}.{field}", fixed)
+            case _:
+                pass
+
+    def concrete(t: ty.Type) -> ty.Type:
+        return ty.map_type(t, lambda x: numbers.get(x) if isinstance(x, ty.TypeVar) else None, lambda s: s)
+
     for t, name, activity in zip(definition.param_types, definition.param_names, definition.activities, strict=True):
-        walk(from_type(t, lambda t, sizes: ir.Var(0, "", t)), name, activity == "data")
-    return found
+        of(concrete(t), name, activity == "data")
+    params = made.program.functions[made.entries[definition.qualified]].params
+    return [*[None] * (len(params) - len(found)), *found]  # sizes that no parameter shows come first

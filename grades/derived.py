@@ -1,7 +1,7 @@
 """Derivatives that a program takes, and functions with rules of their own.
 
-The body of a derivative is walked with its parameters, and what moves of what it captures, for roots. A function that is
-Cᵏ in two of them together has derivatives along one that are Cᵏ⁻¹ in both.
+The body of a derivative is walked with its parameters, and what moves of what it captures, for roots. A function that
+is Cᵏ in two of them together has derivatives along one that are Cᵏ⁻¹ in both.
 """
 from __future__ import annotations
 

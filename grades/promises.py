@@ -1,4 +1,4 @@
-"""What a program says of its own smoothness: promises of expressions, demands of definitions, trust, stopped derivatives.
+"""What a program says of its own smoothness: promises of expressions, demands of definitions, what is to be trusted.
 
 These are primitives that lowering writes for this room alone (`lang/prims/promises.py` has their attributes).
 """

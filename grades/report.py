@@ -1,6 +1,7 @@
 """What is found out of a program: grades, branches, domains, promises, what is trusted."""
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -124,14 +125,14 @@ class Graded:
     span: Span | None
     roots: tuple[Root, ...]
     grades: dict[str, Grade]
-    results: tuple[dict[str, Grade], ...] = ()
+    results: tuple[Mapping[str, Grade], ...] = ()
     """The grades of each float that it gives, in order; `grades` is their join."""
     chains: dict[str, Step] = field(default_factory=dict)
     branches: tuple[Branch, ...] = ()
     obligations: tuple[Obligation, ...] = ()
     trusted: tuple[Trusted, ...] = ()
     promises: tuple[Promise, ...] = ()
-    steps: tuple[tuple[Span | None, str, dict[str, Step]], ...] = ()
+    steps: tuple[tuple[Span | None, str, Mapping[str, Step]], ...] = ()
     """Every named value that was bound on the way: its place, its name, its chains."""
     function: str = ""
     """The IR function that was looked at."""

@@ -15,7 +15,23 @@ from ..lang.core.primitive import PRIMITIVES, Domain, Primitive
 from .facts import Interval
 from .lattice import Grade, Grades, at_least, better, joined, over, times, worst
 from .report import Branch, Obligation
-from .terms import FALSE, TRUE, ZERO, And, Cond, Term, Unknown, apply, atom, atoms, compare, conj, disj, negate, number, show
+from .terms import (
+    FALSE,
+    TRUE,
+    ZERO,
+    And,
+    Cond,
+    Term,
+    Unknown,
+    apply,
+    atoms,
+    compare,
+    conj,
+    disj,
+    negate,
+    number,
+    show,
+)
 from .values import Value, chains, replaced
 
 if TYPE_CHECKING:
@@ -120,7 +136,7 @@ def flat_of(args: Sequence[Value]) -> dict[str, Grade]:
 
 def domain_grade(w: Walker, stmt: ir.Stmt, name: str, domain: Domain, v: Value) -> Grade:
     """How smooth a primitive is in an argument that lies where it does. Notes down what is left to be shown."""
-    if w.trusting or v.term is None and not v.grades:
+    if w.trusting or (v.term is None and not v.grades):
         return "affine"
     near = inside(w, w.near, domain, v)
     exact = inside(w, w.exact, domain, v)
@@ -303,7 +319,7 @@ def pow_(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
 
 
 def integer_term(term: Term) -> bool:
-    return term.op == "atom" and term.integer or term.op == "number" and term.value.denominator == 1
+    return (term.op == "atom" and term.integer) or (term.op == "number" and term.value.denominator == 1)
 
 
 def power_grade(w: Walker, stmt: ir.Stmt, x: Value, p: Fraction) -> tuple[Grade, bool]:
@@ -421,7 +437,7 @@ def steady(name: str, i: Interval) -> Fraction | None:
         return Fraction(k) if lo > k - 1 or (lo == k - 1 and i.lo_open) else None
     if name == "trunc":
         k = math.trunc(lo)
-        if lo > -1 and hi < 1 or (lo >= 0 and (hi < k + 1 or (hi == k + 1 and i.hi_open))):
+        if (lo > -1 and hi < 1) or (lo >= 0 and (hi < k + 1 or (hi == k + 1 and i.hi_open))):
             return Fraction(k)
     if name == "sign":
         if lo > 0 or (lo == 0 and i.lo_open):

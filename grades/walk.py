@@ -1,8 +1,8 @@
 """The abstract interpreter: what is known of the values of a function, statement by statement.
 
-Two sets of facts go along. `exact` holds where a statement is computed. `near` holds there and at the edge of it: behind
-`if x > 0` it says `x >= 0`. What an arm is near the boundary of its condition is found with `near`, so that the arm may be
-continued across it; whether an argument is inside its domain is asked of `exact`.
+Two sets of facts go along. `exact` holds where a statement is computed. `near` holds there and at the edge of it:
+behind `if x > 0` it says `x >= 0`. What an arm is near the boundary of its condition is found with `near`, so that the
+arm may be continued across it; whether an argument is inside its domain is asked of `exact`.
 
 An arm behind a condition that no root moves has one set: no boundary is crossed while the roots move.
 """
@@ -32,11 +32,10 @@ DEEPEST = 60
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A function that a definition is given: what it is called, the grade its type promises, what it returns."""
+    """A function that a definition is given: what it is called, the grade that its type promises."""
 
     name: str
     grade: Grade
-    types: tuple[ir.Type, ...]
 
 
 class Walker:
@@ -137,8 +136,6 @@ class Walker:
 
     def function(self, name: str, args: Sequence[Value], span: Span | None) -> list[Value]:
         """The results of a call."""
-        if name not in self.program.functions:
-            return self.foreign(name, args, span)
         circle = self.circle(name)
         if name in self.assumed:
             self.recursions += 1
@@ -158,11 +155,11 @@ class Walker:
         self.where.pop()
         return results
 
-    def foreign(self, name: str, args: Sequence[Value], span: Span | None) -> list[Value]:
+    def foreign(self, name: str, args: Sequence[Value], span: Span | None, types: Sequence[ir.Type]) -> list[Value]:
         """The results of a function that the definition is given: what its type promises is trusted."""
-        given = self.given[name]
+        given = self.given.get(name) or Given(name, "opaque")
         results = []
-        for t in given.types:
+        for t in types:
             parts = [at_least(v.grades, given.grade) for v in args]
             grades = joined(parts) if t.is_float else flat(parts)
             results.append(self.unknown(grades, args, span, given.name, t))
@@ -282,6 +279,8 @@ class Walker:
                 if rule is not None:
                     return [rule(self, stmt, values)]
                 return [rules.primitive(self, stmt, values)]
+            case ir.Call(function, args, types) if function not in self.program.functions:
+                return self.foreign(function, [self.atom(a, env) for a in args], stmt.span, types)
             case ir.Call(function, args):
                 return self.function(function, [self.atom(a, env) for a in args], stmt.span)
             case ir.If():
@@ -340,7 +339,7 @@ class Walker:
         if t.dtype == "bool":
             return self.truth(c, cond, a, b, t, shape)
         if c.grades:
-            moving = {root for root in c.grades}
+            moving = set(c.grades)
             if not t.is_float or recursive or (t.rank and shape is None) or a.term is None or b.term is None:
                 why = "the arms are whole numbers" if not t.is_float else \
                     "an arm calls the function itself" if recursive else "the sizes of the arms may differ"
@@ -408,7 +407,7 @@ class Walker:
     def pardon(self, stmt: ir.Stmt, verdict: Verdict, grades: Grades, arms: Grades, moving: Iterable[str]
                ) -> Grades | None:
         """The grades if somebody around has said that this boundary does not count."""
-        if not self.lenient or verdict.proved and verdict.grade == "smooth":
+        if not self.lenient or (verdict.proved and verdict.grade == "smooth"):
             return None
         return {root: join("smooth", arms.get(root, "none")) if root in set(moving) else grade
                 for root, grade in grades.items()}
