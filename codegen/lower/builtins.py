@@ -170,6 +170,9 @@ def loop_over(
     rows = tuple(
         g.b.fresh(a.name if isinstance(a, ir.Var) else "x", ir.Type(a.type.dtype, a.type.rank - 1)) for a in atoms
     )
+    for a, row in zip(atoms, rows, strict=True):
+        if isinstance(a, ir.Var) and a in f.bounded:
+            g.bounded[row] = f.bounded[a]
     supply = iter(rows)
     result = body(g, [rebuild(array, supply) for array in arrays])
     if not leaves(result):

@@ -16,7 +16,7 @@ from ...lang.sizes import Size, SizeVar
 from ...lang.source import Span
 from ...lang.surface import ast
 from ...lang.surface.build_grades import PROPERTIES
-from . import access, sums, tables
+from . import access, ranges, sums, tables
 from .builtins import BINARY, arithmetic, builtin_value, loop_over, unary, wrapped
 from .choice import branch, ragged_branch
 from .frame import Frame
@@ -57,6 +57,8 @@ def expression(f: Frame, e: ast.Exp) -> Value:
                 f.at(condition.span).prim("assert", c, what=f"assertion failed: {on_one_line(condition.span.text)}")
                 e = body
             case ast.GradeAscribe() if f.specialiser.promises:
+                break
+            case ast.Ascribe(type=written) if written in f.checked.contracts:
                 break
             case ast.Ascribe(operand=operand) | ast.GradeAscribe(operand=operand) | ast.Attributed(operand=operand):
                 e = operand
@@ -142,6 +144,12 @@ def plain(f: Frame, e: ast.Exp) -> Value:
             return access.update(f, e, base.span.text, x, index_args(f, indices), expression(f, value))
         case ast.RecordUpdate(base=base, path=path, value=value):
             return record_update(expression(f, base), path, expression(f, value))
+        case ast.Ascribe(operand=operand, type=written):
+            v = expression(f, operand)
+            text = on_one_line(operand.span.text)
+            text = text if len(text) <= 40 else text[:39] + "…"
+            ranges.check(f, f.checked.contracts[written], v, f.type_of(e), text, "", e.span)
+            return v
         case ast.GradeAscribe(operand=operand, grades=grades, names=names):
             v, of = expression(f, operand), [(name.span.text, expression(f, name)) for name in names]
             for grade in grades:

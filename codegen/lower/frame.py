@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from ...checker.result import Checked
+from ...checker.result import Checked, Refinement
 from ...lang import types as ty
 from ...lang.core import ir
 from ...lang.core.build import Builder, i64
@@ -45,6 +45,10 @@ class Frame:
         self.param_names: dict[int, str] = {}
         self.given: dict[ast.Exp, Value] = {}
         """Expressions that have a value already: parameters of a kernel (`tables`)."""
+        self.bounded: dict[ir.Var, tuple[Refinement, ...]] = {}
+        """Bounds that values of this function are known to keep (`ranges`)."""
+        self.owner = ""
+        """What the source calls the function whose parameters are being bound."""
         self.again: Literal["", "sqrt", "log"] = ""
         """Of a function's outermost frame: whether reverse mode runs it again (`ir.Function.again`)."""
 
@@ -52,13 +56,15 @@ class Frame:
         """For a block inside this one."""
         made = Frame(self.checked, self.specialiser, self.b.nested(), dict(self.env), dict(self.sizes), self.types,
                      self.function)
-        made.given = self.given
+        made.given, made.bounded, made.owner = self.given, dict(self.bounded), self.owner
         return made
 
     def inside(self, env: dict[int, Value | RowV], sizes: dict[SizeVar, Atom], types: Mapping[ty.TypeVar, ty.Type]
                ) -> Frame:
         """For a function's body written in place: the same block, other names."""
-        return Frame(self.checked, self.specialiser, self.b, env, sizes, types, self.function)
+        made = Frame(self.checked, self.specialiser, self.b, env, sizes, types, self.function)
+        made.bounded = self.bounded
+        return made
 
     def local(self, key: int) -> Value:
         """The value of a local name."""

@@ -20,6 +20,7 @@ from ...lang.sizes import Size, SizeVar
 from ...lang.source import Span
 from ...lang.surface import ast
 from ...lang.surface.walk import descendants
+from . import ranges
 from .frame import Frame, UnknownSize
 from .memory import Memory, of_data
 from .patterns import axes, bind, data, derivable, open_sizes, plain_name
@@ -289,6 +290,7 @@ def definition_value(f: Frame, definition: Definition, use: Use, span: Span) -> 
     captured: tuple[Value, ...] = (*sizes, *size_arguments(f, extra, use.sizes, span))
     key = ("def", definition.qualified, tuple((v.uid, t) for v, t in types.items()))
     result = substituted(definition.result_type, types) if definition.recursive else None
+    bounded = any(definition.contracts)
 
     def invoke(g: Frame, captured: tuple[Value, ...], args: list[Value]) -> Value:
         inputs = TupV((*captured, *args))
@@ -296,16 +298,30 @@ def definition_value(f: Frame, definition: Definition, use: Use, span: Span) -> 
             applied, spans = g.specialiser.applied
             demands(g, definition, [substituted(t, types) for t in definition.param_types], args,
                     spans if applied is function else [None] * len(args))
-        full_key = (key, form(inputs)) if of_data((inputs,)) else object()
+        params = [g.concrete(substituted(t, use.types)) for t in definition.param_types] if bounded else ()
+        checked = bounded and ranges.trusted(g, definition, params, args)
+        own_key = (*key, "checked") if checked else key
+        full_key = (own_key, form(inputs)) if of_data((inputs,)) else object()
         g.specialiser.called[full_key] = definition
-        return g.specialiser.call(g, definition.qualified, key, inputs, body, result)
+        value = g.specialiser.call(g, definition.qualified, own_key, inputs, body if not checked else inside, result)
+        if bounded:
+            ranges.given(g, definition.contracts[-1], value, g.concrete(substituted(definition.result_type, use.types)))
+        return value
 
-    def body(g: Frame, inputs: Value) -> Value:
+    def inside(g: Frame, inputs: Value) -> Value:
+        """The body, for arguments that are known to keep their bounds."""
+        return body(g, inputs, True)
+
+    def body(g: Frame, inputs: Value, checked: bool = False) -> Value:
         assert isinstance(inputs, TupV)
         g.specialiser.looking[-1].add(definition)
         known = inputs.items[:len(captured)]
         h = g.inside({}, {s: the_atom(a) for s, a in zip((*names, *extra), known, strict=True)}, types)
-        value = definition_body(h, definition, inputs.items[len(captured):])
+        args = inputs.items[len(captured):]
+        if checked:
+            for contracts, t, arg in zip(definition.contracts, definition.param_types, args, strict=False):
+                ranges.given(h, contracts, arg, h.concrete(t))
+        value = definition_body(h, definition, args)
         g.param_dims, g.param_names = h.param_dims, h.param_names
         if definition.node.span.source.shipped:
             g.again = CHECKPOINTS.get(definition.name, "")
@@ -326,9 +342,16 @@ def definition_body(h: Frame, definition: Definition, args: Sequence[Value]) -> 
     for t, a in typed:
         if data(t):
             h.note_dims(axes(t, a))
+    h.owner = definition.name
     for pattern, (_, a) in zip(definition.node.params, typed, strict=True):
         bind(h, pattern, a)
-    return h.specialiser.expression(h, definition.node.body)
+    h.owner = ""
+    value = h.specialiser.expression(h, definition.node.body)
+    if definition.contracts and definition.contracts[-1] and definition.node.result is not None:
+        ranges.check(h, definition.contracts[-1], value, h.concrete(definition.result_type),
+                     ranges.RESULT if definition.node.params else definition.name,
+                     f" of `{definition.name}`" if definition.node.params else "", definition.node.result.span)
+    return value
 
 
 # ---------------------------------------------------------------- closures
@@ -407,9 +430,16 @@ def closure(f: Frame, node: ast.Lambda | ast.LetFun, params: Sequence[ast.Patter
             if scheme is not None:
                 open_sizes(h, [(h.concrete(f.checked.patterns[p]), a) for p, a in zip(params, args, strict=True)],
                            scheme.size_vars)
+            h.owner = node.name if isinstance(node, ast.LetFun) else ""
             for p, a in zip(params, args, strict=True):
                 bind(h, p, a)
-            return h.specialiser.expression(h, body)
+            h.owner = ""
+            made = h.specialiser.expression(h, body)
+            promised = None if node.result is None else f.checked.contracts.get(node.result)
+            if promised and node.result is not None:
+                whose = f" of `{hint}`" if scheme is not None else ""
+                ranges.check(h, promised, made, h.type_of(body), ranges.RESULT, whose, node.result.span)
+            return made
 
         def invoke(g: Frame, captured: tuple[Value, ...], args: list[Value]) -> Value:
             count = len(captured)

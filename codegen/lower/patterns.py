@@ -19,6 +19,10 @@ def bind(f: Frame, pattern: ast.Pattern, value: Value) -> None:
         case ast.PName(name=name):
             bind_key(f, f.checked.bindings[pattern].key, named(f, value, name))
         case ast.PAscribe(pattern=inner):
+            if f.checked.contracts:
+                from .ranges import of_pattern
+
+                of_pattern(f, pattern, value)
             bind(f, inner, value)
         case ast.PWild() if pattern in f.checked.bindings:
             bind_key(f, f.checked.bindings[pattern].key, value)

@@ -7,6 +7,7 @@ index may be out of bounds where no lane is active (a branch not taken, a map ov
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from ...lang.core import ir
@@ -362,6 +363,10 @@ def _passing(b: Writer, name: str, active: Lanes, args: Sequence[Lanes]) -> list
         return [b.elementwise("or", [args[0], b.elementwise("not", [active])])]
     if name == "check_equal":
         return [args[0], b.choose(active, args[1], args[0])]
+    if name == "check_range":
+        limits = (0.0, -math.inf, math.inf)
+        return [*(b.choose(active, arg, Lanes(Const(value, "f64"))) for arg, value in zip(args, limits, strict=False)),
+                *args[3:]]
     harmless = {"check_index": (0, 1), "check_slice": (0, 0, 1, 0), "check_divisor": (1,), "check_size": (0,),
                 "check_pivot": (-1,), "check_settled": (0.0, 0.0, 0.0)}[name]
     return [
@@ -434,6 +439,7 @@ RULES: dict[str, Rule] = {
             "check_size",
             "check_pivot",
             "check_settled",
+            "check_range",
             "assert",
         )
     },

@@ -44,7 +44,7 @@ SAME_SHAPE = frozenset(
 REDUCING = frozenset(("sum", "ordered_sum", "prod", "maximum", "minimum", "all", "any", "argmax", "argmin"))
 CHECKS = frozenset(
     ("check_index", "check_slice", "check_equal", "check_divisor", "check_size", "check_pivot", "check_settled",
-     "assert")
+     "check_range", "assert")
 )
 LOOPS_TRUSTED = 6  # nesting of loops below which shapes of states are found by induction: each level may look twice
 BOUNDS = 6  # how many assumed bounds of a value are remembered in a block

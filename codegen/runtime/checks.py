@@ -86,6 +86,22 @@ def check_settled(off: Any, tolerance: Any, iterations: Any, what: str, where: s
     return off
 
 
+def check_range(x: Any, low: Any, high: Any, *rest: Any) -> Any:
+    """`rest`: the places of `x` in the arrays that hold it, then attributes and the place in the source."""
+    *index, what, bound, exclusive, shown, where = rest
+    holds = (x > low) & (x < high) if exclusive else (x >= low) & (x <= high)
+    if not everywhere(holds):
+        found, least, most, *places = first_failing(holds, x, low, high, *index)
+        for at in places:
+            what = what.replace("[]", f"[{at}]", 1)
+        what = what.replace("][", ", ")
+        if shown:
+            limits = {"low": f"{least:.6g}", "high": f"{most:.6g}", "both": f"{least:.6g}..{most:.6g}"}
+            bound += f", which is {limits[shown]}"
+        raise RunError("R111", f"{what} is {found:.6g}, but must be {bound}", where)
+    return x
+
+
 def check_assert(c: Any, what: str, where: str) -> Any:
     if not everywhere(c):
         raise RunError("R106", what, where)

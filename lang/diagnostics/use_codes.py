@@ -49,6 +49,12 @@ code("R109", "operation without a finite result",
      "def f (xs: [2]f64) = sum (log xs)   -- called with [1.0, 0.0]",
      "test the operands before, give the function an argument inside of its domain, or use a form that does not overflow, such "
      "as `log1p`, `logsumexp` or a difference of logarithms.")
+code("R111", "number outside of its bounds",
+     "The type of a parameter, a result or a `let` says between which bounds its floats are, `f64{>0}`, and one of them is outside, or "
+     "is not a number. The message names it, with its place if it is in an array. Bounds are looked at when a function is entered, "
+     "and when it returns.",
+     "entry f (sigma: f64{>0}) : f64 = log sigma   -- called with sigma = -1.0",
+     "look at where the number comes from; a parameter that is searched for is kept positive by `exp`.")
 code("R110", "recursion too deep",
      "A function called itself more levels deep than there is room for: 20,000 calls may be inside each other. Often the condition that "
      "ends it never holds. A call whose result is the function's own result is no level deeper: such a function runs as a loop. "

@@ -27,6 +27,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "check_settled": (
         "R108", "`{what}` has not converged: off by {0:.3g} after {2:.0f} iterations, where {1:.3g} is asked",
     ),
+    "check_range": ("R111", "{what} is {0:.6g}, but must be {bound}"),
 }
 
 
@@ -42,8 +43,22 @@ class CheckFailed(Exception):
 def message_of(name: str, args: Sequence[object], attrs: Attrs) -> str:
     """The message of check `name` on these scalar arguments."""
     template = MESSAGES[name][1]
+    if name == "check_range":
+        attrs = range_words(args, attrs)
     # Attributes come from source text and may hold braces: they are put in by `format`, never formatted themselves.
     return template.format(*args, **attrs)
+
+
+def range_words(args: Sequence[Any], attrs: Attrs) -> Attrs:
+    """What stands outside of its bounds, with the places in arrays, and the bounds, with what they are."""
+    what, bound, shown = str(attrs["what"]), str(attrs["bound"]), attrs["shown"]
+    for place in args[3:]:
+        what = what.replace("[]", f"[{place}]", 1)
+    what = what.replace("][", ", ")
+    if shown:
+        low, high = (f"{limit:.6g}" for limit in args[1:3])
+        bound += f", which is {low if shown == 'low' else high if shown == 'high' else low + '..' + high}"
+    return {"what": what, "bound": bound}
 
 
 def _verify(name: str, holds: Any, args: Sequence[Any], attrs: Attrs) -> Any:
@@ -86,6 +101,12 @@ def _check_pivot(k: Any, what: str) -> Any:
 
 def _check_settled(off: Any, tolerance: Any, iterations: Any, what: str) -> Any:
     return _verify("check_settled", off <= tolerance, [off, tolerance, iterations], {"what": what})
+
+
+def _check_range(x: Any, low: Any, high: Any, *index: Any, what: str, bound: str, open: bool, shown: str) -> Any:
+    inside = (x > low) & (x < high) if open else (x >= low) & (x <= high)
+    attrs: Attrs = {"what": what, "bound": bound, "shown": shown}
+    return _verify("check_range", inside, [x, low, high, *index], attrs)
 
 
 def _assert(c: Any, what: str) -> Any:
@@ -133,6 +154,31 @@ _check("check_size", 1, ("i64",), _check_size, {"what": str}, "n >= 0, else R105
 _check("check_pivot", 1, ("i64",), _check_pivot, {"what": str}, "k < 0, else R107: a matrix has no factor; gives k.")
 _check("check_settled", 3, ("f64",), _check_settled, {"what": str},
        "off <= tolerance, else R108: a search has not converged, after so many iterations; gives off.")
+register(
+    Primitive(
+        "check_range",
+        lambda args, attrs: _ranged(args, attrs),
+        _check_range,
+        elementwise=True,
+        flat=True,
+        fails=True,
+        flops=0,
+        moves="none",
+        grade="flat",
+        doc="low <= x <= high, or low < x < high where `open`, else R111; gives x. Further operands are the places in "
+        "the arrays that hold x, one for each `[]` in `what`. `bound` is as the program has it; `shown` (low, high, "
+        "both, or nothing) says which limits are told as numbers, since the program computes them.",
+    )
+)
+
+
+def _ranged(args: Sequence[Type], attrs: Attrs) -> Type:
+    expect_attrs(attrs, what=str, bound=str, open=bool, shown=str)
+    if len(args) < 3 or any(a.dtype != ("f64" if k < 3 else "i64") for k, a in enumerate(args)):
+        raise fail(f"operands of types {', '.join(map(str, args))}")
+    return Type("f64", elementwise_rank(args))
+
+
 _check("assert", 1, (BOOL.dtype,), _assert, {"what": str}, "c holds, else R106 with the message; gives c.")
 
 register(

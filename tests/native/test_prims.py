@@ -130,10 +130,9 @@ def test_checks(name: str) -> None:
     """The same outcome and the same words as the reference, alone and for the last of three elements."""
     cases = [case for case in numpy_code.CHECKS if case[0] == name]
     good = next(a for _, a, _, h in cases if h)
-    number = ir.F64 if name == "check_settled" else ir.I64
-    types = [number] * len(good)
+    types = numpy_code.check_types(name, len(good))
     for _, args, attrs, holds in cases:
-        columns = [np.array([g, g, a]).astype(dtype_of(number)) for g, a in zip(good, args, strict=True)]
+        columns = [np.array([g, g, a]).astype(dtype_of(t)) for g, a, t in zip(good, args, types, strict=True)]
         one, each = together([numpy_code.straight(name, types, attrs), numpy_code.mapped(name, types, attrs)])
         for function, values in ((one, [c[-1] for c in columns]), (each, columns)):
             if holds:

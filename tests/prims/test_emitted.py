@@ -325,9 +325,18 @@ CHECKS: list[tuple[str, list[int], dict[str, Any], bool]] = [
     ("check_pivot", [2], {"what": "a"}, False),
     ("check_settled", [0, 1, 5], {"what": "root"}, True),
     ("check_settled", [2, 1, 5], {"what": "root"}, False),
+    ("check_range", [2, 1, 3, 4, 0], {"what": "xs[][]", "bound": "in 1..3", "open": False, "shown": ""}, True),
+    ("check_range", [1, 1, 3, 4, 1], {"what": "xs[][]", "bound": "> x", "open": True, "shown": "low"}, False),
+    ("check_range", [4, 1, 3, 4, 2], {"what": "xs[][]", "bound": "in x..y", "open": False, "shown": "both"}, False),
     ("check_size", [0], {"what": "iota"}, True),
     ("check_size", [-1], {"what": "iota"}, False),
 ]
+
+
+def check_types(name: str, count: int) -> list[ir.Type]:
+    """The types of a check's operands."""
+    floats = {"check_settled": count, "check_range": 3}.get(name, 0)
+    return [ir.F64] * floats + [ir.I64] * (count - floats)
 
 
 @pytest.mark.parametrize(("name", "args", "attrs", "holds"), CHECKS)
@@ -335,9 +344,8 @@ def test_checks(name: str, args: list[int], attrs: dict[str, Any], holds: bool) 
     """The same outcome and the same words as the reference, alone and for the last of three elements."""
     good = next(a for n, a, _, h in CHECKS if n == name and h)
     columns = [np.array([g, g, a]) for g, a in zip(good, args, strict=True)]
-    number = ir.F64 if name == "check_settled" else ir.I64
-    types = [number] * len(args)
-    columns = [c.astype(dtype_of(number)) for c in columns]
+    types = check_types(name, len(args))
+    columns = [c.astype(dtype_of(t)) for c, t in zip(columns, types, strict=True)]
     for program, values in (
         (straight(name, types, attrs), [c[-1] for c in columns]),
         (mapped(name, types, attrs), columns),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ....lang.core import ir
 from ....lang.core.data import table_of
 from ....lang.core.ir import Stmt, Var
-from ....lang.core.primitive import Primitive
+from ....lang.core.primitive import Attrs, Primitive
 from . import tree
 from .emitter import elements, merged, small
 from .tree import Imm, Operand, Reg
@@ -73,7 +73,7 @@ def _checked(lo: Lowering, stmt: Stmt, op: ir.Prim) -> None:
     shape: Sequence[Operand] = next((x.shape for x in values if isinstance(x, Stored | Lazy)), ())
     with e.nest(shape, parallel=False) as indices:
         args = [e.read(x, indices) if isinstance(x, Stored | Lazy) else x for x in values]
-        e.add(tree.Check(_holds(lo, op.name, args), op.name, tuple(args), op.attrs, stmt.span))
+        e.add(tree.Check(_holds(lo, op.name, args, dict(op.attrs)), op.name, tuple(args), op.attrs, stmt.span))
     first = values[0]
     if isinstance(first, Stored | Lazy):
         lo.set(var, first, op.args[0])
@@ -83,7 +83,7 @@ def _checked(lo: Lowering, stmt: Stmt, op: ir.Prim) -> None:
         lo.env[var] = first
 
 
-def _holds(lo: Lowering, name: str, args: Sequence[Operand]) -> Operand:
+def _holds(lo: Lowering, name: str, args: Sequence[Operand], attrs: Attrs) -> Operand:
     def s(op: str, *operands: Operand, dtype: str = "bool") -> Operand:
         return lo.e.scalar(op, dtype, *operands)
 
@@ -110,6 +110,9 @@ def _holds(lo: Lowering, name: str, args: Sequence[Operand]) -> Operand:
             return s("lt", args[0], zero)
         case "check_settled":
             return s("le", args[0], args[1])
+        case "check_range":
+            above, below = ("gt", "lt") if attrs["open"] else ("ge", "le")
+            return s("and", s(above, args[0], args[1]), s(below, args[0], args[2]))
         case "assert":
             return args[0]
     raise AssertionError(name)

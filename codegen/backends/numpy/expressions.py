@@ -434,7 +434,7 @@ WRITES = {
 """Primitives that give an array with some places changed: done in place where the old array is not read again."""
 
 CHECKS = {"check_index", "check_slice", "check_equal", "check_divisor", "check_size", "check_pivot", "check_settled",
-          "assert"}
+          "check_range", "assert"}
 
 
 OWN = frozenset({*RULES, *WRITES, *CHECKS, "div", "pow", "not", "cast"})
