@@ -1,59 +1,572 @@
-"""What is known of terms where a statement stands: intervals, signs, comparisons that hold."""
+"""What is known of terms where a statement stands: intervals, signs, comparisons that hold.
+
+Comes in: conditions that hold there, bounds of parameters. Goes out: bounds and signs of terms. Facts are kept as
+bounds of polynomials in normal form, without constant and with whole coefficients: `a < b` bounds `b - a`. The bounds
+of another polynomial come from those of its monomials, from sums of facts that cancel a monomial without bounds (a
+little of Fourier and Motzkin), from its factors, and from being a sum of squares.
+"""
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from fractions import Fraction
+from typing import Any
 
-from ..lang.record import dataclass
-from .terms import Cond, Term
+from . import normal
+from . import polynomials as po
+from .intervals import EVERYTHING, INFINITE, Bound, Interval, fractional, logarithm, root_interval
+from .normal import GENERATORS, Generator, Ratio
+from .polynomials import Monomial, Poly, TooHard
+from .terms import FALSE, And, Compare, Cond, Not, Or, Term, Unknown, negate, simplified
 
-INFINITE = float("inf")
-
-
-@dataclass(frozen=True)
-class Interval:
-    """Between `lo` and `hi`, which are themselves left out where `open` says so. Ends may be infinite, and are open."""
-
-    lo: Fraction | float
-    hi: Fraction | float
-    lo_open: bool = True
-    hi_open: bool = True
-
-
-EVERYTHING = Interval(-INFINITE, INFINITE)
+_NOT_NEGATIVE = Interval(Fraction(0), INFINITE, False)
+_POSITIVE = Interval(Fraction(0), INFINITE)
+_UNIT = Interval(Fraction(-1), Fraction(1), False, False)
+_PI = Interval(Fraction(3141592653589793, 10**15), Fraction(3141592653589794, 10**15))
+_RANGES = {"atan": Interval(Fraction(-1571, 1000), Fraction(1571, 1000)),
+           "asin": Interval(Fraction(-1571, 1000), Fraction(1571, 1000), False, False),
+           "erf": Interval(Fraction(-1), Fraction(1)), "gammainc": Interval(Fraction(0), Fraction(1), False, False),
+           "gammaincc": Interval(Fraction(0), Fraction(1), False, False),
+           "betainc": Interval(Fraction(0), Fraction(1), False, False),
+           "acosh": _NOT_NEGATIVE, "bessel_i0": Interval(Fraction(1), INFINITE, False),
+           "log_i0": _NOT_NEGATIVE, "trigamma": _POSITIVE}
+_DEPTH = 3
 
 
 class Facts:
     """Immutable: each method that adds something gives another `Facts`."""
 
+    __slots__ = ("_asked", "_busy", "_generators", "_normals", "bounds", "false", "impossible", "others", "unequal")
+
+    def __init__(self, bounds: Mapping[Poly, Interval], unequal: frozenset[Poly], impossible: bool,
+                 others: frozenset[Cond]) -> None:
+        self.bounds = bounds
+        """Canonical polynomial without constant → where it lies."""
+        self.unequal = unequal
+        """Primitive polynomials that are not 0."""
+        self.impossible = impossible
+        """Whether the facts contradict each other: no point is like this."""
+        self.others = others
+        """Conditions that hold and are no comparisons of polynomials."""
+        self._asked: dict[Poly, Interval] = {}
+        self._generators: dict[int, Interval] = {}
+        self._busy: set[Poly] = set()
+        self._normals: dict[Term, Any] = {}
+
+    @staticmethod
+    def none() -> Facts:
+        """Nothing is known."""
+        return NO_FACTS
+
+    # ---- more facts
+
     def assume(self, cond: Cond, holds: bool = True) -> Facts:
         """With a condition that holds, or does not."""
-        return self
+        cond = simplified(cond if holds else negate(cond))
+        if self.impossible:
+            return self
+        match cond:
+            case And(parts):
+                facts = self
+                for part in sorted(parts, key=lambda p: not isinstance(p, Compare)):
+                    facts = facts.assume(part)
+                return facts
+            case Or(()):
+                return Facts(self.bounds, self.unequal, True, self.others)
+            case Or(parts):
+                left = [p for p in parts if not self.assume(p).impossible]
+                if not left:
+                    return self.assume(FALSE)
+                if len(left) == 1:
+                    return self.assume(left[0])
+                return Facts(self.bounds, self.unequal, False, self.others | {cond})._either(left)
+            case Compare(op, a, b):
+                difference = self.normal(b, a)
+                facts = Facts(self.bounds, self.unequal, False, self.others | {cond})
+                return facts if difference is None else facts.compared(op, difference)._again()
+            case _:
+                known = Not(cond) if isinstance(cond, Unknown) else cond.part if isinstance(cond, Not) else cond
+                impossible = known in self.others
+                return Facts(self.bounds, self.unequal, impossible, self.others | {cond})
 
-    def within(self, term: Term, lo: Fraction | float, hi: Fraction | float, lo_open: bool = False,
-               hi_open: bool = False) -> Facts:
+    def _again(self) -> Facts:
+        """With what is left of alternatives, now that more is known."""
+        facts = self
+        for cond in self.others:
+            if isinstance(cond, Or) and not facts.impossible:
+                left = [p for p in cond.parts if not facts.assumed(p).impossible]
+                if not left:
+                    return facts.assume(FALSE)
+                if len(left) == 1 and left[0] not in facts.others:
+                    facts = facts.assume(left[0])
+        return facts
+
+    def assumed(self, cond: Cond) -> Facts:
+        """`assume` for a look at what would follow: alternatives are not looked at again."""
+        if not isinstance(cond, Compare):
+            return self
+        difference = self.normal(cond.b, cond.a)
+        return self if difference is None else self.compared(cond.op, difference)
+
+    def _either(self, parts: list[Cond]) -> Facts:
+        """With the bounds that all alternatives give to the same polynomial."""
+        cases = [self.assume(p) for p in parts]
+        bounds = dict(self.bounds)
+        for p in set(cases[0].bounds).intersection(*(c.bounds for c in cases[1:])):
+            both = [c.bounds[p] for c in cases]
+            lo, lo_open = min((i.lo, i.lo_open) for i in both)
+            hi, hi_closed = max((i.hi, not i.hi_open) for i in both)
+            bounds[p] = bounds.get(p, EVERYTHING).meet(Interval(lo, hi, lo_open, not hi_closed))
+        unequal = self.unequal.union(frozenset.intersection(*(c.unequal for c in cases)))
+        return Facts(bounds, unequal, False, self.others)
+
+    def within(self, term: Term, lo: Bound, hi: Bound, lo_open: bool = False, hi_open: bool = False) -> Facts:
         """With a term between two bounds."""
-        return self
+        r = self.normal(term)
+        if r is None or self.impossible:
+            return self
+        facts = self
+        if lo != -INFINITE:
+            facts = facts.compared("<" if lo_open else "<=", r - normal.constant(Fraction(lo)))
+        if hi != INFINITE:
+            facts = facts.compared("<" if hi_open else "<=", normal.constant(Fraction(hi)) - r)
+        return facts
+
+    def compared(self, op: str, r: Ratio) -> Facts:
+        """With 0 op r."""
+        p = r.num
+        if r.den is not po.ONE:
+            below = self.bounds_of(r.den)
+            if below.negative:
+                p = -p
+            elif not below.positive and op in ("<", "<="):
+                try:
+                    p = p * r.den
+                except TooHard:
+                    return self
+        if op == "!=":
+            return self._unequal(p)
+        if op == "==":
+            return self._bounded(p, Interval(Fraction(0), Fraction(0), False, False))
+        return self._bounded(p, Interval(Fraction(0), INFINITE, op == "<"))
+
+    def _unequal(self, p: Poly) -> Facts:
+        value = p.constant
+        if value is not None:
+            return self if value else Facts(self.bounds, self.unequal, True, self.others)
+        unequal = self.unequal | {po.primitive(q) for q, _ in _factors(p)}
+        facts = Facts(self.bounds, unequal, self.impossible, self.others)
+        found = self.bounds_of(p)
+        if found.lo == 0 or found.hi == 0:
+            facts = facts._bounded(p, Interval(found.lo, found.hi, found.lo_open or found.lo == 0,
+                                               found.hi_open or found.hi == 0))
+        return facts
+
+    def _bounded(self, p: Poly, interval: Interval) -> Facts:
+        value = p.constant
+        if value is not None:
+            inside = Interval(value, value, False, False).meet(interval)
+            return Facts(self.bounds, self.unequal, True, self.others) if inside.empty else self
+        shape, scale, offset = _canonical(p)
+        known = self.bounds_of(shape)
+        bound = interval.plus(Interval(-offset, -offset, False, False)).scale(1 / scale)
+        both = known.meet(bound)
+        stored = self.bounds.get(shape, EVERYTHING).meet(both)
+        if not both.empty and both.lo <= 0 <= both.hi and shape in self.unequal:
+            stored = Interval(stored.lo, stored.hi, stored.lo_open or stored.lo == 0, stored.hi_open or stored.hi == 0)
+        facts = Facts({**self.bounds, shape: stored}, self.unequal, both.empty or stored.empty, self.others)
+        if facts.impossible:
+            return facts
+        return facts._consequences(p, interval)
+
+    def _consequences(self, p: Poly, interval: Interval) -> Facts:
+        """What a bound says besides: p >= 0 with a term -c * abs u says it with +-u; bounds of a square are of a root;
+        a product with a factor of known sign says it of the other."""
+        facts = self
+        if interval.lo == 0:
+            for m, c in p.terms.items():
+                if c < 0 and len(m) == 1 and m[0][1] == 1 and GENERATORS[m[0][0]].kind == "abs":
+                    rest = p - Poly({m: c})
+                    for sign in (1, -1):
+                        facts = facts._bounded(rest + GENERATORS[m[0][0]].base.scale(c * sign), interval)
+        squares = [(m, c) for m, c in p.terms.items() if m]
+        if len(squares) == 1:
+            (m, c), = squares
+            if len(m) == 1 and GENERATORS[m[0][0]].kind == "root":
+                made, bound = GENERATORS[m[0][0]], facts.bounds_of(Poly({m: Fraction(1)}))
+                facts = facts._narrowed(made.base, Interval(Fraction(0), INFINITE, bound.positive))
+                if bound.lo > 0 and (1 / Fraction(m[0][1])).denominator == 1:
+                    least = Fraction(bound.lo) ** int(1 / Fraction(m[0][1]))
+                    facts = facts._narrowed(made.base, Interval(least, INFINITE, bound.lo_open))
+            elif len(m) == 1 and isinstance(m[0][1], int) and m[0][1] > 1:
+                g, n = m[0]
+                bound = facts.bounds_of(Poly({m: Fraction(1)}))
+                root = root_interval(bound, int(n), facts.bounds_of(po.generator(g)))
+                facts = facts._narrowed(po.generator(g), root)
+            elif len(m) == 1 and m[0][1] == 1 and GENERATORS[m[0][0]].kind in ("exp", "log", "root"):
+                facts = facts._inverted(m[0][0])
+        if interval.lo == 0 and interval.hi == INFINITE and not p.terms.get(po.UNIT):
+            parts = _factors(p)
+            unsigned = [(q, e) for q, e in parts if not facts.bounds_of(q).nonzero]
+            if len(parts) > 1 and len(unsigned) == 1 and unsigned[0][1] % 2:
+                q, _ = unsigned[0]
+                sign = 1 if po.content(p) > 0 else -1
+                for other, power in parts:
+                    if other != q and facts.bounds_of(other).negative and power % 2:
+                        sign = -sign
+                facts = facts._narrowed(q.scale(sign), Interval(Fraction(0), INFINITE, interval.lo_open))
+        return facts
+
+    def _narrowed(self, p: Poly, interval: Interval) -> Facts:
+        shape, scale, offset = _canonical(p)
+        bound = interval.plus(Interval(-offset, -offset, False, False)).scale(1 / scale)
+        stored = self.bounds.get(shape, EVERYTHING).meet(bound)
+        return Facts({**self.bounds, shape: stored}, self.unequal, self.impossible or stored.empty, self.others)
+
+    def _inverted(self, g: int) -> Facts:
+        """A bound of an exponential, logarithm or root says one of its argument, at 0 and 1."""
+        made, bound = GENERATORS[g], self.bounds_of(po.generator(g))
+        pairs: list[tuple[Fraction, Ratio]] = []
+        if made.kind == "exp":
+            pairs = [(Fraction(1), made.args[0])]
+        elif made.kind == "log":
+            pairs = [(Fraction(0), made.args[0] - normal.ONE)]
+        facts = self
+        for at, r in pairs:
+            if bound.lo >= at:
+                facts = facts.compared("<" if bound.lo_open or bound.lo > at else "<=", r)
+            if bound.hi <= at:
+                facts = facts.compared("<" if bound.hi_open or bound.hi < at else "<=", -r)
+        return facts
+
+    def substituted(self, g: int, by: Ratio) -> Facts:
+        """With what the facts say when a generator is replaced by what it is equal to."""
+        facts, term = self, GENERATORS[g].term
+        for p, interval in self.bounds.items():
+            if any(term in GENERATORS[h].atoms for h in p.generators):
+                moved = self.replaced(p, g, by)
+                if moved is not None and not moved.den.constant and not facts.bounds_of(moved.den).positive:
+                    moved = None
+                if moved is not None:
+                    for r, at, is_open in ((moved, interval.lo, interval.lo_open),
+                                           (-moved, -interval.hi, interval.hi_open)):
+                        if at != -INFINITE:
+                            facts = facts.compared("<" if is_open else "<=", r - normal.constant(Fraction(at)))
+        for p in self.unequal:
+            if any(term in GENERATORS[h].atoms for h in p.generators):
+                moved = self.replaced(p, g, by)
+                if moved is not None:
+                    facts = facts.compared("!=", moved)
+        return facts
+
+    def undecided(self) -> tuple[Cond, ...] | None:
+        """Alternatives of which one holds, and the facts do not say which."""
+        for cond in self.others:
+            if isinstance(cond, Or):
+                left = tuple(p for p in cond.parts if not self.assume(p).impossible)
+                if len(left) > 1 and not any(self.decides(p) for p in left):
+                    return left
+        return None
+
+    def equations(self) -> list[Poly]:
+        """Polynomials that are 0."""
+        return [p - po.constant(Fraction(i.lo)) for p, i in self.bounds.items() if i.lo == i.hi]
+
+    def replaced(self, p: Poly, g: int, by: Ratio) -> Ratio | None:
+        """p with an atom's generator replaced; None where that has no meaning."""
+        try:
+            return normal.replaced(normal.ratio(p), {g: by}, self)
+        except (TooHard, ZeroDivisionError):
+            return None
+
+    # ---- questions
 
     def interval(self, term: Term) -> Interval:
         """Bounds of the term."""
-        return EVERYTHING
+        r = self.normal(term)
+        return EVERYTHING if r is None else self.bounds_of_ratio(r)
 
     def nonzero(self, term: Term) -> bool:
         """Whether the term is shown to be nowhere 0."""
-        return False
+        r = self.normal(term)
+        return r is not None and self.nonzero_poly(r.num)
 
     def positive(self, term: Term) -> bool:
         """Whether the term is shown to be > 0."""
-        return False
+        r = self.normal(term)
+        return r is not None and self.bounds_of_ratio(r).positive
 
     def nonnegative(self, term: Term) -> bool:
         """Whether the term is shown to be >= 0."""
-        return False
+        r = self.normal(term)
+        return r is not None and self.bounds_of_ratio(r).nonnegative
 
-    @property
-    def impossible(self) -> bool:
-        """Whether the facts contradict each other: no point is like this."""
-        return False
+    def decides(self, cond: Cond) -> bool | None:
+        """Whether the condition holds, where the facts say."""
+        cond = simplified(cond)
+        match cond:
+            case And(parts):
+                answers = [self.decides(p) for p in parts]
+                return False if False in answers else True if None not in answers else None
+            case Or(parts):
+                answers = [self.decides(p) for p in parts]
+                return True if True in answers else False if None not in answers else None
+            case Compare(op, a, b):
+                if cond in self.others:
+                    return True
+                if negate(cond) in self.others:
+                    return False
+                r = self.normal(b, a)
+                return None if r is None else self.decides_ratio(op, r)
+            case _:
+                opposite = Not(cond) if isinstance(cond, Unknown) else cond.part if isinstance(cond, Not) else cond
+                return True if cond in self.others else False if opposite in self.others else None
+
+    def decides_ratio(self, op: str, r: Ratio) -> bool | None:
+        """Whether 0 op r."""
+        if op in ("==", "!="):
+            if not r.num:
+                return op == "=="
+            bound = self.bounds_of_ratio(r)
+            if bound.lo == bound.hi == 0:
+                return op == "=="
+            return op == "!=" if bound.nonzero or self.nonzero_poly(r.num) else None
+        bound = self.bounds_of_ratio(r)
+        if op == "<":
+            if bound.nonnegative and self.nonzero_poly(r.num):
+                return True
+            return True if bound.positive else False if bound.nonpositive else None
+        if bound.nonpositive and self.nonzero_poly(r.num):
+            return False
+        return True if bound.nonnegative else False if bound.negative else None
+
+    def normal(self, term: Term, minus: Term | None = None) -> Ratio | None:
+        """The normal form of a term, or of a difference; None where it has none."""
+        from .series import plain
+
+        return plain(term, minus, self, self._normals)
+
+    def positive_poly(self, p: Poly) -> bool:
+        return self.bounds_of(p).positive
+
+    def nonnegative_poly(self, p: Poly) -> bool:
+        return self.bounds_of(p).nonnegative
+
+    def nonzero_poly(self, p: Poly) -> bool:
+        value = p.constant
+        if value is not None:
+            return bool(value)
+        if self.bounds_of(p).nonzero:
+            return True
+        if po.primitive(p) in self.unequal:
+            return True
+        parts = _factors(p)
+        return all(self._nonzero_factor(q) for q, _ in parts)
+
+    def _nonzero_factor(self, q: Poly) -> bool:
+        if q in self.unequal or self.bounds_of(q).nonzero:
+            return True
+        size = normal.existing_absolute(q)
+        return size is not None and self.bounds_of(po.generator(size)).positive
+
+    def bounds_of_ratio(self, r: Ratio) -> Interval:
+        if r.den is po.ONE:
+            return self.bounds_of(r.num)
+        below = self.bounds_of(r.den)
+        if not below.nonzero:
+            if self.nonzero_poly(r.den):
+                try:
+                    product = self.bounds_of(r.num * r.den)
+                except TooHard:
+                    return EVERYTHING
+                zero = Fraction(0)
+                return Interval(zero if product.lo >= 0 else -INFINITE, zero if product.hi <= 0 else INFINITE,
+                                product.lo != 0 or product.lo_open, product.hi != 0 or product.hi_open)
+            return EVERYTHING
+        return self.bounds_of(r.num).times(below.inverse())
+
+    def bounds_of(self, p: Poly) -> Interval:
+        """Where a polynomial lies."""
+        value = p.constant
+        if value is not None:
+            return Interval(value, value, False, False)
+        found = self._asked.get(p)
+        if found is None:
+            if p in self._busy or len(self._busy) > 12:
+                return self._by_terms(p)
+            self._busy.add(p)
+            try:
+                found = self._bounds(p)
+            finally:
+                self._busy.discard(p)
+            self._asked[p] = found
+        return found
+
+    def _bounds(self, p: Poly) -> Interval:
+        found = self._linear(p, _DEPTH, frozenset())
+        if found.nonzero:
+            return found
+        if len(p.terms) > 1:
+            if po.sum_of_squares(p):
+                found = found.meet(_NOT_NEGATIVE)
+            elif po.sum_of_squares(-p):
+                found = found.meet(Interval(-INFINITE, Fraction(0), True, False))
+            if len(p.terms) <= 12:
+                found = found.meet(self._by_factors(p))
+        if po.primitive(p) in self.unequal and not found.empty:
+            found = Interval(found.lo, found.hi, found.lo_open or found.lo == 0, found.hi_open or found.hi == 0)
+        return found
+
+    def _by_factors(self, p: Poly) -> Interval:
+        """The sign of p, from those of its factors."""
+        parts = _factors(p)
+        if len(parts) == 1 and parts[0][1] == 1:
+            return EVERYTHING
+        sign = 1 if po.content(p) > 0 else -1
+        strict = True
+        for q, e in parts:
+            bound = self.bounds_of(q)
+            if isinstance(e, Fraction) and e.denominator != 1:
+                if not bound.nonnegative:
+                    return EVERYTHING
+            elif e % 2 and not bound.nonnegative:
+                if not bound.nonpositive:
+                    return EVERYTHING
+                sign = -sign
+            strict = strict and (bound.nonzero or q in self.unequal)
+        return Interval(Fraction(0), INFINITE, strict) if sign > 0 else Interval(-INFINITE, Fraction(0), True, strict)
+
+    def _linear(self, p: Poly, depth: int, used: frozenset[Poly]) -> Interval:
+        """Bounds by terms, by the same polynomial with another constant, and by facts that cancel a term."""
+        found = self._by_terms(p)
+        shape, scale, offset = _canonical(p)
+        known = self.bounds.get(shape)
+        if known is not None:
+            found = found.meet(known.scale(scale).plus(Interval(offset, offset, False, False)))
+        if depth == 0 or (found.lo != -INFINITE and found.hi != INFINITE and found.nonzero):
+            return found
+        loose = [m for m, c in p.terms.items() if m and (b := self._monomial(m).scale(c)) is not None
+                 and (b.lo == -INFINITE or b.hi == INFINITE or len(p.terms) > 1)]
+        for m in loose[:6]:
+            for fact, bound in self.bounds.items():
+                c = fact.terms.get(m)
+                if c is None or fact in used or len(fact.terms) == 1:
+                    continue
+                factor = p.terms[m] / c
+                rest = p - fact.scale(factor)
+                if len(rest.terms) > len(p.terms) + len(fact.terms) - 2:
+                    continue
+                value = rest.constant
+                left = Interval(value, value, False, False) if value is not None else \
+                    self._linear(rest, depth - 1, used | {fact})
+                found = found.meet(left.plus(bound.scale(factor)))
+        return found
+
+    def _by_terms(self, p: Poly) -> Interval:
+        out = Interval(Fraction(0), Fraction(0), False, False)
+        for m, c in p.terms.items():
+            out = out.plus(self._monomial(m).scale(c))
+            if out.lo == -INFINITE and out.hi == INFINITE:
+                return EVERYTHING
+        return out
+
+    def _monomial(self, m: Monomial) -> Interval:
+        out = Interval(Fraction(1), Fraction(1), False, False)
+        for g, e in m:
+            bound = self._generator(g)
+            if isinstance(e, int):
+                bound = bound.power(e)
+            else:
+                bound = Interval(Fraction(0), INFINITE, bound.positive) if e > 0 else EVERYTHING
+                made = GENERATORS[g]
+                if made.kind in ("exp", "root"):
+                    bound = fractional(self._base(g), e)
+            out = out.times(bound)
+        known = self.bounds.get(Poly({m: Fraction(1)}))
+        return out if known is None else out.meet(known)
+
+    def _base(self, g: int) -> Interval:
+        made = GENERATORS[g]
+        return self._generator(g) if made.kind == "exp" else self.bounds_of(made.base).meet(_NOT_NEGATIVE)
+
+    def _generator(self, g: int) -> Interval:
+        found = self._generators.get(g)
+        if found is None:
+            self._generators[g] = EVERYTHING  # while it is asked for
+            found = self._range(g)
+            known = self.bounds.get(po.generator(g))
+            if known is not None:
+                found = found.meet(known)
+            if po.generator(g) in self.unequal:
+                found = Interval(found.lo, found.hi, found.lo_open or found.lo == 0, found.hi_open or found.hi == 0)
+            self._generators[g] = found
+        return found
+
+    def _range(self, g: int) -> Interval:
+        """Where a generator lies by what it is."""
+        made = GENERATORS[g]
+        match made.kind:
+            case "pi":
+                return _PI
+            case "exp":
+                return self.bounds_of_ratio(made.args[0]).rising(math.exp, Fraction(0)).meet(_POSITIVE)
+            case "log":
+                inner = self.bounds_of_ratio(made.args[0])
+                lowest = Interval(inner.lo if inner.lo > 0 else Fraction(0), inner.hi, inner.lo_open, inner.hi_open)
+                return lowest.rising(logarithm)
+            case "root":
+                return fractional(self._base(g), Fraction(1))
+            case "sin" | "cos":
+                return _UNIT
+            case "abs":
+                inner = self.bounds_of(made.base)
+                if inner.nonnegative:
+                    return inner
+                if inner.nonpositive:
+                    return inner.scale(Fraction(-1))
+                strict = made.base in self.unequal
+                top, closed = max((-inner.lo, not inner.lo_open), (inner.hi, not inner.hi_open))
+                return Interval(Fraction(0), top, strict, not closed)
+            case "call":
+                return self._called(made)
+        return EVERYTHING
+
+    def _called(self, made: Generator) -> Interval:
+        bound = _RANGES.get(made.op, EVERYTHING)
+        if not made.args:
+            return bound
+        inner = self.bounds_of_ratio(made.args[0])
+        if made.op in ("atan", "asin", "erf", "cbrt", "asinh", "erfinv", "atanh"):
+            zero = Fraction(0)
+            bound = bound.meet(Interval(zero if inner.nonnegative else -INFINITE,
+                                        zero if inner.nonpositive else INFINITE,
+                                        not inner.nonnegative or inner.positive,
+                                        not inner.nonpositive or inner.negative))
+        elif made.op == "floor":
+            bound = inner.floor()
+        elif made.op == "gamma" and inner.positive:
+            bound = _POSITIVE
+        return bound
 
 
-NO_FACTS = Facts()
+_factored: dict[Poly, list[tuple[Poly, po.Exponent]]] = {}
+
+
+def _factors(p: Poly) -> list[tuple[Poly, po.Exponent]]:
+    found = _factored.get(p)
+    if found is None:
+        if len(_factored) > 20000:
+            _factored.clear()
+        found = _factored[p] = po.factors(p)
+    return found
+
+
+def _canonical(p: Poly) -> tuple[Poly, Fraction, Fraction]:
+    """(q, c, d) with p = c * q + d, where q is primitive and has no constant."""
+    offset = p.terms.get(po.UNIT, Fraction(0))
+    rest = Poly({m: c for m, c in p.terms.items() if m}) if offset else p
+    scale = po.content(rest)
+    return rest.scale(1 / scale), scale, offset
+
+
+NO_FACTS = Facts({}, frozenset(), False, frozenset())

@@ -1,0 +1,188 @@
+"""Intervals with open and closed ends: bounds of what is made of bounded things.
+
+Ends are rational numbers or infinite. What is computed in doubles is rounded outwards.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+
+from ..lang.record import dataclass
+from . import polynomials as po
+
+INFINITE = float("inf")
+Bound = Fraction | float
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Between `lo` and `hi`, which are themselves left out where `open` says so. Ends may be infinite, and are open."""
+
+    lo: Bound
+    hi: Bound
+    lo_open: bool = True
+    hi_open: bool = True
+
+    @property
+    def empty(self) -> bool:
+        return self.lo > self.hi or (self.lo == self.hi and (self.lo_open or self.hi_open))
+
+    @property
+    def positive(self) -> bool:
+        return self.lo > 0 or (self.lo == 0 and self.lo_open)
+
+    @property
+    def nonnegative(self) -> bool:
+        return self.lo >= 0
+
+    @property
+    def negative(self) -> bool:
+        return self.hi < 0 or (self.hi == 0 and self.hi_open)
+
+    @property
+    def nonpositive(self) -> bool:
+        return self.hi <= 0
+
+    @property
+    def nonzero(self) -> bool:
+        return self.positive or self.negative
+
+    def meet(self, other: Interval) -> Interval:
+        lo, lo_open = max((self.lo, self.lo_open), (other.lo, other.lo_open))
+        hi, hi_closed = min((self.hi, not self.hi_open), (other.hi, not other.hi_open))
+        return Interval(lo, hi, lo_open, not hi_closed)
+
+    def plus(self, other: Interval) -> Interval:
+        return Interval(self.lo + other.lo, self.hi + other.hi, self.lo_open or other.lo_open,
+                        self.hi_open or other.hi_open)
+
+    def scale(self, c: Fraction) -> Interval:
+        if c == 0:
+            return Interval(Fraction(0), Fraction(0), False, False)
+        if c > 0:
+            return Interval(self.lo * c, self.hi * c, self.lo_open, self.hi_open)
+        return Interval(self.hi * c, self.lo * c, self.hi_open, self.lo_open)
+
+    def times(self, other: Interval) -> Interval:
+        ends = [_corner(x, xo, y, yo) for x, xo in ((self.lo, self.lo_open), (self.hi, self.hi_open))
+                for y, yo in ((other.lo, other.lo_open), (other.hi, other.hi_open))]
+        lo, lo_open = min(ends)
+        hi, hi_closed = max((v, not o) for v, o in ends)
+        zero = (self.lo <= 0 <= self.hi and not self.nonzero) or (other.lo <= 0 <= other.hi and not other.nonzero)
+        if zero:  # 0 is taken on, even where an end is open
+            lo_open = lo_open and lo != 0
+            hi_closed = hi_closed or hi == 0
+        return Interval(lo, hi, lo_open, not hi_closed)
+
+    def power(self, n: int) -> Interval:
+        """x ** n for x in this interval, n > 0."""
+        if n % 2 == 0:
+            if self.lo >= 0:
+                return Interval(self.lo ** n, self.hi ** n, self.lo_open, self.hi_open)
+            if self.hi <= 0:
+                return Interval((-self.hi) ** n, (-self.lo) ** n, self.hi_open, self.lo_open)
+            top, closed = max((-self.lo, not self.lo_open), (self.hi, not self.hi_open))
+            return Interval(Fraction(0), top ** n, False, not closed)
+        return Interval(_signed_power(self.lo, n), _signed_power(self.hi, n), self.lo_open, self.hi_open)
+
+    def inverse(self) -> Interval:
+        """1 / x for x in this interval, which does not contain 0."""
+        if self.positive:
+            return Interval(_over(self.hi), INFINITE if self.lo == 0 else _over(self.lo),
+                            self.hi_open, self.lo_open or self.lo == 0)
+        if self.negative:
+            return self.scale(Fraction(-1)).inverse().scale(Fraction(-1))
+        return EVERYTHING
+
+    def floor(self) -> Interval:
+        """Where the floor of x lies."""
+        lo: Bound = self.lo if self.lo == -INFINITE else Fraction(math.floor(self.lo))
+        hi: Bound = self.hi
+        if hi != INFINITE:
+            hi = Fraction(math.ceil(hi) - 1 if self.hi_open else math.floor(hi))
+        return Interval(lo, hi, lo == -INFINITE, hi == INFINITE)
+
+    def rising(self, f: Callable[[Bound], float | Fraction], lowest: Bound = -INFINITE) -> Interval:
+        """f x for an increasing f, which is computed in doubles: rounded outwards."""
+        return Interval(_outward(f, self.lo, -1, lowest), _outward(f, self.hi, 1, lowest), self.lo_open, self.hi_open)
+
+
+def _signed_power(x: Bound, n: int) -> Bound:
+    return x ** n if x >= 0 else -((-x) ** n)
+
+
+def _over(x: Bound) -> Bound:
+    return Fraction(0) if x in (INFINITE, -INFINITE) else 1 / x
+
+
+def _corner(x: Bound, x_open: bool, y: Bound, y_open: bool) -> tuple[Bound, bool]:
+    if x == 0 or y == 0:
+        return Fraction(0), (x_open if x == 0 else True) and (y_open if y == 0 else True)
+    return x * y, x_open or y_open
+
+
+def _outward(f: Callable[[Bound], float | Fraction], x: Bound, direction: int, lowest: Bound) -> Bound:
+    if x == -INFINITE and lowest != -INFINITE:
+        return lowest
+    try:
+        exact = f(x)
+    except OverflowError:
+        return INFINITE if direction > 0 else Fraction(10) ** 300
+    except ValueError:
+        return INFINITE * direction
+    if exact in (INFINITE, -INFINITE):
+        return float(exact)
+    value = Fraction(exact)
+    if value in (0, 1) and x in (0, 1):
+        return value  # of exp, log and powers: exact
+    slack = abs(value) / 10**12 + Fraction(1, 10**13 if lowest else 10**300)
+    moved = value + direction * slack
+    return max(moved, Fraction(0)) if lowest == 0 else moved
+
+
+EVERYTHING = Interval(-INFINITE, INFINITE)
+
+
+def fractional(base: Interval, e: Fraction) -> Interval:
+    """x ** e for x in an interval of what is not negative."""
+    if e == 1:
+        return base
+    return Interval(max(base.lo, Fraction(0)), base.hi, base.lo_open, base.hi_open).rising(
+        lambda x: INFINITE if x == INFINITE else float(x) ** float(e), Fraction(0)).meet(
+            Interval(Fraction(0), INFINITE, base.positive))
+
+
+def root_interval(bound: Interval, n: int, base: Interval) -> Interval:
+    """Where x lies if x ** n lies in `bound`."""
+    def root(x: Bound, direction: int) -> Bound:
+        if x in (INFINITE, -INFINITE):
+            return x
+        if x < 0:
+            return -root(-x, -direction)
+        exact = po.rational_power_root(Fraction(x), n)
+        if exact is not None:
+            return exact
+        try:
+            near = Fraction(float(x) ** (1 / n))
+        except OverflowError:
+            return INFINITE if direction > 0 else Fraction(0)
+        return near + direction * near / 10**12
+    if n % 2:
+        return Interval(root(bound.lo, -1), root(bound.hi, 1), bound.lo_open, bound.hi_open)
+    top = root(max(bound.hi, Fraction(0)), 1)
+    out = Interval(-top, top, bound.hi_open, bound.hi_open)
+    low = root(max(bound.lo, Fraction(0)), -1)
+    if base.nonnegative:
+        out = out.meet(Interval(low, INFINITE, bound.lo_open))
+    elif base.nonpositive:
+        out = out.meet(Interval(-INFINITE, -low, True, bound.lo_open))
+    return out
+
+
+def logarithm(x: Bound) -> float:
+    """The logarithm, of large rational numbers too."""
+    if x == 0:
+        return -INFINITE
+    x = Fraction(x) if x != INFINITE else x
+    return x if isinstance(x, float) else math.log(x.numerator) - math.log(x.denominator)

@@ -1,0 +1,232 @@
+"""Where a condition changes: the zeros of what it compares, solved for one variable where that can be done.
+
+Comes in: a factor of what is compared, facts. Goes out: ways to walk across its zeros. A *crossing* is a variable with
+the value that it has there, in terms of the others: then the zeros are a graph, and what is known along the variable is
+known in all directions. Where no variable can be solved for, the variables are followed one by one, and what is
+computed is reduced by the equation.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from ..lang.record import dataclass
+from . import normal
+from . import polynomials as po
+from .facts import Facts
+from .normal import GENERATORS, Ratio
+from .polynomials import Monomial, Poly, TooHard
+from .terms import Term
+from .text import show, show_poly
+
+
+@dataclass(frozen=True, eq=False)
+class Crossing:
+    """`variable` = `value` + t crosses the zeros at t = 0. `at`: what holds there. `equation`: set where the zeros
+    could not be solved for the variable; then its value is the variable itself, and `reduce` uses the equation."""
+
+    variable: Term
+    value: Ratio
+    at: Facts
+    text: str
+    equation: Poly | None = None
+
+    @property
+    def reduce(self) -> Callable[[Ratio], Ratio] | None:
+        equation = self.equation
+        return None if equation is None else lambda r: reduced(r, equation)
+
+
+@dataclass(frozen=True, eq=False)
+class Zeros:
+    """The zeros of one factor. Any of the `ways` alone will do; each is a list of crossings that are all needed. None
+    at all: nobody knows how to cross."""
+
+    factor: Poly
+    at: Facts
+    text: str
+    ways: tuple[tuple[Crossing, ...], ...]
+
+
+def zeros(p: Poly, at: Facts, active: Callable[[Term], bool], depth: int = 4) -> list[Zeros]:
+    """The zeros of an irreducible polynomial, in parts; an empty list where there are none."""
+    if at.nonzero_poly(p):
+        return []
+    here = at.compared("==", normal.ratio(p))
+    if here.impossible:
+        return []
+    ways = _solved(p, here, active)
+    if ways is None:
+        return []
+    text = ways[0][0].text if ways else f"{show_poly(p)} = 0"
+    if not ways and depth > 0:
+        inverted = _inverted(p, here, active, depth)
+        if inverted is not None:
+            return inverted
+        ways = _followed(p, here, active, text)
+    return [Zeros(p, here, text, tuple(ways))]
+
+
+def _solved(p: Poly, at: Facts, active: Callable[[Term], bool]) -> list[tuple[Crossing, ...]] | None:
+    """Crossings by variables in which p is affine, the best first. None: there are no zeros."""
+    found: list[tuple[tuple[bool, bool, int, int], Crossing]] = []
+    for g in p.generators:
+        made = GENERATORS[g]
+        if made.kind != "atom" or p.degree(g) != 1:
+            continue
+        term = made.term
+        assert term is not None
+        if any(h != g and term in GENERATORS[h].atoms for h in p.generators):
+            continue
+        parts = p.coefficients(g)
+        slope, rest = parts[1], parts.get(0, po.ZERO)
+        if slope.constant is None and not at.nonzero_poly(slope):
+            both = at.compared("==", normal.ratio(slope))
+            if not (both.impossible or both.nonzero_poly(rest)):
+                continue
+        value = -normal.ratio(rest, slope)
+        solved = at.substituted(g, value)
+        if solved.impossible:
+            return None
+        text = f"{show_poly(po.generator(g))} = {show(value)}"
+        found.append(((slope.constant is None, not active(term), len(rest.terms), g),
+                      Crossing(term, value, solved, text)))
+    found.sort(key=lambda item: item[0])
+    return [(c,) for _, c in found[:3]]
+
+
+def _inverted(p: Poly, at: Facts, active: Callable[[Term], bool], depth: int) -> list[Zeros] | None:
+    """p = c * f(u) + e for a function f with an inverse: the zeros of u - f⁻¹(-e / c)."""
+    for g in sorted(p.generators, reverse=True):
+        made = GENERATORS[g]
+        if made.kind not in ("exp", "log", "root", "abs", "call"):
+            continue
+        parts = p.coefficients(g)
+        powers = sorted(parts)
+        if len(powers) > 2 or (len(powers) == 2 and powers[0] != 0):
+            continue
+        e = powers[-1]
+        slope, rest = parts[e], parts.get(0, po.ZERO)
+        if slope.constant is None and not at.nonzero_poly(slope):
+            both = at.compared("==", normal.ratio(slope))
+            if not (both.impossible or both.nonzero_poly(rest)):
+                continue
+        try:
+            value = -normal.ratio(rest, slope)
+            moving = {a for a in made.atoms if active(a)} or made.atoms
+            if made.kind != "exp" and any(moving & GENERATORS[h].atoms for h in value.generators):
+                continue
+            equations = _inverse(made, e, value, at)
+        except (TooHard, ZeroDivisionError):
+            continue
+        if equations is None:
+            continue
+        out: list[Zeros] = []
+        for equation, facts in equations:
+            if facts.impossible or not equation.num:
+                if not facts.impossible:
+                    return None
+                continue
+            if len(equation.num.terms) > 40:
+                return None
+            for factor, _ in po.factors(equation.num):
+                if factor == p:
+                    return None
+                out += zeros(factor, facts, active, depth - 1)
+        return out
+    return None
+
+
+def _inverse(made: normal.Generator, e: po.Exponent, value: Ratio, at: Facts) -> list[tuple[Ratio, Facts]] | None:
+    """f(u) ** e = value, solved: equations with what holds for each, all together."""
+    bound = at.bounds_of_ratio(value)
+    match made.kind:
+        case "exp":
+            if bound.nonpositive:
+                return []
+            at = at.compared("<", value)
+            logarithm = normal.logarithm(value, at)
+            equation = made.args[0].scale(Fraction(e)) - logarithm
+            shared = {g for h in equation.generators for g in (h,) if GENERATORS[h].kind == "exp"}
+            return None if shared and len(value.num.terms) > 1 else [(equation, at)]
+        case "log" if e == 1:
+            return [(made.args[0] - normal.exponential(value), at)]
+        case "root":
+            if bound.negative:
+                return []
+            at = at.compared("<=", value)
+            return [(normal.ratio(made.base) - normal.power(value, 1 / Fraction(e), at), at)]
+        case "abs" if e == 1:
+            base = normal.ratio(made.base)
+            return [(base - value, at.compared("<=", base)), (base + value, at.compared("<=", -base))]
+        case "call" if e == 1 and len(made.args) == 1 and made.op in ("atan", "asinh", "erf", "cbrt", "asin"):
+            if not value.num:
+                return [(made.args[0], at)]
+            if made.op == "cbrt":
+                return [(made.args[0] - normal.power(value, Fraction(3), at), at)]
+    return None
+
+
+def _followed(p: Poly, at: Facts, active: Callable[[Term], bool], text: str) -> list[tuple[Crossing, ...]]:
+    """p cannot be solved: along each active variable, if the gradient vanishes nowhere on the zeros."""
+    if any(GENERATORS[g].kind != "atom" for g in p.generators):
+        return []
+    terms: list[tuple[Term, Poly]] = []
+    for g in sorted(p.generators):
+        term = GENERATORS[g].term
+        assert term is not None
+        if active(term):
+            terms.append((term, p.derivative(g)))
+    for term, slope in terms:
+        if at.nonzero_poly(slope) or at.nonzero_poly(reduced(normal.ratio(slope), p).num):
+            return [(Crossing(term, normal.of_atom(term), at, text, p),)]
+    square = po.total(slope * slope for _, slope in terms)
+    if len(square.terms) < 60 and (at.nonzero_poly(square) or at.nonzero_poly(reduced(normal.ratio(square), p).num)):
+        return [tuple(Crossing(term, normal.of_atom(term), at, text, p) for term, _ in terms)]
+    return []
+
+
+def reduced(r: Ratio, equation: Poly) -> Ratio:
+    """r where the equation is 0: its leading monomial replaced until it divides no term."""
+    lead, factor = equation.lead()
+    rest = (equation - Poly({lead: factor})).scale(-1 / factor)
+    num, den = _reduced(r.num, lead, rest), _reduced(r.den, lead, rest)
+    if num is r.num and den is r.den:
+        return r
+    return normal.ratio(num, den) if den else r
+
+
+def _reduced(p: Poly, lead: Monomial, rest: Poly) -> Poly:
+    for _ in range(200):
+        for m, c in p.terms.items():
+            left = po.over(m, lead)
+            if left is not None:
+                p = p - Poly({m: c}) + rest * Poly({left: c})
+                break
+        else:
+            return p
+    raise TooHard
+
+
+def vanishes(r: Ratio, at: Facts, reduce: Callable[[Ratio], Ratio] | None) -> bool:
+    """Whether r is 0 wherever the facts hold."""
+    if not r.num:
+        return True
+    if reduce is not None:
+        r = reduce(r)
+        if not r.num:
+            return True
+    bound = at.bounds_of(r.num)
+    if bound.lo == bound.hi == 0:
+        return True
+    for equation in at.equations():
+        for g in equation.generators:
+            if GENERATORS[g].kind == "atom" and any(GENERATORS[g].atoms <= GENERATORS[h].atoms for h in r.generators):
+                parts = equation.coefficients(g)
+                slope = parts.get(1)
+                if slope is None or set(parts) - {0, 1} or slope.constant is None:
+                    continue
+                other = at.replaced(r.num, g, -normal.ratio(parts.get(0, po.ZERO), slope))
+                if other is not None and not other.num:
+                    return True
+    return False

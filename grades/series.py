@@ -1,0 +1,586 @@
+"""Power series of terms along a direction that crosses a boundary; normal forms, which are series of one coefficient.
+
+Comes in: a term, the variable `v` that is followed, the value it has on the boundary. Goes out: coefficients c0, c1 …
+with term = c0 + c1 t + c2 t² … where v = value + t, each a normal form in the other variables. What a function needs
+of its argument *on the boundary* is asked of facts, so that the term is known to be smooth on a neighbourhood, in all
+its variables; otherwise `Irregular` is raised. Quotients whose terms vanish on the boundary are removable
+singularities where the series says so (sin t / t). Powers such as u ** 1.5 of what vanishes there are smooth up to an
+order only: `rough`.
+
+What depends on the sign of something whose sign is not known raises `Split`: the caller looks at both cases.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+
+from . import normal, terms
+from .facts import NO_FACTS, Facts
+from .functions import JUMPING, SMOOTH, expanded, known, slope_of
+from .intervals import INFINITE
+from .normal import ONE, ZERO, Ratio
+from .polynomials import TooHard
+from .terms import And, Compare, Cond, Not, Or, Term, apply, compare, number, select, subterms
+from .text import show
+
+Order = Fraction | float
+
+class Irregular(Exception):
+    """The term is not known to be smooth there; the text says why."""
+
+
+class Split(Exception):
+    """The term is one thing where the condition holds and another where it does not."""
+
+    def __init__(self, cond: Cond) -> None:
+        super().__init__(cond)
+        self.cond = cond
+
+
+class Short(Exception):
+    """More coefficients are needed."""
+
+
+class Series:
+    """t ** val * (coefs[0] + coefs[1] t + …), known as far as there are coefficients, in full where `exact`.
+
+    `rough`: the smallest exponent of t with something behind it that is no power series; infinite where all is smooth.
+    """
+
+    __slots__ = ("coefs", "exact", "rough", "val")
+
+    def __init__(self, coefs: list[Ratio], val: int = 0, exact: bool = True, rough: Order = INFINITE) -> None:
+        if exact:
+            while coefs and not coefs[-1]:
+                coefs = coefs[:-1]
+        self.coefs, self.val, self.exact, self.rough = coefs, val, exact, rough
+
+    @property
+    def end(self) -> float:
+        """The exponent from which on coefficients are unknown."""
+        return INFINITE if self.exact else self.val + len(self.coefs)
+
+    def at(self, k: int) -> Ratio:
+        i = k - self.val
+        return self.coefs[i] if 0 <= i < len(self.coefs) else ZERO
+
+    def constant(self) -> bool:
+        return self.exact and self.val >= 0 and self.val + len(self.coefs) <= 1
+
+
+def _plain_power(a: Series, n: int, multiply: Callable[[Series, Series], Series]) -> Series:
+    out: Series | None = None
+    while n:
+        if n & 1:
+            out = a if out is None else multiply(out, a)
+        n >>= 1
+        if n:
+            a = multiply(a, a)
+    return out if out is not None else Series([ONE])
+
+
+class Expansion:
+    """Series of terms, remembered.
+
+    `signs`: decides which rules of the normal form may be used. `at`: what holds at the points of the boundary. `near`:
+    what holds where the term is used, on one side of it. `length`: how many coefficients. `checks`: 0 for normal forms
+    alone, 1 if the term must be continuous where it has a meaning, 2 if it must be smooth. `splits`: whether unknown
+    signs raise `Split`, or stay in the normal form.
+    """
+
+    def __init__(self, signs: Facts, at: Facts, near: Facts, length: int = 1, checks: int = 0, splits: bool = True,
+                 variable: Term | None = None, value: Ratio | None = None,
+                 active: Callable[[Term], bool] | None = None, reduce: Callable[[Ratio], Ratio] | None = None,
+                 memo: dict[Term, Series] | None = None) -> None:
+        self.signs, self.at, self.near, self.length, self.checks, self.splits = signs, at, near, length, checks, splits
+        self.variable, self.value, self.active, self.reduce = variable, value, active, reduce
+        self.memo: dict[Term, Series] = {} if memo is None else memo
+        self.steps = 0
+        self.frozen = False
+        """The variable stays at its value: the term is used on the boundary alone."""
+
+    # ---- arithmetic
+
+    def add(self, a: Series, b: Series, sign: int = 1) -> Series:
+        if a.exact and not a.coefs:
+            a = Series([], b.val, True, a.rough)
+        if b.exact and not b.coefs:
+            b = Series([], a.val, True, b.rough)
+        val = min(a.val, b.val)
+        end = min(a.end, b.end)
+        top = max(a.val + len(a.coefs), b.val + len(b.coefs))
+        exact = end == INFINITE
+        count = int(min(end, top)) - val
+        coefs = [a.at(k) + (b.at(k) if sign > 0 else -b.at(k)) for k in range(val, val + max(count, 0))]
+        return Series(coefs, val, exact, min(a.rough, b.rough))
+
+    def mul(self, a: Series, b: Series) -> Series:
+        if (a.exact and not a.coefs) or (b.exact and not b.coefs):
+            return Series([], 0, True, min(a.rough, b.rough))
+        a, b = self.trim(a), self.trim(b)
+        full = max(len(a.coefs) + len(b.coefs) - 1, 0)
+        exact = a.exact and b.exact
+        known = min(len(s.coefs) for s in (a, b) if not s.exact) if not exact else full
+        count = min(known, self.length) if not exact else min(full, self.length)
+        exact = exact and count == full
+        coefs = []
+        for k in range(count):
+            total = ZERO
+            for i in range(max(0, k - len(b.coefs) + 1), min(k + 1, len(a.coefs))):
+                if a.coefs[i] and b.coefs[k - i]:
+                    total = total + a.coefs[i] * b.coefs[k - i]
+            coefs.append(total)
+        self.steps += count * count
+        return Series(coefs, a.val + b.val, exact, min(a.rough + b.val, b.rough + a.val))
+
+    def trim(self, a: Series) -> Series:
+        """Without leading coefficients that are 0."""
+        skip = 0
+        while skip < len(a.coefs) and not self.reduced(a.coefs[skip]):
+            skip += 1
+        return Series(a.coefs[skip:], a.val + skip, a.exact, a.rough) if skip else a
+
+    def reduced(self, r: Ratio) -> Ratio:
+        return self.reduce(r) if self.reduce is not None else r
+
+    def inverse(self, a: Series) -> Series:
+        a = self.trim(a)
+        if not a.coefs:
+            if a.exact:
+                raise Irregular("a division by 0")
+            raise Short
+        first = self.reduced(a.coefs[0])
+        if self.checks and not self.at.nonzero_poly(first.num):
+            raise Irregular(f"a division by {show(first)}, which may be 0")
+        head = ONE / first
+        if a.constant():
+            return Series([head], -a.val, True, a.rough - 2 * a.val)
+        count = self.length if a.exact else min(len(a.coefs), self.length)
+        coefs = [head]
+        for k in range(1, count):
+            total = ZERO
+            for i in range(1, min(k, len(a.coefs) - 1) + 1):
+                if a.coefs[i]:
+                    total = total + a.coefs[i] * coefs[k - i]
+            coefs.append(-(total * head))
+        self.steps += count * count
+        return Series(coefs, -a.val, a.exact and len(a.coefs) == 1, a.rough - 2 * a.val)
+
+    def regular(self, a: Series, what: str) -> list[Ratio]:
+        """All coefficients from t ** 0 on, as many as are known or wanted; poles raise."""
+        if a.val < 0:
+            a = self.trim(a)
+            if a.val < 0 and (a.coefs or not a.exact):
+                raise Irregular(f"{what} of something unbounded")
+        count = int(min(a.end, self.length))
+        if count <= 0:
+            raise Short
+        return [a.at(k) for k in range(count)]
+
+    # ---- terms
+
+    def series(self, term: Term) -> Series:
+        found = self.memo.get(term)
+        if found is None:
+            for each in _postorder(term, self.memo):
+                if each.op == "select" or each.cond is not None:
+                    continue
+                self.memo[each] = self.expand(each)
+            found = self.memo.get(term)
+            if found is None:
+                found = self.memo[term] = self.expand(term)
+            if self.steps > 60000:
+                raise TooHard
+        return found
+
+    def expand(self, term: Term) -> Series:
+        match term.op, term.args:
+            case "number", _:
+                return Series([normal.constant(term.value)])
+            case "atom", _:
+                if term is self.variable:
+                    assert self.value is not None
+                    return Series([self.value] if self.frozen else [self.value, ONE])
+                return Series([normal.of_atom(term)])
+            case "constant", _:
+                return Series([normal.pi() if term is terms.PI else normal.exponential(ONE)])
+            case "nonfinite", _:
+                raise Irregular("infinity or nan")
+            case "add", (a, b):
+                return self.add(self.series(a), self.series(b))
+            case "sub", (a, b):
+                return self.add(self.series(a), self.series(b), -1)
+            case "neg", (a,):
+                return self.negative(self.series(a))
+            case ("mul" | "scaled"), (a, b):
+                return self.mul(self.series(a), self.series(b))
+            case "div", (a, b):
+                return self.mul(self.series(a), self.inverse(self.series(b)))
+            case "pow", (a, b):
+                return self.power(a, b)
+            case "sqrt", (a,):
+                return self.rational(self.series(a), Fraction(1, 2), a)
+            case "exp", (a,):
+                return self.exponential(self.series(a))
+            case "log", (a,):
+                return self.logarithm(self.series(a))
+            case ("sin" | "cos"), (a,):
+                s, c = self.sine_cosine(self.series(a))
+                return s if term.op == "sin" else c
+            case "abs", (a,):
+                return self.absolute(a)
+            case ("max" | "min"), (a, b):
+                return self.extreme(term.op, a, b)
+            case "select", (a, b):
+                assert term.cond is not None
+                holds = self.decide(term.cond)
+                if holds is None:
+                    return self.opaque(term)
+                return self.series(a if holds else b)
+            case "sign", (a,):
+                return self.series(select(compare(">", a, terms.ZERO), terms.ONE, select(
+                    compare("<", a, terms.ZERO), number(-1), terms.ZERO)))
+            case "copysign", (a, b):
+                return self.series(select(compare(">=", b, terms.ZERO), apply("abs", (a,)),
+                                          apply("neg", (apply("abs", (a,)),))))
+            case "floor", (a,):
+                return self.floor(term, a)
+            case "cbrt", (a,):
+                return self.cube_root(a)
+            case "atan2", (y, x):
+                return self.angle(y, x)
+        plainer = expanded(term)
+        if plainer is not None:
+            return self.series(plainer)
+        return self.function(term)
+
+    def negative(self, a: Series) -> Series:
+        return Series([-c for c in a.coefs], a.val, a.exact, a.rough)
+
+    def power(self, a: Term, b: Term) -> Series:
+        exponent = self.series(b)
+        if exponent.constant():
+            value = exponent.at(0).constant
+            if value is not None:
+                return self.rational(self.series(a), value, a)
+        base = self.series(a)
+        first = self.first(base)
+        if first is not None and self.signs.bounds_of_ratio(first).positive:
+            return self.exponential(self.mul(exponent, self.logarithm(base)))
+        if self.checks:
+            raise Irregular("a power with an exponent that varies, of something that may be <= 0")
+        return Series([normal.call("pow", (self.regular(base, "a power")[0], self.regular(exponent, "a power")[0]))])
+
+    def first(self, a: Series) -> Ratio | None:
+        """The value on the boundary, None where it is unbounded or not known."""
+        if a.val > 0 and (a.coefs or a.exact):
+            return ZERO
+        return self.reduced(a.at(0)) if a.val == 0 and a.end > 0 else None
+
+    def rational(self, a: Series, p: Fraction, base: Term) -> Series:
+        """a ** p for a rational number p."""
+        if p.denominator == 1:
+            n = int(p)
+            if abs(n) > 40:
+                raise TooHard
+            return _plain_power(a if n >= 0 else self.inverse(a), abs(n), self.mul)
+        a = self.trim(a)
+        if not a.coefs:
+            if not a.exact:
+                raise Short
+            if p < 0:
+                raise Irregular("a division by 0")
+            # 0 ** p all along the line, and then perhaps of something that is not 0 elsewhere
+            return Series([])
+        head = self.reduced(a.coefs[0])
+        if not self.checks:
+            if a.val:
+                raise Irregular("a root of something that vanishes")
+            return Series([normal.power(head, p, self.signs)])
+        bound = self.at.bounds_of_ratio(head)
+        if a.val:
+            if p < 0 or a.val < 0:
+                raise Irregular("a root of something unbounded, or its inverse")
+            if not (bound.positive or (a.val % 2 and bound.nonzero)):
+                raise Irregular("a root of something that vanishes there")
+            rough: Order = a.val * p
+            return Series([ZERO] * math.ceil(rough), 0, False, rough)
+        if bound.positive or (bound.nonnegative and self.at.nonzero_poly(head.num)):
+            if a.constant():
+                return Series([normal.power(head, p, self.signs)], 0, True, a.rough)
+            count = self.length if a.exact else min(self.length, len(a.coefs))
+            rough = a.rough
+        elif bound.nonnegative and p > 0:
+            rough = Fraction(1) if p == Fraction(1, 2) and NO_FACTS.nonnegative(base) else p
+            count = min(math.ceil(rough), self.length, len(a.coefs) if not a.exact else self.length)
+        else:
+            raise Irregular(f"a root of {show(head)}, which may be {'< 0' if p > 0 else '<= 0'}")
+        coefs = [normal.power(head, p, self.signs)]
+        for k in range(1, count):
+            total = ZERO
+            for i in range(1, k + 1):
+                c = a.at(i)
+                if c:
+                    total = total + (c * coefs[k - i]).scale(p * i - (k - i))
+            coefs.append((total / head).scale(Fraction(1, k)))
+        return Series(coefs, 0, False, rough)
+
+    def exponential(self, a: Series) -> Series:
+        s = self.regular(a, "the exponential")
+        head = normal.exponential(self.reduced(s[0]))
+        if a.constant():
+            return Series([head], 0, True, a.rough)
+        coefs = [head]
+        for k in range(1, len(s)):
+            total = ZERO
+            for i in range(1, k + 1):
+                if s[i]:
+                    total = total + (s[i] * coefs[k - i]).scale(i)
+            coefs.append(total.scale(Fraction(1, k)))
+        return Series(coefs, 0, False, a.rough)
+
+    def logarithm(self, a: Series) -> Series:
+        a = self.trim(a)
+        if a.val or not a.coefs:
+            raise Irregular("the logarithm of something that vanishes, or is unbounded, there")
+        head = self.reduced(a.coefs[0])
+        if self.checks > 1 and not self._positive(head):
+            raise Irregular(f"the logarithm of {show(head)}, which may be <= 0")
+        first = normal.logarithm(head, self.signs)
+        if a.constant():
+            return Series([first], 0, True, a.rough)
+        s = self.regular(a, "the logarithm")
+        coefs = [first]
+        for k in range(1, len(s)):
+            total = s[k].scale(k)
+            for i in range(1, k):
+                if coefs[i] and s[k - i]:
+                    total = total - (coefs[i] * s[k - i]).scale(i)
+            coefs.append((total / head).scale(Fraction(1, k)))
+        return Series(coefs, 0, False, a.rough)
+
+    def _positive(self, r: Ratio) -> bool:
+        bound = self.at.bounds_of_ratio(r)
+        return bound.positive or (bound.nonnegative and self.at.nonzero_poly(r.num))
+
+    def sine_cosine(self, a: Series) -> tuple[Series, Series]:
+        s = self.regular(a, "the sine")
+        sine, cosine = normal.sine_cosine(self.reduced(s[0]))
+        if a.constant():
+            return Series([sine], 0, True, a.rough), Series([cosine], 0, True, a.rough)
+        sines, cosines = [sine], [cosine]
+        for k in range(1, len(s)):
+            up, down = ZERO, ZERO
+            for i in range(1, k + 1):
+                if s[i]:
+                    up = up + (s[i] * cosines[k - i]).scale(i)
+                    down = down - (s[i] * sines[k - i]).scale(i)
+            sines.append(up.scale(Fraction(1, k)))
+            cosines.append(down.scale(Fraction(1, k)))
+        return Series(sines, 0, False, a.rough), Series(cosines, 0, False, a.rough)
+
+    def integral(self, head: Ratio, slope: Series, a: Series) -> Series:
+        """The series with this value whose derivative is slope · a′."""
+        if a.constant():
+            return Series([head], 0, True, a.rough)
+        inner = self.regular(a, "a function")
+        primed = Series([c.scale(k) for k, c in enumerate(inner)][1:], 0, False)
+        rate = self.regular(self.mul(slope, primed), "a function") if len(inner) > 1 else []
+        coefs = [head, *(c.scale(Fraction(1, k + 1)) for k, c in enumerate(rate))]
+        return Series(coefs[:self.length], 0, False, min(a.rough, slope.rough + 1))
+
+    # ---- signs and choices
+
+    def sign(self, term: Term) -> int | None:
+        """1 where the term is >= 0 on this side of the boundary, or > 0 on it; -1 likewise."""
+        bound = self.near.interval(term)
+        if bound.nonnegative:
+            return 1
+        if bound.nonpositive:
+            return -1
+        if self.steady(term):
+            first = self.first(self.trim(self.series(term)))
+            if first is not None:
+                here = self.at.bounds_of_ratio(first)
+                if here.nonnegative and self.at.nonzero_poly(first.num):
+                    return 1
+                if here.nonpositive and self.at.nonzero_poly(first.num):
+                    return -1
+        return None
+
+    def steady(self, term: Term) -> bool:
+        """Whether no part of the term may jump."""
+        if not self.checks and self.variable is None and self.at is self.near:
+            return False
+        return not any(t.op in JUMPING or not known(t.op) for t in subterms([term]) if self.moves(t))
+
+    def moves(self, term: Term) -> bool:
+        return self.active is None or any(map(self.active, terms.atoms(term)))
+
+    def absolute(self, a: Term) -> Series:
+        inner = self.series(a)
+        if not self.splits:
+            bare = self.regular(inner, "the absolute value")[0]
+            return Series([normal.absolute(bare, self.signs)])
+        sign = self.sign(a)
+        if sign is None:
+            raise Split(compare(">=", a, terms.ZERO))
+        return inner if sign > 0 else self.negative(inner)
+
+    def extreme(self, op: str, a: Term, b: Term) -> Series:
+        gap = apply("sub", (a, b))
+        if not self.splits:
+            size = self.absolute(gap)
+            both = self.add(self.series(a), self.series(b))
+            both = self.add(both, size if op == "max" else self.negative(size))
+            return self.mul(both, Series([normal.constant(Fraction(1, 2))]))
+        sign = self.sign(gap)
+        if sign is None:
+            raise Split(compare(">=", gap, terms.ZERO))
+        return self.series(a if (sign > 0) == (op == "max") else b)
+
+    def decide(self, cond: Cond) -> bool | None:
+        """Whether a condition holds where the term is used; raises `Split` where that is not known."""
+        answer = self.near.decides(cond)
+        if answer is not None or not self.splits:
+            return answer
+        match cond:
+            case And(parts):
+                return all(self.decide(p) for p in parts)
+            case Or(parts):
+                return any(self.decide(p) for p in parts)
+            case Compare(op, a, b):
+                gap = apply("sub", (b, a))
+                if self.steady(gap):
+                    first = self.first(self.trim(self.series(gap)))
+                    if first is not None and self.at.nonzero_poly(first.num):
+                        if op in ("==", "!="):
+                            return op == "!="
+                        here = self.at.bounds_of_ratio(first)
+                        if here.nonnegative or here.nonpositive:
+                            return here.nonnegative
+            case Not(part):
+                return not self.decide(part)
+        raise Split(cond)
+
+    def opaque(self, term: Term) -> Series:
+        if self.checks and self.moves(term):
+            raise Irregular("a choice that cannot be followed")
+        return Series([normal.call("select", (), term)])
+
+    def floor(self, term: Term, a: Term) -> Series:
+        inner = self.series(a)
+        first = self.first(inner)
+        if first is not None:
+            for facts in (self.near, self.at):
+                bound = facts.bounds_of_ratio(first)
+                if bound.lo != -INFINITE and bound.hi != INFINITE:
+                    low = math.floor(bound.lo)
+                    if bound.hi < low + 1 or (bound.hi == low + 1 and bound.hi_open):
+                        inside = bound.lo > low or bound.lo_open
+                        if not self.checks or facts is self.near or inside:
+                            return Series([normal.constant(low)])
+        if self.checks and self.moves(a):
+            raise Irregular("floor of something that varies")
+        return Series([normal.function("floor", (self.regular(inner, "floor")[0],))])
+
+    def cube_root(self, a: Term) -> Series:
+        inner = self.series(a)
+        if not self.splits:
+            return Series([normal.function("cbrt", (self.regular(inner, "the cube root")[0],))])
+        sign = self.sign(a)
+        if sign is None:
+            raise Split(compare(">=", a, terms.ZERO))
+        if sign > 0:
+            return self.rational(inner, Fraction(1, 3), a)
+        return self.negative(self.rational(self.negative(inner), Fraction(1, 3), apply("neg", (a,))))
+
+    def angle(self, y: Term, x: Term) -> Series:
+        """atan2 by atan, on the half planes where that is one formula."""
+        for facts in (self.near, self.at):
+            if facts is self.at and not (self.steady(x) and self.steady(y)):
+                continue
+            if facts.positive(x):
+                return self.series(apply("atan", (apply("div", (y, x)),)))
+            if facts.positive(y):
+                return self.series(apply("sub", (apply("div", (terms.PI, number(2))),
+                                                 apply("atan", (apply("div", (x, y)),)))))
+            if facts.interval(y).negative:
+                return self.series(apply("sub", (apply("neg", (apply("div", (terms.PI, number(2))),)),
+                                                 apply("atan", (apply("div", (x, y)),)))))
+        if self.checks and self.moves(apply("add", (x, y))):
+            raise Irregular("an angle that may jump by a turn")
+        return Series([normal.call("atan2", (self.regular(self.series(y), "an angle")[0],
+                                             self.regular(self.series(x), "an angle")[0]))])
+
+    # ---- functions by their derivative
+
+    def function(self, term: Term) -> Series:
+        inner = [self.series(a) for a in term.args]
+        heads = tuple(self.reduced(self.regular(a, term.op)[0]) for a in inner)
+        value = normal.function(term.op, heads)
+        if not self.checks or not self.moves(term):
+            return Series([value], 0, all(a.constant() for a in inner) or self.length == 1)
+        if term.op not in SMOOTH:
+            raise Irregular(f"{term.op}, of which nothing is known")
+        if self.checks > 1:
+            self.inside(term.op, heads)
+        rough = min((a.rough for a in inner), default=INFINITE)
+        if all(a.constant() for a in inner):
+            return Series([value], 0, True, rough)
+        slope = slope_of(term)
+        if slope is None:
+            return Series([value], 0, False, min(rough, Fraction(1)))
+        return self.integral(value, self.series(slope), inner[0])
+
+    def inside(self, op: str, args: tuple[Ratio, ...]) -> None:
+        """Whether arguments lie in the open set where a function is smooth."""
+        def need(r: Ratio, what: str) -> None:
+            if not self._positive(r):
+                raise Irregular(f"{op} of {show(args[0])}: {what}")
+        match op:
+            case "asin" | "erfinv":
+                need(ONE - args[0] * args[0], "its argument may leave -1 .. 1")
+            case "acosh":
+                need(args[0] - ONE, "its argument may be <= 1")
+            case "ndtri":
+                need(args[0] * (ONE - args[0]), "its argument may leave 0 .. 1")
+            case "lgamma" | "digamma" | "trigamma" | "gamma" | "gammainc" | "gammaincc" | "lbeta" | "betainc":
+                for r in args[:2]:
+                    need(r, "an argument may be <= 0")
+                if op == "betainc":
+                    need(args[2] * (ONE - args[2]), "its last argument may leave 0 .. 1")
+            case _:
+                pass
+
+
+def _postorder(term: Term, memo: dict[Term, Series]) -> list[Term]:
+    """Deep arguments first, so that expansion does not recurse as deep as formulas are. Nothing below a choice."""
+    out: list[Term] = []
+    seen: set[Term] = set()
+    stack: list[tuple[Term, bool]] = [(term, False)]
+    while stack:
+        each, ready = stack.pop()
+        if ready:
+            out.append(each)
+        elif each not in seen and each not in memo:
+            seen.add(each)
+            stack.append((each, True))
+            if each.op not in ("select", "max", "min", "copysign", "sign"):
+                stack.extend((a, False) for a in each.args)
+    return out
+
+
+def plain(term: Term, minus: Term | None, facts: Facts, memo: dict[Term, Series]) -> Ratio | None:
+    """The normal form of a term, or of a difference; what cannot be decided stays in it. None where there is none."""
+    if minus is not None:
+        term = apply("sub", (term, minus))
+    expansion = Expansion(facts, facts, facts, splits=False, memo=memo)
+    try:
+        a = expansion.series(term)
+        if a.val < 0:
+            return None
+        return a.at(0)
+    except (Irregular, Short, TooHard, ZeroDivisionError):
+        return None

@@ -1,0 +1,74 @@
+"""Normal forms as source text."""
+from __future__ import annotations
+
+from fractions import Fraction
+
+from . import polynomials as po
+from .normal import GENERATORS, Ratio, single
+from .polynomials import UNIT, Exponent, Monomial, Poly
+from .terms import show_number
+
+
+def show(r: Ratio) -> str:
+    """A normal form as source text would say it."""
+    top = show_poly(r.num)
+    if r.den is po.ONE:
+        return top
+    if len(r.num.terms) > 1:
+        top = f"({top})"
+    bottom = show_poly(r.den)
+    return f"{top} / {bottom}" if single(r.den) is not None and " " not in bottom else f"{top} / ({bottom})"
+
+
+def show_poly(p: Poly) -> str:
+    if not p.terms:
+        return "0"
+    parts: list[tuple[bool, str]] = []
+    for m, c in sorted(p.terms.items(), key=lambda item: _order_shown(item[0])):
+        size = abs(c)
+        factors = [_show_generator(g, e) for g, e in reversed(m)]
+        text = "*".join(factors) if len(factors) > 1 and all(" " not in f for f in factors) else " * ".join(factors)
+        if not factors:
+            text = show_number(size)
+        elif size != 1:
+            number = show_number(size)
+            text = f"{number}*{text}" if " " not in text else f"{number} * {text}"
+        parts.append((c < 0, text))
+    out = ("-" if parts[0][0] else "") + parts[0][1]
+    for negative, text in parts[1:]:
+        out += (" - " if negative else " + ") + text
+    return out
+
+
+def _order_shown(m: Monomial) -> tuple[bool, Exponent, tuple[tuple[int, Exponent], ...]]:
+    return m == UNIT, -sum((e for _, e in m), start=0), tuple(reversed(m))
+
+
+def _show_generator(g: int, e: Exponent) -> str:
+    made = GENERATORS[g]
+    match made.kind:
+        case "atom":
+            assert made.term is not None
+            text = made.term.name if " " not in made.term.name else f"({made.term.name})"
+        case "pi":
+            text = "pi"
+        case "root":
+            inner = _argument(show_poly(made.base))
+            if e == Fraction(1, 2):
+                return f"sqrt {inner}"
+            return f"{inner} ** {e if isinstance(e, int) else f'({e})'}"
+        case "abs":
+            text = f"abs {_argument(show_poly(made.base))}"
+        case "exp" if e != 1:
+            return f"exp {_argument(show(made.args[0].scale(Fraction(e))))}"
+        case _:
+            name = made.op or made.kind
+            text = " ".join([name, *(_argument(show(a)) for a in made.args)])
+    if e == 1:
+        return text
+    return f"{text if ' ' not in text else f'({text})'} ** {e if isinstance(e, int) else f'({e})'}"
+
+
+def _argument(text: str) -> str:
+    plain = text.replace("_", "a").replace(".", "a")
+    return text if plain.isalnum() or (text.endswith("]") and " " not in text) else f"({text})"
