@@ -5,13 +5,13 @@ Comes in: the condition and the results of both arms as terms, and what is known
 
 A function made of pieces, each smooth on a neighbourhood of a point, is C^k there if all pieces whose region comes near
 the point have the same derivatives up to order k at each point of the boundaries around it (Taylor's theorem, piece by
-piece; no boundary has to be smooth itself). The boundary of `a < b` lies in the zeros of b - a, where comparisons beside
-it leave it a say. So: factor b - a, for each factor solve for a variable that enters affinely with a coefficient that
-is not 0, expand both arms in a power series across (`series.py`), and see how many coefficients agree identically. On
-a graph, derivatives across give all others. Zeros that cannot be solved for a variable are followed along every active
-variable, if their gradient is nowhere 0; or the difference of the arms is divisible by a power of the factor, which is
-enough at singular points too. Each arm is written as it is on its own side: `abs x` is x where the condition says so,
-and both, one after the other, where nothing says.
+piece; no boundary has to be smooth itself). The boundary of `a < b` lies in the zeros of b - a, where comparisons
+beside it leave it a say. So: factor b - a, for each factor solve for a variable that enters affinely with a coefficient
+that is not 0, expand both arms in a power series across (`series.py`), and see how many coefficients agree identically.
+On a graph, derivatives across give all others. Zeros that cannot be solved for a variable are followed along every
+active variable, if their gradient is nowhere 0; or the difference of the arms is divisible by a power of the factor,
+which is enough at singular points too. Each arm is written as it is on its own side: `abs x` is x where the condition
+says so, and both, one after the other, where nothing says.
 
 A branch that is taken on a thin set only, as `if x == 0 then 1 else sin x / x`, matters not at all if its value is the
 limit of the other arm.
