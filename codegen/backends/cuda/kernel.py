@@ -1,0 +1,233 @@
+"""Loop code in a thread, as CUDA C.
+
+What a thread runs is a function that returns true when a check failed, as in C (`backends/c/emit.py`): then its
+`dad_thread` says which, and a kernel reports that. Sums take their terms from a function, eight partial sums at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...runtime.depth import LEVELS
+from ..c.emit import BLOCK, FunctionWriter, Unit, ctype
+from ..c.scalars import MEMORY, REGISTER, half_bits, number
+from ..loops import tree
+from ..loops.sites import DEPTH_SITE, FULL, Site
+from ..loops.tree import Imm, Operand, Reg
+from . import preamble
+from .scalars import DeviceScalars
+
+DEEPEST = 48
+"""Halvings of a sum in a thread, at most."""
+
+
+def operand(x: Operand) -> str:
+    return register(x) if isinstance(x, Reg) else number(x.value, x.dtype)
+
+
+def register(reg: Reg) -> str:
+    return f"{'p' if reg.pointer else 'r'}{reg.id}"
+
+
+class ThreadWriter(FunctionWriter):
+    """Writes the functions of a thread; `slots` says whether blocks that grow belong to the code."""
+
+    def __init__(self, unit: Unit, function: tree.Function) -> None:
+        super().__init__(unit, function)
+        self.scalars = DeviceScalars(unit.needed)
+        self.locals: list[str] = []
+        """Small arrays: they live as long as the function runs."""
+
+    def head(self) -> str:
+        f = self.function
+        params = ", ".join(["dad_thread *c", *(f"{ctype(p)} {register(p)}" for p in f.params), "dad_cell *out"])
+        return f"static __device__ bool {self.unit.names[f.name]}({params})"
+
+    def write(self) -> str:
+        f = self.function
+        if f.slots:
+            self.blocks(f.slots)
+            self.line("char *kept_end = c->end;")
+        self.code(f.body)
+        for k, result in enumerate(f.results):
+            self.put(f"out[{k}]", result)
+        if f.slots:
+            self.line("c->end = kept_end;")
+        self.line("return false;")
+        return "\n".join([f"{self.head()} {{", *self.locals, *self.lines, "}", ""])
+
+    def blocks(self, count: int) -> None:
+        self.line(f"dad_block slots[{count}];")
+        self.line(f"for (int k = 0; k < {count}; k++) {{ slots[k].start = 0; slots[k].size = 0; }}")
+
+    def get(self, cell: str, out: Reg) -> None:
+        if out.pointer:
+            self.define(out, f"({ctype(out)}){cell}.p")
+        else:
+            super().get(cell, out)
+
+    def full(self, out: Reg) -> None:
+        self.line(f"if (!{register(out)}) return dad_fail(c, {self.site(FULL)});")
+
+    def node(self, node: tree.Node) -> None:
+        match node:
+            case tree.Alloc(out, count):
+                self.define(out, f"({ctype(out)})dad_take(c, {operand(count)}, sizeof({MEMORY[out.dtype]}))")
+                self.full(out)
+            case tree.Local(out, size):
+                held = self.fresh("held")
+                self.locals.append(f"  {MEMORY[out.dtype]} {held}[{size}];")
+                self.define(out, held)
+            case tree.Data(out, count, table):
+                self.data(out, table)
+                self.define(count, str(len(table.values)))
+            case tree.Mark(out):
+                self.line(f"char *{register(out)} = c->top;")
+            case tree.Release(mark):
+                self.line(f"c->top = {register(mark)};")
+            case tree.Resize(out, slot, count):
+                self.define(out, f"({ctype(out)})dad_resize(c, slots + {operand(slot)}, {operand(count)}, "
+                                 f"sizeof({MEMORY[out.dtype]}))")
+                self.full(out)
+            case tree.Copy(target, source, count):
+                self.line(f"dad_copy({register(target)}, {register(source)}, {operand(count)} * "
+                          f"(int64_t)sizeof({MEMORY[target.dtype]}));")
+            case _:
+                super().node(node)
+
+    def data(self, out: Reg, table: object) -> None:
+        """The address of a table that stands in the text."""
+        assert isinstance(table, tree.Table)
+        name = "table_" + "".join(ch if ch.isalnum() else "_" for ch in table.name) + "_" + table.dtype
+        held = [half_bits(v) for v in table.values] if out.dtype == "f16" else table.values
+        shown = [str(v) if out.dtype == "f16" else number(v, out.dtype) for v in held] or ["0"]
+        t = MEMORY[out.dtype]
+        self.unit.needed.setdefault(name, f"static __device__ const {t} {name}[] = {{{', '.join(shown)}}};\n")
+        self.define(out, f"({t} *){name}")
+
+    def loop(self, node: tree.For) -> None:
+        self.carry(node.carried, node.init)
+        index, count = register(node.index), operand(node.count)
+        self.open(f"for (int64_t {index} = 0; {index} < {count}; {index}++)")
+        self.code(node.body)
+        self.next(node.carried, node.next)
+        self.close()
+        self.carry(node.outs, node.carried)
+
+    def invoke(self, node: tree.Invoke) -> None:
+        site = self.site(Site(DEPTH_SITE, (("function", node.function),), (), node.span))
+        outs = self.fresh("outs")
+        self.line(f"dad_cell {outs}[{max(len(node.outs), 1)}];")
+        self.line(f"if (++c->depth > {LEVELS}) return dad_fail(c, {site});")
+        args = ", ".join(["c", *map(operand, node.args), outs])
+        self.line(f"if ({self.unit.names[node.function]}({args})) return true;")
+        self.line("c->depth--;")
+        for k, out in enumerate(node.outs):
+            self.get(f"{outs}[{k}]", out)
+
+    # ------------------------------------------------------------ sums
+
+    def term(self, node: tree.Sum) -> str:
+        """A function of an index that gives the terms of the sums, and whether a check failed."""
+        sums = ((node.out, node.value), *node.more)
+        name = self.fresh("term")
+        given = "".join(f", {REGISTER[out.dtype]} &v{k}" for k, (out, _) in enumerate(sums))
+        self.open(f"auto {name} = [&](int64_t {register(node.index)}{given}) -> bool")
+        self.code(node.body)
+        for k, (_, value) in enumerate(sums):
+            self.line(f"v{k} = {operand(value)};")
+        self.line("return false;")
+        self.close()
+        self.lines[-1] += ";"
+        return name
+
+    def sum(self, node: tree.Sum) -> None:
+        sums = [out for out, _ in ((node.out, node.value), *node.more)]
+        types = [REGISTER[out.dtype] for out in sums]
+        term, leaf = self.term(node), self.fresh("leaf")
+        given = "".join(f", {t} &s{k}" for k, t in enumerate(types))
+        outs = "".join(f", {register(out)}" for out in sums)
+        for out, t in zip(sums, types, strict=True):
+            self.line(f"{t} {register(out)};")
+        self.open(f"auto {leaf} = [&](int64_t lo, int64_t n{given}) -> bool")
+        self.leaf(term, sums, types)
+        self.close()
+        self.lines[-1] += ";"
+        count = operand(node.count)
+        if isinstance(node.count, Imm) and int(node.count.value) <= BLOCK:
+            self.line(f"if ({leaf}(0, {count}{outs})) return true;")
+            return
+        self.open(f"if ({count} <= {BLOCK})")
+        self.line(f"if ({leaf}(0, {count}{outs})) return true;")
+        self.close()
+        self.lines[-1] += " else {"
+        self.indent += "  "
+        left = " ".join(f"{t} left{k};" for k, t in enumerate(types))
+        self.line(f"struct {{ int64_t size; {left} bool half; }} wait[{DEEPEST}];")
+        self.line(f"int64_t n = {count}, lo = 0;")
+        self.line("int at = 0;")
+        self.open("for (;;)")
+        self.open(f"while (n > {BLOCK})")
+        self.line("int64_t left = n / 2 / 8 * 8;")
+        self.line("wait[at].size = n - left; wait[at++].half = false;")
+        self.line("n = left;")
+        self.close()
+        self.line(" ".join(f"{t} part{k};" for k, t in enumerate(types)))
+        parts = "".join(f", part{k}" for k in range(len(sums)))
+        self.line(f"if ({leaf}(lo, n{parts})) return true;")
+        self.line("lo += n;")
+        self.open("while (at && wait[at - 1].half)")
+        self.line("at--;")
+        for k, out in enumerate(sums):
+            self.line(f"part{k} = {self.added(out.dtype, f'wait[at].left{k}', f'part{k}')};")
+        self.close()
+        ends = " ".join(f"{register(out)} = part{k};" for k, out in enumerate(sums))
+        self.line(f"if (!at) {{ {ends} break; }}")
+        kept = " ".join(f"wait[at - 1].left{k} = part{k};" for k in range(len(sums)))
+        self.line(f"{kept} wait[at - 1].half = true; n = wait[at - 1].size;")
+        self.close()
+        self.close()
+
+    def leaf(self, term: str, sums: Sequence[Reg], types: Sequence[str]) -> None:
+        """The sums of at most 128 terms from `lo` on: eight partial sums at a time, then the rest one by one."""
+        values = "".join(f", v{k}" for k in range(len(sums)))
+        self.line(" ".join(f"{t} v{k};" for k, t in enumerate(types)))
+        for k in range(len(sums)):
+            self.line(f"s{k} = 0;")
+        self.line("int64_t k = 0;")
+        self.open("if (n >= 8)")
+        for k, t in enumerate(types):
+            self.line(f"{t} a{k}[8];")
+        self.open("for (int j = 0; j < 8; j++)")
+        self.line(f"if ({term}(lo + j{values})) return true;")
+        self.line(" ".join(f"a{k}[j] = v{k};" for k in range(len(sums))))
+        self.close()
+        self.open("for (k = 8; k < n - n % 8; k += 8)")
+        self.open("for (int j = 0; j < 8; j++)")
+        self.line(f"if ({term}(lo + k + j{values})) return true;")
+        for k, out in enumerate(sums):
+            self.line(f"a{k}[j] = {self.added(out.dtype, f'a{k}[j]', f'v{k}')};")
+        self.close()
+        self.close()
+        for k, out in enumerate(sums):
+            pairs = [f"a{k}[{j}]" for j in range(8)]
+            while len(pairs) > 1:
+                pairs = [self.added(out.dtype, x, y) for x, y in zip(pairs[::2], pairs[1::2], strict=True)]
+            self.line(f"s{k} = {pairs[0]};")
+        self.close()
+        self.open("for (; k < n; k++)")
+        self.line(f"if ({term}(lo + k{values})) return true;")
+        for k, out in enumerate(sums):
+            self.line(f"s{k} = {self.added(out.dtype, f's{k}', f'v{k}')};")
+        self.close()
+        self.line("return false;")
+
+    @staticmethod
+    def added(dtype: str, x: str, y: str) -> str:
+        return f"dad_rounded({x} + {y})" if dtype == "f16" else f"({x} + {y})"
+
+
+def whole(needed: dict[str, str], functions: Sequence[str], kernels: Sequence[str], trees: Sequence[str]) -> str:
+    """The text of a module: what everything stands on, helpers, functions of threads, kernels."""
+    return "\n".join([preamble.TYPES, preamble.STATE, preamble.HALF, preamble.HALVES, *needed.values(), *trees,
+                      *functions, *kernels])
