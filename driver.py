@@ -307,10 +307,12 @@ def graded(checking: Checking, names: Sequence[str] | None = None) -> Report:
 
 
 def compile_source(source: Source, *, transforms: Callable[[Checked], Sequence[Transform]] | None = None,
-                   verify: bool = False, target: Literal["numpy", "native"] = "numpy") -> Module:
+                   verify: bool = False, target: Literal["numpy", "native", "cuda"] = "numpy") -> Module:
     """The whole way: the emitted module. Raises Diagnostics."""
     if target == "native":
         from .codegen.backends.built import emit_built as emit_module
+    elif target == "cuda":
+        from .codegen.backends.cuda.module import emit_module
     else:
         from .codegen.backends.numpy import emit_module
 

@@ -30,7 +30,7 @@ from .lang.core.walk import summary
 from .lang.diagnostics.report import Diagnostic, Diagnostics
 from .lang.source import Source
 
-Target = Literal["numpy", "native", "interp"]
+Target = Literal["numpy", "native", "cuda", "interp"]
 Function = Callable[..., Any]
 
 
@@ -64,13 +64,25 @@ def wanted(target: str | None) -> Target:
             return available()[0]
         case "numpy" | "interp":
             return target
+        case "cuda":
+            no_cupy()
+            return target
         case "native" if target in available():
             return target
         case "native":
             raise Diagnostics([Diagnostic("U110", f"the target `native` {installed.missing(installed.version())}",
                                           help="pip install \"dad-lang[native]\", or use \"numpy\"")])
     raise Diagnostics([Diagnostic("U110", f"there is no target `{target}` in this version",
-                                  help='use "native", "numpy" or "interp"')])
+                                  help='use "native", "numpy", "cuda" or "interp"')])
+
+
+def no_cupy() -> None:
+    """Raise Diagnostics (U110) unless CuPy can be imported."""
+    try:
+        import cupy  # noqa: F401
+    except ImportError as error:
+        raise Diagnostics([Diagnostic("U110", f"the target `cuda` runs through CuPy, and {error}",
+                                      help="pip install cupy-cuda13x, or use \"native\"")]) from None
 
 
 @cache
@@ -363,6 +375,8 @@ class Compiler:
             return entries_of(specs, native(lowered.program, roots, self.tier))
         with driver.without_collection():
             program = driver.optimised(lowered.program, roots)
+        if self.target == "cuda" and not self.trap:
+            return self.on_device(program, specs)
         made = self.vectorised(program, specs)  # NumPy notes where infinity begins; machine code does not
         if self.trap:
             trap(made, specs, program, lowered.program)
@@ -374,8 +388,20 @@ class Compiler:
 
         with driver.without_collection():
             module = emit_module(program, specs, driver.version())
+        return self.entries_in(module.linked)
+
+    def on_device(self, program: ir.Program, specs: list[EntrySpec]) -> dict[str, Entry]:
+        """Kernels for entries."""
+        from .codegen.backends.cuda.module import emit_module
+
+        with driver.without_collection():
+            module = emit_module(program, specs, driver.version())
+        return self.entries_in(module.linked)
+
+    def entries_in(self, text: str) -> dict[str, Entry]:
+        """The entries of a module's text, by source name."""
         namespace: dict[str, Any] = {"__name__": f"dad.compiled.{Path(self.name).stem}"}
-        exec(builtins.compile(module.linked, f"<compiled from {self.name}>", "exec"), namespace)
+        exec(builtins.compile(text, f"<compiled from {self.name}>", "exec"), namespace)
         return {e.__name__: e for e in namespace.values() if isinstance(e, Entry)}
 
 

@@ -379,9 +379,12 @@ class Leaves:
                     self.solved.append((unknown[0], k, axis, text, terms))
         self.checks = [c for c in self.checks if all(n in bound for _, factors in c[2][1] for n in factors)]
 
+    def leaf(self, value: Any, label: str, dtype: str, dims: Any) -> Any:
+        return leaf(value, label, dtype, dims)
+
     def converted(self, values: Sequence[Any]) -> list[Any]:
         made = [
-            value.array(*info) if isinstance(value, Held) else leaf(value, *info)
+            value.array(*info) if isinstance(value, Held) else self.leaf(value, *info)
             for value, info in zip(values, self.leaves, strict=True)
         ]
         if any(part is None for part in made):

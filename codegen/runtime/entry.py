@@ -88,6 +88,9 @@ class Entry:
     `wrt=("x",)` says otherwise. Of one parameter they come as they are, of several as a named tuple.
     """
 
+    plan: type[Leaves] = Leaves
+    """What converts and compares leaves."""
+
     def __init__(
         self,
         name: str,
@@ -224,7 +227,7 @@ class Entry:
             if axis and any(isinstance(p, Held) for p in parts):
                 raise DadArgumentError("A104", f"argument `{name}`: values of sum types are mapped over axis 0")
             values += [np.moveaxis(np.asarray(p), axis, 0) if axis else p for p in parts]
-        plan = Leaves(leaves, scalars)
+        plan = self.plan(leaves, scalars)
         made = plan.converted(values)
         size = next(x.shape[0] for x, (is_mapped, _) in zip(made, mapped, strict=True) if is_mapped)
         for name, count in counts.items():
@@ -449,7 +452,7 @@ class Entry:
             leaves += leaves_of(spec, name)
         for label, spec in more:
             leaves += leaves_of(spec, label)
-        return Leaves(leaves, scalars)
+        return self.plan(leaves, scalars)
 
     def active(self, wrt: Any) -> tuple[str, ...]:
         if wrt is None:

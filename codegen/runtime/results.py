@@ -30,7 +30,7 @@ class Builder:
         match spec:
             case ("scalar", dtype) if not outer:
                 python = PYTHON.get(dtype) or DTYPES[dtype].type
-                return lambda parts: python(next(parts))
+                return lambda parts: number(python, next(parts))
             case ("scalar", _) | ("array", _, _):
                 return next
             case ("rows", dims, element):
@@ -64,6 +64,11 @@ class Builder:
                 variants = [(name, [self.builder(item, 0) for item in items]) for name, items in sorted(constructors)]
                 return lambda parts: variant_of(int(next(parts)), variants, parts)
         raise AssertionError(spec)
+
+
+def number(python: Any, x: Any) -> Any:
+    """A number of Python's or NumPy's; one on a device stays there."""
+    return x if hasattr(x, "__cuda_array_interface__") else python(x)
 
 
 def variant_of(number: int, variants: Sequence[Any], parts: Iterator[Any]) -> Any:

@@ -7,6 +7,7 @@ What a thread runs is a function that returns true when a check failed, as in C 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from ...runtime.depth import LEVELS
 from ..c.emit import BLOCK, FunctionWriter, Unit, ctype
@@ -15,6 +16,7 @@ from ..loops import tree
 from ..loops.sites import DEPTH_SITE, FULL, Site
 from ..loops.tree import Imm, Operand, Reg
 from . import preamble
+from .device import special
 from .scalars import DeviceScalars
 
 DEEPEST = 48
@@ -29,12 +31,19 @@ def register(reg: Reg) -> str:
     return f"{'p' if reg.pointer else 'r'}{reg.id}"
 
 
-class ThreadWriter(FunctionWriter):
-    """Writes the functions of a thread; `slots` says whether blocks that grow belong to the code."""
+@dataclass
+class DeviceUnit(Unit):
+    """`special` are names of elementary and special functions that the text calls."""
 
-    def __init__(self, unit: Unit, function: tree.Function) -> None:
+    special: dict[str, None] = field(default_factory=dict)
+
+
+class ThreadWriter(FunctionWriter):
+    """Writes the functions of a thread."""
+
+    def __init__(self, unit: DeviceUnit, function: tree.Function) -> None:
         super().__init__(unit, function)
-        self.scalars = DeviceScalars(unit.needed)
+        self.scalars = DeviceScalars(unit.needed, unit.special)
         self.locals: list[str] = []
         """Small arrays: they live as long as the function runs."""
 
@@ -227,7 +236,7 @@ class ThreadWriter(FunctionWriter):
         return f"dad_rounded({x} + {y})" if dtype == "f16" else f"({x} + {y})"
 
 
-def whole(needed: dict[str, str], functions: Sequence[str], kernels: Sequence[str], trees: Sequence[str]) -> str:
+def whole(unit: DeviceUnit, functions: Sequence[str], kernels: Sequence[str], library: Sequence[str]) -> str:
     """The text of a module: what everything stands on, helpers, functions of threads, kernels."""
-    return "\n".join([preamble.TYPES, preamble.STATE, preamble.HALF, preamble.HALVES, *needed.values(), *trees,
-                      *functions, *kernels])
+    return "\n".join([preamble.TYPES, preamble.STATE, preamble.HALF, special.text(unit.special),
+                      *unit.needed.values(), *library, *functions, *kernels])

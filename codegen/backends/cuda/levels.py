@@ -80,7 +80,7 @@ class Levels:
         key = node.name, node.out.dtype, tuple(a.dtype for a in node.args), tuple(node.attrs)
         if key not in self.spoken:
             try:
-                DeviceScalars({}).prim(node.name, node.out.dtype, key[2], tuple("xyzuvw"[:len(node.args)]), node.attrs)
+                DeviceScalars({}, {}).prim(node.name, node.out.dtype, key[2], tuple("xyzuvw"[:len(node.args)]), node.attrs)
                 self.spoken[key] = True
             except Missing:
                 self.spoken[key] = False

@@ -12,14 +12,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ....lang.core.ir import AttrValue, Table
-from ..c.emit import Unit, ctype
+from ..c.emit import ctype
 from ..c.scalars import CELL, REGISTER
 from ..loops import tree
 from ..loops.operands import defined, everything, own, read
-from ..loops.sites import DEPTH_SITE, Site
+from ..loops.sites import DEPTH_SITE, HostCall, Site
 from ..loops.tree import Code, Imm, Operand, Reg
-from . import preamble
-from .kernel import ThreadWriter, operand, register, whole
+from .device import sums as device_sums
+from .kernel import DeviceUnit, ThreadWriter, operand, register, whole
 from .levels import Known, Levels, shapes_of
 
 WIDTH = {"f64": 8, "f32": 4, "f16": 2, "bool": 1} | {f"{s}{b}": b // 8 for s in "iu" for b in (8, 16, 32, 64)}
@@ -49,8 +49,10 @@ class Outlined:
     tables: list[Table] = field(default_factory=list)
     roots: dict[str, str] = field(default_factory=dict)
     """The Python function of each root."""
-    trips: set[str] = field(default_factory=set)
-    """Primitives that the host computes, or a library."""
+    hosts: list[HostCall] = field(default_factory=list)
+    """Primitives that NumPy computes on the host, by number."""
+    blocks: bool = False
+    """Whether threads have blocks that grow and stay."""
 
 
 @dataclass
@@ -62,17 +64,23 @@ class Kernel:
     cells: list[Reg] = field(default_factory=list)
 
 
+def outlined(program: tree.Program, roots: Sequence[str]) -> Outlined:
+    """The program, of which Python calls `roots`."""
+    return Outline(program).run(roots)
+
+
 class Outline:
     """Writes a program."""
 
     def __init__(self, program: tree.Program) -> None:
         self.program = program
         self.levels = Levels(program)
-        self.unit = Unit("", {name: f"dad_f{k}" for k, name in enumerate(program.functions)})
+        self.unit = DeviceUnit("", {name: f"dad_f{k}" for k, name in enumerate(program.functions)})
         self.made = Outlined()
         self.needed_functions: dict[str, None] = {}
         self.texts: list[str] = []
-        self.trees: dict[str, str] = {}
+        self.library: dict[str, str] = {}
+        """Texts of the device library, by what they are for."""
         self.known: dict[tuple[str, tuple[bool, ...]], tuple[str, list[bool]]] = {}
         """Functions of the host by what it knows of their parameters: Python's name, and what it knows of results."""
         self.count = 0
@@ -82,7 +90,7 @@ class Outline:
             f = self.program.functions[root]
             self.made.roots[root], _ = self.host_function(root, (True,) * len(f.params), root=True)
         functions = self.thread_functions()
-        self.made.source = whole(self.unit.needed, functions, self.texts, list(self.trees.values()))
+        self.made.source = whole(self.unit, functions, self.texts, list(self.library.values()))
         self.made.sites = self.unit.sites
         return self.made
 
@@ -122,11 +130,12 @@ class Outline:
         self.count += 1
         return f"{kind}{self.count}"
 
-    def tree_of(self, dtype: str) -> None:
-        """The kernel that adds leaves of sums."""
-        if dtype not in self.trees:
-            self.trees[dtype] = preamble.of_dtype(preamble.TREE, dtype, REGISTER[dtype], CELL[dtype])
-            self.made.kernels.append(f"dad_tree_{dtype}")
+    def sums_of(self, dtypes: Sequence[str]) -> None:
+        """Kernels that add numbers of these dtypes side by side."""
+        name = device_sums.signature(dtypes)
+        if name not in self.library:
+            self.library[name] = device_sums.text(dtypes)
+            self.made.kernels.append(f"dad_sum_tree_{name}")
 
 
 class HostWriter:
@@ -157,6 +166,13 @@ class HostWriter:
         self.fresh_results = {n.out.id for n in function.body if isinstance(n, tree.Alloc) and n.out.id in own_results
                               } if root else set()
         self.slots = -1
+        self.next = 1 + max((r.id for r in (*function.params, *defined(function.body))), default=0)
+
+    def reg(self, dtype: str, pointer: bool = False, known: bool = False) -> Reg:
+        self.next += 1
+        if known:
+            self.known.known.add(self.next - 1)
+        return Reg(self.next - 1, dtype, pointer)
 
     # ------------------------------------------------------------ text
 
@@ -207,9 +223,7 @@ class HostWriter:
 
     def kept(self, x: Operand) -> str:
         """The address of a cell for a number that the host knows."""
-        cell = self.cell()
-        reg = Reg(-1 - cell, x.dtype)
-        self.cells[reg.id] = cell
+        reg = self.reg(x.dtype)
         self.moves([(reg, x)])
         return self.home(reg)
 
@@ -280,6 +294,7 @@ class HostWriter:
         resizes = any(isinstance(n, tree.Resize) for n in everything(nodes))
         name = self.owner.fresh("k")
         if resizes:
+            self.owner.made.blocks = True
             writer.line("dad_block *slots = (dad_block *)(frame + " + str(self.slots) + ");")
         for item in items:
             if isinstance(item, Moves):
@@ -334,7 +349,11 @@ class HostWriter:
             params.append("dad_cell *frame")
             args.append("frame")
         for x in kernel.values:
-            params.append(f"{ctype(x)} {register(x)}")
+            if x.pointer:  # as a number: what nobody reads may lead beyond memory
+                params.append(f"int64_t at_{register(x)}")
+                loads.append(f"  {ctype(x)} {register(x)} = ({ctype(x)})at_{register(x)};")
+            else:
+                params.append(f"{ctype(x)} {register(x)}")
             here = self.local(x)
             assert here is not None
             args.append(here)
@@ -513,22 +532,30 @@ class HostWriter:
         kernel = self.given(name, [r for r in read_here if r not in inside])
         frame = any(r.id in self.cells for r in kernel.cells)
         params, loads, args = self.passed(kernel, frame)
-        types = [REGISTER[out.dtype] for out, _ in sums]
-        index = register(node.index)
-        formal = ", ".join(["dad_thread *c", *self.formal(kernel, False), f"int64_t {index}",
+        dtypes = [out.dtype for out, _ in sums]
+        self.owner.sums_of(dtypes)
+        signature = device_sums.signature(dtypes)
+        types = [REGISTER[d] for d in dtypes]
+        formal = ", ".join(["dad_thread *c", *self.formal(kernel, False), f"int64_t {register(node.index)}",
                             *(f"{t} *v{k}" for k, t in enumerate(types))])
-        body = [f"DAD_DEVICE bool {name}_body({formal}) {{", *writer.text(), "  return false;", "}"]
-        given = ", ".join(["c", *self.actual(kernel, False)])
-        rooms = [f"{t} *part{k}" for k, t in enumerate(types)]
-        text = [*body, f"DAD_KERNEL {name}({', '.join(['dad_run *run', 'int64_t count', 'int32_t depth', *rooms, *params])}) {{",
-                *leaves(f"{name}_body({given}", sums, loads), "}", ""]
+        given = ", ".join(["c", *self.actual(kernel, False), "k", *(f"&v.x{k}" for k in range(len(sums)))])
+        rooms = [f"int64_t to{k}" for k in range(len(sums))]
+        outs = ", ".join(f"({device_sums.MEMORY[d]} *)to{k}" for k, d in enumerate(dtypes))
+        numbers = ["int64_t rows", "int64_t n", "int32_t depth", "int32_t steps"]
+        text = [f"DAD_DEVICE bool {name}_body({formal}) {{", *writer.text(), "  return false;", "}",
+                f"DAD_KERNEL {name}({', '.join(['dad_run *run', *params, *numbers, *rooms])}) {{",
+                "  if (run->failed) return;", *loads,
+                "  dad_thread thread, *c = &thread;",
+                "  dad_begin(c, run, (int64_t)blockIdx.x * blockDim.x + threadIdx.x, (int64_t)gridDim.x * blockDim.x);",
+                "  char *top = c->top, *end = c->end;",
+                f"  auto term = [&](long long row, long long k, dad_sums_{signature} &v) {{",
+                "    c->top = top; c->end = end;",
+                f"    if ({name}_body({given})) dad_report(run, c, k);", "  };",
+                f"  dad_sum_nodes_{signature}<1>(term, rows, n, depth, steps, {outs});", "}", ""]
         self.owner.kernel("\n".join(text), name)
-        outs = []
-        for out, _ in sums:
-            self.owner.tree_of(out.dtype)
-            outs.append(f"({out.dtype!r}, {self.home(out)})")
+        places = ", ".join(f"({self.home(out)}, {out.dtype!r})" for out, _ in sums)
         scratch = "True" if takes_scratch(node.body) else "False"
-        self.line(f"run.sum({', '.join([repr(name), count, scratch, f'({chr(44).join(outs)},)', *args])})")
+        self.line(f"run.sum({', '.join([repr(name), count, scratch, f'({places},)', *args])})")
 
     def sum_of_stored(self, node: tree.Sum, count: str) -> None:
         """Terms that the host computes one by one, then their sums."""
@@ -555,19 +582,15 @@ class HostWriter:
 
     def put(self, address: str, dtype: str, value: Operand) -> None:
         """One number to an address that the host knows."""
-        held = Reg(-(1 << 20) - int(self.owner.fresh("")), dtype, True)
-        self.known.known.add(held.id)
-        self.line(f"{register(held).replace('-', '_')} = {address}")
+        held = self.reg(dtype, True, known=True)
+        self.line(f"{register(held)} = {address}")
         self.pending.append(tree.Store(held, Imm(0, "i64"), value))
 
     def stored_sum(self, room: str, count: str, out: Reg) -> None:
-        base, index, value = (Reg(-(1 << 20) - int(self.owner.fresh("")), d, p)
-                              for d, p in ((out.dtype, True), ("i64", False), (out.dtype, False)))
-        self.known.known.add(base.id)
-        self.line(f"{register(base).replace('-', '_')} = {room}")
-        n = Reg(-(1 << 20) - int(self.owner.fresh("")), "i64")
-        self.known.known.add(n.id)
-        self.line(f"{register(n).replace('-', '_')} = {count}")
+        """The sum of numbers that lie one behind the other."""
+        base, n = self.reg(out.dtype, True, known=True), self.reg("i64", known=True)
+        index, value = self.reg("i64"), self.reg(out.dtype)
+        self.line(f"{register(base)}, {register(n)} = {room}, {count}")
         self.sum(tree.Sum(out, index, n, [tree.Load(value, base, index)], value))
 
     # ------------------------------------------------------------ what the host drives
@@ -646,14 +669,11 @@ class HostWriter:
         args = []
         for x, sized in zip(node.args, shapes_of(f.params), strict=True):
             here = self.force(x) if sized else self.local(x)
-            if here is None or (not sized and x.dtype not in ("i64", "bool") and isinstance(x, Imm)):
-                here = None
-            if here is not None:
-                kinds.append(True)
-                args.append(here)
-            else:
-                kinds.append(False)
-                args.append(self.home(x) if isinstance(x, Reg) and x.id not in self.known.known else self.kept(x))
+            kinds.append(here is not None)
+            if here is None:
+                assert isinstance(x, Reg)
+                here = self.home(x)
+            args.append(here)
         self.flush()
         python, results = self.owner.host_function(node.function, tuple(kinds))
         outs = ", ".join(register(r) for r in node.outs)
@@ -678,14 +698,21 @@ class HostWriter:
                 given.append(f"({first.dtype!r}, {self.force(first)}, ({shape}{',' if len(sizes) == 1 else ''}))")
             else:
                 here = self.local(first)
-                place = self.home(first) if here is None else None
-                given.append(f"({first.dtype!r}, {here if place is None else place}, {'None' if place is None else '()'})")
+                if here is not None:
+                    given.append(f"({first.dtype!r}, {here}, None)")
+                else:
+                    assert isinstance(first, Reg)
+                    given.append(f"({first.dtype!r}, {self.home(first)}, ())")
         self.flush()
-        self.owner.made.trips.add(name)
+        call = HostCall(name, attrs, tuple((g[0].dtype, len(g) - 1) for g in args),
+                        tuple((g[0].dtype, len(g) - 1) for g in results))
+        hosts = self.owner.made.hosts
+        if call not in hosts:
+            hosts.append(call)
         types = ", ".join(f"({first.dtype!r}, {len(sizes)})" for first, *sizes in results)
         outs = ", ".join(register(r) for group in results for r in group)
         count = sum(len(group) for group in results)
-        self.line(f"{outs}{',' if count == 1 else ''} = run.host({name!r}, {dict(attrs)!r}, [{', '.join(given)}], "
+        self.line(f"{outs}{',' if count == 1 else ''} = run.host({str(hosts.index(call))!r}, [{', '.join(given)}], "
                   f"[{types}])")
         for first, *_ in results:
             if not first.pointer:
@@ -766,43 +793,4 @@ def python_of(node: tree.Scalar, args: Sequence[str]) -> str:
         case _ if node.name in COMPARE:
             return f"{x} {COMPARE[node.name]} {y}"
     return f"_{node.name}({x}, {y})"
-
-
-def leaves(call: str, sums: Sequence[tuple[Reg, Operand]], loads: Sequence[str]) -> list[str]:
-    """The body of a kernel that adds leaves: eight lanes to a leaf of at most 128 terms."""
-    types = [REGISTER[out.dtype] for out, _ in sums]
-    halves = [out.dtype == "f16" for out, _ in sums]
-
-    def added(k: int, x: str, y: str) -> str:
-        return f"dad_rounded({x} + {y})" if halves[k] else f"{x} + {y}"
-
-    each = range(len(sums))
-    values = "".join(f", &v{k}" for k in each)
-    lines = [
-        "  if (run->failed) return;", *loads,
-        "  int64_t self = (int64_t)blockIdx.x * blockDim.x + threadIdx.x, all = (int64_t)gridDim.x * blockDim.x;",
-        "  int lane = threadIdx.x & 7;", "  int64_t slots = (int64_t)1 << depth;",
-        "  dad_thread thread, *c = &thread;", "  dad_begin(c, run, self, all);",
-        "  char *top = c->top, *end = c->end;", "  bool failed = false;",
-        "  for (int64_t first = self / 32 * 4; first < slots; first += all / 32 * 4) {",
-        "    int64_t slot = first + ((threadIdx.x & 31) >> 3), lo = 0, n = count;",
-        "    bool mine = slot < slots && dad_leaf(slot, depth, &lo, &n);", "    if (!mine) n = 0;",
-        "    int64_t whole = n < 8 ? 0 : n / 8 * 8;",
-        "    " + " ".join(f"{t} r{k}_sum = 0, r{k}_rest = 0, v{k};" for k, t in enumerate(types)),
-        "    for (int64_t k = lane; k < n && !failed; k += 8) {", "      c->top = top; c->end = end;",
-        f"      if ({call}, lo + k{values})) {{ dad_report(run, c, lo + k); failed = true; break; }}",
-        "      if (k >= whole) { " + " ".join(f"r{k}_rest = v{k};" for k in each) + " }",
-        "      else if (k == lane) { " + " ".join(f"r{k}_sum = v{k};" for k in each) + " }",
-        "      else { " + " ".join(f"r{k}_sum = {added(k, f'r{k}_sum', f'v{k}')};" for k in each) + " }",
-        "    }"]
-    for k in each:
-        t = types[k]
-        for step in (1, 2, 4):
-            lines.append(f"    {{ {t} other = __shfl_xor_sync(0xffffffffu, r{k}_sum, {step}); "
-                         f"r{k}_sum = {added(k, f'r{k}_sum', 'other')}; }}")
-        lines.append(f"    if (!whole) r{k}_sum = 0;")
-        lines.append(f"    for (int j = 0; j < 7; j++) {{ {t} other = __shfl_sync(0xffffffffu, r{k}_rest, "
-                     f"(threadIdx.x & 24) + j); if (whole + j < n) r{k}_sum = {added(k, f'r{k}_sum', 'other')}; }}")
-        lines.append(f"    if (mine && lane == 0) part{k}[slot] = r{k}_sum;")
-    return [*lines, "  }"]
 

@@ -1,7 +1,7 @@
 """What every CUDA C text begins with: types, the state of a call, failures, scratch memory, half precision.
 
-The text needs no header: NVRTC has none. Other compilers (nvcc, and the C++ compiler that tests run kernels with) take
-the integer types from theirs.
+The text needs no header: NVRTC has none. Whatever headers another compiler has read before, integers are the types of
+CUDA, where `long` is not as long everywhere.
 
     dad_run      one to a call, in device memory: the first failure, scratch memory, blocks that grow
     dad_thread   of a thread: its slice of scratch memory, and what has failed in it
@@ -11,25 +11,25 @@ end. What a glue kernel takes there stays until the call ends: `kept` says how m
 """
 
 TYPES = """\
-#ifdef __CUDACC_RTC__
-typedef signed char int8_t;
-typedef short int16_t;
-typedef int int32_t;
-typedef long long int64_t;
-typedef unsigned char uint8_t;
-typedef unsigned short uint16_t;
-typedef unsigned int uint32_t;
-typedef unsigned long long uint64_t;
-typedef unsigned long long uintptr_t;
+#define int8_t signed char
+#define int16_t short
+#define int32_t int
+#define int64_t long long
+#define uint8_t unsigned char
+#define uint16_t unsigned short
+#define uint32_t unsigned int
+#define uint64_t unsigned long long
+#define uintptr_t unsigned long long
+#ifndef INT64_MIN
 #define INT64_MIN (-9223372036854775807ll - 1)
 #define INT64_MAX 9223372036854775807ll
 #define UINT64_MAX 18446744073709551615ull
+#endif
+#ifndef INFINITY
 #define INFINITY (__int_as_float(0x7f800000))
+#endif
+#ifndef NAN
 #define NAN (__int_as_float(0x7fc00000))
-#else
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
 #endif
 
 #define DAD_DEVICE static __device__ __forceinline__
@@ -147,72 +147,3 @@ DAD_DEVICE float dad_of_half(dad_half h) {
 /* Half precision is computed in single precision and rounded. */
 DAD_DEVICE float dad_rounded(double x) { return dad_of_half(dad_to_half(x)); }
 """
-
-SUM = """\
-/* At most 128 numbers, as NumPy adds them. */
-DAD_DEVICE @T dad_block_sum_@D(const @T *x, int64_t n) {
-  int64_t k = 0;
-  @T sum = 0;
-  if (n >= 8) {
-    @T r[8];
-    for (int j = 0; j < 8; j++) r[j] = x[j];
-    for (k = 8; k < n - n % 8; k += 8)
-      for (int j = 0; j < 8; j++) r[j] = @R(r[j] + x[k + j]);
-    sum = @R(@R(@R(r[0] + r[1]) + @R(r[2] + r[3])) + @R(@R(r[4] + r[5]) + @R(r[6] + r[7])));
-  }
-  for (; k < n; k++) sum = @R(sum + x[k]);
-  return sum;
-}
-"""
-
-HALVES = """\
-/* Where the leaf that begins at place `slot` of a tree of `depth` halvings lies among `n` terms; false where none does:
-   the leaf before goes on there. */
-DAD_DEVICE bool dad_leaf(int64_t slot, int depth, int64_t *from, int64_t *count) {
-  int64_t lo = 0, n = *count;
-  int d = depth;
-  while (d > 0 && n > 128) {
-    d--;
-    int64_t left = n / 2 / 8 * 8;
-    if (slot >> d & 1) { lo += left; n -= left; } else n = left;
-  }
-  *from = lo;
-  *count = n;
-  return (slot & (((int64_t)1 << d) - 1)) == 0;
-}
-/* Whether node `at` of `level` halvings has two halves. */
-DAD_DEVICE bool dad_halved(int64_t at, int level, int64_t n) {
-  for (int d = level - 1; d >= 0; d--) {
-    if (n <= 128) return false;
-    int64_t left = n / 2 / 8 * 8;
-    n = at >> d & 1 ? n - left : left;
-  }
-  return n > 128;
-}
-"""
-
-TREE = """\
-/* Nodes of levels `top` .. `bottom` - 1 of a tree of sums, each the sum of its halves; a block to each node of level
-   `top`. What a leaf adds up to lies at its place in `part`. */
-DAD_KERNEL dad_tree_@D(dad_run *run, @T *part, int64_t n, int32_t depth, int32_t top, int32_t bottom, dad_cell *out) {
-  for (int level = bottom - 1; level >= top; level--) {
-    int64_t first = (int64_t)blockIdx.x << (level - top);
-    for (int64_t k = threadIdx.x; k < (int64_t)1 << (level - top); k += blockDim.x) {
-      if (dad_halved(first + k, level, n)) {
-        int64_t left = (first + k) << (depth - level), right = left + ((int64_t)1 << (depth - level - 1));
-        part[left] = @R(part[left] + part[right]);
-      }
-    }
-    __syncthreads();
-  }
-  if (top == 0 && threadIdx.x == 0) out->@C = @W(part[0]);
-}
-"""
-
-
-def of_dtype(text: str, dtype: str, ctype: str, cell: str) -> str:
-    """The text for numbers of one dtype."""
-    rounded, kept = ("dad_rounded", "dad_to_half") if dtype == "f16" else ("", "")
-    for key, value in (("@T", ctype), ("@D", dtype), ("@R", rounded), ("@C", cell), ("@W", kept)):
-        text = text.replace(key, value)
-    return text

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from ..c.scalars import Attrs, Scalars
+from .device import special
 
 
 class DeviceScalars(Scalars):
-    """Writes expressions. `needed` collects the functions they call, by name; `missing` the primitives that have none.
+    """Writes expressions. `needed` collects the functions they call, by name, `special` the names of elementary and
+    special functions (`device/special.py`). Raises Missing for what has no CUDA C.
     """
 
-    def __init__(self, needed: dict[str, str]) -> None:
-        super().__init__(needed, self.special)
+    def __init__(self, needed: dict[str, str], special: dict[str, None]) -> None:
+        super().__init__(needed, self.missing)
+        self.special = special
 
-    def special(self, name: str, attrs: Attrs, out: str, dtypes: tuple[str, ...], args: tuple[str, ...]) -> str:
-        """A primitive that C has no function for."""
+    def missing(self, name: str, attrs: Attrs, out: str, dtypes: tuple[str, ...], args: tuple[str, ...]) -> str:
         raise Missing(name)
+
+    def float(self, name: str, out: str, dtypes: tuple[str, ...], args: tuple[str, ...], attrs: Attrs) -> str:
+        if not special.knows(name):
+            return super().float(name, out, dtypes, args, attrs)
+        function = special.function(name, dict(attrs), dtypes[0])
+        self.special[function] = None
+        return f"{function}({', '.join(args)})"
 
     def call(self, name: str, out: str, d: str, args: tuple[str, ...], body: str) -> str:
         made = super().call(name, out, d, args, body)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 FILES = ("errors", "numbers", "special", "probability", "matrices", "arrays", "checks", "arguments", "depth",
          "results", "path", "entry")
+DEVICE_FILES = (*FILES, "device_sums", "device")
+"""With what drives a GPU."""
 PACKAGE = "dad.codegen.runtime"
 
 
@@ -24,11 +26,11 @@ class Helper:
 
 
 @cache
-def helpers() -> dict[str, Helper]:
+def helpers(files: tuple[str, ...] = FILES) -> dict[str, Helper]:
     """All helpers by name, in the order in which their text may stand."""
     folder = Path(__file__).parent.parent.parent / "runtime"
     found: dict[str, Helper] = {}
-    for file in FILES:
+    for file in files:
         source = (folder / f"{file}.py").read_text(encoding="utf-8")
         lines = source.splitlines()
         for node in ast.parse(source).body:
@@ -52,9 +54,9 @@ def _defined(node: ast.stmt) -> list[str]:
     return []
 
 
-def closure(names: Iterable[str]) -> list[str]:
+def closure(names: Iterable[str], files: tuple[str, ...] = FILES) -> list[str]:
     """These helpers and those that they use, in text order."""
-    known = helpers()
+    known = helpers(files)
     pending, needed = [n for n in names if n in known], set()
     while pending:
         name = pending.pop()
@@ -64,20 +66,20 @@ def closure(names: Iterable[str]) -> list[str]:
     return [name for name in known if name in needed]
 
 
-def standalone(names: Iterable[str]) -> str:
+def standalone(names: Iterable[str], files: tuple[str, ...] = FILES) -> str:
     """The text of the helpers."""
-    known = helpers()
+    known = helpers(files)
     blocks = []
-    for name in closure(names):
+    for name in closure(names, files):
         blocks.append(known[name].text)
     return "\n\n\n".join(dict.fromkeys(blocks))
 
 
-def linked(names: Iterable[str]) -> str:
+def linked(names: Iterable[str], files: tuple[str, ...] = FILES) -> str:
     """Imports of the helpers from the installed package."""
-    known = helpers()
+    known = helpers(files)
     by_file: dict[str, list[str]] = {}
-    for name in closure(names):
+    for name in closure(names, files):
         if name in set(names):
             by_file.setdefault(known[name].file, []).append(name)
     return "\n".join(f"from {PACKAGE}.{file} import {', '.join(sorted(found))}" for file, found in by_file.items())

@@ -156,8 +156,8 @@ def _callable(function: str, program: ir.Program, circles: dict[str, str], known
     return ast.Call(name("deep"), [plain_name, _literal(told)], [])
 
 
-def entry_of(entry: EntrySpec, published: str, functions: dict[str, ast.expr]) -> ast.stmt:
-    """The statement that makes an entry; `functions` are what it calls."""
+def entry_of(entry: EntrySpec, published: str, functions: dict[str, ast.expr], made: str = "Entry") -> ast.stmt:
+    """The statement that makes an entry; `functions` are what it calls, `made` is its class."""
     params = tuple((p.name, p.activity, plain(p.value)) for p in entry.params)
     transforms = ast.Dict(
         [const(kind) for kind in entry.transforms], [functions[f] for f in entry.transforms.values()]
@@ -170,7 +170,7 @@ def entry_of(entry: EntrySpec, published: str, functions: dict[str, ast.expr]) -
         ("transforms", transforms),
     ]
     call = ast.Call(
-        name("Entry"), [const(entry.name), functions[entry.function]], [ast.keyword(k, v) for k, v in keywords]
+        name(made), [const(entry.name), functions[entry.function]], [ast.keyword(k, v) for k, v in keywords]
     )
     return assign(published, call)
 

@@ -1,0 +1,96 @@
+"""A program for a GPU as the text of a Python module that needs CuPy and NumPy, and of its stub.
+
+In: a program before `vectorize`, its entries. Out: text with the CUDA C of all kernels in it, the functions that drive
+them, and what these need of `codegen/runtime`; primitives that NumPy computes on the host are functions of NumPy code.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from ....lang.clock import stage, timed
+from ....lang.core import ir
+from ....lang.prims.checks import MESSAGES
+from ..entry import EntrySpec, Module
+from ..loops.sites import DEPTH_SITE, FULL_SITE, Site
+from ..numpy.functions import Callee, Tables, emit_function
+from ..numpy.helpers import DEVICE_FILES, helpers, linked, standalone
+from ..numpy.module import IMPORTS, entry_of, public_names
+from ..numpy.names import RESERVED, Names
+from ..numpy.stub import stub
+from ..numpy.syntax import call, const
+from .nests import nests
+from .outline import HostCall, Outlined, outlined
+
+RUNTIME = ("Program", "_wrapped", "_quot", "_rem", "_div", "_mod", "_shl", "_shr", "_number")
+
+
+@timed("emit")
+def emit_module(program: ir.Program, entries: Sequence[EntrySpec], version: str) -> Module:
+    """The module of these entries; the same program and entries give the same text."""
+    roots = list(dict.fromkeys(f for e in entries for f in (e.function, *e.transforms.values())))
+    with stage("loops"):
+        loops = nests(program)
+    made = outlined(loops, roots)
+    taken = frozenset(RESERVED | set(helpers(DEVICE_FILES)) | {"cupy", "np", "run", "frame"})
+    published = public_names(entries, taken)
+    tables = Tables()
+    primitives = [primitive(c, k, tables) for k, c in enumerate(made.hosts)]
+    constants = "\n".join(ast.unparse(ast.fix_missing_locations(tree)) for tree in tables.made)
+    functions = "\n\n\n".join([*(ast.unparse(ast.fix_missing_locations(tree)) for tree in primitives), *made.python])
+    calls = {root: call("_program.function", ast.Name(made.roots[root]), *(literal(x) for x in types(program, root)),
+                        const(bool(made.sites))) for root in roots}
+    wrappers = [entry_of(e, published[e.name], {f: calls[f] for f in (e.function, *e.transforms.values())}, "DeviceEntry")
+                for e in entries]
+    instances = "\n".join(ast.unparse(ast.fix_missing_locations(tree)) for tree in wrappers)
+    mentioned = {n.id for tree in (*tables.made, *primitives, *wrappers) for n in ast.walk(tree)
+                 if isinstance(n, ast.Name)}
+    wanted = sorted((mentioned & set(helpers(DEVICE_FILES))) | {"RunError", "DadArgumentError", "DeviceEntry", *RUNTIME})
+    header = f"# Written by dad {version}.\n"
+    program_text = described(made)
+
+    def whole(support: str) -> str:
+        parts = [header + IMPORTS + "\nimport cupy", support, constants, program_text, functions, instances]
+        return "\n\n\n".join(part for part in parts if part) + "\n"
+
+    body = "\n\n".join([header.rstrip("\n"), program_text, functions]) + "\n"
+    return Module(whole(standalone(wanted, DEVICE_FILES)), stub(entries, published, version), whole(linked(wanted, DEVICE_FILES)), body)
+
+
+def described(made: Outlined) -> str:
+    """The statement that makes the program of kernels."""
+    sites = "".join(f"    {site(s)!r},\n" for s in made.sites)
+    tables = "".join(f"    np.array({list(t.values)!r}, {t.dtype!r}),\n".replace("nan", "np.nan").replace("inf", "np.inf")
+                     for t in made.tables)
+    hosts = "".join(f"    {str(k)!r}: lambda *args: _p{k}(*args),\n" for k in range(len(made.hosts)))
+    text = made.source.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return (f'_SOURCE = """\\\n{text}"""\n_SITES = (\n{sites})\n_TABLES = (\n{tables})\n'
+            f"_program = Program(_SOURCE, _SITES, _TABLES, {{\n{hosts}}}, {made.blocks})")
+
+
+def site(s: Site) -> tuple[object, ...]:
+    """What the module knows of a place where a check may fail."""
+    code, message = ("", "") if s.name in (DEPTH_SITE, FULL_SITE) else MESSAGES[s.name]
+    where = f"{s.span.source.name}:{s.span.line}" if s.span else ""
+    return s.name, code, message, dict(s.attrs), s.dtypes, where
+
+
+def types(program: ir.Program, root: str) -> tuple[object, object]:
+    """Dtypes and ranks of parameters and results."""
+    f = program.functions[root]
+    return tuple((p.type.dtype, p.type.rank) for p in f.params), tuple((t.dtype, t.rank) for t in f.result_types)
+
+
+def literal(value: object) -> ast.expr:
+    return ast.parse(repr(value), mode="eval").body
+
+
+def primitive(c: HostCall, number: int, tables: Tables) -> ast.FunctionDef:
+    """A primitive as a function of NumPy code."""
+    params = tuple(ir.Var(k, f"x{k}", ir.Type(dtype, rank)) for k, (dtype, rank) in enumerate(c.args))
+    outs = tuple(ir.Var(len(params) + k, f"y{k}", ir.Type(dtype, rank)) for k, (dtype, rank) in enumerate(c.results))
+    body = ir.Block((ir.Stmt(outs, ir.Prim(c.name, params, c.attrs), None),), outs)
+    function = ir.Function(c.name, params, body)
+    known: dict[str, Callee] = {}
+    return emit_function(function, f"_p{number}", known, Names(frozenset(RESERVED | set(helpers(DEVICE_FILES)))), tables)[0]

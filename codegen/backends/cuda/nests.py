@@ -1,0 +1,17 @@
+"""From the IR to the loops that become kernels: lowered, fused, and independent iterations found.
+
+Loops are not cut in strips, as for processors with vectors: a thread goes through its iteration as a whole.
+"""
+
+from __future__ import annotations
+
+from ....lang.core import ir
+from ..loops import tree
+from ..loops.checks import checks_first
+from ..loops.fuse import fuse
+from ..loops.lower import lower
+
+
+def nests(program: ir.Program) -> tree.Program:
+    """All functions of a program without derivatives, before `vectorize`."""
+    return fuse(checks_first(lower(program)))

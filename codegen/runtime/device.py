@@ -1,0 +1,435 @@
+"""Runs programs on a GPU through CuPy: kernels, memory, failures, and what is between arrays of users and addresses.
+
+A `Program` has the text of the kernels and what Python must know of it. A function of the host level gets a `Run`,
+the call on the device, and addresses, sizes and numbers. Memory of a call is an arena that belongs to the program, the
+thread and the stream: it is as large as calls before needed, so that nothing is allocated but results. Nothing waits
+for the device but `read`, and the end of a call where a check may fail.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import cupy
+import numpy as np
+
+from .arguments import DTYPES, Leaves, type_text
+from .depth import LEVELS, too_deep
+from .device_sums import launch_sums
+from .entry import Entry
+from .errors import DadArgumentError, RunError
+
+RUN_WORDS = 11
+"""Words of a `dad_run`: lock, failed, key, four values, scratch, its size, how much of it is kept, depth."""
+FIRST_CHUNK = 1 << 16
+FIRST_SLICE, MOST_SLICES = 1 << 12, 1 << 15
+"""Bytes of scratch memory of a thread, at first, and how many threads have some at once."""
+FIRST_SCRATCH = 1 << 20
+FIRST_BLOCKS = 1 << 24
+"""Bytes of scratch memory at first; where a program has blocks that grow."""
+THREADS = 256
+MOST_BLOCKS = 1 << 20
+ALIGNED = 256
+
+
+class MoreScratch(Exception):
+    """A thread had too little scratch memory."""
+
+
+class DeviceRoom:
+    """Memory of calls of one program, in one thread and stream: they come one after the other."""
+
+    def __init__(self, scratch: int) -> None:
+        self.chunks: list[Any] = []
+        self.sizes: list[int] = []
+        self.slice = FIRST_SLICE
+        self.state = cupy.cuda.alloc(8 * RUN_WORDS)
+        self.size = 0
+        self.grow(scratch)
+
+    def grow(self, size: int) -> None:
+        """Have so much scratch memory, and nothing of a call before."""
+        if size > self.size:
+            self.scratch = cupy.cuda.alloc(size)
+            self.size = size
+        words = np.zeros(RUN_WORDS, np.int64)
+        words[7], words[8] = self.scratch.ptr, self.size
+        stream = cupy.cuda.get_current_stream()
+        cupy.cuda.runtime.memcpyAsync(self.state.ptr, words.ctypes.data, words.nbytes, 1, stream.ptr)
+        stream.synchronize()  # the words are gone after this
+
+
+class Program:
+    """The kernels of a module, and its functions.
+
+    `sites` are the places where checks may fail: code, message, place, name of the check and dtypes of its values.
+    `tables` are arrays that the program reads, `primitives` functions of NumPy arrays by number, `blocks` whether
+    threads have blocks that grow.
+    """
+
+    def __init__(self, source: str, sites: Sequence[Any], tables: Sequence[Any], primitives: Mapping[str, Any],
+                 blocks: bool, options: tuple[str, ...] = ("--std=c++17", "--fmad=false")) -> None:
+        self.source, self.sites, self.blocks, self.options = source, sites, blocks, options
+        self.primitives = primitives
+        self.numbers = tables
+        self.tables: list[tuple[int, int]] = []
+        self.held: list[Any] = []
+        self.module: Any = None
+        self.kernels: dict[str, Any] = {}
+        self.rooms: dict[tuple[int, int], DeviceRoom] = {}
+        self.lock = threading.Lock()
+
+    def load(self) -> None:
+        """Compile, or load what was compiled before."""
+        with self.lock:
+            if self.module is None:
+                module = cupy.RawModule(code=self.source, options=self.options)
+                for numbers in self.numbers:
+                    array = cupy.asarray(numbers)
+                    self.held.append(array)
+                    self.tables.append((array.data.ptr, len(numbers)))
+                self.module = module
+
+    def kernel(self, name: str) -> Any:
+        found = self.kernels.get(name)
+        if found is None:
+            found = self.kernels[name] = self.module.get_function(name)
+        return found
+
+    def room(self, stream: Any) -> DeviceRoom:
+        key = threading.get_ident(), stream.ptr
+        found = self.rooms.get(key)
+        if found is None:
+            found = self.rooms[key] = DeviceRoom(FIRST_BLOCKS if self.blocks else FIRST_SCRATCH)
+        return found
+
+    def function(self, host: Callable[..., Any], params: Sequence[tuple[str, int]], results: Sequence[tuple[str, int]],
+                 fails: bool) -> Callable[..., Any]:
+        """A function of leaves: arrays, of NumPy or on the device, and numbers. `fails`: a check of it may."""
+
+        def call(*leaves: Any) -> tuple[Any, ...]:
+            if self.module is None:
+                self.load()
+            there = any(isinstance(x, cupy.ndarray) for x in leaves)
+            given: list[Any] = []
+            held: list[Any] = []
+            for x, (dtype, rank) in zip(leaves, params, strict=True):
+                if rank:
+                    array = x if isinstance(x, cupy.ndarray) and x.flags.c_contiguous else cupy.ascontiguousarray(
+                        cupy.asarray(x))
+                    held.append(array)
+                    given += [array.data.ptr, *array.shape]
+                elif isinstance(x, cupy.ndarray):
+                    given.append(host_number(x.get()[()], dtype))
+                else:
+                    given.append(host_number(x, dtype))
+            stream = cupy.cuda.get_current_stream()
+            room = self.room(stream)
+            while True:
+                run = Run(self, room, stream)
+                try:
+                    found = run.results(host(run, *given), results)
+                    if fails:
+                        run.check()
+                    break
+                except MoreScratch:
+                    room.slice *= 8
+                    free = cupy.cuda.Device().mem_info[0]
+                    if 8 * room.size > free + room.size:
+                        raise MemoryError("an array of this program does not fit into memory") from None
+                    room.grow(8 * room.size)
+                finally:
+                    run.end()
+            del held
+            return tuple(found) if there else tuple(np.asarray(x.get())[()] if x.ndim == 0 else x.get() for x in found)
+
+        return call
+
+
+def host_number(x: Any, dtype: str) -> Any:
+    """A number as code of the host has it: integers of 64 bits and truth values are Python's, others NumPy's."""
+    if dtype == "i64":
+        return int(x)
+    return bool(x) if dtype == "bool" else DTYPES[dtype].type(x)
+
+
+class Run:
+    """One call: memory, launches, and what the host reads."""
+
+    def __init__(self, program: Program, room: DeviceRoom, stream: Any) -> None:
+        self.program, self.room, self.stream = program, room, stream
+        self.state = room.state.ptr
+        self.chunk, self.top = 0, 0
+        self.depth = 0
+        self.kept: dict[int, Any] = {}
+        """Memory of results, by address."""
+        if program.blocks:
+            cupy.cuda.runtime.memsetAsync(self.state + 72, 0, 16, stream.ptr)
+
+    # ------------------------------------------------------------ memory
+
+    def take(self, size: int) -> int:
+        """The address of so many bytes of the arena."""
+        size = (max(size, 1) + ALIGNED - 1) // ALIGNED * ALIGNED
+        room = self.room
+        while self.chunk < len(room.chunks):
+            if self.top + size <= room.sizes[self.chunk]:
+                address: int = room.chunks[self.chunk].ptr + self.top
+                self.top += size
+                return address
+            self.chunk, self.top = self.chunk + 1, 0
+        more = max(size, FIRST_CHUNK, sum(room.sizes))
+        room.chunks.append(cupy.cuda.alloc(more))
+        room.sizes.append(more)
+        self.top = size
+        return int(room.chunks[-1].ptr)
+
+    def fresh(self, size: int) -> int:
+        """The address of so many bytes that are a result."""
+        memory = cupy.cuda.alloc(max(size, 1))
+        self.kept[memory.ptr] = memory
+        return int(memory.ptr)
+
+    def mark(self) -> tuple[int, int]:
+        return self.chunk, self.top
+
+    def release(self, mark: tuple[int, int]) -> None:
+        """Give back what was taken since the mark. What runs on the device has its turn before what comes."""
+        self.chunk, self.top = mark
+
+    def end(self) -> None:
+        """The arena is one piece of memory from now on."""
+        room = self.room
+        if len(room.chunks) > 1:
+            total = sum(room.sizes)
+            room.chunks.clear()
+            room.chunks.append(cupy.cuda.alloc(total))
+            room.sizes[:] = [total]
+
+    def clear(self, address: int, size: int) -> None:
+        cupy.cuda.runtime.memsetAsync(address, 0, size, self.stream.ptr)
+
+    def copy(self, target: int, source: int, size: int) -> None:
+        """Bytes of the device; the two may overlap."""
+        if size <= 0 or target == source:
+            return
+        if abs(target - source) < size:
+            mark = self.mark()
+            between = self.take(size)
+            self.copy(between, source, size)
+            self.copy(target, between, size)
+            self.release(mark)
+            return
+        cupy.cuda.runtime.memcpyAsync(target, source, size, 3, self.stream.ptr)
+
+    def table(self, number: int) -> tuple[int, int]:
+        return self.program.tables[number]
+
+    def array(self, address: int, dtype: str, shape: Sequence[int]) -> Any:
+        """The array that lies there."""
+        kind = DTYPES[dtype]
+        size = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
+        if size <= 0:
+            return cupy.empty(tuple(max(n, 0) for n in shape), kind)
+        memory = cupy.cuda.UnownedMemory(address, size, self)
+        return cupy.ndarray(tuple(shape), kind, memptr=cupy.cuda.MemoryPointer(memory, 0))
+
+    def results(self, given: Sequence[Any], types: Sequence[tuple[str, int]]) -> list[Any]:
+        """Arrays of the user's: numbers are arrays of no axes."""
+        found: list[Any] = []
+        at = 0
+        for dtype, rank in types:
+            shape = tuple(max(n, 0) for n in given[at + 1:at + 1 + rank])
+            address = given[at]
+            at += 1 + rank
+            memory = self.kept.pop(address, None)
+            if memory is not None:
+                found.append(cupy.ndarray(shape, DTYPES[dtype], memptr=memory))
+            else:
+                made = cupy.empty(shape, DTYPES[dtype])
+                self.copy(made.data.ptr, address, made.nbytes)
+                found.append(made)
+        return found
+
+    # ------------------------------------------------------------ launches
+
+    def launch(self, name: str, grid: int, block: int, args: Sequence[Any]) -> None:
+        self.program.kernel(name)((int(grid),), (block,), tuple(args))
+
+    def one(self, name: str, *args: Any) -> None:
+        """A kernel of one thread."""
+        self.program.kernel(name)((1,), (1,), (self.state, *args))
+
+    def grid(self, name: str, count: int, scratch: bool, *args: Any) -> None:
+        """A thread to each number below `count`, or to several of them."""
+        if count <= 0:
+            return
+        threads = self.threads(count) if scratch else count
+        block = THREADS if threads >= THREADS else (threads + 31) // 32 * 32
+        self.program.kernel(name)((min(-(-threads // block), MOST_BLOCKS),), (block,), (self.state, count, *args))
+
+    def threads(self, count: int) -> int:
+        """How many threads there is scratch memory for."""
+        room = self.room
+        wanted = min(count, MOST_SLICES)
+        if not self.program.blocks and wanted * room.slice > room.size:
+            room.grow(wanted * room.slice)
+        return max(32, min(wanted, room.size // room.slice) // 32 * 32)
+
+    def sum(self, name: str, count: int, scratch: bool, outs: Sequence[tuple[int, str]], *args: Any) -> None:
+        """Sums of terms that a kernel computes, to these addresses."""
+        mark = self.mark()
+        if scratch:
+            self.threads(max(count, 0) + 256)
+        launch_sums(self, name, (self.state, *args), 1, max(count, 0), outs)
+        self.release(mark)
+
+    def host(self, name: str, args: Sequence[tuple[str, Any, Any]], types: Sequence[tuple[str, int]]) -> list[int]:
+        """A primitive that NumPy computes: there and back."""
+        values: list[Any] = []
+        for dtype, value, shape in args:
+            if shape is None:
+                values.append(DTYPES[dtype].type(value))
+            else:
+                read = self.array(value, dtype, shape).get()
+                values.append(read if shape else read[()])
+        self.check()
+        with np.errstate(all="ignore"):
+            made = self.program.primitives[name](*values)
+        found: list[int] = []
+        for (dtype, rank), value in zip(types, made if len(types) > 1 else (made,), strict=True):
+            array = np.ascontiguousarray(value, DTYPES[dtype])
+            address = self.take(array.nbytes)
+            if array.nbytes:
+                cupy.cuda.runtime.memcpy(address, array.ctypes.data, array.nbytes, 1)
+            found += [address, *array.shape] if rank else [address]
+        return found
+
+    # ------------------------------------------------------------ what the host learns
+
+    def read(self, address: int, dtype: str) -> Any:
+        """The number that lies there; a failure before it stops the call."""
+        value = np.empty(1, DTYPES[dtype])
+        words = np.zeros(RUN_WORDS, np.int64)
+        copy = cupy.cuda.runtime.memcpyAsync
+        copy(value.ctypes.data, address, value.nbytes, 2, self.stream.ptr)
+        copy(words.ctypes.data, self.state, words.nbytes, 2, self.stream.ptr)
+        self.stream.synchronize()
+        if words[1]:
+            self.raised(words)
+        return host_number(value[0], dtype)
+
+    def check(self) -> None:
+        """Wait, and raise what has failed."""
+        words = np.zeros(RUN_WORDS, np.int64)
+        cupy.cuda.runtime.memcpyAsync(words.ctypes.data, self.state, words.nbytes, 2, self.stream.ptr)
+        self.stream.synchronize()
+        if words[1]:
+            self.raised(words)
+
+    def raised(self, words: Any) -> None:
+        """Raise the failure, of which nothing is left on the device."""
+        cupy.cuda.runtime.memsetAsync(self.state, 0, 56, self.stream.ptr)
+        number = int(words[1])
+        name, code, message, attrs, dtypes, where = self.program.sites[number - 1]
+        if name == "full":
+            raise MoreScratch
+        values = [words[3 + k:4 + k].view(DTYPES[dtype])[0].item() for k, dtype in enumerate(dtypes)]
+        self.failed(name, code, message, attrs, values, where)
+
+    def failed(self, name: str, code: str, message: str, attrs: Mapping[str, Any], values: Sequence[Any], where: str
+               ) -> None:
+        if name == "depth":
+            raise too_deep(attrs["function"], where, min(self.depth, LEVELS))
+        raise RunError(code, message.format(*values, **attrs), where)
+
+    def fail(self, site: int, *values: Any) -> None:
+        """A check that the host makes does not hold; a failure on the device was before it."""
+        self.check()
+        name, code, message, attrs, _, where = self.program.sites[site - 1]
+        self.failed(name, code, message, attrs, values, where)
+
+    def deeper(self, site: int) -> None:
+        """A call inside calls."""
+        self.depth += 1
+        if self.depth > LEVELS:
+            self.fail(site)
+
+
+# ------------------------------------------------------------------ numbers of the host
+
+
+def _wrapped(x: int) -> int:
+    """A whole number as 64 bits hold it."""
+    return x if -9223372036854775808 <= x < 9223372036854775808 else (x + 9223372036854775808) % (1 << 64) - (1 << 63)
+
+
+def _quot(x: int, y: int) -> int:
+    return 0 if y == 0 else _wrapped(abs(x) // abs(y) * (1 if (x < 0) == (y < 0) else -1))
+
+
+def _rem(x: int, y: int) -> int:
+    return 0 if y == 0 else abs(x) % abs(y) * (1 if x >= 0 else -1)
+
+
+def _div(x: int, y: int) -> int:
+    return 0 if y == 0 else _wrapped(x // y)
+
+
+def _mod(x: int, y: int) -> int:
+    return 0 if y == 0 else x % y
+
+
+def _shl(x: int, y: int) -> int:
+    return _wrapped(x << y & (1 << 64) - 1) if 0 <= y < 64 else 0
+
+
+def _shr(x: int, y: int) -> int:
+    return x >> (y if 0 <= y < 64 else 63)
+
+
+def _number(x: float, dtype: str) -> Any:
+    return DTYPES[dtype].type(x)
+
+
+# ------------------------------------------------------------------ entries
+
+
+class DeviceLeaves(Leaves):
+    """Leaves may lie on the device: then they stay there."""
+
+    def leaf(self, value: Any, label: str, dtype: str, dims: Any) -> Any:
+        if isinstance(value, np.ndarray | np.generic | float | int | list | tuple):
+            return super().leaf(value, label, dtype, dims)
+        if not isinstance(value, cupy.ndarray):
+            if hasattr(value, "__cuda_array_interface__"):
+                value = cupy.asarray(value)
+            elif on_device(value):
+                value = cupy.from_dlpack(value)
+            else:
+                return super().leaf(value, label, dtype, dims)
+        if value.ndim != len(dims):
+            raise DadArgumentError("A101", f"argument `{label}`: expected {type_text(dtype, dims)}, found a "
+                                   f"{value.dtype} array of shape {value.shape} on the device")
+        want = DTYPES[dtype]
+        if value.dtype != want and (want.kind == "b" or not np.can_cast(value.dtype, want, "safe")
+                                    or (want.kind == "f" and value.dtype.kind in "iu")):
+            raise DadArgumentError("A102", f"argument `{label}`: expected {type_text(dtype, dims)}, found a "
+                                   f"{value.dtype} array on the device")
+        return cupy.ascontiguousarray(value, want)
+
+
+def on_device(value: Any) -> bool:
+    """Whether this is an array of another library on a GPU."""
+    return hasattr(value, "__dlpack_device__") and int(value.__dlpack_device__()[0]) in (2, 13)
+
+
+class DeviceEntry(Entry):
+    """A function of a Dad program on a GPU. Arrays on the device, CuPy's and those of other libraries through DLPack or
+    `__cuda_array_interface__`, are read where they lie; then results lie there too, numbers as arrays of no axes.
+    Without one, arguments are copied there, and results back.
+    """
+
+    plan = DeviceLeaves
