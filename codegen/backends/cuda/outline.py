@@ -24,6 +24,7 @@ from .levels import Known, Levels, shapes_of
 
 WIDTH = {"f64": 8, "f32": 4, "f16": 2, "bool": 1} | {f"{s}{b}": b // 8 for s in "iu" for b in (8, 16, 32, 64)}
 """Bytes of an element."""
+KERNEL = 'extern "C" __global__ void '
 SMALL = 8
 """Launches for so few threads are not worth it where a glue kernel stands beside."""
 
@@ -320,7 +321,7 @@ class HostWriter:
         body = [f"DAD_DEVICE bool {name}_body({', '.join(['dad_thread *c', *self.formal(kernel, needs_frame)])}) {{",
                 *writer.text(), "  return false;", "}"]
         given = ", ".join(["c", *self.actual(kernel, needs_frame)])
-        text = [*body, f"DAD_KERNEL {name}({', '.join(['dad_run *run', *params])}) {{",
+        text = [*body, KERNEL + f"{name}({', '.join(['dad_run *run', *params])}) {{",
                 "  if (run->failed) return;", *loads, "  dad_thread thread, *c = &thread;",
                 "  dad_begin(c, run, 0, 1);",
                 f"  if ({name}_body({given})) dad_report(run, c, 0);",
@@ -497,7 +498,7 @@ class HostWriter:
         formal = ", ".join(["dad_thread *c", *self.formal(kernel, False), f"int64_t {index}"])
         actual = ", ".join(["c", *self.actual(kernel, False), "k"])
         text = [f"DAD_DEVICE bool {name}_body({formal}) {{", *writer.text(), "  return false;", "}",
-                f"DAD_KERNEL {name}({', '.join(['dad_run *run', 'int64_t count', *params])}) {{",
+                KERNEL + f"{name}({', '.join(['dad_run *run', 'int64_t count', *params])}) {{",
                 "  if (run->failed) return;", *loads,
                 "  int64_t first = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;",
                 "  int64_t step = (int64_t)gridDim.x * blockDim.x;",
@@ -543,7 +544,7 @@ class HostWriter:
         outs = ", ".join(f"({device_sums.MEMORY[d]} *)to{k}" for k, d in enumerate(dtypes))
         numbers = ["int64_t rows", "int64_t n", "int32_t depth", "int32_t steps"]
         text = [f"DAD_DEVICE bool {name}_body({formal}) {{", *writer.text(), "  return false;", "}",
-                f"DAD_KERNEL {name}({', '.join(['dad_run *run', *params, *numbers, *rooms])}) {{",
+                KERNEL + f"{name}({', '.join(['dad_run *run', *params, *numbers, *rooms])}) {{",
                 "  if (run->failed) return;", *loads,
                 "  dad_thread thread, *c = &thread;",
                 "  dad_begin(c, run, (int64_t)blockIdx.x * blockDim.x + threadIdx.x, (int64_t)gridDim.x * blockDim.x);",

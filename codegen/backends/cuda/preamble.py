@@ -34,7 +34,6 @@ TYPES = """\
 
 #define DAD_DEVICE static __device__ __forceinline__
 #define DAD_CALLED static __device__ __noinline__
-#define DAD_KERNEL extern "C" __global__ void
 
 typedef uint16_t dad_half;
 union dad_cell {
