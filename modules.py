@@ -7,6 +7,8 @@ transforms.
 from __future__ import annotations
 
 import builtins
+import importlib.util
+import sys
 import threading
 import types
 from collections.abc import Callable, Sequence
@@ -78,11 +80,9 @@ def wanted(target: str | None) -> Target:
 
 def no_cupy() -> None:
     """Raise Diagnostics (U110) unless CuPy can be imported."""
-    try:
-        import cupy  # noqa: F401
-    except ImportError as error:
-        raise Diagnostics([Diagnostic("U110", f"the target `cuda` runs through CuPy, and {error}",
-                                      help="pip install cupy-cuda13x, or use \"native\"")]) from None
+    if "cupy" not in sys.modules and importlib.util.find_spec("cupy") is None:
+        raise Diagnostics([Diagnostic("U110", "the target `cuda` runs through CuPy, which is not installed",
+                                      help="pip install cupy-cuda13x, or use \"native\"")])
 
 
 @cache

@@ -43,6 +43,7 @@ WALLS: dict[str, tuple[str, ...]] = {
     "codegen.backends.native": ("lang", "codegen.passes", "codegen.backends.loops", "codegen.runtime"),
     "codegen.backends.c": ("lang", "codegen.backends.loops", "codegen.runtime"),
     "codegen.backends.cuda": ("lang", "codegen.passes", "codegen.backends.loops", "codegen.backends.native.kernels",
+                              "codegen.backends.c", "codegen.backends.numpy", "codegen.backends.entry",
                               "codegen.runtime"),
     "codegen.runtime": (),
     "grades": ("lang",),
@@ -59,7 +60,7 @@ FREE = ("tests", "examples", "benchmarks")
 # and for grades, which count in 50 digits.
 DEPENDENCIES = {"lark", "numpy"}
 GRADES_DEPENDENCIES = {"mpmath", "flint"}
-RUNTIME_DEPENDENCIES = {"numpy"}
+RUNTIME_DEPENDENCIES = {"numpy", "cupy"}
 NATIVE_DEPENDENCIES = {"numpy", "llvmlite"}
 GRADES_DEPENDENCIES = {"numpy", "mpmath"}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ....lang.core.ir import Table
 from ...runtime.depth import LEVELS
 from ..c.emit import BLOCK, FunctionWriter, Unit, ctype
 from ..c.scalars import MEMORY, REGISTER, half_bits, number
@@ -104,9 +105,8 @@ class ThreadWriter(FunctionWriter):
             case _:
                 super().node(node)
 
-    def data(self, out: Reg, table: object) -> None:
+    def data(self, out: Reg, table: Table) -> None:
         """The address of a table that stands in the text."""
-        assert isinstance(table, tree.Table)
         name = "table_" + "".join(ch if ch.isalnum() else "_" for ch in table.name) + "_" + table.dtype
         held = [half_bits(v) for v in table.values] if out.dtype == "f16" else table.values
         shown = [str(v) if out.dtype == "f16" else number(v, out.dtype) for v in held] or ["0"]

@@ -80,7 +80,8 @@ class Levels:
         key = node.name, node.out.dtype, tuple(a.dtype for a in node.args), tuple(node.attrs)
         if key not in self.spoken:
             try:
-                DeviceScalars({}, {}).prim(node.name, node.out.dtype, key[2], tuple("xyzuvw"[:len(node.args)]), node.attrs)
+                names = tuple("xyzuvw"[:len(node.args)])
+                DeviceScalars({}, {}).prim(node.name, node.out.dtype, key[2], names, node.attrs)
                 self.spoken[key] = True
             except Missing:
                 self.spoken[key] = False
@@ -126,7 +127,8 @@ class Levels:
             return next((int(a.value) for a in made.get(x, ()) if isinstance(a, Imm)), None)
 
         within = {slot(n.slot) for n in inside.values()}
-        outside = {slot(n.slot) for n in everything(function.body) if isinstance(n, tree.Resize) and id(n) not in inside}
+        outside = {slot(n.slot) for n in everything(function.body)
+                   if isinstance(n, tree.Resize) and id(n) not in inside}
         if None in within | outside:
             return False
         return not {s + d for s in within if s is not None for d in (-1, 0, 1)} & outside

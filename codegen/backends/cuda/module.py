@@ -13,7 +13,8 @@ from ....lang.clock import stage, timed
 from ....lang.core import ir
 from ....lang.prims.checks import MESSAGES
 from ..entry import EntrySpec, Module
-from ..loops.sites import DEPTH_SITE, FULL_SITE, Site
+from ..loops.sites import DEPTH_SITE, FULL_SITE, HostCall, Site
+from ..numpy.expressions import numbers_of
 from ..numpy.functions import Callee, Tables, emit_function
 from ..numpy.helpers import DEVICE_FILES, helpers, linked, standalone
 from ..numpy.module import IMPORTS, entry_of, public_names
@@ -21,9 +22,10 @@ from ..numpy.names import RESERVED, Names
 from ..numpy.stub import stub
 from ..numpy.syntax import call, const
 from .nests import nests
-from .outline import HostCall, Outlined, outlined
+from .outline import Outlined, outlined
 
-RUNTIME = ("Program", "_wrapped", "_quot", "_rem", "_div", "_mod", "_shl", "_shr", "_number")
+RUNTIME = ("RunError", "DadArgumentError", "DeviceEntry", "Program", "_wrapped", "_quot", "_rem", "_div", "_mod",
+           "_shl", "_shr", "_number")
 
 
 @timed("emit")
@@ -41,12 +43,12 @@ def emit_module(program: ir.Program, entries: Sequence[EntrySpec], version: str)
     functions = "\n\n\n".join([*(ast.unparse(ast.fix_missing_locations(tree)) for tree in primitives), *made.python])
     calls = {root: call("_program.function", ast.Name(made.roots[root]), *(literal(x) for x in types(program, root)),
                         const(bool(made.sites))) for root in roots}
-    wrappers = [entry_of(e, published[e.name], {f: calls[f] for f in (e.function, *e.transforms.values())}, "DeviceEntry")
-                for e in entries]
+    wrappers = [entry_of(e, published[e.name], {f: calls[f] for f in (e.function, *e.transforms.values())},
+                         "DeviceEntry") for e in entries]
     instances = "\n".join(ast.unparse(ast.fix_missing_locations(tree)) for tree in wrappers)
     mentioned = {n.id for tree in (*tables.made, *primitives, *wrappers) for n in ast.walk(tree)
                  if isinstance(n, ast.Name)}
-    wanted = sorted((mentioned & set(helpers(DEVICE_FILES))) | {"RunError", "DadArgumentError", "DeviceEntry", *RUNTIME})
+    wanted = sorted((mentioned & set(helpers(DEVICE_FILES))) | {*RUNTIME})
     header = f"# Written by dad {version}.\n"
     program_text = described(made)
 
@@ -55,14 +57,29 @@ def emit_module(program: ir.Program, entries: Sequence[EntrySpec], version: str)
         return "\n\n\n".join(part for part in parts if part) + "\n"
 
     body = "\n\n".join([header.rstrip("\n"), program_text, functions]) + "\n"
-    return Module(whole(standalone(wanted, DEVICE_FILES)), stub(entries, published, version), whole(linked(wanted, DEVICE_FILES)), body)
+    return Module(whole(standalone(wanted, DEVICE_FILES)), stub(entries, published, version),
+                  whole(linked(wanted, DEVICE_FILES)), body)
+
+
+def emit_program(program: ir.Program, roots: Sequence[str], version: str) -> str:
+    """The text of a module for tests, without entries: `FUNCTIONS` are the functions of leaves, by name."""
+    made = outlined(nests(program), roots)
+    tables = Tables()
+    primitives = [primitive(c, k, tables) for k, c in enumerate(made.hosts)]
+    mentioned = {n.id for tree in (*tables.made, *primitives) for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    wanted = sorted((mentioned & set(helpers(DEVICE_FILES))) | {*RUNTIME})
+    functions = {root: f"_program.function({made.roots[root]}, {', '.join(map(repr, types(program, root)))}, "
+                       f"{bool(made.sites)})" for root in roots}
+    return "\n\n".join([
+        f"# Written by dad {version}.", IMPORTS, "import cupy", linked(wanted, DEVICE_FILES),
+        *(ast.unparse(ast.fix_missing_locations(tree)) for tree in (*tables.made, *primitives)), described(made),
+        *made.python, "FUNCTIONS = {" + ", ".join(f"{k!r}: {v}" for k, v in functions.items()) + "}"])
 
 
 def described(made: Outlined) -> str:
     """The statement that makes the program of kernels."""
     sites = "".join(f"    {site(s)!r},\n" for s in made.sites)
-    tables = "".join(f"    np.array({list(t.values)!r}, {t.dtype!r}),\n".replace("nan", "np.nan").replace("inf", "np.inf")
-                     for t in made.tables)
+    tables = "".join(f"    {ast.unparse(numbers_of(t))},\n" for t in made.tables)
     hosts = "".join(f"    {str(k)!r}: lambda *args: _p{k}(*args),\n" for k in range(len(made.hosts)))
     text = made.source.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     return (f'_SOURCE = """\\\n{text}"""\n_SITES = (\n{sites})\n_TABLES = (\n{tables})\n'
@@ -93,4 +110,5 @@ def primitive(c: HostCall, number: int, tables: Tables) -> ast.FunctionDef:
     body = ir.Block((ir.Stmt(outs, ir.Prim(c.name, params, c.attrs), None),), outs)
     function = ir.Function(c.name, params, body)
     known: dict[str, Callee] = {}
-    return emit_function(function, f"_p{number}", known, Names(frozenset(RESERVED | set(helpers(DEVICE_FILES)))), tables)[0]
+    names = Names(frozenset(RESERVED | set(helpers(DEVICE_FILES))))
+    return emit_function(function, f"_p{number}", known, names, tables)[0]

@@ -685,8 +685,8 @@ class HostWriter:
         self.line(f"{outs}{',' if len(node.outs) == 1 else ''} = {call}" if outs else call)
         if node.function in self.levels.recursive:
             self.line("run.depth -= 1")
-        for reg, here in zip(node.outs, results, strict=True):
-            if not here:
+        for reg, sized in zip(node.outs, results, strict=True):
+            if not sized:
                 self.places[reg.id] = register(reg)
 
     def host(self, name: str, attrs: tuple[tuple[str, AttrValue], ...], args: Sequence[tuple[Operand, ...]],
@@ -763,6 +763,7 @@ def literal(x: Imm) -> str:
         f"_number(float({str(x.value)!r}), {x.dtype!r})"
 
 
+OPERATORS = {"add": "+", "sub": "-", "mul": "*", "band": "&", "bor": "|", "bxor": "^"}
 COMPARE = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 
@@ -772,7 +773,7 @@ def python_of(node: tree.Scalar, args: Sequence[str]) -> str:
     truth = node.args[0].dtype == "bool"
     match node.name:
         case "add" | "sub" | "mul" if not truth:
-            return f"_wrapped({x} {dict(add='+', sub='-', mul='*')[node.name]} {y})"
+            return f"_wrapped({x} {OPERATORS[node.name]} {y})"
         case "neg":
             return f"_wrapped(-{x})"
         case "abs":
@@ -790,7 +791,7 @@ def python_of(node: tree.Scalar, args: Sequence[str]) -> str:
         case "cast":
             return f"{x} != 0" if node.out.dtype == "bool" else f"int({x})"
         case "band" | "bor" | "bxor":
-            return f"{x} {dict(band='&', bor='|', bxor='^')[node.name]} {y}"
+            return f"{x} {OPERATORS[node.name]} {y}"
         case _ if node.name in COMPARE:
             return f"{x} {COMPARE[node.name]} {y}"
     return f"_{node.name}({x}, {y})"
