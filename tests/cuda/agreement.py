@@ -1,7 +1,7 @@
 """Kernels beside the interpreter: the same program in two hands, kernels on the processor (`standin`).
 
-Arithmetic, comparisons, conversions and the order of sums are the interpreter's, so results have its bits; what rests on
-an elementary function is compared with a tolerance, as for machine code.
+Arithmetic, comparisons, conversions and the order of sums are the interpreter's, so results have its bits; what rests
+on an elementary function is compared with a tolerance, as for machine code.
 """
 
 from __future__ import annotations

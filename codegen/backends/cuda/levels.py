@@ -13,8 +13,9 @@ come out of memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from ....lang.core import ir
 from ..loops import tree
 from ..loops.fuse import straight
 from ..loops.operands import everything
@@ -50,8 +51,9 @@ def circular(calls: dict[str, set[str]]) -> set[str]:
 class Levels:
     """Of a program."""
 
-    def __init__(self, program: tree.Program) -> None:
-        self.program = program
+    def __init__(self, program: tree.Program, types: Mapping[str, Types]) -> None:
+        """`types` are those of functions of the IR."""
+        self.program, self.types = program, types
         self.spoken: dict[tuple[str, str, tuple[str, ...], tuple[object, ...]], bool] = {}
         calls = {name: {n.function for n in everything(f.body) if isinstance(n, tree.Invoke)}
                  for name, f in program.functions.items()}
@@ -65,6 +67,17 @@ class Levels:
                 break
             self.threads -= lost
         self.busy: dict[str, bool] = {}
+
+    def params(self, name: str) -> list[bool]:
+        """Which parameters of a function are addresses and sizes."""
+        if name in self.types:
+            return arrays(self.types[name][0])
+        return shapes_of(self.program.functions[name].params)
+
+    def results(self, name: str) -> list[bool]:
+        if name in self.types:
+            return arrays(self.types[name][1])
+        return shapes_of(self.program.functions[name].results)
 
     def simple(self, node: tree.Node) -> bool:
         """Whether a thread can do it, calls and what is inside aside."""
@@ -208,7 +221,7 @@ class Known:
             case tree.Invoke(outs=outs):
                 if not self.inline(node):
                     self.driven.add(id(node))
-                    known.update(known_outs(outs))
+                    known.update(r.id for r, here in zip(outs, levels.results(node.function), strict=True) if here)
             case tree.Host(results=results):
                 for first, *sizes in results:
                     if first.pointer:
@@ -270,14 +283,18 @@ class Known:
                 self.known.add(out.id)
 
 
-def known_outs(outs: Sequence[Reg]) -> Iterable[int]:
-    """Of what a call gives, the pointers and the sizes behind them."""
-    return [r.id for r, here in zip(outs, shapes_of(outs), strict=True) if here]
+Types = tuple[Sequence[ir.Type], Sequence[ir.Type]]
+"""Of parameters and of results."""
+
+
+def arrays(types: Sequence[ir.Type]) -> list[bool]:
+    """Which of the operands that values of these types are belong to arrays."""
+    return [t.rank > 0 for t in types for _ in range(1 + t.rank)]
 
 
 def shapes_of(regs: Sequence[Operand]) -> list[bool]:
-    """Which of these are arrays: pointers and the sizes behind them. A number of its own looks like a size there, and
-    counts as one."""
+    """The same of a function of which there are no types: pointers and the sizes behind them. A number of its own
+    looks like a size there, and counts as one."""
     found: list[bool] = []
     inside = False
     for r in regs:

@@ -21,6 +21,7 @@ from ..numpy.module import IMPORTS, entry_of, public_names
 from ..numpy.names import RESERVED, Names
 from ..numpy.stub import stub
 from ..numpy.syntax import call, const
+from .levels import Types
 from .nests import nests
 from .outline import Outlined, outlined
 
@@ -33,8 +34,7 @@ def emit_module(program: ir.Program, entries: Sequence[EntrySpec], version: str)
     """The module of these entries; the same program and entries give the same text."""
     roots = list(dict.fromkeys(f for e in entries for f in (e.function, *e.transforms.values())))
     with stage("loops"):
-        loops = nests(program)
-    made = outlined(loops, roots)
+        made = outlined(nests(program), roots, types_of(program))
     taken = frozenset(RESERVED | set(helpers(DEVICE_FILES)) | {"cupy", "np", "run", "frame"})
     published = public_names(entries, taken)
     tables = Tables()
@@ -63,7 +63,7 @@ def emit_module(program: ir.Program, entries: Sequence[EntrySpec], version: str)
 
 def emit_program(program: ir.Program, roots: Sequence[str], version: str) -> str:
     """The text of a module for tests, without entries: `FUNCTIONS` are the functions of leaves, by name."""
-    made = outlined(nests(program), roots)
+    made = outlined(nests(program), roots, types_of(program))
     tables = Tables()
     primitives = [primitive(c, k, tables) for k, c in enumerate(made.hosts)]
     mentioned = {n.id for tree in (*tables.made, *primitives) for n in ast.walk(tree) if isinstance(n, ast.Name)}
@@ -97,6 +97,10 @@ def types(program: ir.Program, root: str) -> tuple[object, object]:
     """Dtypes and ranks of parameters and results."""
     f = program.functions[root]
     return tuple((p.type.dtype, p.type.rank) for p in f.params), tuple((t.dtype, t.rank) for t in f.result_types)
+
+
+def types_of(program: ir.Program) -> dict[str, Types]:
+    return {name: ([p.type for p in f.params], f.result_types) for name, f in program.functions.items()}
 
 
 def literal(value: object) -> ast.expr:

@@ -8,7 +8,7 @@ others read goes to the function's *frame*, cells in device memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ....lang.core.ir import AttrValue, Table
@@ -20,7 +20,7 @@ from ..loops.sites import DEPTH_SITE, HostCall, Site
 from ..loops.tree import Code, Imm, Operand, Reg
 from .device import sums as device_sums
 from .kernel import DeviceUnit, ThreadWriter, operand, register, whole
-from .levels import Known, Levels, shapes_of
+from .levels import Known, Levels, Types
 
 WIDTH = {"f64": 8, "f32": 4, "f16": 2, "bool": 1} | {f"{s}{b}": b // 8 for s in "iu" for b in (8, 16, 32, 64)}
 """Bytes of an element."""
@@ -65,17 +65,17 @@ class Kernel:
     cells: list[Reg] = field(default_factory=list)
 
 
-def outlined(program: tree.Program, roots: Sequence[str]) -> Outlined:
-    """The program, of which Python calls `roots`."""
-    return Outline(program).run(roots)
+def outlined(program: tree.Program, roots: Sequence[str], types: Mapping[str, Types]) -> Outlined:
+    """The program, of which Python calls `roots`; `types` of its functions, parameters and results."""
+    return Outline(program, types).run(roots)
 
 
 class Outline:
     """Writes a program."""
 
-    def __init__(self, program: tree.Program) -> None:
+    def __init__(self, program: tree.Program, types: Mapping[str, Types]) -> None:
         self.program = program
-        self.levels = Levels(program)
+        self.levels = Levels(program, types)
         self.unit = DeviceUnit("", {name: f"dad_f{k}" for k, name in enumerate(program.functions)})
         self.made = Outlined()
         self.needed_functions: dict[str, None] = {}
@@ -100,7 +100,7 @@ class Outline:
         if key not in self.known:
             f = self.program.functions[name]
             python = f"_f{len(self.known)}"
-            results = shapes_of(f.results)
+            results = self.levels.results(name)
             self.known[key] = python, results
             HostWriter(self, f, params, python, results, root).write()
         return self.known[key]
@@ -280,23 +280,23 @@ class HostWriter:
         reads: dict[int, int] = {}
         inputs: dict[Reg, None] = {}
         inside = set(defined(nodes))
+        moved: set[Reg] = set()
         written = False
         for item in items:
-            if isinstance(item, Moves):
-                for _, x in item.pairs:
-                    if isinstance(x, Reg):
-                        reads[x.id] = reads.get(x.id, 0) + 1
-                        inputs[x] = None
-            else:
-                for reg, n in read([item]).items():
-                    reads[reg.id] = reads.get(reg.id, 0) + n
+            found = {x: 1 for _, x in item.pairs if isinstance(x, Reg)} if isinstance(item, Moves) else read([item])
+            for reg, n in found.items():
+                reads[reg.id] = reads.get(reg.id, 0) + n
+                if reg not in moved:
                     inputs[reg] = None
+            if isinstance(item, Moves):
+                moved.update(reg for reg, _ in item.pairs)
         writer = self.writer()
         resizes = any(isinstance(n, tree.Resize) for n in everything(nodes))
         name = self.owner.fresh("k")
         if resizes:
             self.owner.made.blocks = True
             writer.line("dad_block *slots = (dad_block *)(frame + " + str(self.slots) + ");")
+        moving: set[Reg] = set()
         for item in items:
             if isinstance(item, Moves):
                 held = []
@@ -305,7 +305,10 @@ class HostWriter:
                     writer.line(f"{ctype(reg)} {temp} = {operand(x)};")
                     held.append((reg, temp))
                 for reg, temp in held:
+                    writer.line(f"{register(reg)} = {temp};" if reg in inputs or reg in moving else
+                                f"{ctype(reg)} {register(reg)} = {temp};")
                     writer.line(stored(self.at(reg), reg, temp))
+                moving.update(reg for reg, _ in held)
                 written = True
             else:
                 writer.node(item)
@@ -665,10 +668,9 @@ class HostWriter:
             self.close(start)
 
     def invoke(self, node: tree.Invoke) -> None:
-        f = self.owner.program.functions[node.function]
         kinds = []
         args = []
-        for x, sized in zip(node.args, shapes_of(f.params), strict=True):
+        for x, sized in zip(node.args, self.levels.params(node.function), strict=True):
             here = self.force(x) if sized else self.local(x)
             kinds.append(here is not None)
             if here is None:
