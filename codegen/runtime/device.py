@@ -149,10 +149,11 @@ class Program:
 
 
 def host_number(x: Any, dtype: str) -> Any:
-    """A number as code of the host has it: integers of 64 bits and truth values are Python's, others NumPy's."""
+    """A number as code of the host has it: integers of 64 bits and truth values are Python's, others NumPy's. Halves
+    are single there, as kernels take them."""
     if dtype == "i64":
         return int(x)
-    return bool(x) if dtype == "bool" else DTYPES[dtype].type(x)
+    return bool(x) if dtype == "bool" else np.float32(x) if dtype == "f16" else DTYPES[dtype].type(x)
 
 
 class Run:
@@ -391,7 +392,7 @@ def _shr(x: int, y: int) -> int:
 
 
 def _number(x: float, dtype: str) -> Any:
-    return DTYPES[dtype].type(x)
+    return host_number(x, dtype)
 
 
 # ------------------------------------------------------------------ entries

@@ -80,7 +80,7 @@ class Outline:
         self.made = Outlined()
         self.needed_functions: dict[str, None] = {}
         self.texts: list[str] = []
-        self.library: dict[str, str] = {}
+        self.pieces: dict[str, str] = {}
         """Texts of the device library, by what they are for."""
         self.known: dict[tuple[str, tuple[bool, ...]], tuple[str, list[bool]]] = {}
         """Functions of the host by what it knows of their parameters: Python's name, and what it knows of results."""
@@ -91,7 +91,7 @@ class Outline:
             f = self.program.functions[root]
             self.made.roots[root], _ = self.host_function(root, (True,) * len(f.params), root=True)
         functions = self.thread_functions()
-        self.made.source = whole(self.unit, functions, self.texts, list(self.library.values()))
+        self.made.source = whole(self.unit, functions, self.texts, list(self.pieces.values()))
         self.made.sites = self.unit.sites
         return self.made
 
@@ -134,8 +134,8 @@ class Outline:
     def sums_of(self, dtypes: Sequence[str]) -> None:
         """Kernels that add numbers of these dtypes side by side."""
         name = device_sums.signature(dtypes)
-        if name not in self.library:
-            self.library[name] = device_sums.text(dtypes)
+        if name not in self.pieces:
+            self.pieces[name] = device_sums.text(dtypes)
             self.made.kernels.append(f"dad_sum_tree_{name}")
 
 
