@@ -36,7 +36,7 @@ _DEPTH = 3
 class Facts:
     """Immutable: each method that adds something gives another `Facts`."""
 
-    __slots__ = ("_asked", "_busy", "_generators", "_normals", "bounds", "false", "impossible", "others", "unequal")
+    __slots__ = ("_asked", "_busy", "_generators", "_normals", "_sums", "bounds", "false", "impossible", "others", "unequal")
 
     def __init__(self, bounds: Mapping[Poly, Interval], unequal: frozenset[Poly], impossible: bool,
                  others: frozenset[Cond]) -> None:
@@ -51,6 +51,7 @@ class Facts:
         self._asked: dict[Poly, Interval] = {}
         self._generators: dict[int, Interval] = {}
         self._busy: set[Poly] = set()
+        self._sums: dict[Monomial, list[tuple[Poly, Interval]]] | None = None
         self._normals: dict[Term, Any] = {}
 
     @staticmethod
@@ -439,20 +440,21 @@ class Facts:
     def _linear(self, p: Poly, depth: int, used: frozenset[Poly]) -> Interval:
         """Bounds by terms, by the same polynomial with another constant, and by facts that cancel a term."""
         found = self._by_terms(p)
-        shape, scale, offset = _canonical(p)
-        known = self.bounds.get(shape)
-        if known is not None:
-            found = found.meet(known.scale(scale).plus(Interval(offset, offset, False, False)))
-        if depth == 0 or (found.lo != -INFINITE and found.hi != INFINITE and found.nonzero):
+        if self.bounds and len(p.terms) > 1:
+            shape, scale, offset = _canonical(p)
+            known = self.bounds.get(shape)
+            if known is not None:
+                found = found.meet(known.scale(scale).plus(Interval(offset, offset, False, False)))
+        if depth == 0 or found.nonzero:
             return found
-        loose = [m for m, c in p.terms.items() if m and (b := self._monomial(m).scale(c)) is not None
-                 and (b.lo == -INFINITE or b.hi == INFINITE or len(p.terms) > 1)]
-        for m in loose[:6]:
-            for fact, bound in self.bounds.items():
-                c = fact.terms.get(m)
-                if c is None or fact in used or len(fact.terms) == 1:
+        sums = self.sums()
+        if not sums:
+            return found
+        for m in [m for m in p.terms if m in sums][:6]:
+            for fact, bound in sums[m]:
+                if fact in used:
                     continue
-                factor = p.terms[m] / c
+                factor = p.terms[m] / fact.terms[m]
                 rest = p - fact.scale(factor)
                 if len(rest.terms) > len(p.terms) + len(fact.terms) - 2:
                     continue
@@ -462,16 +464,31 @@ class Facts:
                 found = found.meet(left.plus(bound.scale(factor)))
         return found
 
+    def sums(self) -> dict[Monomial, list[tuple[Poly, Interval]]]:
+        """The facts of several terms, by these."""
+        if self._sums is None:
+            self._sums = {}
+            for fact, bound in self.bounds.items():
+                if len(fact.terms) > 1:
+                    for m in fact.terms:
+                        self._sums.setdefault(m, []).append((fact, bound))
+        return self._sums
+
     def _by_terms(self, p: Poly) -> Interval:
         out = Interval(Fraction(0), Fraction(0), False, False)
         for m, c in p.terms.items():
+            if not m:
+                out = out.plus(Interval(c, c, False, False))
+                continue
             out = out.plus(self._monomial(m).scale(c))
             if out.lo == -INFINITE and out.hi == INFINITE:
                 return EVERYTHING
         return out
 
     def _monomial(self, m: Monomial) -> Interval:
-        out = Interval(Fraction(1), Fraction(1), False, False)
+        if len(m) == 1 and m[0][1] == 1:
+            return self._generator(m[0][0])
+        out: Interval | None = None
         for g, e in m:
             bound = self._generator(g)
             if isinstance(e, int):
@@ -481,7 +498,8 @@ class Facts:
                 made = GENERATORS[g]
                 if made.kind in ("exp", "root"):
                     bound = fractional(self._base(g), e)
-            out = out.times(bound)
+            out = bound if out is None else out.times(bound)
+        assert out is not None
         known = self.bounds.get(Poly({m: Fraction(1)}))
         return out if known is None else out.meet(known)
 

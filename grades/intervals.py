@@ -58,6 +58,8 @@ class Interval:
                         self.hi_open or other.hi_open)
 
     def scale(self, c: Fraction) -> Interval:
+        if c == 1:
+            return self
         if c == 0:
             return Interval(Fraction(0), Fraction(0), False, False)
         if c > 0:
@@ -65,6 +67,12 @@ class Interval:
         return Interval(self.hi * c, self.lo * c, self.hi_open, self.lo_open)
 
     def times(self, other: Interval) -> Interval:
+        if self.lo >= 0 and other.lo >= 0:
+            lo, lo_open = _corner(self.lo, self.lo_open, other.lo, other.lo_open)
+            hi, hi_open = _corner(self.hi, self.hi_open, other.hi, other.hi_open)
+            return Interval(lo, hi, lo_open, hi_open)
+        if self is EVERYTHING and other is EVERYTHING:
+            return EVERYTHING
         ends = [_corner(x, xo, y, yo) for x, xo in ((self.lo, self.lo_open), (self.hi, self.hi_open))
                 for y, yo in ((other.lo, other.lo_open), (other.hi, other.hi_open))]
         lo, lo_open = min(ends)
