@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from . import normal
+from . import normal, parts
 from . import polynomials as po
 from .intervals import EVERYTHING, INFINITE, Bound, Interval, fractional, logarithm, root_interval
 from .normal import GENERATORS, Generator, Ratio
@@ -32,11 +32,14 @@ _RANGES = {"atan": Interval(Fraction(-1571, 1000), Fraction(1571, 1000)),
            "log_i0": _NOT_NEGATIVE, "trigamma": _POSITIVE}
 _DEPTH = 3
 
+__all__ = ["EVERYTHING", "INFINITE", "NO_FACTS", "Facts", "Interval"]
+
 
 class Facts:
     """Immutable: each method that adds something gives another `Facts`."""
 
-    __slots__ = ("_asked", "_busy", "_generators", "_normals", "_sums", "bounds", "false", "impossible", "others", "unequal")
+    __slots__ = ("_asked", "_busy", "_generators", "_normals", "_sums", "_terms", "bounds", "impossible", "others",
+                 "unequal")
 
     def __init__(self, bounds: Mapping[Poly, Interval], unequal: frozenset[Poly], impossible: bool,
                  others: frozenset[Cond]) -> None:
@@ -53,6 +56,7 @@ class Facts:
         self._busy: set[Poly] = set()
         self._sums: dict[Monomial, list[tuple[Poly, Interval]]] | None = None
         self._normals: dict[Term, Any] = {}
+        self._terms: dict[Term, Interval] = {}
 
     @staticmethod
     def none() -> Facts:
@@ -271,7 +275,12 @@ class Facts:
 
     def equations(self) -> list[Poly]:
         """Polynomials that are 0."""
-        return [p - po.constant(Fraction(i.lo)) for p, i in self.bounds.items() if i.lo == i.hi]
+        found = [p - po.constant(Fraction(i.lo)) for p, i in self.bounds.items() if i.lo == i.hi]
+        for g in sorted({g for p in self.bounds for g in p.generators}):
+            i = self.bounds_of(po.generator(g))
+            if i.lo == i.hi and (p := po.generator(g) - po.constant(Fraction(i.lo))) not in found:
+                found.append(p)
+        return found
 
     def replaced(self, p: Poly, g: int, by: Ratio) -> Ratio | None:
         """p with an atom's generator replaced; None where that has no meaning."""
@@ -282,25 +291,31 @@ class Facts:
 
     # ---- questions
 
-    def interval(self, term: Term) -> Interval:
-        """Bounds of the term."""
-        r = self.normal(term)
-        return EVERYTHING if r is None else self.bounds_of_ratio(r)
+    def interval(self, term: Term, depth: int = parts.MOST) -> Interval:
+        """Bounds of the term: of its normal form, and where these do not tell its sign, from those of its parts."""
+        found = self._terms.get(term)
+        if found is None:
+            r = self.normal(term)
+            found = EVERYTHING if r is None else self.bounds_of_ratio(r)
+            if not found.nonzero and term.args:
+                found = found.meet(parts.bounds(term, self, depth))
+            if depth == parts.MOST or found.nonzero:
+                self._terms[term] = found
+        return found
 
     def nonzero(self, term: Term) -> bool:
         """Whether the term is shown to be nowhere 0."""
         r = self.normal(term)
-        return r is not None and self.nonzero_poly(r.num)
+        return (r is not None and self.nonzero_poly(r.num)) or self.interval(term).nonzero
 
     def positive(self, term: Term) -> bool:
         """Whether the term is shown to be > 0."""
-        r = self.normal(term)
-        return r is not None and self.bounds_of_ratio(r).positive
+        found = self.interval(term)
+        return found.positive or (found.nonnegative and self.nonzero(term))
 
     def nonnegative(self, term: Term) -> bool:
         """Whether the term is shown to be >= 0."""
-        r = self.normal(term)
-        return r is not None and self.bounds_of_ratio(r).nonnegative
+        return self.interval(term).nonnegative
 
     def decides(self, cond: Cond) -> bool | None:
         """Whether the condition holds, where the facts say."""
@@ -408,10 +423,12 @@ class Facts:
         if found.nonzero:
             return found
         if len(p.terms) > 1:
-            if po.sum_of_squares(p):
-                found = found.meet(_NOT_NEGATIVE)
-            elif po.sum_of_squares(-p):
-                found = found.meet(Interval(-INFINITE, Fraction(0), True, False))
+            least = po.least_square(p, _halvable)
+            if least is not None:
+                found = found.meet(Interval(least, INFINITE, False))
+            most = po.least_square(-p, _halvable)
+            if most is not None:
+                found = found.meet(Interval(-INFINITE, -most, True, False))
             if len(p.terms) <= 12:
                 found = found.meet(self._by_factors(p))
         if po.primitive(p) in self.unequal and not found.empty:
@@ -565,6 +582,13 @@ class Facts:
         elif made.op == "gamma" and inner.positive:
             bound = _POSITIVE
         return bound
+
+
+def _halvable(g: int, e: po.Exponent) -> po.Exponent | None:
+    """Half of an exponent, if the power is a square of something real."""
+    if GENERATORS[g].kind == "exp":
+        return po.whole(Fraction(e) / 2)
+    return int(e) // 2 if isinstance(e, int) and e % 2 == 0 else None
 
 
 _factored: dict[Poly, list[tuple[Poly, po.Exponent]]] = {}

@@ -103,6 +103,21 @@ class Interval:
             return self.scale(Fraction(-1)).inverse().scale(Fraction(-1))
         return EVERYTHING
 
+    def size(self) -> Interval:
+        """Where abs x lies."""
+        if self.lo >= 0:
+            return self
+        if self.hi <= 0:
+            return self.scale(Fraction(-1))
+        top, closed = max((-self.lo, not self.lo_open), (self.hi, not self.hi_open))
+        return Interval(Fraction(0), top, False, not closed)
+
+    def hull(self, other: Interval) -> Interval:
+        """The smallest interval around both."""
+        lo, lo_open = min((self.lo, self.lo_open), (other.lo, other.lo_open))
+        hi, hi_closed = max((self.hi, not self.hi_open), (other.hi, not other.hi_open))
+        return Interval(lo, hi, lo_open, not hi_closed)
+
     def floor(self) -> Interval:
         """Where the floor of x lies."""
         lo: Bound = self.lo if self.lo == -INFINITE else Fraction(math.floor(self.lo))

@@ -48,26 +48,34 @@ class Zeros:
     ways: tuple[tuple[Crossing, ...], ...]
 
 
-def zeros(p: Poly, at: Facts, active: Callable[[Term], bool], depth: int = 4) -> list[Zeros]:
+@dataclass(frozen=True, eq=False)
+class Roots:
+    """`active`: whether an atom moves. `place`: which of two atoms is rather solved for, the smaller one."""
+
+    active: Callable[[Term], bool]
+    place: Callable[[Term], int]
+
+
+def zeros(p: Poly, at: Facts, roots: Roots, depth: int = 4) -> list[Zeros]:
     """The zeros of an irreducible polynomial, in parts; an empty list where there are none."""
     if at.nonzero_poly(p):
         return []
     here = at.compared("==", normal.ratio(p))
     if here.impossible:
         return []
-    ways = _solved(p, here, active)
+    ways = _solved(p, here, roots)
     if ways is None:
         return []
     text = ways[0][0].text if ways else f"{show_poly(p)} = 0"
     if not ways and depth > 0:
-        inverted = _inverted(p, here, active, depth)
+        inverted = _inverted(p, here, roots, depth)
         if inverted is not None:
             return inverted
-        ways = _followed(p, here, active, text)
+        ways = _followed(p, here, roots, text)
     return [Zeros(p, here, text, tuple(ways))]
 
 
-def _solved(p: Poly, at: Facts, active: Callable[[Term], bool]) -> list[tuple[Crossing, ...]] | None:
+def _solved(p: Poly, at: Facts, roots: Roots) -> list[tuple[Crossing, ...]] | None:
     """Crossings by variables in which p is affine, the best first. None: there are no zeros."""
     found: list[tuple[tuple[bool, bool, int, int], Crossing]] = []
     for g in p.generators:
@@ -89,13 +97,13 @@ def _solved(p: Poly, at: Facts, active: Callable[[Term], bool]) -> list[tuple[Cr
         if solved.impossible:
             return None
         text = f"{show_poly(po.generator(g))} = {show(value)}"
-        found.append(((slope.constant is None, not active(term), len(rest.terms), g),
+        found.append(((slope.constant is None, not roots.active(term), len(rest.terms), roots.place(term)),
                       Crossing(term, value, solved, text)))
     found.sort(key=lambda item: item[0])
     return [(c,) for _, c in found[:3]]
 
 
-def _inverted(p: Poly, at: Facts, active: Callable[[Term], bool], depth: int) -> list[Zeros] | None:
+def _inverted(p: Poly, at: Facts, roots: Roots, depth: int) -> list[Zeros] | None:
     """p = c * f(u) + e for a function f with an inverse: the zeros of u - f⁻¹(-e / c)."""
     for g in sorted(p.generators, reverse=True):
         made = GENERATORS[g]
@@ -113,7 +121,7 @@ def _inverted(p: Poly, at: Facts, active: Callable[[Term], bool], depth: int) ->
                 continue
         try:
             value = -normal.ratio(rest, slope)
-            moving = {a for a in made.atoms if active(a)} or made.atoms
+            moving = {a for a in made.atoms if roots.active(a)} or made.atoms
             if made.kind != "exp" and any(moving & GENERATORS[h].atoms for h in value.generators):
                 continue
             equations = _inverse(made, e, value, at)
@@ -132,7 +140,7 @@ def _inverted(p: Poly, at: Facts, active: Callable[[Term], bool], depth: int) ->
             for factor, _ in po.factors(equation.num):
                 if factor == p:
                     return None
-                out += zeros(factor, facts, active, depth - 1)
+                out += zeros(factor, facts, roots, depth - 1)
         return out
     return None
 
@@ -167,7 +175,7 @@ def _inverse(made: normal.Generator, e: po.Exponent, value: Ratio, at: Facts) ->
     return None
 
 
-def _followed(p: Poly, at: Facts, active: Callable[[Term], bool], text: str) -> list[tuple[Crossing, ...]]:
+def _followed(p: Poly, at: Facts, roots: Roots, text: str) -> list[tuple[Crossing, ...]]:
     """p cannot be solved: along each active variable, if the gradient vanishes nowhere on the zeros."""
     if any(GENERATORS[g].kind != "atom" for g in p.generators):
         return []
@@ -175,7 +183,7 @@ def _followed(p: Poly, at: Facts, active: Callable[[Term], bool], text: str) -> 
     for g in sorted(p.generators):
         term = GENERATORS[g].term
         assert term is not None
-        if active(term):
+        if roots.active(term):
             terms.append((term, p.derivative(g)))
     for term, slope in terms:
         if at.nonzero_poly(slope) or at.nonzero_poly(reduced(normal.ratio(slope), p).num):

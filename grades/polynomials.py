@@ -532,42 +532,41 @@ def _divisors(n: int) -> list[int]:
     return small + [n // d for d in reversed(small) if d * d != n] if len(small) < 40 else [1, n]
 
 
-def sum_of_squares(p: Poly) -> bool:
-    """Whether p is >= 0 as a quadratic form in some monomials: completing squares."""
+def least_square(p: Poly, half: Callable[[int, Exponent], Exponent | None]) -> Fraction | None:
+    """A lower bound >= 0 of p as a quadratic form in some monomials, by completing squares; None where that fails.
+
+    `half`: half of a generator's exponent, None where the power is not known to be a square. The monomial 1 comes last:
+    what is left of its coefficient is the bound.
+    """
     if len(p.terms) > 15:
-        return False
-    halves: dict[Monomial, int] = {}
-    for m, c in p.terms.items():
-        if all(isinstance(e, int) and e % 2 == 0 for _, e in m):
-            halves.setdefault(tuple((g, int(e) // 2) for g, e in m), len(halves))
-        elif c < 0 and len(p.terms) == 1:
-            return False
-    keys = list(halves)
+        return None
+    keys: list[Monomial] = []
+    for m in p.terms:
+        halves = [(g, half(g, e)) for g, e in m]
+        if all(e is not None for _, e in halves):
+            keys.append(tuple((g, e) for g, e in halves if e is not None))
+    keys.sort(reverse=True)
+    if not keys or keys[-1] != UNIT:
+        keys.append(UNIT)
     size = len(keys)
     form = [[Fraction(0)] * size for _ in range(size)]
     left = dict(p.terms)
     for i, m in enumerate(keys):
-        square = times(m, m)
-        if square in left:
-            form[i][i] = left.pop(square)
+        form[i][i] = left.pop(times(m, m), Fraction(0))
     for i in range(size):
         for j in range(i):
-            cross = times(keys[i], keys[j])
-            if cross in left:
-                form[i][j] = form[j][i] = left.pop(cross) / 2
+            cross = left.pop(times(keys[i], keys[j]), None)
+            if cross is not None:
+                form[i][j] = form[j][i] = cross / 2
     if left:
-        return False
+        return None
     for k in range(size):
         pivot = form[k][k]
-        if pivot < 0:
-            return False
-        if pivot == 0:
-            if any(form[k][j] for j in range(k + 1, size)):
-                return False
-            continue
+        if pivot < 0 or (pivot == 0 and any(form[k][j] for j in range(k + 1, size))):
+            return None
         for i in range(k + 1, size):
-            factor = form[i][k] / pivot
-            if factor:
+            if form[i][k]:
+                factor = form[i][k] / pivot
                 for j in range(k + 1, size):
                     form[i][j] -= factor * form[k][j]
-    return True
+    return form[-1][-1]

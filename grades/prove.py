@@ -27,7 +27,7 @@ from . import terms
 from .facts import Facts
 from .intervals import INFINITE
 from .lattice import Grade
-from .loci import Crossing, Zeros, vanishes, zeros
+from .loci import Crossing, Roots, Zeros, vanishes, zeros
 from .normal import GENERATORS, Ratio
 from .polynomials import TooHard
 from .series import Expansion, Irregular, Order, Series, Short, Split
@@ -164,6 +164,8 @@ class _Branch:
         self.then, self.orelse = [a for a, _ in pairs], [b for _, b in pairs]
         self.cond = self.settled(cond)
         self.order = order
+        place = {a: i for i, a in enumerate(terms.in_order((*self.then, *self.orelse)))}
+        self.roots = Roots(active, lambda a: place.get(a, len(place)))
         self.known: dict[object, _Finding] = {}
 
     def settled(self, cond: Cond) -> Cond:
@@ -309,7 +311,7 @@ class _Branch:
                 continue
             for factor, _ in po.factors(difference.num):
                 if any(self.active(a) for g in factor.generators for a in GENERATORS[g].atoms):
-                    out += zeros(factor, here, self.active)
+                    out += zeros(factor, here, self.roots)
         return out
 
     # ---- two arms

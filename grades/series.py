@@ -144,14 +144,15 @@ class Expansion:
     def reduced(self, r: Ratio) -> Ratio:
         return self.reduce(r) if self.reduce is not None else r
 
-    def inverse(self, a: Series) -> Series:
+    def inverse(self, a: Series, of: Term | None = None) -> Series:
+        """1 / a; `of` is what a is the series of."""
         a = self.trim(a)
         if not a.coefs:
             if a.exact:
                 raise Irregular("a division by 0")
             raise Short
         first = self.reduced(a.coefs[0])
-        if self.checks and not self.at.nonzero_poly(first.num):
+        if self.checks and not self.at.nonzero_poly(first.num) and (of is None or a.val or not self.at.nonzero(of)):
             raise Irregular(f"a division by {show(first)}, which may be 0")
         head = ONE / first
         if a.constant():
@@ -216,7 +217,7 @@ class Expansion:
             case ("mul" | "scaled"), (a, b):
                 return self.mul(self.series(a), self.series(b))
             case "div", (a, b):
-                return self.mul(self.series(a), self.inverse(self.series(b)))
+                return self.mul(self.series(a), self.inverse(self.series(b), b))
             case "pow", (a, b):
                 return self.power(a, b)
             case "sqrt", (a,):
@@ -224,7 +225,7 @@ class Expansion:
             case "exp", (a,):
                 return self.exponential(self.series(a))
             case "log", (a,):
-                return self.logarithm(self.series(a))
+                return self.logarithm(self.series(a), a)
             case ("sin" | "cos"), (a,):
                 s, c = self.sine_cosine(self.series(a))
                 return s if term.op == "sin" else c
@@ -267,7 +268,7 @@ class Expansion:
         base = self.series(a)
         first = self.first(base)
         if first is not None and self.signs.bounds_of_ratio(first).positive:
-            return self.exponential(self.mul(exponent, self.logarithm(base)))
+            return self.exponential(self.mul(exponent, self.logarithm(base, a)))
         if self.checks:
             raise Irregular("a power with an exponent that varies, of something that may be <= 0")
         return Series([normal.call("pow", (self.regular(base, "a power")[0], self.regular(exponent, "a power")[0]))])
@@ -284,7 +285,7 @@ class Expansion:
             n = int(p)
             if abs(n) > 40:
                 raise TooHard
-            return _plain_power(a if n >= 0 else self.inverse(a), abs(n), self.mul)
+            return _plain_power(a if n >= 0 else self.inverse(a, base), abs(n), self.mul)
         a = self.trim(a)
         if not a.coefs:
             if not a.exact:
@@ -299,6 +300,8 @@ class Expansion:
                 raise Irregular("a root of something that vanishes")
             return Series([normal.power(head, p, self.signs)])
         bound = self.at.bounds_of_ratio(head)
+        if not bound.positive and not a.val:
+            bound = bound.meet(self.at.interval(base))
         if a.val:
             if p < 0 or a.val < 0:
                 raise Irregular("a root of something unbounded, or its inverse")
@@ -340,12 +343,12 @@ class Expansion:
             coefs.append(total.scale(Fraction(1, k)))
         return Series(coefs, 0, False, a.rough)
 
-    def logarithm(self, a: Series) -> Series:
+    def logarithm(self, a: Series, of: Term) -> Series:
         a = self.trim(a)
         if a.val or not a.coefs:
             raise Irregular("the logarithm of something that vanishes, or is unbounded, there")
         head = self.reduced(a.coefs[0])
-        if self.checks > 1 and not self._positive(head):
+        if self.checks > 1 and not self._positive(head) and not self.at.positive(of):
             raise Irregular(f"the logarithm of {show(head)}, which may be <= 0")
         first = normal.logarithm(head, self.signs)
         if a.constant():

@@ -310,6 +310,21 @@ def atoms(term: Term) -> frozenset[Term]:
     return frozenset(t for t in subterms([term]) if t.op == "atom")
 
 
+def in_order(roots: Iterable[Term]) -> list[Term]:
+    """The atoms of these, as they are read."""
+    seen: set[Term] = set()
+    out: list[Term] = []
+    stack = list(roots)[::-1]
+    while stack:
+        term = stack.pop()
+        if term not in seen:
+            seen.add(term)
+            if term.op == "atom":
+                out.append(term)
+            stack.extend(reversed(term.args))
+    return out
+
+
 def atoms_of(cond: Cond) -> frozenset[Term]:
     """The atoms that occur in a condition."""
     return frozenset(t for t in subterms(_compared(cond)) if t.op == "atom")

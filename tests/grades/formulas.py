@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import TypeAlias
 
 from dad.grades import terms
 from dad.grades.facts import NO_FACTS, Facts
 from dad.grades.prove import Verdict, across
 from dad.grades.terms import Cond, Term
 
-Like = "F | int | float | Fraction"
+Like: TypeAlias = "F | int | float | Fraction"
 
 
 class F:

@@ -8,11 +8,12 @@ claimed order, have to agree.
 """
 from __future__ import annotations
 
+import itertools
 import random
+from collections.abc import Callable
 from typing import Any
 
 import mpmath
-
 from dad.grades.facts import NO_FACTS
 from dad.grades.prove import Verdict, across
 from dad.grades.terms import And, Compare, Cond, Not, Or, Term
@@ -285,14 +286,11 @@ class Branch:
     def crossing(self, point: dict[str, Any], names: list[str]) -> dict[str, Any] | None:
         """Where the condition changes on a random line."""
         r = self.random
-        way = {n: mp.mpf(r.uniform(-1, 1)) for n in names}
-
-        def at(s: Any) -> dict[str, Any]:
-            return {n: point[n] + s * way[n] for n in names}
+        at = Line(point, {n: mp.mpf(r.uniform(-1, 1)) for n in names}).at
         steps = [mp.mpf(k) / 4 for k in range(-12, 13)]
         try:
             truths = [holds(self.cond, at(s), {}) for s in steps]
-            for low, high, a, b in zip(steps, steps[1:], truths, truths[1:], strict=False):
+            for (low, a), (high, b) in itertools.pairwise(zip(steps, truths, strict=True)):
                 if a != b:
                     for _ in range(330):
                         middle = (low + high) / 2
@@ -320,6 +318,19 @@ def _replaced(term: Term, old: Term, new: Term) -> Term:
     return apply(term.op, args)
 
 
+class Line:
+    """A point and a direction."""
+
+    def __init__(self, point: dict[str, Any], way: dict[str, Any]) -> None:
+        self.point, self.way = point, way
+
+    def at(self, s: Any) -> dict[str, Any]:
+        return {n: p + s * self.way[n] for n, p in self.point.items()}
+
+    def along(self, term: Term) -> Callable[[Any], Any]:
+        return lambda s: value(term, self.at(s))
+
+
 ORDERS = {"smooth": 4, "C4": 4, "C3": 3, "C2": 2, "C1": 1, "lip": 0, "cont": 0}
 
 
@@ -328,8 +339,8 @@ def sides(f: Any, order: int) -> tuple[Any, Any, Any]:
     h = mp.mpf(10) ** -18
     right, left = [f(h * (j + 1)) for j in range(order + 1)], [f(-h * (j + 1)) for j in range(order + 1)]
     for _ in range(order):
-        right = [(b - a) / h for a, b in zip(right, right[1:], strict=False)]
-        left = [(a - b) / h for a, b in zip(left, left[1:], strict=False)]
+        right = [(b - a) / h for a, b in itertools.pairwise(right)]
+        left = [(a - b) / h for a, b in itertools.pairwise(left)]
     return right[0], left[0], max(abs(right[0]), abs(left[0]), mp.mpf(1))
 
 
@@ -347,16 +358,15 @@ def violation(branch: Branch, found: Verdict, points: int = 9) -> str | None:
         for n in bounded:
             way[n] = mp.mpf(0)
 
-        def along(term: Term, point: dict[str, Any] = point, way: dict[str, Any] = way) -> Any:
-            return lambda s: value(term, {n: point[n] + s * way[n] for n in names})
-        f = along(whole)
+        line = Line(point, way)
+        f = line.along(whole)
         try:
             h = mp.mpf(10) ** -18
-            before, here, after = (holds(branch.cond, {n: point[n] + s * way[n] for n in names}, {}) for s in (-h, 0, h))
+            before, here, after = (holds(branch.cond, line.at(s), {}) for s in (-h, mp.mpf(0), h))
             if before == here == after:
                 continue  # not on the boundary
             arms = (branch.then if after else branch.orelse,) if before == after else (branch.then, branch.orelse)
-            if (not plain or before == after) and not all(_steady(along(t.term), order) for t in arms):
+            if (not plain or before == after) and not all(_steady(line.along(t.term), order) for t in arms):
                 continue  # an arm has a kink of its own, which is not the branch's
             for k in range(order + 1):
                 right, left, size = sides(f, k)
