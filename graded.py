@@ -12,11 +12,8 @@ if TYPE_CHECKING:
     from .lang.source import Span
 
 
-def graded(checked: Checked, names: Sequence[str] | None = None, *, witnesses: bool = True) -> Report:
-    """The report of the user's definitions, in order, or of those that `names` has.
-
-    `witnesses`: look for points at which promises that do not hold are missed.
-    """
+def graded(checked: Checked, names: Sequence[str] | None = None) -> Report:
+    """The report of the user's definitions, in order, or of those that `names` has."""
     from .codegen.lower import lower
     from .grades.messages import said
     from .grades.report import Graded, Report
@@ -30,7 +27,7 @@ def graded(checked: Checked, names: Sequence[str] | None = None, *, witnesses: b
         else:
             found[name_of(definition, found)] = Graded(
                 definition.name, definition.node.name_span, (), {}, unknown="it is looked at where it is used")
-    return said(Report(found), promises(wanted, found), witnesses=witnesses)
+    return said(Report(found), promises(wanted, found))
 
 
 def name_of(definition: Definition, taken: dict[str, Graded]) -> str:

@@ -289,7 +289,7 @@ def note_while(w: Walker, stmt: ir.Stmt, c: Value) -> None:
     w.branches.setdefault(key, Branch(
         w.place(stmt.span), "while", text, tuple(c.grades), "jump", False,
         "how often the loop runs changes with what it computes", "", w.where[-1] if w.where else "", dict(c.steps),
-        site=stmt))
+        site=stmt, raw=stmt.span))
 
 
 # ---------------------------------------------------------------- folds

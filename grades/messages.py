@@ -1,14 +1,284 @@
 """How it is said: diagnostics of what is promised and does not hold, and notes of what is worth knowing."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
+from ..lang.diagnostics.report import Diagnostic, Label
 from ..lang.source import Span
-from .report import Report
+from .lattice import Grade, better, join
+from .report import Branch, Graded, Obligation, Promise, Report, Step, changed
+
+if TYPE_CHECKING:
+    from .refute import Witness
 
 Asked = Mapping[str, Sequence[tuple[str, tuple[str, ...], Span]]]
+Refute = Callable[[Graded, Promise, Branch], "Witness | None"]
+
+MEANING: dict[Grade, str] = {
+    "jump": "may jump", "cont": "is continuous, but its slope may be infinite", "lip": "is continuous, with kinks",
+    "flat": "changes only in jumps", "opaque": "is computed by a function of which nothing is known"}
 
 
-def said(report: Report, asked: Asked, *, witnesses: bool = True) -> Report:
-    """The report with its diagnostics; `asked` has grade, parameters and place of what each definition promises."""
-    return report
+def said(report: Report, asked: Asked, refute: Refute | None = None) -> Report:
+    """The report with its diagnostics; `asked` has grade, parameters and place of what each definition promises.
+
+    `refute` looks for a point at which a branch is missed; without it none is shown.
+    """
+    functions: dict[str, Graded] = {}
+    errors: list[Diagnostic] = []
+    notes: list[Diagnostic] = []
+    seen: set[object] = set()
+    for name, graded in report.functions.items():
+        promises = [*(kept(graded, *one) for one in asked.get(name, ())), *graded.promises]
+        found: dict[int, Branch] = {}
+        for promise in promises:
+            if promise.holds:
+                continue
+            key = (promise.span and (promise.span.source.name, promise.span.start), promise.kind, promise.wanted,
+                   promise.by)
+            if key in seen:
+                continue
+            seen.add(key)
+            diagnostic = missed(graded, promise, refute, found)
+            if diagnostic is not None:
+                errors.append(diagnostic)
+        branches = tuple(found.get(id(b), b) for b in graded.branches)
+        whole = changed(graded, promises=tuple(promises), branches=branches)
+        functions[name] = whole
+        notes += notes_of(whole, seen)
+    return Report(functions, tuple(errors), tuple(notes))
+
+
+def kept(graded: Graded, wanted: Grade, params: tuple[str, ...], span: Span) -> Promise:
+    """What a definition promises of its result, and whether it is so."""
+    roots = tuple(r.name for r in graded.roots if not params or any(belongs(r.name, p) for p in params))
+    found = {root: graded.grades[root] for root in roots if root in graded.grades}
+    holds = all(better(grade, wanted) for grade in found.values()) and not graded.unknown
+    chains = {root: graded.chains[root] for root in found if root in graded.chains}
+    return Promise(span, "promise", wanted, roots, found, holds, graded.name, "", chains, graded.branches,
+                   graded.obligations, graded.function)
+
+
+def belongs(root: str, param: str) -> bool:
+    return root == param or root.startswith(param + ".")
+
+
+# ---------------------------------------------------------------- promises that do not hold
+
+
+def missed(graded: Graded, promise: Promise, refute: Refute | None, found: dict[int, Branch]) -> Diagnostic | None:
+    """The error of a promise or demand that does not hold."""
+    if graded.unknown:
+        return Diagnostic("S105", f"what `{graded.name}` promises cannot be checked by itself: {graded.unknown}",
+                          labels(promise.span, "promised here", graded.span, ""),
+                          help="give its parameters types, or promise it of a definition that uses it")
+    failing = {root: grade for root, grade in promise.found.items() if not better(grade, promise.wanted)}
+    worst = "none"
+    for grade in failing.values():
+        worst = join(worst, grade)
+    root = next(root for root, grade in failing.items() if grade == worst or len(failing) == 1 or worst == "jump")
+    names = listed([name_of(r) for r in failing])
+    chain = promise.chains[root].chain() if root in promise.chains else ()
+    culprit = next((step for step in chain if not better(step.grade, promise.wanted)), None)
+    branch = next((b for b in promise.branches or graded.branches if culprit is not None and b.raw is culprit.span
+                   and not better(b.grade if b.proved or b.kind != "if" else "jump", promise.wanted)), None)
+    domain = next((o for o in promise.obligations or graded.obligations
+                   if culprit is not None and o.raw is culprit.span), None)
+    whose = {"promise": f"`{graded.name}`", "demand": f"`{promise.what}` of `{promise.by}`",
+             "expression": f"`{promise.what}`" if promise.what else "this expression"}[promise.kind]
+    needs = f"but `{promise.by}` needs {promise.wanted}" if promise.kind == "demand" else \
+        f"but {promise.wanted} is promised"
+    subject = "the function that is given" if promise.kind == "demand" else whose
+    if domain is not None and branch is None:
+        return of_domain(promise, domain, names, subject, needs, chain)
+    if branch is not None:
+        if refute is not None and branch.kind in ("if", "select", "while", "index", "step") and branch.witness is None:
+            witness = refute(graded, promise, branch)
+            if witness is not None:
+                branch = found[id(branch)] = changed(branch, witness=witness)
+        return of_branch(promise, branch, names, subject, needs, chain, worst)
+    if worst == "opaque":
+        code, what = "S104", f"nothing is known of how {subject} depends on {names}, {needs}"
+    elif worst in ("jump", "flat"):
+        code, what = "S102", f"{subject} {MEANING[worst]} in {names}, {needs}"
+    else:
+        code, what = "S101", f"{subject} is only {worst} in {names}, {needs}"
+    place = culprit.span if culprit is not None and culprit.span is not None and not culprit.span.source.shipped \
+        else promise.span
+    text = f"this is {culprit.grade} in {names}" if culprit is not None and place is not promise.span else ""
+    return Diagnostic(code, what, labels(place, text, promise.span, asked_by(promise)),
+                      tuple(path(chain, names)), "`dad check --explain` shows how it comes about; "
+                      "write a smooth formula there, or promise less")
+
+
+def asked_by(promise: Promise) -> str:
+    return f"`{promise.by}` needs {promise.wanted} of it" if promise.kind == "demand" else f"{promise.wanted} is promised here"
+
+
+def name_of(root: str) -> str:
+    return f"`{root}`"
+
+
+def listed(names: Sequence[str]) -> str:
+    unique = list(dict.fromkeys(names))
+    if len(unique) > 4:
+        return f"{', '.join(unique[:3])} and {len(unique) - 3} more"
+    return ", ".join(unique[:-1]) + " and " + unique[-1] if len(unique) > 1 else unique[0] if unique else "nothing"
+
+
+def labels(span: Span | None, text: str, other: Span | None, other_text: str) -> tuple[Label, ...]:
+    found = [Label(span, text, primary=True)] if span is not None else []
+    if other is not None and other != span:
+        found.append(Label(other, other_text, primary=not found))
+    return tuple(found)
+
+
+def path(chain: Sequence[Step], names: str) -> Iterator[str]:
+    """How a root gets to where it matters, in one line."""
+    parts = []
+    for step in chain:
+        if step.span is None or step.span.source.shipped:
+            parts.append(step.what if not parts else "")
+        else:
+            parts.append(f"{step.what} (line {step.span.line})" if parts else step.what)
+    shown = [p for k, p in enumerate(parts) if p and p != (parts[k - 1] if k else None)]
+    if len(shown) > 1:
+        yield "how it gets there: " + " → ".join(shown[:8])
+
+
+def of_domain(promise: Promise, domain: Obligation, names: str, subject: str, needs: str, chain: Sequence[Step]
+              ) -> Diagnostic:
+    argument = f"`{domain.argument}`" if domain.argument != "its argument" else "its argument"
+    if domain.severity == "edge":
+        what = f"`{domain.what}` has an infinite slope where {argument} is at the end of its domain, {needs}"
+        code = "D202"
+    else:
+        what = f"`{domain.what}` needs {argument} to be {domain.needs}, which is not shown, {needs}"
+        code = "D201"
+    return Diagnostic(code, what, labels(domain.span, f"depends on {names}; {domain.known}", promise.span,
+                                         asked_by(promise)), tuple(path(chain, names)), domain.fix or None)
+
+
+EFFECTS = {"jump": "effect: the gradient does not see this jump; a search along a line can stall there",
+           "kink": "effect: the gradient is one-sided at the kink, and changes suddenly beside it"}
+
+
+def of_branch(promise: Promise, branch: Branch, names: str, subject: str, needs: str, chain: Sequence[Step], worst: Grade
+              ) -> Diagnostic:
+    notes: list[str] = []
+    witness = branch.witness
+    jumps = branch.kind in ("index", "step", "while") or (witness is not None and witness.order == 0)
+    if branch.proved:
+        code = "S101"
+        what = f"{subject} is only {worst} in {names}, {needs}"
+        if branch.kind == "kink":
+            notes.append(f"the kink: {branch.boundary}")
+        else:
+            notes.append(f"proved {branch.grade} across {branch.boundary or 'the boundary'}, not more: {branch.why}")
+    elif jumps:
+        code = "S102"
+        what = f"{subject} is discontinuous in {names}, {needs}"
+    elif witness is not None:
+        code = "S101"
+        what = f"{subject} has a {derivative(witness.order)} in {names} that jumps, {needs}"
+    else:
+        code = "S103"
+        what = f"it is not shown that {subject} is {promise.wanted} in {names}, {needs}"
+    if not branch.proved:
+        if branch.difference and branch.boundary:
+            notes.append(f"across {branch.boundary} the arms differ by  {branch.difference}")
+        elif branch.why:
+            notes.append(f"why: {branch.why}")
+    if witness is not None:
+        at = ", ".join(f"{k} = {brief(v)}" for k, v in witness.roots.items())
+        of = "the value" if witness.order == 0 else f"the {derivative(witness.order)}"
+        notes.append(f"for example at {at}: {of} jumps by {witness.jump:.6g}")
+    notes.append(EFFECTS["jump" if jumps or (not branch.proved and witness is None) else "kink"])
+    notes += path(chain, names)
+    label = {"kink": "a kink", "index": "the element taken depends on " + names,
+             "step": "steps from number to number", "while": "how often it runs depends on " + names}.get(
+                 branch.kind, f"the condition depends on {listed([name_of(r) for r in branch.roots])}")
+    return Diagnostic(code, what, labels(branch.span, label, promise.span, asked_by(promise)), tuple(notes),
+                      fix(branch, promise, witness))
+
+
+def derivative(order: int) -> str:
+    return {0: "value", 1: "slope", 2: "second derivative", 3: "third derivative"}.get(order, f"derivative {order}")
+
+
+def brief(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(brief, value)) + "]"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def fix(branch: Branch, promise: Promise, witness: Witness | None) -> str:
+    """What to write instead."""
+    reason = "`@ allow(jump, \"why\")` behind the expression, if the gradient may miss it"
+    if branch.kind == "step":
+        return f"write the formula without the step, or hold its argument fixed with `stop_grad`; or {reason}"
+    if branch.kind == "index":
+        return f"interpolate between neighbouring elements; or hold the index fixed with `stop_grad`; or {reason}"
+    if branch.kind == "while":
+        return "run a fixed number of iterations with `for`, or solve the equation with `fixpoint`"
+    if branch.kind == "kink":
+        return SUBSTITUTES.get(next((k for k in SUBSTITUTES if f"`{k}`" in branch.why), ""),
+                               f"promise `@ {branch.grade}`, or write a smooth formula in its place")
+    if branch.proved or (witness is not None and witness.order > 0):
+        grade = branch.grade if branch.proved else "lip" if witness is not None and witness.order == 1 else "C1"
+        return f"promise `@ {grade}`, or write a smooth formula for both arms"
+    return "make the arms equal where the condition changes, or blend them: " \
+        f"`let w = sigmoid ((x - k) / width) in w * a + (1 - w) * b`; or {reason}"
+
+
+SUBSTITUTES = {
+    "abs": "`sqrt (u * u + w * w)` in place of `abs u` is smooth, and as large away from 0",
+    "max": "`b + softplus (a - b)` in place of `max a b` is smooth",
+    "min": "`b - softplus (b - a)` in place of `min a b` is smooth",
+    "sqrt": "add a small positive number under the root: `sqrt (s + w * w)` is smooth",
+    "maximum": "`log (sum (map exp xs))` in place of `maximum xs` is smooth",
+}
+
+
+# ---------------------------------------------------------------- notes
+
+
+def notes_of(graded: Graded, seen: set[object]) -> Iterator[Diagnostic]:
+    """What `--notes` says of a definition: its branches and domains, each place once."""
+    for b in graded.branches:
+        if b.span is None or (b.span.source.name, b.span.start, b.kind) in seen or b.kind == "step":
+            continue
+        seen.add((b.span.source.name, b.span.start, b.kind))
+        names = listed([name_of(r) for r in b.roots])
+        notes = []
+        if b.kind == "kink":
+            what = f"continuous in {names}, with a kink where {b.boundary}"
+            notes.append("fine where lip is enough; its slope jumps at the kink")
+        elif b.proved:
+            what = f"this branch on {names} is {b.grade} (proved)"
+            if b.boundary:
+                notes.append(f"across {b.boundary}: {b.why}")
+        elif b.allowed:
+            what = f"this branch on {names} may jump, which is accepted (`{b.allowed}`)"
+        else:
+            what = f"this branch on {names} is not known to be continuous" if b.kind == "if" else \
+                f"{names} may jump here: {b.why}"
+            if b.difference and b.boundary:
+                notes.append(f"across {b.boundary} the arms differ by  {b.difference}")
+            elif b.kind == "if" and b.why:
+                notes.append(f"why: {b.why}")
+        yield Diagnostic("S110", what, (Label(b.span, b.condition, True),), tuple(notes), None, "note")
+    for o in graded.obligations:
+        if o.span is None or (o.span.source.name, o.span.start, o.what) in seen:
+            continue
+        seen.add((o.span.source.name, o.span.start, o.what))
+        names = listed([name_of(r) for r in o.roots])
+        argument = f"`{o.argument}`" if o.argument != "its argument" else "its argument"
+        if o.severity == "edge":
+            what = f"`{o.what}` has an infinite slope where {argument} is at the end of its domain"
+        else:
+            what = f"`{o.what}` needs {argument} to be {o.needs}, which is not shown"
+        yield Diagnostic("D202" if o.severity == "edge" else "D201", what,
+                         (Label(o.span, f"depends on {names}; {o.known}", True),), (), o.fix or None, "note")
+

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from ..lang.diagnostics.report import Diagnostic
@@ -10,6 +10,7 @@ from ..lang.source import Span
 from .lattice import Grade, worst
 
 if TYPE_CHECKING:
+    from ..lang.core import ir
     from .refute import Witness
 
 
@@ -61,8 +62,10 @@ class Branch:
     trace: dict[str, Step] = field(default_factory=dict)
     """How the condition depends on each root."""
     witness: Witness | None = None
-    site: object = None
+    site: ir.Stmt | None = None
     """The statement of the IR."""
+    raw: Span | None = None
+    """Its own place, which may be in the library."""
     difference: str = ""
     """What the arms differ by at the boundary."""
     allowed: str = ""
@@ -84,6 +87,7 @@ class Obligation:
     """`edge`: defined, but not differentiable at the end of the domain; `outside`: not defined beyond it."""
     fix: str = ""
     function: str = ""
+    raw: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +140,10 @@ class Graded:
     """Every named value that was bound on the way: its place, its name, its chains."""
     function: str = ""
     """The IR function that was looked at."""
-    site_program: object = None
+    program: ir.Program | None = None
     """Its program."""
+    bounds: tuple[tuple[float, float, bool, bool] | None, ...] = ()
+    """Of each parameter of that function: where its numbers lie, as far as that is known (low, high, which are open)."""
     unknown: str = ""
     """Why the definition could not be looked at; then it has no grades."""
 
@@ -158,3 +164,7 @@ class Report:
     """Errors: promises and demands that do not hold."""
     notes: tuple[Diagnostic, ...] = ()
     """What is worth knowing where nothing was promised."""
+
+
+changed = replace
+"""A copy of one of these with some fields changed."""

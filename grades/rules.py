@@ -185,7 +185,7 @@ def note_domain(w: Walker, stmt: ir.Stmt, name: str, domain: Domain, v: Value, f
         return
     w.obligations[key] = Obligation(
         span, name, shown(v.term), needs(domain), known(w, domain, v), tuple(v.grades), met,
-        "edge" if met else "outside", domain.fix, w.where[-1] if w.where else "")
+        "edge" if met else "outside", domain.fix, w.where[-1] if w.where else "", stmt.span)
 
 
 def shown(term: Term) -> str:
@@ -371,7 +371,7 @@ def kink(w: Walker, stmt: ir.Stmt, v: Value, what: str, where: str, why: str = "
     key = ("kink", id(stmt.op), *w.where[-1:])
     w.branches.setdefault(key, Branch(
         w.place(stmt.span), "kink", where, tuple(v.grades), "lip", True, why or f"`{what}` has a kink there", where,
-        w.where[-1] if w.where else "", dict(v.steps), site=stmt))
+        w.where[-1] if w.where else "", dict(v.steps), site=stmt, raw=stmt.span))
 
 
 def abs_(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
@@ -455,7 +455,7 @@ def jumping(w: Walker, stmt: ir.Stmt, v: Value, what: str) -> None:
     w.branches.setdefault(key, Branch(
         w.place(stmt.span), "step", f"{what} {shown(v.term)}", tuple(v.grades), "jump", False,
         f"`{what}` jumps from one number to the next, and is constant in between", "", w.where[-1] if w.where else "",
-        dict(v.steps), site=stmt))
+        dict(v.steps), site=stmt, raw=stmt.span))
 
 
 def hypot(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
@@ -730,7 +730,7 @@ def choosing(w: Walker, stmt: ir.Stmt, moving: Sequence[Value], v: Value) -> Non
     w.branches.setdefault(key, Branch(
         w.place(stmt.span), "index", "the index", tuple(grades), "jump", False,
         "another element is taken where the index changes", "", w.where[-1] if w.where else "",
-        chains(grades, moving, stmt.span, "index", False), site=stmt))
+        chains(grades, moving, stmt.span, "index", False), site=stmt, raw=stmt.span))
 
 
 def dim(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:

@@ -111,6 +111,13 @@ class Walker:
             return None
         return self.near.interval(value.term), self.exact.interval(value.term)
 
+    def ends(self, value: Value) -> tuple[float, float, bool, bool] | None:
+        """The interval of a value, for who looks for points in it."""
+        if value.term is None:
+            return None
+        i = self.exact.interval(value.term)
+        return float(i.lo), float(i.hi), i.lo_open, i.hi_open
+
     def active(self, term: Term) -> bool:
         return bool(self.activity.get(term))
 
@@ -424,7 +431,7 @@ class Walker:
         roots = tuple(c.grades)
         self.branches[key] = Branch(span, kind, show_condition(cond), roots, verdict.grade, verdict.proved, verdict.why,
                                     verdict.boundary, self.where[-1] if self.where else "",
-                                    dict(c.steps), site=stmt, difference=verdict.difference, allowed=allowed)
+                                    dict(c.steps), site=stmt, raw=stmt.span, difference=verdict.difference, allowed=allowed)
 
     def place(self, span: Span | None) -> Span | None:
         """Where the user's program is: of something in the library, the call that leads there."""
@@ -533,4 +540,5 @@ def grade_function(program: ir.Program, function: str, roots: Sequence[Root | No
                 ends.setdefault(root_name, step)
     return Graded(name, span, tuple(r for r in roots if r is not None), found, tuple(v.grades for v in results), ends,
                   tuple(w.branches.values()), tuple(w.obligations.values()), tuple(w.trusted.values()),
-                  tuple(w.promises), tuple(w.bound), function=function, site_program=program)
+                  tuple(w.promises), tuple(w.bound), function=function, program=program,
+                  bounds=tuple(w.ends(v) for v in args))
