@@ -303,7 +303,19 @@ def graded(checking: Checking, names: Sequence[str] | None = None) -> Report:
     """
     from .graded import graded as of
 
-    return of(checking.require(), names)
+    deepen()
+    try:
+        with without_collection():
+            return of(checking.require(), names)
+    except RecursionError:
+        raise Diagnostics([too_deep()]) from None
+
+
+def promises(checking: Checking) -> tuple[Diagnostic, ...]:
+    """What the program promises, or demands of its functions, and does not hold."""
+    if checking.checked is None or not checking.checked.promises:
+        return ()
+    return graded(checking).diagnostics
 
 
 def compile_source(source: Source, *, transforms: Callable[[Checked], Sequence[Transform]] | None = None,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .checker.result import Checked, Definition
     from .codegen.lower import Lowered
-    from .grades.report import Graded, Report, Root
+    from .grades.refute import Witness
+    from .grades.report import Branch, Graded, Promise, Report, Root
     from .grades.walk import Given
     from .lang.source import Span
 
@@ -27,7 +28,33 @@ def graded(checked: Checked, names: Sequence[str] | None = None) -> Report:
         else:
             found[name_of(definition, found)] = Graded(
                 definition.name, definition.node.name_span, (), {}, unknown="it is looked at where it is used")
-    return said(Report(found), promises(wanted, found))
+    return said(Report(found), promises(wanted, found), Search())
+
+
+class Search:
+    """Looks for points at which branches are missed: a few, as long as it takes."""
+
+    MOST = 6
+
+    def __init__(self) -> None:
+        self.left = self.MOST
+
+    def __call__(self, graded: Graded, promise: Promise, branch: Branch) -> Witness | None:
+        from .grades.refute import Bounds, refute
+
+        if self.left <= 0 or graded.program is None or branch.site is None or not promise.function:
+            return None
+        self.left -= 1
+        params = graded.program.functions[promise.function].params
+        bounds: dict[int, Bounds] = {}
+        if promise.kind == "demand":
+            moving = [p.name if k >= promise.held and p.type.is_float else None for k, p in enumerate(params)]
+        else:
+            names = {r.name for r in graded.roots}
+            moving = [name if name in names else None for name in graded.params]
+            bounds = {k: Bounds(*b) for k, b in enumerate(graded.bounds) if b is not None}
+        wanted = promise.wanted if promise.wanted != "none" else "smooth"
+        return refute(graded.program, promise.function, branch.site, moving, bounds, wanted)
 
 
 def name_of(definition: Definition, taken: dict[str, Graded]) -> str:

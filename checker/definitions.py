@@ -69,7 +69,6 @@ def check_file(session: Session, program: ast.Program, file: FileScope, kept: Ke
     With `kept`, what an edit has not touched is taken over from the version before.
     """
     check_declarations(session, file, program.declarations, kept)
-    _trusted(session, file)
 
 
 def check_declarations(session: Session, file: FileScope, declarations: Sequence[ast.Decl],
@@ -237,7 +236,7 @@ def check_definition(session: Session, file: FileScope, node: ast.Def) -> Global
 
 def check_group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> list[Global]:
     """Definitions that mention each other, mostly one alone. If one has errors, none is known."""
-    found, bounded, promised = session.report.diagnostics, len(session.tables.bounds), len(file.promises)
+    found, bounded = session.report.diagnostics, len(session.tables.bounds)
     start = len(found)
     guess = Guess()
     made = _guessed(session, file, nodes, guess)
@@ -250,7 +249,7 @@ def check_group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> 
             found[start:] = best
             break
         guess = another
-        del found[start:], session.tables.bounds[bounded:], file.promises[promised:]
+        del found[start:], session.tables.bounds[bounded:]
         made = _guessed(session, file, nodes, guess)
         if guesses.errors(found[start:]) < guesses.errors(best) and guesses.unrelated(found[start:]) == others:
             best = found[start:]
@@ -320,7 +319,7 @@ def _group(session: Session, file: FileScope, nodes: Sequence[ast.Def], guess: G
             _unused_sizes(c, m.node, m.scheme, m.declared)
             if m is members[0]:
                 _undetermined(c)
-            _grades(c, file, m.node, m in warned)
+            _grades(c, m.node)
         m.definition.entry = (m.node.kind == "entry" or m.node.name == "main") and file.prefix == "" and not c.failed
         if m.definition.entry:
             allowed = entry_scheme(c, m.node, m.scheme)
@@ -553,24 +552,11 @@ def _undetermined(c: Checker) -> None:
                 break
 
 
-def _grades(c: Checker, file: FileScope, node: ast.Def, warned: bool) -> None:
+def _grades(c: Checker, node: ast.Def) -> None:
     names = {n for p in node.params for n, _ in _names(p)}
     for grade in node.grades:
         if grade.name != "allow":
             contracts.unknown_roots(c, grade, names, f"`{node.name}`", "it has none")
-    if (node.grades or warned) and not c.failed and file.prefix != "prelude":
-        file.promises.append((node.name, node.grades[0].span if node.grades else node.name_span))
-
-
-def _trusted(session: Session, file: FileScope) -> None:
-    """One warning to a file: promises are kept, but this version does not verify them."""
-    if not file.promises or session.report.failed:
-        return
-    names = ", ".join(f"`{name}`" for name, _ in file.promises)
-    (_, first), *rest = file.promises
-    session.report.warning("W101", f"promises that this version does not verify yet: {names}", first, "taken on trust",
-                           others=[(span, "taken on trust") for _, span in rest],
-                           notes=["grades such as `@ smooth` are read and kept"])
 
 
 def _names(p: ast.Pattern) -> list[tuple[str, Span]]:

@@ -48,7 +48,7 @@ class Unit:
     """What is checked together, and what came of it."""
 
     __slots__ = ("active", "bounds", "broken", "concerned", "declared", "definitions", "diagnostics", "flat", "holds",
-                 "names", "nodes", "promises", "text", "words")
+                 "names", "nodes", "text", "words")
 
     def __init__(self, nodes: tuple[ast.Decl, ...]) -> None:
         self.nodes = nodes
@@ -61,7 +61,6 @@ class Unit:
         self.diagnostics: list[Diagnostic] = []
         self.bounds: list[Bound | Instance] = []
         self.flat: dict[tuple[str, str], tuple[str, Span | None, str]] = {}
-        self.promises: list[tuple[str, Span]] = []
         self.concerned: frozenset[str] = frozenset()
         """Names of definitions that concern derivatives."""
         self.broken = False
@@ -126,7 +125,6 @@ class Kept:
         for table in (file.values, file.types, file.modules, file.module_types, file.later):
             table.clear()
         file.private.clear()
-        file.promises.clear()
         file.broken = False
         self._old, self.units = self.units, []
         self._before = {tuple(map(id, unit.nodes)): k for k, unit in enumerate(self._old)}
@@ -186,7 +184,6 @@ class Kept:
         session.report.diagnostics += unit.diagnostics
         session.tables.bounds += unit.bounds
         session.tables.flat.update(unit.flat)
-        file.promises += unit.promises
         file.broken = file.broken or unit.broken
         self.units.append(unit)
 
@@ -242,12 +239,11 @@ class Kept:
         self._seen.update(map(_inner, unit.nodes))
         for node in unit.nodes:
             _inner(node).__dict__.pop("edits", None)
-        found, promised, bounded = len(session.report.diagnostics), len(file.promises), len(session.tables.bounds)
+        found, bounded = len(session.report.diagnostics), len(session.tables.bounds)
         scope = {kind: dict(getattr(file, kind)) for kind in _KINDS} if unit.holds else {}
         known, flat = set(session.definitions), set(session.tables.flat)
         check()
         unit.diagnostics = session.report.diagnostics[found:]
-        unit.promises = file.promises[promised:]
         unit.bounds = session.tables.bounds[bounded:]
         unit.flat = {key: said for key, said in session.tables.flat.items() if key not in flat}
         if unit.holds:

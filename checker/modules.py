@@ -29,7 +29,7 @@ def module_of(session: Session, scope: FileScope, exp: ast.ModuleExp, prefix: st
         case ast.ModBody(declarations=declarations):
             from .definitions import check_declarations
 
-            inner = FileScope(prefix=prefix, parent=scope, abstract=scope.abstract, promises=scope.promises)
+            inner = FileScope(prefix=prefix, parent=scope, abstract=scope.abstract)
             start = len(session.report.diagnostics)
             check_declarations(session, inner, declarations)
             inner.broken = session.failures(start)

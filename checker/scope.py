@@ -178,8 +178,6 @@ class FileScope:
     """Types are checked, and nothing is kept: a parametric module by itself."""
     broken: bool = False
     """The module has errors, reported already: names that it lacks fit everything."""
-    promises: list[tuple[str, Span]] = field(default_factory=list)
-    """Definitions with grades or refinements, which nobody verifies yet."""
 
     def value(self, name: str) -> Global | Sealed | Builtin | None:
         found = self.own_value(name)

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from .. import driver
 from ..lang.diagnostics.render import clean, render_concise, render_github, render_json, render_sarif
@@ -13,13 +14,18 @@ from ..lang.source import Source
 from .options import Command, Given, Option, Usage, help_line, parse
 from .output import read, show_diagnostics, signature, summary
 
+if TYPE_CHECKING:
+    from ..grades.report import Report
+
 FORMATS = {"concise": render_concise, "json": render_json, "github": render_github, "sarif": render_sarif}
 COMMAND = Command(
     "check", "dad check FILE… [--watch] [--format FORMAT]",
     "Report every mistake of the files; `-` reads standard input.",
     (Option("format", "how to print", "FORMAT", ("full", *FORMATS)), Option("quiet", "print no entries", short="q"),
-     Option("watch", "check again whenever a file changes, until Ctrl-C", short="w")),
-    planned=("--trust",))
+     Option("watch", "check again whenever a file changes, until Ctrl-C", short="w"),
+     Option("notes", "say of each branch on a parameter how smooth it is"),
+     Option("explain", "how smooth a name is in each parameter, and why: `loss`, `loss:12`, `y:12`", "NAME:LINE"),
+     Option("trust", "list what is taken on trust")))
 INTERVAL = 0.1
 """Seconds between two looks at the files."""
 
@@ -74,11 +80,18 @@ def once(given: Given, checks: Mapping[str, Callable[[Source], driver.Checking]]
     """Check and print; the status, and the signatures of entries. Those that were printed before are left out."""
     found: dict[tuple[str, str, str], Diagnostic] = {}
     results: list[tuple[str, driver.Checking | None]] = []
+    reports: dict[str, Report] = {}
+    asked = any(given.has(name) for name in ("notes", "explain", "trust"))
     for path, check in checks.items():
         checking: driver.Checking | None = None
         try:
             checking = check(read(path))
             diagnostics = checking.diagnostics
+            if checking.checked is not None and (asked or checking.checked.promises):
+                report = reports[path] = driver.graded(checking)
+                diagnostics += report.diagnostics
+                if given.has("notes"):
+                    diagnostics += report.notes
         except Diagnostics as error:
             diagnostics = error.diagnostics
         for each in diagnostics:  # files that import one another report the same thing once
@@ -97,6 +110,14 @@ def once(given: Given, checks: Mapping[str, Callable[[Source], driver.Checking]]
             print(render_concise(everything))
     else:
         show_diagnostics(everything, sys.stdout)
+    if asked:
+        from .grades import explained, trusted
+
+        for report in reports.values():
+            if given.has("explain"):
+                print(explained(report, given.options["explain"]))
+            if given.has("trust"):
+                print(trusted(report))
     if failed:
         print(summary(everything, given.words))
         return 1, dict(before)

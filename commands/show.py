@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..codegen.lower import Lowered, Transform
     from ..lang.core import ir
 
-STAGES = ("tokens", "ast", "types", "bounds", "ir", "saved", "python", "loops", "c", "llvm")
+STAGES = ("tokens", "ast", "types", "bounds", "ir", "grades", "saved", "python", "loops", "c", "llvm")
 PLANNED_STAGES = ("memory",)
 COMMAND = Command(
     "show", "dad show FILE [--stage STAGE] [--entry E] [--grad] [--pass NAME]",
@@ -53,6 +53,11 @@ def main(args: Sequence[str]) -> int:
         return 0
     if stage == "bounds":
         print("\n".join(bound_lines(source, checked, entries if given.has("entry") else None)))
+        return 0
+    if stage == "grades":
+        from .grades import shown
+
+        print("\n".join(shown(driver.graded(checking, [d.name for d in entries] if given.has("entry") else None))))
         return 0
     if stage == "saved":
         from .saved import lines

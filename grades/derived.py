@@ -49,6 +49,7 @@ class Inner:
             self.roots.append(None)
             return Value(term=v.term, cond=v.cond, shape=v.shape, rows=None, squares=v.squares)
         root = f"\1{w.next()}"
+        w.alias[root] = tuple(v.grades) or (var.name,)
         self.roots.append(root)
         self.sources[root] = v
         found = w.unknown({root: "affine"}, (), None, var.name, var.type, bounds=bounds, shape=v.shape)

@@ -115,20 +115,20 @@ def map_(w: Walker, stmt: ir.Stmt, op: ir.Map, env: dict[ir.Var, Value]) -> list
     given = [elements.of(v, p) for v, p in zip(arrays, op.body.params, strict=True)]
     results = w.block(op.body.body, {**env, **dict(zip(op.body.params, given, strict=True))})
     made = set(w.made[start:])
-    inner = [(w.near, w.exact)] * len(results)
-    del inner
     sizes = sizes_of(arrays)
     found = []
-    body_near, body_exact = w.near, w.exact
     bounds = [w.bounds(v) for v in results]
+    # What checks in the body show of an element holds of all elements from here on.
+    shown = [(c, (w.near.interval(m), w.exact.interval(m))) for c, m in elements.inner.items()]
     w.near, w.exact = near, exact
+    for c, b in shown:
+        w.within(c, b)
     for v, var, shape, b in zip(results, stmt.vars, op.shapes, bounds, strict=True):
         whole = (count, *(w.atom(a, env) for a in shape)) if count is not None else None
         back = elements.back(v, var.type, made, whole, var.name, sizes)
         if back.term is not None and b is not None and back.term.op != "number":
             w.within(back.term, b)
         found.append(back)
-    del body_near, body_exact
     return found
 
 
@@ -287,7 +287,7 @@ def note_while(w: Walker, stmt: ir.Stmt, c: Value) -> None:
     text = show_condition(c.cond) if c.cond is not None else "the condition"
     key = ("while", id(stmt.op), *w.where[-1:])
     w.branches.setdefault(key, Branch(
-        w.place(stmt.span), "while", text, tuple(c.grades), "jump", False,
+        w.place(stmt.span), "while", text, w.seen(c.grades), "jump", False,
         "how often the loop runs changes with what it computes", "", w.where[-1] if w.where else "", dict(c.steps),
         site=stmt, raw=stmt.span))
 

@@ -142,6 +142,8 @@ class Graded:
     """The IR function that was looked at."""
     program: ir.Program | None = None
     """Its program."""
+    params: tuple[str | None, ...] = ()
+    """What the parameters of that function are called that move."""
     bounds: tuple[tuple[float, float, bool, bool] | None, ...] = ()
     """Of each parameter of that function: where its numbers lie, as far as that is known (low, high, which are open)."""
     unknown: str = ""

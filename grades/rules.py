@@ -184,7 +184,7 @@ def note_domain(w: Walker, stmt: ir.Stmt, name: str, domain: Domain, v: Value, f
     if before is not None and not before.met:
         return
     w.obligations[key] = Obligation(
-        span, name, shown(v.term), needs(domain), known(w, domain, v), tuple(v.grades), met,
+        span, name, shown(v.term), needs(domain), known(w, domain, v), w.seen(v.grades), met,
         "edge" if met else "outside", domain.fix, w.where[-1] if w.where else "", stmt.span)
 
 
@@ -370,7 +370,7 @@ def kink(w: Walker, stmt: ir.Stmt, v: Value, what: str, where: str, why: str = "
         return
     key = ("kink", id(stmt.op), *w.where[-1:])
     w.branches.setdefault(key, Branch(
-        w.place(stmt.span), "kink", where, tuple(v.grades), "lip", True, why or f"`{what}` has a kink there", where,
+        w.place(stmt.span), "kink", where, w.seen(v.grades), "lip", True, why or f"`{what}` has a kink there", where,
         w.where[-1] if w.where else "", dict(v.steps), site=stmt, raw=stmt.span))
 
 
@@ -453,7 +453,7 @@ def jumping(w: Walker, stmt: ir.Stmt, v: Value, what: str) -> None:
         return
     key = ("step", id(stmt.op), *w.where[-1:])
     w.branches.setdefault(key, Branch(
-        w.place(stmt.span), "step", f"{what} {shown(v.term)}", tuple(v.grades), "jump", False,
+        w.place(stmt.span), "step", f"{what} {shown(v.term)}", w.seen(v.grades), "jump", False,
         f"`{what}` jumps from one number to the next, and is constant in between", "", w.where[-1] if w.where else "",
         dict(v.steps), site=stmt, raw=stmt.span))
 
@@ -556,8 +556,9 @@ def comparison(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
         elif w.exact.assume(cond).impossible:
             cond = FALSE
     grades = flat_of(args) if cond not in (TRUE, FALSE) else {}
-    steps = chains(grades, args, stmt.span, op.name, False)
-    return Value(grades, steps, None, cond, under if grades else {}, shape)
+    if not grades:
+        return Value(cond=cond, shape=shape)
+    return Value(grades, chains(under, args, stmt.span, op.name, False), None, cond, under, shape)
 
 
 def logic(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
@@ -582,8 +583,8 @@ def logic(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
     if found is None:
         return w.unknown(flat_of(args), args, stmt.span, op.name, stmt.vars[0].type, shape=shape)
     grades = flat_of(args) if found not in (TRUE, FALSE) else {}
-    return Value(grades, chains(grades, args, stmt.span, op.name, False), None, found,
-                 joined(v.under for v in args), shape)
+    under = joined(v.under for v in args)
+    return Value(grades, chains(under, args, stmt.span, op.name, False), None, found, under, shape)
 
 
 def not_finite(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
@@ -630,6 +631,10 @@ def check(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
                 cond = compare("!=", terms[0], ZERO)
             case "check_equal":
                 cond = compare("==", terms[0], terms[1])
+            case "check_range":
+                sign = "<" if op.attr("open") else "<="
+                cond = conj(*(compare(sign, a, b) for a, b in ((terms[1], terms[0]), (terms[0], terms[2]))
+                              if a.op != "nonfinite" and b.op != "nonfinite"))
     for part in cond.parts if isinstance(cond, And) else (cond,):
         part = w.universal.get(part, part) if part is not None else None
         if part is not None and part not in (TRUE, FALSE):
@@ -728,7 +733,7 @@ def choosing(w: Walker, stmt: ir.Stmt, moving: Sequence[Value], v: Value) -> Non
     grades = flat_of(moving)
     key = ("index", id(stmt.op), *w.where[-1:])
     w.branches.setdefault(key, Branch(
-        w.place(stmt.span), "index", "the index", tuple(grades), "jump", False,
+        w.place(stmt.span), "index", "the index", w.seen(grades), "jump", False,
         "another element is taken where the index changes", "", w.where[-1] if w.where else "",
         chains(grades, moving, stmt.span, "index", False), site=stmt, raw=stmt.span))
 
@@ -1069,7 +1074,7 @@ RULES: dict[str, Rule] = {
     "solve_triangular": solved, "cholesky": same_matrix, "inverse": same_matrix, "triangle": same_matrix,
     **dict.fromkeys(COMPARISONS, comparison),
     **dict.fromkeys(("check_index", "check_slice", "check_equal", "check_divisor", "check_size", "check_pivot",
-                     "check_settled", "assert"), check),
+                     "check_settled", "check_range", "assert"), check),
     **dict.fromkeys(("update", "update_slice", "accumulate", "accumulate_slice", "accumulate_at", "scatter", "max_at",
                      "min_at"), written),
 }

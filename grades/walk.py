@@ -55,6 +55,8 @@ class Walker:
         """Above zero while something is walked that will be walked again: nothing is noted down."""
         self.trusting = 0
         """Above zero in rules of the compiler's own, whose domains are checked otherwise."""
+        self.alias: dict[str, tuple[str, ...]] = {}
+        """Roots of inner walks: what they are called outside."""
         self.lenient: list[tuple[str, float, str]] = []
         """Promises `approx` and `allow` around the statement that is walked."""
         self.left = BUDGET
@@ -210,9 +212,10 @@ class Walker:
     def of_parameters(self, name: str) -> list[dict[int, Grade]]:
         """One walk over a function with its parameters for roots, of which nothing is known."""
         function = self.program.functions[name]
-        roots = [f"\0{k}" for k in range(len(function.params))]
+        roots = [f"\0{self.next()}" for _ in function.params]
         state = self.activity, self.near, self.exact
         self.activity, self.near, self.exact = dict(self.activity), NO_FACTS, NO_FACTS
+        self.alias.update((root, (p.name,)) for root, p in zip(roots, function.params, strict=True))
         args = [self.root_value(root, p, function.name) for root, p in zip(roots, function.params, strict=True)]
         self.where.append(name)
         results = self.block(function.body, dict(zip(function.params, args, strict=True)))
@@ -384,8 +387,7 @@ class Walker:
                 found = conj(cond, a.cond)
             elif a.cond == TRUE:
                 found = disj(cond, b.cond)
-        steps = chains(grades, (c, a, b), None, "if", False)
-        return Value(grades, steps, None, found, under, shape)
+        return Value(grades, chains(under, (c, a, b), None, "if", False), None, found, under, shape)
 
     def verdict(self, cond: Cond, a: Term, b: Term) -> Verdict:
         """What the prover says across the boundary of a condition."""
@@ -428,10 +430,17 @@ class Walker:
         if before is not None and (not before.proved or better(verdict.grade, before.grade)) and verdict.proved:
             return
         allowed = self.lenient[-1][0] if self.lenient else ""
-        roots = tuple(c.grades)
+        roots = self.seen(c.grades)
         self.branches[key] = Branch(span, kind, show_condition(cond), roots, verdict.grade, verdict.proved, verdict.why,
                                     verdict.boundary, self.where[-1] if self.where else "",
                                     dict(c.steps), site=stmt, raw=stmt.span, difference=verdict.difference, allowed=allowed)
+
+    def seen(self, roots: Iterable[str]) -> tuple[str, ...]:
+        """Roots as they are called outside of derivatives and functions that are walked by themselves."""
+        found: dict[str, None] = {}
+        for root in roots:
+            found.update(dict.fromkeys(self.seen(self.alias[root]) if root in self.alias else (root,)))
+        return tuple(found)
 
     def place(self, span: Span | None) -> Span | None:
         """Where the user's program is: of something in the library, the call that leads there."""
@@ -541,4 +550,5 @@ def grade_function(program: ir.Program, function: str, roots: Sequence[Root | No
     return Graded(name, span, tuple(r for r in roots if r is not None), found, tuple(v.grades for v in results), ends,
                   tuple(w.branches.values()), tuple(w.obligations.values()), tuple(w.trusted.values()),
                   tuple(w.promises), tuple(w.bound), function=function, program=program,
+                  params=tuple(r.name if r is not None else None for r in roots),
                   bounds=tuple(w.ends(v) for v in args))

@@ -430,6 +430,51 @@ code("E695", "recursive function that gives a function",
      "def compose (n: i64) : f64 -> f64 = if n == 0 then \\x -> x else \\x -> sin (compose (n - 1) x)",
      "take all arguments at once: `def compose (n: i64) (x: f64) : f64 = …`.")
 
+# ---------------------------------------------------------------- Sxxx, Dxxx: smoothness and domains
+
+code("S101", "less smooth than promised",
+     "A grade after `@` is a promise, and a function such as `lbfgs` demands one of the function that it is given. Here the value is "
+     "known to be less smooth: it has a kink, or a derivative that jumps where a condition changes. `dad check --explain NAME:LINE` "
+     "prints how the grade comes about.",
+     "def f (x: f64) : f64 @ C1 = abs x",
+     "promise what holds (`@ lip`), or write a smooth formula in its place: `sqrt (x * x + 0.01)`, `softplus` for `max 0`.")
+code("S102", "discontinuous where a grade is promised",
+     "The value jumps where a condition, an index or a step such as `floor` changes with a parameter. The gradient is that of the arm "
+     "that is taken, so it does not see the jump, and a search that follows it can stall there. Where a point was found at which the "
+     "value jumps, it is shown.",
+     "def f (x: f64) : f64 @ C1 = if x < 1 then x else x + 1",
+     "make the arms meet where the condition changes, blend them (`sigmoid ((x - k) / width)`), or say that the gradient may miss it: "
+     "`(if …) @ allow(jump, \"why\")`.")
+code("S103", "smoothness that is not shown",
+     "A branch on a parameter is examined: it is proved to be smooth across its boundary, refuted with a point at which it jumps, or "
+     "neither. Here it is neither, and a promise needs a proof.",
+     "def f (x: f64) (g: f64 -> f64) : f64 @ C1(x) = if x < 0 then g x else g (-x)",
+     "write the condition or the arms in a simpler way; or say what is known: `assume continuous(y) \"reason\"`, "
+     "`(e) @ allow(jump, \"reason\")`.")
+code("S104", "function of which nothing is known",
+     "A parameter that is a function may be anything, unless its type says how smooth it is.",
+     "def f (g: f64 -> f64) (x: f64) : f64 @ C1 = g x",
+     "say what is needed of it: `(g: f64 -> f64 @ C1)`; whoever calls it is asked for that.")
+code("S105", "promise that cannot be checked by itself",
+     "A definition is looked at by itself, and this one depends on the types that it is used at.",
+     "def f 'a (x: a) (y: f64) : f64 @ C1 = y",
+     "give its parameters types, or promise the grade of a definition that uses it.")
+code("S110", "what a branch on a parameter does to derivatives",
+     "A note of `dad check --notes`: how smooth a branch is across its boundary, where a kink lies, or that nothing could be shown. "
+     "Nothing is wrong as long as nobody needs more.",
+     "def f (x: f64) = if x < 0 then 0.0 else x * x",
+     "nothing, or promise the grade that you rely on, and have it checked.")
+code("D201", "argument that may lie outside of a function's domain",
+     "`log`, `sqrt`, `/`, `**` and others are defined, or smooth, on a part of the numbers only. What is known of signs and bounds "
+     "(of refinements such as `f64{>0}`, of conditions and `assert`s before, of `exp` and squares) does not show that the argument lies "
+     "there for all values of the parameters.",
+     "def f (x: f64) : f64 @ smooth = log x",
+     "say what is so: `(x: f64{>0})`, `assert (x > 0) …`; or make it so: `log (x * x + 1)`.")
+code("D202", "infinite slope at the end of a domain",
+     "At the end of its domain the function has a value, and an infinite slope: `sqrt` at 0, `asin` at 1.",
+     "def f (x: f64{>=0}) : f64 @ C1 = sqrt x",
+     "keep away from the end (`f64{>0}`), add a small number (`sqrt (x + 1e-9)`), or write `norm u` for the root of a sum of squares.")
+
 # ---------------------------------------------------------------- Wxxx: warnings
 
 code("W102", "name that means the prelude's function in its own definition",
@@ -437,10 +482,6 @@ code("W102", "name that means the prelude's function in its own definition",
      "wrap what it replaces. It does not call itself.",
      "def sum [n] (xs: [n]f64) : f64 = if n == 0 then 0 else sum xs",
      "choose another name if the definition should call itself; otherwise nothing.")
-code("W101", "promise that is not verified yet",
-     "Smoothness grades after `@` are read and kept. This version does not prove them.",
-     "def f (x: f64) : f64 @ smooth = x * x", "nothing; the promise is yours until a version verifies it.")
-
 code("W111", "part of a parameter that loses its derivative",
      "A parameter that is declared `param` may be a tuple or a record. The result does not depend differentiably on this part of it, "
      "so this part of the gradient is always zero.",

@@ -205,6 +205,10 @@ code("U305", "no such entry", "Only definitions that begin with `entry` can be r
 code("U306", "no derivative with respect to these parameters",
      "`--grad` needs an entry whose result is one float, with at least one float parameter that is not declared `data`.",
      "dad run model.dad count 3 --grad", "make the entry's result a float, such as the sum of what it returns now.")
+code("U307", "nothing of that name to explain",
+     "`dad check --explain` takes the name of a definition, or a name and the line where it is bound, of something that depends on a "
+     "float parameter.",
+     "dad check model.dad --explain loss:99", "name a definition, or a `let` with its line; `dad show --stage grades` lists definitions.")
 code("U401", "test block that cannot be read",
      "A test block is a comment at the beginning of lines: any words, a line with `-- ==`, then `-- entry: names` (`main` when "
      "left out) and cases: `-- input { values } output { values }`; `@ file` may stand for the braces, `auto output` or "
