@@ -37,10 +37,12 @@ def around(block: ir.Block) -> dict[int, tuple[str, float, str]]:
         tolerance = text(op, "tolerance")
         mark = text(op, "kind"), float(tolerance) if tolerance else float("inf"), text(op, "reason")
         wanted = {a for a in op.args[:1] if isinstance(a, ir.Var)}
+        whole: Span | None = None
         for k in range(at - 1, -1, -1):
             other = block.stmts[k]
-            if wanted.isdisjoint(other.vars) or not inside(other.span, stmt.span):
+            if wanted.isdisjoint(other.vars) or (whole is not None and not inside(other.span, whole)):
                 continue
+            whole = whole or other.span
             marks[k] = mark
             wanted.update(free_in_op(other.op))
     return marks

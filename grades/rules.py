@@ -384,6 +384,8 @@ def abs_(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
     opposite = apply("neg", (v.term,))
     if w.near.nonnegative(opposite):
         return made(w, stmt, v.grades, args, opposite, shape=v.shape)
+    if w.near.nonzero(v.term):
+        return made(w, stmt, at_least(v.grades, "smooth"), args, term_of("abs", args), shape=v.shape)
     kink(w, stmt, v, "abs", f"{shown(v.term)} = 0")
     return made(w, stmt, at_least(v.grades, "lip"), args, term_of("abs", args), shape=v.shape)
 
@@ -405,6 +407,8 @@ def extreme(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
         return made(w, stmt, first.grades, args, first.term, shape=shape, squares=first.squares)
     if w.near.nonnegative(apply("sub", (b.term, a.term))):
         return made(w, stmt, second.grades, args, second.term, shape=shape, squares=second.squares)
+    if w.near.nonzero(gap):
+        return made(w, stmt, at_least(grades, "smooth"), args, term_of(op.name, args), shape=shape)
     moved = Value(grades, chains(grades, args, stmt.span, op.name, False))
     kink(w, stmt, moved, op.name, f"{shown(a.term)} = {shown(b.term)}")
     return made(w, stmt, at_least(grades, "lip"), args, term_of(op.name, args), shape=shape)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..lang.source import Span
-from .lattice import Grade, Grades, join
+from .lattice import RANK, Grade, Grades
 from .report import Step
 from .terms import And, Compare, Cond, Not, Or, Term, Unknown, apply, compare, conj, disj, negate, select
 
@@ -50,12 +50,16 @@ def chains(grades: Grades, of: Iterable[Value], span: Span | None, what: str, na
         before: Step | None = None
         for v in sources:
             step = v.steps.get(root)
-            if step is not None and (before is None or (step.grade != before.grade
-                                                        and join(before.grade, step.grade) == step.grade)):
+            if step is not None and (before is None or weight(step.grade) > weight(before.grade)):
                 before = step
         found[root] = before if before is not None and not named and before.grade == grade \
             else Step(span, what, grade, before)
     return found
+
+
+def weight(grade: Grade) -> int:
+    """How much a grade is to blame for a bad one."""
+    return RANK["jump"] if grade == "flat" else RANK[grade]
 
 
 def closure(cond: Cond) -> Cond:

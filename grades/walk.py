@@ -363,7 +363,7 @@ class Walker:
             leniently = self.pardon(stmt, verdict, grades, joined((a.grades, b.grades)), moving)
             if leniently is not None:
                 grades = leniently
-        of = (a, b, c) if c.grades else (a, b)
+        of = (a, b, deciding(c)) if c.grades else (a, b)
         steps = chains(grades, of, span, f"`{kind}`", False)
         if not t.is_float:
             term: Term | None = None
@@ -452,6 +452,21 @@ class Walker:
 
 
 # ---------------------------------------------------------------- small things
+
+
+def deciding(c: Value) -> Value:
+    """A condition whose chains say how it depends on roots; how smoothly is of no account unless it jumps itself."""
+    return Value(c.grades, {root: dependence(step) if better(c.under.get(root, "cont"), "cont") else step
+                            for root, step in c.steps.items()})
+
+
+def dependence(step: Step) -> Step:
+    """The chain of a step without its grades."""
+    found: Step | None = None
+    for link in step.chain():
+        found = Step(link.span, link.what, "affine", found)
+    assert found is not None
+    return found
 
 
 def constant(const: ir.Const) -> Value:

@@ -95,7 +95,6 @@ def test_version(capsys: Captured) -> None:
     (["check", "--format", "yaml", "x"], "U001", "`--format` cannot be `yaml`"),
     (["check", "--format"], "U001", "needs a value"),
     (["check", "--quiet=1", "x"], "U001", "takes no value"),
-    (["check", "--trust", "x"], "U002", "not in this version"),
     (["check", "-x", "x"], "U001", "has no option `-x`"),
     (["explain", "E9999"], "U003", "there is no code `E9999`"),
     (["build", "x.dad"], "U001", "needs a folder"),

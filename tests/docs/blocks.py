@@ -83,14 +83,16 @@ class Page:
         if refused:
             path.write_text(text, encoding="utf-8")
             with chdir(self.folder):
-                self.messages = render_full(driver.check(driver.read(name)).diagnostics).strip() + "\n"
+                checking = driver.check(driver.read(name))
+                self.messages = render_full([*checking.diagnostics, *driver.promises(checking)]).strip() + "\n"
             return text
         driver.deepen()
         tidy = formatted(Source(name, text))
         assert tidy.text is not None, render_full(list(tidy.diagnostics)) + "\n" + text
         path.write_text(tidy.text, encoding="utf-8")
         with chdir(self.folder):
-            said = driver.check(driver.read(name)).diagnostics
+            checking = driver.check(driver.read(name))
+            said = [*checking.diagnostics, *driver.promises(checking)]
             assert not said, render_full(said)
             result = run_file(name)
         problems = [f"{each.name}: {each.problem}" for each in result.outcomes if each.problem]
