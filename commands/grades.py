@@ -19,7 +19,7 @@ def shown(report: Report) -> Iterator[str]:
         yield f"{where}{name} : {grades_of(graded)}"
         for b in graded.branches:
             if b.span is not None and b.kind != "step":
-                verdict = "kink" if b.kind == "kink" else b.grade if b.proved else "accepted" if b.allowed else "not shown"
+                verdict = "kink" if b.kind == "kink" else b.grade if b.proved else b.allowed or "not shown"
                 yield f"  {place(b.span)} {b.kind} {b.condition}, on {', '.join(b.roots)}: {verdict}"
         for o in graded.obligations:
             if o.span is not None:

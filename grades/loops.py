@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ..lang.core import ir
-from .facts import EVERYTHING, Interval
+from .intervals import EVERYTHING, Interval
 from .lattice import Grades, at_least, joined
 from .report import Branch
 from .terms import Term, Unknown, atoms, show_condition
@@ -179,14 +179,20 @@ class Fixpoint:
     def __init__(self, w: Walker, init: Sequence[Value], params: Sequence[ir.Var]) -> None:
         self.w, self.params, self.init = w, params, init
         self.grades: list[Grades] = [v.grades for v in init]
-        self.bounds = [w.bounds(v) if not p.type.rank or v.term is not None else None
-                       for v, p in zip(init, params, strict=True)]
+        self.bounds: list[tuple[Interval, Interval] | None] = [
+            w.bounds(v) if not p.type.rank or v.term is not None else None
+            for v, p in zip(init, params, strict=True)]
         self.shapes = [v.shape for v in init]
         self.squares = [v.squares for v in init]
         self.rounds = 0
 
     def state(self) -> list[Value]:
         return state(self.w, self.grades, self.init, self.params, self.bounds, self.shapes, self.squares)
+
+    def wider(self, before: Interval, after: Interval) -> Interval:
+        if contains(before, after):
+            return before
+        return widened(before, after) if self.rounds < ROUNDS // 2 else EVERYTHING
 
     def settled(self, after: Sequence[Value], bounds: Sequence[tuple[Interval, Interval] | None]) -> bool:
         """Whether the next state is like this one; otherwise this one becomes worse."""
@@ -202,13 +208,9 @@ class Fixpoint:
                 self.grades[k], done = grades, False
             here, now = self.bounds[k], bounds[k]
             if here is not None:
-                if now is None:
-                    self.bounds[k], done = None, False
-                else:
-                    wide = tuple(a if contains(a, b) else widened(a, b) if self.rounds < ROUNDS // 2 else EVERYTHING
-                                 for a, b in zip(here, now, strict=True))
-                    if wide != here:
-                        self.bounds[k], done = (wide[0], wide[1]), False
+                wide = (self.wider(here[0], now[0]), self.wider(here[1], now[1])) if now is not None else None
+                if wide != here:
+                    self.bounds[k], done = wide, False
             if self.shapes[k] is not None and same_shape(Value(shape=self.shapes[k]), v) is None:
                 self.shapes[k], done = None, False
             mine, theirs = self.squares[k], v.squares

@@ -113,7 +113,9 @@ def missed(graded: Graded, promise: Promise, refute: Refute | None, found: dict[
 
 
 def asked_by(promise: Promise) -> str:
-    return f"`{promise.by}` needs {promise.wanted} of it" if promise.kind == "demand" else f"{promise.wanted} is promised here"
+    if promise.kind == "demand":
+        return f"`{promise.by}` needs {promise.wanted} of it"
+    return f"{promise.wanted} is promised here"
 
 
 def name_of(root: str) -> str:
@@ -136,7 +138,7 @@ def labels(span: Span | None, text: str, other: Span | None, other_text: str) ->
 
 def path(chain: Sequence[Step], names: str) -> Iterator[str]:
     """How a root gets to where it matters, in one line."""
-    parts = []
+    parts: list[str] = []
     for step in chain:
         if step.span is None or step.span.source.shipped:
             parts.append(step.what if not parts else "")
@@ -164,8 +166,8 @@ EFFECTS = {"jump": "effect: the gradient does not see this jump; a search along 
            "kink": "effect: the gradient is one-sided at the kink, and changes suddenly beside it"}
 
 
-def of_branch(promise: Promise, branch: Branch, names: str, subject: str, needs: str, chain: Sequence[Step], worst: Grade
-              ) -> Diagnostic:
+def of_branch(promise: Promise, branch: Branch, names: str, subject: str, needs: str, chain: Sequence[Step],
+              worst: Grade) -> Diagnostic:
     notes: list[str] = []
     witness = branch.witness
     jumps = branch.kind in ("index", "step", "while") or (witness is not None and witness.order == 0)

@@ -145,7 +145,7 @@ class Graded:
     params: tuple[str | None, ...] = ()
     """What the parameters of that function are called that move."""
     bounds: tuple[tuple[float, float, bool, bool] | None, ...] = ()
-    """Of each parameter of that function: where its numbers lie, as far as that is known (low, high, which are open)."""
+    """Of each parameter of that function, as far as that is known: low, high, and which of these are left out."""
     unknown: str = ""
     """Why the definition could not be looked at; then it has no grades."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..lang.core import ir
 from ..lang.core.primitive import PRIMITIVES, Domain, Primitive
-from .facts import Interval
+from .intervals import Interval
 from .lattice import Grade, Grades, at_least, better, joined, over, times, worst
 from .report import Branch, Obligation
 from .terms import (
@@ -996,7 +996,8 @@ def sum_(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
             return made(w, stmt, grades, args, total, squares=together)
 
     def lower(facts: object) -> Interval:
-        from .facts import EVERYTHING, Facts
+        from .facts import Facts
+        from .intervals import EVERYTHING
 
         assert isinstance(facts, Facts)
         if any(a.term is None or not facts.nonnegative(a.term) for a in args):
@@ -1017,7 +1018,8 @@ def product(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
     shape = v.shape if op.name == "cumprod" else axis_shape(stmt, v) if t.rank else None
 
     def sign(facts: object) -> Interval:
-        from .facts import EVERYTHING, Facts
+        from .facts import Facts
+        from .intervals import EVERYTHING
 
         assert isinstance(facts, Facts)
         if v.term is not None and facts.positive(v.term):

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from ..lang.core import ir
 from ..lang.core.walk import called
 from ..lang.source import Span
-from .facts import NO_FACTS, Facts, Interval
+from .facts import NO_FACTS, Facts
+from .intervals import Interval
 from .lattice import Grade, Grades, at_least, better, compose, join, joined
 from .prove import Verdict, across
 from .report import Branch, Graded, Obligation, Promise, Root, Step, Trusted
@@ -432,8 +433,8 @@ class Walker:
         allowed = self.lenient[-1][0] if self.lenient else ""
         roots = self.seen(c.grades)
         self.branches[key] = Branch(span, kind, show_condition(cond), roots, verdict.grade, verdict.proved, verdict.why,
-                                    verdict.boundary, self.where[-1] if self.where else "",
-                                    dict(c.steps), site=stmt, raw=stmt.span, difference=verdict.difference, allowed=allowed)
+                                    verdict.boundary, self.where[-1] if self.where else "", dict(c.steps), site=stmt,
+                                    raw=stmt.span, difference=verdict.difference, allowed=allowed)
 
     def seen(self, roots: Iterable[str]) -> tuple[str, ...]:
         """Roots as they are called outside of derivatives and functions that are walked by themselves."""
