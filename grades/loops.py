@@ -123,11 +123,11 @@ def map_(w: Walker, stmt: ir.Stmt, op: ir.Map, env: dict[ir.Var, Value]) -> list
     w.near, w.exact = near, exact
     for c, b in shown:
         w.within(c, b)
-    for v, var, shape, b in zip(results, stmt.vars, op.shapes, bounds, strict=True):
-        whole = (count, *(w.atom(a, env) for a in shape)) if count is not None else None
+    for v, var, inside, here in zip(results, stmt.vars, op.shapes, bounds, strict=True):
+        whole = (count, *(w.atom(a, env) for a in inside)) if count is not None else None
         back = elements.back(v, var.type, made, whole, var.name, sizes)
-        if back.term is not None and b is not None and back.term.op != "number":
-            w.within(back.term, b)
+        if back.term is not None and here is not None and back.term.op != "number":
+            w.within(back.term, here)
         found.append(back)
     return found
 

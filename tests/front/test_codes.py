@@ -9,7 +9,7 @@ from dad.lang.diagnostics.codes import CODES, code, explain
 from dad.lang.diagnostics.futhark import WORDS
 
 ROOT = Path(__file__).resolve().parents[2]
-MENTIONED = re.compile(r"""["'`]([EWRAGU][0-9]{3})["'`]""")
+MENTIONED = re.compile(r"""["'`]([EWRAGUSD][0-9]{3})["'`]""")
 
 
 def mentioned() -> set[str]:
