@@ -14,7 +14,7 @@ import types
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -31,6 +31,9 @@ from .lang.core import ir
 from .lang.core.walk import summary
 from .lang.diagnostics.report import Diagnostic, Diagnostics
 from .lang.source import Source
+
+if TYPE_CHECKING:
+    from .codegen.passes.certificate import Site
 
 Target = Literal["numpy", "native", "cuda", "interp"]
 Function = Callable[..., Any]
@@ -193,6 +196,7 @@ class LiveEntry(Entry):
         self.compiler = compiler
         self.compiled: dict[Transform, Function] = {}
         self.programs: dict[Transform | None, tuple[ir.Program, str]] = {}
+        self.certificates: dict[tuple[str, ...], tuple[Function, Callable[[], Function], tuple[Site, ...]]] = {}
 
     def __repr__(self) -> str:
         from .commands.output import signature
@@ -232,6 +236,20 @@ class LiveEntry(Entry):
         from .sparse import sparse_jacobian
 
         return sparse_jacobian(self, self.leaves(args, named), self.active(wrt))
+
+    def _certified(self, args: tuple[Any, ...], wrt: Any, named: dict[str, Any]) -> Any:
+        from .certificate import certificate_of
+
+        value, gradient = self.value_and_grad(*args, wrt=wrt, **named)
+        return value, gradient, certificate_of(self, self.leaves(args, named), self.active(wrt))
+
+    def watched(self, wrt: tuple[str, ...]) -> tuple[Function, Callable[[], Function], tuple[Site, ...]]:
+        """The functions of leaves that count what is decided by parameters and that take steps to switches."""
+        if wrt not in self.certificates:
+            from .certificate import active_leaves
+
+            self.certificates[wrt] = self.compiler.certificate(self.definition, active_leaves(self, wrt))
+        return self.certificates[wrt]
 
     def leaves(self, args: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
         return list(self.inputs.converted(self.parts(self.arguments(args, named))))
@@ -357,6 +375,36 @@ class Compiler:
         active = None if transform.kind == "vmap" else transform.wrt
         spec = entry_spec(definition, lowered.entries[definition.qualified], {transform.kind: function}, active)
         return self.emitted(lowered, [spec], [spec.function, function])[definition.name].transforms[transform.kind]
+
+    def certificate(self, definition: Definition, active: Sequence[bool]
+                    ) -> tuple[Function, Callable[[], Function], tuple[Site, ...]]:
+        """The functions of leaves of `codegen.passes.certificate`, the second when it is asked for, and the sites."""
+        from .codegen.passes.certificate import certificate, steps
+
+        lowered = self.lowered(definition)
+        name = lowered.entries[definition.qualified]
+        with driver.without_collection():
+            program, watched, sites = certificate(lowered.program, name, active)
+
+        def moved() -> Function:
+            return self.leaves_function(definition, *steps(program, name, watched, active))
+
+        return self.leaves_function(definition, program, watched), cache(moved), sites
+
+    def leaves_function(self, definition: Definition, program: ir.Program, name: str) -> Function:
+        """A function of leaves from IR as lowered."""
+        if self.target == "interp":
+            plain_program = differentiated(program)
+            from .codegen.interp import run
+
+            return lambda *values: run(plain_program, name, values, self.steps)
+        if self.target == "native":
+            return native(program, [name], self.tier)(name)
+        spec = entry_spec(definition, name, {})
+        with driver.without_collection():
+            made = driver.optimised(program, [name])
+        function: Function = self.vectorised(made, [spec])[definition.name].function
+        return function
 
     def plain(self, definition: Definition, transform: Transform | None) -> tuple[ir.Program, str]:
         """The program that the interpreter runs for a transform, or for the entry, and the name of its function."""

@@ -24,11 +24,11 @@ class Calls(Protocol):
 def varying(block: Block, inputs: Iterable[Var], calls: Calls) -> set[Var]:
     """All variables of `block` that vary with the float variables among `inputs`, these included."""
     marked = {v for v in inputs if v.type.is_float}
-    _Marker(marked, calls).block(block)
+    Marker(marked, calls).block(block)
     return marked
 
 
-class _Marker:
+class Marker:
     def __init__(self, marked: set[Var], calls: Calls) -> None:
         self.marked = marked
         self.calls = calls

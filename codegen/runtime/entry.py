@@ -135,12 +135,18 @@ class Entry:
         """The gradient of the scalar result: of one parameter as it is, of several as a named tuple."""
         return self.value_and_grad(*args, wrt=wrt, **named)[1]
 
-    def value_and_grad(self, *args: Any, wrt: Any = None, **named: Any) -> Any:
-        """(value, gradient)."""
+    def value_and_grad(self, *args: Any, wrt: Any = None, certificate: bool = False, **named: Any) -> Any:
+        """(value, gradient); with `certificate` a third, which says what was decided by the parameters on the way."""
+        if certificate:
+            return self._certified(args, wrt, named)
         path = self._path("value_and_grad", wrt)
         if named or not self.plain:
             args = tuple(self.parts(self.arguments(args, named)))
         return path.call(*args)
+
+    def _certified(self, args: tuple[Any, ...], wrt: Any, named: dict[str, Any]) -> Any:
+        """Value, gradient and certificate; whoever can compile more overrides this."""
+        raise DadArgumentError("A105", f"`{self.__name__}` was built without certificates; `dad.load` makes them")
 
     def jvp(self, *args: Any, wrt: Any = None) -> Any:
         """(value, tangent of the value): `f.jvp(x, y, tangents)`, or `f.jvp((x, y), tangents)`.
