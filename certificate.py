@@ -89,8 +89,8 @@ class Switch:
             return said + f", {self.on} equal" * (self.on > 0)
         if self.kind == "kink":
             return f"{self.above} above, {self.below} below" + f", {self.on} on the kink" * (self.on > 0)
-        return f"{self.visits} times" + f", {self.on} on the step" * (self.on > 0 and self.kind == "step") \
-            + f", {self.on} ties" * (self.on > 0 and self.kind == "choice")
+        said = f"{self.visits} visit" + "s" * (self.visits > 1)
+        return said + f", {self.on} " * (self.on > 0) + ("on a step" if self.kind == "step" else "tied") * (self.on > 0)
 
 
 class Certificate:

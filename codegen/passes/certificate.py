@@ -20,7 +20,7 @@ from typing import Literal, assert_never
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh, i64
 from ...lang.core.ir import Atom, Block, Const, Function, Program, Stmt, Type, Var
-from ...lang.core.walk import next_id
+from ...lang.core.walk import callees, next_id, scopes
 from ...lang.record import dataclass
 from ...lang.source import Span
 from .activity import Marker
@@ -57,10 +57,19 @@ def certificate(program: Program, name: str, active: Sequence[bool]) -> tuple[Pr
 
     `active` says of each parameter whether decisions by it are watched.
     """
-    whole = extremes(program)
-    watch = _Watch(whole)
+    return written(watching(program, name, active), name)
+
+
+def watching(program: Program, name: str, active: Sequence[bool]) -> Watch:
+    """What is active in the program when these parameters of the function are, and what it decides by them."""
+    watch = Watch(extremes(program))
     watch.enter(name, tuple(active))
     watch.settle()
+    return watch
+
+
+def written(watch: Watch, name: str) -> tuple[Program, str, tuple[Site, ...]]:
+    whole = watch.program
     functions = dict(whole.functions)
     for function in whole.functions.values():
         if watch.keys[function.name]:
@@ -111,8 +120,6 @@ def _stacked(b: Builder, atoms: Sequence[Atom], dtype: str) -> Atom:
 
 def _in_order(functions: dict[str, Function]) -> dict[str, Function]:
     """Callees first."""
-    from ...lang.core.walk import callees
-
     found: dict[str, Function] = {}
     entered: dict[str, None] = {}
     todo = [(name, False) for name in reversed(functions)]
@@ -147,7 +154,7 @@ class _Active(Marker):
         return super().results(op)
 
 
-class _Watch:
+class Watch:
     """What is active in which function, and where that decides something."""
 
     def __init__(self, program: Program) -> None:
@@ -259,8 +266,6 @@ def kind_of(op: ir.Prim) -> Kind | None:
 
 
 def blocks_of(op: ir.Op) -> tuple[Block, ...]:
-    from ...lang.core.walk import scopes
-
     return tuple(block for _, block in scopes(op))
 
 
@@ -278,7 +283,7 @@ def grouped(keys: Sequence[int], atoms: Sequence[Atom]) -> Stats:
 class _Writer:
     """Writes one function anew, with numbers."""
 
-    def __init__(self, watch: _Watch, function: Function) -> None:
+    def __init__(self, watch: Watch, function: Function) -> None:
         self.watch = watch
         self.active = watch.active[function.name]
 
@@ -456,7 +461,7 @@ class _Writer:
 class _Copy(_Writer):
     """Writes code anew as it is."""
 
-    def __init__(self, watch: _Watch, active: set[Var]) -> None:
+    def __init__(self, watch: Watch, active: set[Var]) -> None:
         self.watch = watch
         self.active = active
 
