@@ -168,18 +168,23 @@ def number(x: float) -> str:
 def certificate_of(entry: LiveEntry, args: Sequence[Any], wrt: tuple[str, ...]) -> Certificate:
     """What a call of the entry with these leaves decides by the parameters `wrt`."""
     watched, moved, sites = entry.watched(wrt)
-    counts, least = entry.run(watched, args)
-    counts, least = np.asarray(counts).reshape(len(sites), 3), np.asarray(least)
+    counts, least = map(here, entry.run(watched, args))
+    counts = counts.reshape(len(sites), 3)
 
     def step(k: int) -> float:
         weights = np.zeros(len(sites))
         weights[k] = 1.0
         slopes = entry.run(moved(), [*args, weights])
-        length = math.sqrt(sum(float(np.sum(np.square(np.asarray(x, np.float64)))) for x in slopes))
+        length = math.sqrt(sum(float(np.sum(np.square(here(x).astype(np.float64)))) for x in slopes))
         return float(least[k]) / length if length else math.inf
 
     return Certificate([Switch(site, counts[k], float(least[k]), lambda k=k: step(k))  # type: ignore[misc]
                         for k, site in enumerate(sites)])
+
+
+def here(x: Any) -> Any:
+    """An array of this machine's memory; those of a device say `get`."""
+    return np.asarray(x.get() if hasattr(x, "get") else x)
 
 
 def active_leaves(entry: LiveEntry, wrt: tuple[str, ...]) -> list[bool]:

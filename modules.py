@@ -392,18 +392,9 @@ class Compiler:
         return self.leaves_function(definition, program, watched), cache(moved), sites
 
     def leaves_function(self, definition: Definition, program: ir.Program, name: str) -> Function:
-        """A function of leaves from IR as lowered."""
-        if self.target == "interp":
-            plain_program = differentiated(program)
-            from .codegen.interp import run
-
-            return lambda *values: run(plain_program, name, values, self.steps)
-        if self.target == "native":
-            return native(program, [name], self.tier)(name)
+        """A function of leaves from IR as lowered, in place of that of an entry."""
         spec = entry_spec(definition, name, {})
-        with driver.without_collection():
-            made = driver.optimised(program, [name])
-        function: Function = self.vectorised(made, [spec])[definition.name].function
+        function: Function = self.emitted(Lowered(program, {}, {}), [spec], [name])[definition.name].function
         return function
 
     def plain(self, definition: Definition, transform: Transform | None) -> tuple[ir.Program, str]:
