@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 NOT_PACKAGES = {"tests", "examples", "benchmarks", "build", "dist", "docs"}
 
 # Every .py file at the root is shipped in the wheel, so that each must be meant.
-ROOT_MODULES = {"__init__.py", "__main__.py", "certificate.py", "cli.py", "costs.py", "driver.py", "graded.py", "interface.py",
-                "modules.py", "sparse.py"}
+ROOT_MODULES = {"__init__.py", "__main__.py", "certificate.py", "cli.py", "costs.py", "driver.py", "graded.py",
+                "interface.py", "modules.py", "sparse.py"}
 
 
 def project() -> dict[str, Any]:
