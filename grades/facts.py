@@ -188,12 +188,15 @@ class Facts:
         """What a bound says besides: p >= 0 with a term -c * abs u says it with +-u; bounds of a square are of a root;
         a product with a factor of known sign says it of the other."""
         facts = self
-        if interval.lo == 0:
-            for m, c in p.terms.items():
+        for q, end, is_open in ((p, interval.lo, interval.lo_open), (-p, interval.hi, interval.hi_open)):
+            if end != 0:
+                continue
+            for m, c in q.terms.items():
                 if c < 0 and len(m) == 1 and m[0][1] == 1 and GENERATORS[m[0][0]].kind == "abs":
-                    rest = p - Poly({m: c})
-                    for sign in (1, -1):
-                        facts = facts._bounded(rest + GENERATORS[m[0][0]].base.scale(c * sign), interval)
+                    rest = q - Poly({m: c})
+                    for sign in (1, -1):  # abs u >= +-u, with nothing said of equality
+                        facts = facts._bounded(rest + GENERATORS[m[0][0]].base.scale(c * sign),
+                                               Interval(Fraction(0), INFINITE, is_open))
         squares = [(m, c) for m, c in p.terms.items() if m]
         if len(squares) == 1:
             (m, c), = squares

@@ -26,7 +26,7 @@ def show_poly(p: Poly) -> str:
     parts: list[tuple[bool, str]] = []
     for m, c in sorted(p.terms.items(), key=lambda item: _order_shown(item[0])):
         size = abs(c)
-        factors = [_show_generator(g, e) for g, e in reversed(m)]
+        factors = sorted((_show_generator(g, e) for g, e in m), key=lambda f: (" " in f, f))
         text = "*".join(factors) if len(factors) > 1 and all(" " not in f for f in factors) else " * ".join(factors)
         if not factors:
             text = show_number(size)
@@ -40,8 +40,9 @@ def show_poly(p: Poly) -> str:
     return out
 
 
-def _order_shown(m: Monomial) -> tuple[bool, Exponent, tuple[tuple[int, Exponent], ...]]:
-    return m == UNIT, -sum((e for _, e in m), start=0), tuple(reversed(m))
+def _order_shown(m: Monomial) -> tuple[bool, Exponent, list[str]]:
+    """Higher degrees first, then by name, so that the text says nothing of what else was looked at."""
+    return m == UNIT, -sum((e for _, e in m), start=0), sorted(_show_generator(g, e) for g, e in m)
 
 
 def _show_generator(g: int, e: Exponent) -> str:

@@ -251,6 +251,6 @@ def test_words() -> None:
     found = graded(abs_(r) <= delta, r * r / 2, delta * (abs_(r) - delta / 2), delta > 0)
     assert found.boundary == "r = delta and r = -delta"
     found = graded(x < k, a + b * x, c * x)
-    assert (found.boundary, found.difference) == ("x = k", "a + b*k - c*k")
+    assert (found.boundary, found.difference) == ("x = k", "b*k - c*k + a")
     assert "which is not shown to be 0" in found.why
 
