@@ -151,7 +151,7 @@ def _outward(f: Callable[[Bound], float | Fraction], x: Bound, direction: int, l
     try:
         exact = f(x)
     except OverflowError:
-        return INFINITE if direction > 0 else Fraction(10) ** 300
+        return INFINITE if direction > 0 else Fraction(0) if lowest == 0 else -INFINITE
     except ValueError:
         return INFINITE * direction
     if exact in (INFINITE, -INFINITE):

@@ -473,17 +473,19 @@ class Expansion:
         return Series([normal.call("select", (), term)])
 
     def floor(self, term: Term, a: Term) -> Series:
+        bound = self.near.interval(a)
+        if bound.lo != -INFINITE:
+            low = math.floor(bound.lo)
+            if bound.hi < low + 1 or (bound.hi == low + 1 and bound.hi_open):
+                return Series([normal.constant(low)])
         inner = self.series(a)
-        first = self.first(inner)
-        if first is not None:
-            for facts in (self.near, self.at):
-                bound = facts.bounds_of_ratio(first)
-                if bound.lo != -INFINITE and bound.hi != INFINITE:
-                    low = math.floor(bound.lo)
-                    if bound.hi < low + 1 or (bound.hi == low + 1 and bound.hi_open):
-                        inside = bound.lo > low or bound.lo_open
-                        if not self.checks or facts is self.near or inside:
-                            return Series([normal.constant(low)])
+        if self.steady(a) and (first := self.first(inner)) is not None:
+            bound = self.at.bounds_of_ratio(first)
+            if bound.lo != -INFINITE:
+                low = math.floor(bound.lo)
+                above = bound.lo > low or bound.lo_open
+                if above and (bound.hi < low + 1 or (bound.hi == low + 1 and bound.hi_open)):
+                    return Series([normal.constant(low)])
         if self.checks and self.moves(a):
             raise Irregular("floor of something that varies")
         return Series([normal.function("floor", (self.regular(inner, "floor")[0],))])

@@ -85,6 +85,7 @@ _FUNCTIONS: dict[str, Any] = {
     "expm1": lambda a: mp.exp(a) - 1, "sigmoid": lambda a: 1 / (1 + mp.exp(-a)), "floor": mp.floor,
     "softplus": lambda a: mp.log(1 + mp.exp(a)), "erf": mp.erf, "hypot": lambda a, b: _root(a * a + b * b),
     "sign": lambda a: mp.sign(a) if abs(a) > _ZERO else mp.mpf(0), "asinh": mp.asinh, "atan2": mp.atan2,
+    "copysign": lambda a, b: abs(a) if b > -_ZERO else -abs(a),
     "cbrt": lambda a: mp.sign(a) * mp.cbrt(abs(a)), "cosh": mp.cosh, "sinh": mp.sinh,
 }
 
@@ -136,7 +137,7 @@ class Branch:
         if depth == 0:
             return self.leaf()
         a = self.arm(depth - 1)
-        kind = r.randrange(17)
+        kind = r.randrange(19)
         if kind < 3:
             return a + self.arm(depth - 1)
         if kind < 6:
@@ -159,6 +160,10 @@ class Branch:
             return op("log", r.choice((a * a + 1, *(p for p in self.positive))))
         if kind == 15:
             return a ** r.choice((2, 3)) if r.random() < 0.6 else op("abs", a) ** r.choice((0.5, 1.5, 2.5, 3))
+        if kind == 16:
+            return op(r.choice(("floor", "sign", "cbrt")), a)
+        if kind == 17:
+            return op("copysign", a, self.arm(depth - 1)) if r.random() < 0.5 else op("atan2", a, self.arm(depth - 1))
         return iff(self.simple(), a, self.arm(depth - 1))
 
     def divisor(self, depth: int) -> F:

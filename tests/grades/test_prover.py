@@ -201,6 +201,8 @@ BRANCHES: dict[str, tuple[object, ...]] = {
     "thick equality, continuous": ("lip", op("max", x, 0).eq(0), 0, x),
     "smaller of two quotients": ("lip", x / s < y / s, x, y, s > 0),
     "pole": ("jump", 1 / x > 0, 1, 0),
+    "floor below a whole number": ("jump", x < 1, op("floor", x), 1, x > 0),
+    "floor between": ("smooth", x < 0.5, op("floor", x), 0, x > 0, x < 1),
     "floor": ("jump", op("floor", x) > 0, 1, 0),
     "lgamma switch": ("smooth", x > 1, op("lgamma", x + y), op("lgamma", y + x), x > 0, y > 0),
     "erf": ("C1", x > 0, op("erf", x) ** 2, 0),
