@@ -228,9 +228,9 @@ class Run:
     def table(self, number: int) -> tuple[int, int]:
         return self.program.tables[number]
 
-    def array(self, address: int, dtype: str, shape: Sequence[int]) -> Any:
-        """The array that lies there."""
-        kind = DTYPES[dtype]
+    def array(self, address: int, dtype: Any, shape: Sequence[int]) -> Any:
+        """The array that lies there; `dtype` as Dad or NumPy calls it."""
+        kind = DTYPES[dtype] if isinstance(dtype, str) else np.dtype(dtype)
         size = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
         if size <= 0:
             return cupy.empty(tuple(max(n, 0) for n in shape), kind)

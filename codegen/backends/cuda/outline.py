@@ -8,35 +8,23 @@ others read goes to the function's *frame*, cells in device memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ....lang.core.ir import AttrValue, Table
-from ..c.emit import ctype
-from ..c.scalars import CELL, REGISTER
 from ..loops import tree
-from ..loops.operands import defined, everything, own, read
+from ..loops.operands import everything
 from ..loops.sites import DEPTH_SITE, HostCall, Site
 from ..loops.tree import Code, Imm, Operand, Reg
 from .device import sums as device_sums
-from .kernel import DeviceUnit, ThreadWriter, operand, register, whole
-from .levels import Known, Levels, Types
+from .frame import WIDTH
+from .kernel import DeviceUnit, ThreadWriter, register, whole
+from .kernels import Kernels
+from .levels import Levels, Types
+from .python import python_of
 
-WIDTH = {"f64": 8, "f32": 4, "f16": 2, "bool": 1} | {f"{s}{b}": b // 8 for s in "iu" for b in (8, 16, 32, 64)}
-"""Bytes of an element."""
-KERNEL = 'extern "C" __global__ void '
 SMALL = 8
 """Launches for so few threads are not worth it where a glue kernel stands beside."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moves:
-    """Cells that get values, all at once: the next state of a loop, what a branch gives."""
-
-    pairs: tuple[tuple[Reg, Operand], ...]
-
-
-Item = tree.Node | Moves
 
 
 @dataclass
@@ -54,16 +42,6 @@ class Outlined:
     """Primitives that NumPy computes on the host, by number."""
     blocks: bool = False
     """Whether threads have blocks that grow and stay."""
-
-
-@dataclass
-class Kernel:
-    """What a kernel takes: numbers by value, cells of the frame, cells at addresses of their own."""
-
-    name: str
-    values: list[Reg] = field(default_factory=list)
-    cells: list[Reg] = field(default_factory=list)
-
 
 def outlined(program: tree.Program, roots: Sequence[str], types: Mapping[str, Types]) -> Outlined:
     """The program, of which Python calls `roots`; `types` of its functions, parameters and results."""
@@ -138,58 +116,8 @@ class Outline:
             self.pieces[name] = device_sums.text(dtypes)
             self.made.kernels.append(f"dad_sum_tree_{name}")
 
-
-class HostWriter:
+class HostWriter(Kernels):
     """Writes one function of the host."""
-
-    def __init__(self, owner: Outline, function: tree.Function, params: Sequence[bool], python: str,
-                 results: Sequence[bool], root: bool) -> None:
-        self.owner, self.function, self.params, self.python = owner, function, params, python
-        self.results, self.root = results, root
-        self.levels = owner.levels
-        self.known = Known(owner.levels, function, params)
-        self.unit = owner.unit
-        self.lines: list[str] = []
-        self.indent = "    "
-        self.pending: list[Item] = []
-        self.cells: dict[int, int] = {}
-        """Places of registers in the frame."""
-        self.places: dict[int, str] = {}
-        """Addresses of cells elsewhere, as Python says them."""
-        self.size = 0
-        self.forced: list[dict[int, str]] = [{}]
-        """What the host has read, by blocks of Python."""
-        self.total = {r.id: n for r, n in read(function.body).items()}
-        for x in function.results:
-            if isinstance(x, Reg):
-                self.total[x.id] = self.total.get(x.id, 0) + 1
-        own_results = {x.id for x in function.results if isinstance(x, Reg) and x.pointer}
-        self.fresh_results = {n.out.id for n in function.body if isinstance(n, tree.Alloc) and n.out.id in own_results
-                              } if root else set()
-        self.slots = -1
-        self.next = 1 + max((r.id for r in (*function.params, *defined(function.body))), default=0)
-
-    def reg(self, dtype: str, pointer: bool = False, known: bool = False) -> Reg:
-        self.next += 1
-        if known:
-            self.known.known.add(self.next - 1)
-        return Reg(self.next - 1, dtype, pointer)
-
-    # ------------------------------------------------------------ text
-
-    def line(self, text: str) -> None:
-        self.lines.append(self.indent + text)
-
-    def open(self, text: str) -> None:
-        self.line(text)
-        self.indent += "    "
-        self.forced.append({})
-
-    def close(self, start: int) -> None:
-        if len(self.lines) == start:
-            self.line("pass")
-        self.indent = self.indent[:-4]
-        self.forced.pop()
 
     def write(self) -> None:
         f = self.function
@@ -221,165 +149,6 @@ class HostWriter:
         returned = ", ".join(given)
         text = [head, *body, *self.lines, f"    return ({returned}{',' if len(given) == 1 else ''})"]
         self.owner.made.python.append("\n".join(text) + "\n")
-
-    def kept(self, x: Operand) -> str:
-        """The address of a cell for a number that the host knows."""
-        reg = self.reg(x.dtype)
-        self.moves([(reg, x)])
-        return self.home(reg)
-
-    def cell(self) -> int:
-        self.size += 1
-        return self.size - 1
-
-    # ------------------------------------------------------------ values
-
-    def home(self, reg: Reg) -> str:
-        """The address of a register in device memory."""
-        if reg.id in self.places:
-            return self.places[reg.id]
-        if reg.id not in self.cells:
-            self.cells[reg.id] = self.cell()
-        return f"frame + {8 * self.cells[reg.id]}"
-
-    def local(self, x: Operand) -> str | None:
-        """What the host knows, as Python says it."""
-        if isinstance(x, Imm):
-            return literal(x)
-        if x.id in self.known.known:
-            return register(x)
-        return next((names[x.id] for names in self.forced if x.id in names), None)
-
-    def force(self, x: Operand) -> str:
-        """The value on the host: it waits for the device where that is not known."""
-        here = self.local(x)
-        if here is not None:
-            return here
-        assert isinstance(x, Reg)
-        self.flush()
-        name = self.owner.fresh("h")
-        self.line(f"{name} = run.read({self.home(x)}, {('i64' if x.pointer else x.dtype)!r})")
-        self.forced[-1][x.id] = name
-        return name
-
-    # ------------------------------------------------------------ glue
-
-    def moves(self, pairs: Iterable[tuple[Reg, Operand]]) -> None:
-        made = tuple((r, x) for r, x in pairs if r != x)
-        for r, _ in made:
-            self.home(r)
-        if made:
-            self.pending.append(Moves(made))
-
-    def flush(self) -> None:
-        """Run what waits."""
-        items, self.pending = self.pending, []
-        if not items:
-            return
-        nodes = [n for n in items if not isinstance(n, Moves)]
-        reads: dict[int, int] = {}
-        inputs: dict[Reg, None] = {}
-        inside = set(defined(nodes))
-        moved: set[Reg] = set()
-        written = False
-        for item in items:
-            found = {x: 1 for _, x in item.pairs if isinstance(x, Reg)} if isinstance(item, Moves) else read([item])
-            for reg, n in found.items():
-                reads[reg.id] = reads.get(reg.id, 0) + n
-                if reg not in moved:
-                    inputs[reg] = None
-            if isinstance(item, Moves):
-                moved.update(reg for reg, _ in item.pairs)
-        writer = self.writer()
-        resizes = any(isinstance(n, tree.Resize) for n in everything(nodes))
-        name = self.owner.fresh("k")
-        if resizes:
-            self.owner.made.blocks = True
-            writer.line("dad_block *slots = (dad_block *)(frame + " + str(self.slots) + ");")
-        moving: set[Reg] = set()
-        for item in items:
-            if isinstance(item, Moves):
-                held = []
-                for reg, x in item.pairs:
-                    temp = writer.fresh("next")
-                    writer.line(f"{ctype(reg)} {temp} = {operand(x)};")
-                    held.append((reg, temp))
-                for reg, temp in held:
-                    writer.line(f"{register(reg)} = {temp};" if reg in inputs or reg in moving else
-                                f"{ctype(reg)} {register(reg)} = {temp};")
-                    writer.line(stored(self.at(reg), reg, temp))
-                moving.update(reg for reg, _ in held)
-                written = True
-            else:
-                writer.node(item)
-        for reg in dict.fromkeys(r for n in nodes for r in own(n)[1]):
-            if self.total.get(reg.id, 0) > reads.get(reg.id, 0):
-                self.home(reg)
-                writer.line(stored(self.at(reg), reg, register(reg)))
-                written = True
-        outer = [r for r in inputs if r not in inside]
-        kernel = self.given(name, outer)
-        needs_frame = written or resizes or any(r.id in self.cells for r in kernel.cells)
-        params, loads, args = self.passed(kernel, needs_frame)
-        body = [f"DAD_DEVICE bool {name}_body({', '.join(['dad_thread *c', *self.formal(kernel, needs_frame)])}) {{",
-                *writer.text(), "  return false;", "}"]
-        given = ", ".join(["c", *self.actual(kernel, needs_frame)])
-        text = [*body, KERNEL + f"{name}({', '.join(['dad_run *run', *params])}) {{",
-                "  if (run->failed) return;", *loads, "  dad_thread thread, *c = &thread;",
-                "  dad_begin(c, run, 0, 1);",
-                f"  if ({name}_body({given})) dad_report(run, c, 0);",
-                *(["  run->kept = run->size - (c->end - run->scratch);"] if resizes else []), "}", ""]
-        self.owner.kernel("\n".join(text), name)
-        self.line(f"run.one({', '.join([repr(name), *args])})")
-
-    def at(self, reg: Reg) -> str:
-        return f"frame[{self.cells[reg.id]}]"
-
-    def writer(self) -> BodyWriter:
-        return BodyWriter(self.owner, self.function)
-
-    def given(self, name: str, regs: Iterable[Reg]) -> Kernel:
-        kernel = Kernel(name)
-        for reg in regs:
-            (kernel.cells if self.local(reg) is None else kernel.values).append(reg)
-        return kernel
-
-    def passed(self, kernel: Kernel, frame: bool) -> tuple[list[str], list[str], list[str]]:
-        """Parameters of the kernel, what it loads first, and the arguments in Python."""
-        params: list[str] = []
-        loads: list[str] = []
-        args: list[str] = []
-        if frame:
-            params.append("dad_cell *frame")
-            args.append("frame")
-        for x in kernel.values:
-            if x.pointer:  # as a number: what nobody reads may lead beyond memory
-                params.append(f"int64_t at_{register(x)}")
-                loads.append(f"  {ctype(x)} {register(x)} = ({ctype(x)})at_{register(x)};")
-            else:
-                params.append(f"{ctype(x)} {register(x)}")
-            here = self.local(x)
-            assert here is not None
-            args.append(here)
-        for reg in kernel.cells:
-            if reg.id in self.cells:
-                cell = self.at(reg)
-            else:
-                params.append(f"const dad_cell *at_{register(reg)}")
-                args.append(self.home(reg))
-                cell = f"(*at_{register(reg)})"
-            loads.append(f"  {ctype(reg)} {register(reg)} = {loaded(cell, reg)};")
-        return params, loads, args
-
-    def formal(self, kernel: Kernel, frame: bool) -> list[str]:
-        """Parameters of the function of a thread."""
-        return [*(["dad_cell *frame"] if frame else []),
-                *(f"{ctype(x)} {register(x)}" for x in (*kernel.values, *kernel.cells))]
-
-    def actual(self, kernel: Kernel, frame: bool) -> list[str]:
-        return [*(["frame"] if frame else []),
-                *(register(x) for x in (*kernel.values, *kernel.cells))]
-
     # ------------------------------------------------------------ code
 
     def code(self, code: Code) -> None:
@@ -464,13 +233,6 @@ class HostWriter:
         self.flush()
         site = self.site(Site(node.name, node.attrs, tuple(v.dtype for v in node.values), node.span))
         self.line(f"if not {holds}: run.fail({', '.join([str(site), *values])})")
-
-    def site(self, site: Site) -> int:
-        if site in self.unit.sites:
-            return self.unit.sites.index(site) + 1
-        self.unit.sites.append(site)
-        return len(self.unit.sites)
-
     # ------------------------------------------------------------ kernels
 
     def loop(self, node: tree.For) -> None:
@@ -483,120 +245,6 @@ class HostWriter:
             self.driven(node)
         else:
             self.pending.append(node)
-
-    def grid(self, node: tree.For) -> None:
-        """A thread to each iteration."""
-        count = self.force(node.count)
-        self.flush()
-        name = self.owner.fresh("k")
-        writer = self.writer()
-        if any(isinstance(n, tree.Resize) for n in everything(node.body)):
-            writer.blocks(self.function.slots)
-        writer.code(node.body)
-        inside = set(defined([node]))
-        kernel = self.given(name, [r for r in read(node.body) if r not in inside])
-        frame = any(r.id in self.cells for r in kernel.cells)
-        params, loads, args = self.passed(kernel, frame)
-        index = register(node.index)
-        formal = ", ".join(["dad_thread *c", *self.formal(kernel, False), f"int64_t {index}"])
-        actual = ", ".join(["c", *self.actual(kernel, False), "k"])
-        text = [f"DAD_DEVICE bool {name}_body({formal}) {{", *writer.text(), "  return false;", "}",
-                KERNEL + f"{name}({', '.join(['dad_run *run', 'int64_t count', *params])}) {{",
-                "  if (run->failed) return;", *loads,
-                "  int64_t first = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;",
-                "  int64_t step = (int64_t)gridDim.x * blockDim.x;",
-                "  dad_thread thread, *c = &thread;", "  dad_begin(c, run, first, step);",
-                "  char *top = c->top, *end = c->end;",
-                "  for (int64_t k = first; k < count; k += step) {",
-                "    c->top = top; c->end = end;",
-                f"    if ({name}_body({actual})) {{ dad_report(run, c, k); return; }}", "  }", "}", ""]
-        self.owner.kernel("\n".join(text), name)
-        scratch = "True" if takes_scratch(node.body) else "False"
-        self.line(f"run.grid({', '.join([repr(name), count, scratch, *args])})")
-
-    def sum(self, node: tree.Sum) -> None:
-        if isinstance(node.count, Imm) and self.levels.glue(node):
-            self.pending.append(node)
-            return
-        count = self.force(node.count)
-        if not self.known.kernel(node):
-            self.sum_of_stored(node, count)
-            return
-        self.flush()
-        sums = [(node.out, node.value), *node.more]
-        name = self.owner.fresh("k")
-        writer = self.writer()
-        if any(isinstance(n, tree.Resize) for n in everything(node.body)):
-            writer.blocks(self.function.slots)
-        writer.code(node.body)
-        for k, (_, value) in enumerate(sums):
-            writer.line(f"*v{k} = {operand(value)};")
-        inside = set(defined([node]))
-        read_here = dict.fromkeys([*read(node.body), *(v for _, v in sums if isinstance(v, Reg))])
-        kernel = self.given(name, [r for r in read_here if r not in inside])
-        frame = any(r.id in self.cells for r in kernel.cells)
-        params, loads, args = self.passed(kernel, frame)
-        dtypes = [out.dtype for out, _ in sums]
-        self.owner.sums_of(dtypes)
-        signature = device_sums.signature(dtypes)
-        types = [REGISTER[d] for d in dtypes]
-        formal = ", ".join(["dad_thread *c", *self.formal(kernel, False), f"int64_t {register(node.index)}",
-                            *(f"{t} *v{k}" for k, t in enumerate(types))])
-        given = ", ".join(["c", *self.actual(kernel, False), "k", *(f"&v.x{k}" for k in range(len(sums)))])
-        rooms = [f"int64_t to{k}" for k in range(len(sums))]
-        outs = ", ".join(f"({device_sums.MEMORY[d]} *)to{k}" for k, d in enumerate(dtypes))
-        numbers = ["int64_t rows", "int64_t n", "int32_t depth", "int32_t steps"]
-        text = [f"DAD_DEVICE bool {name}_body({formal}) {{", *writer.text(), "  return false;", "}",
-                KERNEL + f"{name}({', '.join(['dad_run *run', *params, *numbers, *rooms])}) {{",
-                "  if (run->failed) return;", *loads,
-                "  dad_thread thread, *c = &thread;",
-                "  dad_begin(c, run, (int64_t)blockIdx.x * blockDim.x + threadIdx.x, (int64_t)gridDim.x * blockDim.x);",
-                "  char *top = c->top, *end = c->end;",
-                f"  auto term = [&](long long row, long long k, dad_sums_{signature} &v) {{",
-                "    c->top = top; c->end = end;",
-                f"    if ({name}_body({given})) dad_report(run, c, k);", "  };",
-                f"  dad_sum_nodes_{signature}<1>(term, rows, n, depth, steps, {outs});", "}", ""]
-        self.owner.kernel("\n".join(text), name)
-        places = ", ".join(f"({self.home(out)}, {out.dtype!r})" for out, _ in sums)
-        scratch = "True" if takes_scratch(node.body) else "False"
-        self.line(f"run.sum({', '.join([repr(name), count, scratch, f'({places},)', *args])})")
-
-    def sum_of_stored(self, node: tree.Sum, count: str) -> None:
-        """Terms that the host computes one by one, then their sums."""
-        rooms = []
-        for out, _ in ((node.out, node.value), *node.more):
-            room = self.owner.fresh("t")
-            rooms.append(room)
-            self.line(f"{room} = run.take({WIDTH[out.dtype]} * {count})")
-        self.flush()
-        index = register(node.index)
-        self.known.known.add(node.index.id)
-        self.open(f"for {index} in range({count}):")
-        start = len(self.lines)
-        mark = self.owner.fresh("m")
-        self.line(f"{mark} = run.mark()")
-        self.code(node.body)
-        for room, (out, value) in zip(rooms, ((node.out, node.value), *node.more), strict=True):
-            self.put(f"{room} + {WIDTH[out.dtype]} * {index}", out.dtype, value)
-        self.flush()
-        self.line(f"run.release({mark})")
-        self.close(start)
-        for room, (out, _) in zip(rooms, ((node.out, node.value), *node.more), strict=True):
-            self.stored_sum(room, count, out)
-
-    def put(self, address: str, dtype: str, value: Operand) -> None:
-        """One number to an address that the host knows."""
-        held = self.reg(dtype, True, known=True)
-        self.line(f"{register(held)} = {address}")
-        self.pending.append(tree.Store(held, Imm(0, "i64"), value))
-
-    def stored_sum(self, room: str, count: str, out: Reg) -> None:
-        """The sum of numbers that lie one behind the other."""
-        base, n = self.reg(out.dtype, True, known=True), self.reg("i64", known=True)
-        index, value = self.reg("i64"), self.reg(out.dtype)
-        self.line(f"{register(base)}, {register(n)} = {room}, {count}")
-        self.sum(tree.Sum(out, index, n, [tree.Load(value, base, index)], value))
-
     # ------------------------------------------------------------ what the host drives
 
     def begin(self, carried: Sequence[Reg], init: Sequence[Operand]) -> None:
@@ -720,81 +368,3 @@ class HostWriter:
         for first, *_ in results:
             if not first.pointer:
                 self.places[first.id] = register(first)
-
-
-class BodyWriter(ThreadWriter):
-    """Code of one kernel."""
-
-    def __init__(self, owner: Outline, function: tree.Function) -> None:
-        super().__init__(owner.unit, function)
-        self.owner = owner
-        self.count = 0
-
-    def invoke(self, node: tree.Invoke) -> None:
-        self.owner.needed_functions[node.function] = None
-        super().invoke(node)
-
-    def text(self) -> list[str]:
-        return [*self.locals, *self.lines]
-
-
-def takes_scratch(code: Code) -> bool:
-    return any(isinstance(n, tree.Alloc | tree.Invoke | tree.Resize) for n in everything(code))
-
-
-def stored(cell: str, reg: Reg, value: str) -> str:
-    """A cell gets the value of a register."""
-    if reg.pointer:
-        return f"{cell}.p = {value};"
-    if reg.dtype == "f16":
-        return f"{cell}.f16 = dad_to_half({value});"
-    return f"{cell}.{CELL[reg.dtype]} = {value};"
-
-
-def loaded(cell: str, reg: Reg) -> str:
-    if reg.pointer:
-        return f"({ctype(reg)}){cell}.p"
-    return f"dad_of_half({cell}.f16)" if reg.dtype == "f16" else f"{cell}.{CELL[reg.dtype]}"
-
-
-def literal(x: Imm) -> str:
-    """A constant as Python writes it: the host knows numbers of other dtypes by their NumPy scalars."""
-    if x.dtype in ("i64", "bool"):
-        return repr(x.value)
-    return f"_number({x.value!r}, {x.dtype!r})" if x.value == x.value and abs(x.value) != float("inf") else \
-        f"_number(float({str(x.value)!r}), {x.dtype!r})"
-
-
-OPERATORS = {"add": "+", "sub": "-", "mul": "*", "band": "&", "bor": "|", "bxor": "^"}
-COMPARE = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
-
-
-def python_of(node: tree.Scalar, args: Sequence[str]) -> str:
-    """What the host computes: numbers of 64 bits that wrap, and truth values."""
-    x, y = args[0], args[1] if len(args) > 1 else ""
-    truth = node.args[0].dtype == "bool"
-    match node.name:
-        case "add" | "sub" | "mul" if not truth:
-            return f"_wrapped({x} {OPERATORS[node.name]} {y})"
-        case "neg":
-            return f"_wrapped(-{x})"
-        case "abs":
-            return f"_wrapped(abs({x}))"
-        case "min" | "max":
-            return f"{node.name}({x}, {y})"
-        case "and" | "or":
-            return f"{x} {node.name} {y}"
-        case "xor":
-            return f"{x} != {y}"
-        case "not":
-            return f"not {x}"
-        case "select":
-            return f"{y} if {x} else {args[2]}"
-        case "cast":
-            return f"{x} != 0" if node.out.dtype == "bool" else f"int({x})"
-        case "band" | "bor" | "bxor":
-            return f"{x} {OPERATORS[node.name]} {y}"
-        case _ if node.name in COMPARE:
-            return f"{x} {COMPARE[node.name]} {y}"
-    return f"_{node.name}({x}, {y})"
-

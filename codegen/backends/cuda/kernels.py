@@ -1,0 +1,217 @@
+"""The kernels of a function of the host: glue in one thread, a thread to each iteration, sums."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..c.emit import ctype
+from ..c.scalars import REGISTER
+from ..loops import tree
+from ..loops.operands import defined, everything, own, read
+from ..loops.tree import Code, Imm, Operand, Reg
+from .device import sums as device_sums
+from .frame import WIDTH, Frame, Moves, stored, takes_scratch
+from .kernel import ThreadWriter, operand, register
+
+if TYPE_CHECKING:
+    from .outline import Outline
+
+KERNEL = 'extern "C" __global__ void '
+
+
+class Kernels(Frame):
+    """Writes them, and what launches them."""
+
+    def code(self, code: Code) -> None:
+        raise AssertionError("the host's code is written elsewhere")
+
+    def writer(self) -> BodyWriter:
+        return BodyWriter(self.owner, self.function)
+    def flush(self) -> None:
+        """Run what waits."""
+        items, self.pending = self.pending, []
+        if not items:
+            return
+        nodes = [n for n in items if not isinstance(n, Moves)]
+        reads: dict[int, int] = {}
+        inputs: dict[Reg, None] = {}
+        inside = set(defined(nodes))
+        moved: set[Reg] = set()
+        written = False
+        for item in items:
+            found = {x: 1 for _, x in item.pairs if isinstance(x, Reg)} if isinstance(item, Moves) else read([item])
+            for reg, n in found.items():
+                reads[reg.id] = reads.get(reg.id, 0) + n
+                if reg not in moved:
+                    inputs[reg] = None
+            if isinstance(item, Moves):
+                moved.update(reg for reg, _ in item.pairs)
+        writer = self.writer()
+        resizes = any(isinstance(n, tree.Resize) for n in everything(nodes))
+        name = self.owner.fresh("k")
+        if resizes:
+            self.owner.made.blocks = True
+            writer.line("dad_block *slots = (dad_block *)(frame + " + str(self.slots) + ");")
+        moving: set[Reg] = set()
+        for item in items:
+            if isinstance(item, Moves):
+                held = []
+                for reg, x in item.pairs:
+                    temp = writer.fresh("next")
+                    writer.line(f"{ctype(reg)} {temp} = {operand(x)};")
+                    held.append((reg, temp))
+                for reg, temp in held:
+                    writer.line(f"{register(reg)} = {temp};" if reg in inputs or reg in moving else
+                                f"{ctype(reg)} {register(reg)} = {temp};")
+                    writer.line(stored(self.at(reg), reg, temp))
+                moving.update(reg for reg, _ in held)
+                written = True
+            else:
+                writer.node(item)
+        for reg in dict.fromkeys(r for n in nodes for r in own(n)[1]):
+            if self.total.get(reg.id, 0) > reads.get(reg.id, 0):
+                self.home(reg)
+                writer.line(stored(self.at(reg), reg, register(reg)))
+                written = True
+        outer = [r for r in inputs if r not in inside]
+        kernel = self.given(name, outer)
+        needs_frame = written or resizes or any(r.id in self.cells for r in kernel.cells)
+        params, loads, args = self.passed(kernel, needs_frame)
+        body = [f"DAD_DEVICE bool {name}_body({', '.join(['dad_thread *c', *self.formal(kernel, needs_frame)])}) {{",
+                *writer.text(), "  return false;", "}"]
+        given = ", ".join(["c", *self.actual(kernel, needs_frame)])
+        text = [*body, KERNEL + f"{name}({', '.join(['dad_run *run', *params])}) {{",
+                "  if (run->failed) return;", *loads, "  dad_thread thread, *c = &thread;",
+                "  dad_begin(c, run, 0, 1);",
+                f"  if ({name}_body({given})) dad_report(run, c, 0);",
+                *(["  run->kept = run->size - (c->end - run->scratch);"] if resizes else []), "}", ""]
+        self.owner.kernel("\n".join(text), name)
+        self.line(f"run.one({', '.join([repr(name), *args])})")
+    def grid(self, node: tree.For) -> None:
+        """A thread to each iteration."""
+        count = self.force(node.count)
+        self.flush()
+        name = self.owner.fresh("k")
+        writer = self.writer()
+        if any(isinstance(n, tree.Resize) for n in everything(node.body)):
+            writer.blocks(self.function.slots)
+        writer.code(node.body)
+        inside = set(defined([node]))
+        kernel = self.given(name, [r for r in read(node.body) if r not in inside])
+        frame = any(r.id in self.cells for r in kernel.cells)
+        params, loads, args = self.passed(kernel, frame)
+        index = register(node.index)
+        formal = ", ".join(["dad_thread *c", *self.formal(kernel, False), f"int64_t {index}"])
+        actual = ", ".join(["c", *self.actual(kernel, False), "k"])
+        text = [f"DAD_DEVICE bool {name}_body({formal}) {{", *writer.text(), "  return false;", "}",
+                KERNEL + f"{name}({', '.join(['dad_run *run', 'int64_t count', *params])}) {{",
+                "  if (run->failed) return;", *loads,
+                "  int64_t first = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;",
+                "  int64_t step = (int64_t)gridDim.x * blockDim.x;",
+                "  dad_thread thread, *c = &thread;", "  dad_begin(c, run, first, step);",
+                "  char *top = c->top, *end = c->end;",
+                "  for (int64_t k = first; k < count; k += step) {",
+                "    c->top = top; c->end = end;",
+                f"    if ({name}_body({actual})) {{ dad_report(run, c, k); return; }}", "  }", "}", ""]
+        self.owner.kernel("\n".join(text), name)
+        scratch = "True" if takes_scratch(node.body) else "False"
+        self.line(f"run.grid({', '.join([repr(name), count, scratch, *args])})")
+
+    def sum(self, node: tree.Sum) -> None:
+        if isinstance(node.count, Imm) and self.levels.glue(node):
+            self.pending.append(node)
+            return
+        count = self.force(node.count)
+        if not self.known.kernel(node):
+            self.sum_of_stored(node, count)
+            return
+        self.flush()
+        sums = [(node.out, node.value), *node.more]
+        name = self.owner.fresh("k")
+        writer = self.writer()
+        if any(isinstance(n, tree.Resize) for n in everything(node.body)):
+            writer.blocks(self.function.slots)
+        writer.code(node.body)
+        for k, (_, value) in enumerate(sums):
+            writer.line(f"*v{k} = {operand(value)};")
+        inside = set(defined([node]))
+        read_here = dict.fromkeys([*read(node.body), *(v for _, v in sums if isinstance(v, Reg))])
+        kernel = self.given(name, [r for r in read_here if r not in inside])
+        frame = any(r.id in self.cells for r in kernel.cells)
+        params, loads, args = self.passed(kernel, frame)
+        dtypes = [out.dtype for out, _ in sums]
+        self.owner.sums_of(dtypes)
+        signature = device_sums.signature(dtypes)
+        types = [REGISTER[d] for d in dtypes]
+        formal = ", ".join(["dad_thread *c", *self.formal(kernel, False), f"int64_t {register(node.index)}",
+                            *(f"{t} *v{k}" for k, t in enumerate(types))])
+        given = ", ".join(["c", *self.actual(kernel, False), "k", *(f"&v.x{k}" for k in range(len(sums)))])
+        rooms = [f"int64_t to{k}" for k in range(len(sums))]
+        outs = ", ".join(f"({device_sums.MEMORY[d]} *)to{k}" for k, d in enumerate(dtypes))
+        numbers = ["int64_t rows", "int64_t n", "int32_t depth", "int32_t steps"]
+        text = [f"DAD_DEVICE bool {name}_body({formal}) {{", *writer.text(), "  return false;", "}",
+                KERNEL + f"{name}({', '.join(['dad_run *run', *params, *numbers, *rooms])}) {{",
+                "  if (run->failed) return;", *loads,
+                "  dad_thread thread, *c = &thread;",
+                "  dad_begin(c, run, (int64_t)blockIdx.x * blockDim.x + threadIdx.x, (int64_t)gridDim.x * blockDim.x);",
+                "  char *top = c->top, *end = c->end;",
+                f"  auto term = [&](long long row, long long k, dad_sums_{signature} &v) {{",
+                "    c->top = top; c->end = end;",
+                f"    if ({name}_body({given})) dad_report(run, c, k);", "  };",
+                f"  dad_sum_nodes_{signature}<1>(term, rows, n, depth, steps, {outs});", "}", ""]
+        self.owner.kernel("\n".join(text), name)
+        places = ", ".join(f"({self.home(out)}, {out.dtype!r})" for out, _ in sums)
+        scratch = "True" if takes_scratch(node.body) else "False"
+        self.line(f"run.sum({', '.join([repr(name), count, scratch, f'({places},)', *args])})")
+
+    def sum_of_stored(self, node: tree.Sum, count: str) -> None:
+        """Terms that the host computes one by one, then their sums."""
+        rooms = []
+        for out, _ in ((node.out, node.value), *node.more):
+            room = self.owner.fresh("t")
+            rooms.append(room)
+            self.line(f"{room} = run.take({WIDTH[out.dtype]} * {count})")
+        self.flush()
+        index = register(node.index)
+        self.known.known.add(node.index.id)
+        self.open(f"for {index} in range({count}):")
+        start = len(self.lines)
+        mark = self.owner.fresh("m")
+        self.line(f"{mark} = run.mark()")
+        self.code(node.body)
+        for room, (out, value) in zip(rooms, ((node.out, node.value), *node.more), strict=True):
+            self.put(f"{room} + {WIDTH[out.dtype]} * {index}", out.dtype, value)
+        self.flush()
+        self.line(f"run.release({mark})")
+        self.close(start)
+        for room, (out, _) in zip(rooms, ((node.out, node.value), *node.more), strict=True):
+            self.stored_sum(room, count, out)
+
+    def put(self, address: str, dtype: str, value: Operand) -> None:
+        """One number to an address that the host knows."""
+        held = self.reg(dtype, True, known=True)
+        self.line(f"{register(held)} = {address}")
+        self.pending.append(tree.Store(held, Imm(0, "i64"), value))
+
+    def stored_sum(self, room: str, count: str, out: Reg) -> None:
+        """The sum of numbers that lie one behind the other."""
+        base, n = self.reg(out.dtype, True, known=True), self.reg("i64", known=True)
+        index, value = self.reg("i64"), self.reg(out.dtype)
+        self.line(f"{register(base)}, {register(n)} = {room}, {count}")
+        self.sum(tree.Sum(out, index, n, [tree.Load(value, base, index)], value))
+
+
+class BodyWriter(ThreadWriter):
+    """Code of one kernel."""
+
+    def __init__(self, owner: Outline, function: tree.Function) -> None:
+        super().__init__(owner.unit, function)
+        self.owner = owner
+        self.count = 0
+
+    def invoke(self, node: tree.Invoke) -> None:
+        self.owner.needed_functions[node.function] = None
+        super().invoke(node)
+
+    def text(self) -> list[str]:
+        return [*self.locals, *self.lines]
