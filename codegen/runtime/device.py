@@ -17,6 +17,7 @@ import numpy as np
 
 from .arguments import DTYPES, Leaves, type_text
 from .depth import LEVELS, too_deep
+from .device_scatters import scatter_op
 from .device_sums import launch_sums
 from .entry import Entry
 from .errors import DadArgumentError, RunError
@@ -29,6 +30,13 @@ FIRST_SLICE, MOST_SLICES = 1 << 12, 1 << 15
 FIRST_SCRATCH = 1 << 20
 FIRST_BLOCKS = 1 << 24
 """Bytes of scratch memory at first; where a program has blocks that grow."""
+PART_LEAST, MOST_PARTS, FEW_PARTS = 16, 1 << 14, 256
+"""Iterations that a thread goes through at least, and how many threads add to arrays of their own, at most; below so
+many parts, what is added is written down."""
+PART_ROOM = 1 << 22
+"""Numbers that such arrays have in all."""
+WRITTEN_DOWN = 1 << 25
+"""Additions that are written down at once."""
 THREADS = 256
 MOST_BLOCKS = 1 << 20
 ALIGNED = 256
@@ -146,6 +154,16 @@ class Program:
             return tuple(found) if there else tuple(np.asarray(x.get())[()] if x.ndim == 0 else x.get() for x in found)
 
         return call
+
+
+def neutral(op: str, dtype: str) -> Any:
+    """What an operation leaves as it is."""
+    if op == "mul":
+        return 1
+    kind = DTYPES[dtype]
+    if kind.kind == "f":
+        return -np.inf if op == "max" else np.inf
+    return np.iinfo(kind).min if op == "max" else np.iinfo(kind).max
 
 
 def host_number(x: Any, dtype: str) -> Any:
@@ -286,6 +304,72 @@ class Run:
             self.threads(max(count, 0) + 256)
         launch_sums(self, name, (self.state, *args), 1, max(count, 0), outs)
         self.release(mark)
+
+    def adding(self, name: str, other: str | None, count: int, scratch: bool, targets: Sequence[Any], *args: Any
+               ) -> None:
+        """Iterations that add to `targets` (address, elements, dtype, operation, additions of an iteration at most).
+
+        In parts, each with arrays of its own, or, where these would be too large, by what `other` writes down.
+        """
+        if count <= 0:
+            return
+        total = sum(size for _, size, *_ in targets)
+        number = max(1, min(-(-count // PART_LEAST), MOST_PARTS, PART_ROOM // max(total, 1)))
+        mark = self.mark()
+        if other is not None and number < FEW_PARTS and count > number * FEW_PARTS:
+            self.written_down(other, count, scratch, targets, args)
+            self.release(mark)
+            return
+        size = -(-count // number)
+        number = -(-count // size)
+        shifts: list[int] = []
+        rooms: list[int] = []
+        for address, elements, dtype, op, _ in targets:
+            width = DTYPES[dtype].itemsize
+            if number > 1:
+                rooms.append(self.take(number * elements * width))
+                if op == "add":
+                    self.clear(rooms[-1], number * elements * width)
+                elif elements > 0:
+                    self.array(rooms[-1], dtype, (number * elements,))[:] = neutral(op, dtype)
+                shifts += [rooms[-1] - address, elements * width]
+            else:
+                shifts += [0, 0]
+        if scratch:
+            number_of_threads = self.threads(number)
+            block = 32 if number_of_threads < number else THREADS
+        else:
+            block = THREADS
+        block = min(block, (number + 31) // 32 * 32)
+        self.program.kernel(name)((-(-number // block),), (block,), (self.state, count, number, size, *shifts, *args))
+        for room, (address, elements, dtype, op, _) in zip(rooms, targets, strict=False):
+            if elements > 0:
+                self.launch(f"dad_join_{op}_{dtype}", min(-(-elements // 32), MOST_BLOCKS), 256,
+                            (self.state, address, room, elements, number))
+        self.release(mark)
+
+    def written_down(self, name: str, count: int, scratch: bool, targets: Sequence[Any], args: Sequence[Any]) -> None:
+        """Iterations write down what they add and where, as many at once as there is room for."""
+        most = sum(t[4] for t in targets)
+        size = max(1, min(count, WRITTEN_DOWN // max(most, 1)))
+        for first in range(0, count, size):
+            mark = self.mark()
+            many = min(size, count - first)
+            rooms: list[Any] = []
+            words: list[int] = []
+            for address, _, dtype, _, each in targets:
+                places = self.take(8 * many * each)
+                values = self.take(DTYPES[dtype].itemsize * many * each)
+                cupy.cuda.runtime.memsetAsync(places, 255, 8 * many * each, self.stream.ptr)
+                rooms.append((places, values))
+                words += [address, places, values, each]
+            threads = self.threads(many) if scratch else many
+            block = min(THREADS, (threads + 31) // 32 * 32)
+            self.program.kernel(name)((min(-(-threads // block), MOST_BLOCKS),), (block,),
+                                      (self.state, first, many, *words, *args))
+            for (places, values), (address, elements, dtype, op, each) in zip(rooms, targets, strict=True):
+                scatter_op(self, address, elements, places, values, many * each, dtype, 1, op)
+            self.release(mark)
 
     def host(self, name: str, args: Sequence[tuple[str, Any, Any]], types: Sequence[tuple[str, int]]) -> list[int]:
         """A primitive that NumPy computes: there and back."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..c.emit import ctype
-from ..c.scalars import REGISTER
+from ..c.scalars import MEMORY, REGISTER
 from ..loops import tree
 from ..loops.operands import defined, everything, own, read
 from ..loops.tree import Code, Imm, Operand, Reg
 from .device import sums as device_sums
 from .frame import WIDTH, Frame, Moves, stored, takes_scratch
 from .kernel import ThreadWriter, operand, register
+from .places import Places, bound
 
 if TYPE_CHECKING:
     from .outline import Outline
@@ -117,6 +118,90 @@ class Kernels(Frame):
         scratch = "True" if takes_scratch(node.body) else "False"
         self.line(f"run.grid({', '.join([repr(name), count, scratch, *args])})")
 
+    def adding(self, node: tree.For, found: Places) -> bool:
+        """Iterations that meet in places only that they add to, at once; False where the host does not know where
+        these are."""
+        if any(self.local(t.root) is None or self.local(t.count) is None for t in found.targets):
+            return False
+        outer = [r for r in read(node.body) if r not in set(defined([node]))]
+        if any(self.local(r) is None for r in outer if r.id in found.pointers):
+            return False
+        bounds = [self.count_of(bound(node.body, found, k)) for k in range(len(found.targets))]
+        count = self.force(node.count)
+        self.flush()
+        name = self.owner.fresh("k")
+        writer = self.writer()
+        writer.code(node.body)
+        kernel = self.given(name, outer)
+        frame = any(r.id in self.cells for r in kernel.cells)
+        params, loads, args = self.passed(kernel, frame)
+        for reg in kernel.values:
+            if reg.id in found.pointers:
+                k = found.pointers[reg.id]
+                loads.append(f"  {register(reg)} = ({ctype(reg)})(at_{register(reg)} + shift{k} + part * own{k});")
+        index = register(node.index)
+        each = range(len(found.targets))
+        formal = ["dad_thread *c", *self.formal(kernel, False), f"int64_t {index}"]
+        actual = ", ".join(["c", *self.actual(kernel, False), "k"])
+        shifts = [f"int64_t {word}{k}" for k in each for word in ("shift", "own")]
+        head = ["dad_run *run", "int64_t count", "int64_t number", "int64_t size", *shifts, *params]
+        text = [f"DAD_DEVICE bool {name}_body({', '.join(formal)}) {{", *writer.text(), "  return false;", "}",
+                f"{KERNEL}{name}({', '.join(head)}) {{", "  if (run->failed) return;",
+                "  int64_t part = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;",
+                "  if (part >= number) return;", *loads, "  dad_thread thread, *c = &thread;",
+                "  dad_begin(c, run, part, (int64_t)gridDim.x * blockDim.x);", "  char *top = c->top, *end = c->end;",
+                "  int64_t last = part * size + size < count ? part * size + size : count;",
+                "  for (int64_t k = part * size; k < last; k++) {", "    c->top = top; c->end = end;",
+                f"    if ({name}_body({actual})) {{ dad_report(run, c, k); return; }}", "  }", "}", ""]
+        self.owner.kernel("\n".join(text), name)
+        other = "None"
+        if found.targets and None not in bounds:
+            other = repr(self.written_down(node, found, outer))
+        targets = []
+        for t, most in zip(found.targets, bounds, strict=True):
+            self.owner.joins(t.op, t.root.dtype)
+            targets.append(f"({self.local(t.root)}, {self.local(t.count)}, {t.root.dtype!r}, {t.op!r}, {most})")
+        scratch = "True" if takes_scratch(node.body) else "False"
+        given = ", ".join([repr(name), other, count, scratch, f"[{', '.join(targets)}]", *args])
+        self.line(f"run.adding({given})")
+        return True
+
+    def count_of(self, terms: list[tuple[int, tuple[Operand, ...]]] | None) -> str | None:
+        """A number of additions, as Python computes it."""
+        if terms is None or any(self.local(c) is None for _, counts in terms for c in counts):
+            return None
+        return " + ".join(" * ".join([str(factor), *(f"max({self.local(c)}, 0)" for c in counts)])
+                          for factor, counts in terms) or "0"
+
+    def written_down(self, node: tree.For, found: Places, outer: list[Reg]) -> str:
+        """The kernel that writes down what iterations add, and where."""
+        name = self.owner.fresh("k")
+        writer = AddWriter(self.owner, self.function, found)
+        writer.code(node.body)
+        kernel = self.given(name, outer)
+        frame = any(r.id in self.cells for r in kernel.cells)
+        params, loads, _ = self.passed(kernel, frame)
+        each = range(len(found.targets))
+        types = [MEMORY[t.root.dtype] for t in found.targets]
+        extra = [part for k in each for part in (
+            f"{types[k]} *root{k}", f"int64_t *places{k}", f"{types[k]} *values{k}", f"int64_t at{k}")]
+        formal = ["dad_thread *c", *self.formal(kernel, False), f"int64_t {register(node.index)}", *extra]
+        actual = ", ".join(["c", *self.actual(kernel, False), "first + k", *(part for k in each for part in (
+            f"({types[k]} *)root{k}", f"(int64_t *)places{k}", f"({types[k]} *)values{k}", f"k * most{k}"))])
+        rooms = [f"int64_t {word}{k}" for k in each for word in ("root", "places", "values", "most")]
+        head = ["dad_run *run", "int64_t first", "int64_t count", *rooms, *params]
+        text = [f"DAD_DEVICE bool {name}_body({', '.join(formal)}) {{", *writer.text(), "  return false;", "}",
+                f"{KERNEL}{name}({', '.join(head)}) {{", "  if (run->failed) return;", *loads,
+                "  int64_t from = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;",
+                "  int64_t step = (int64_t)gridDim.x * blockDim.x;", "  dad_thread thread, *c = &thread;",
+                "  dad_begin(c, run, from, step);", "  char *top = c->top, *end = c->end;",
+                "  for (int64_t k = from; k < count; k += step) {", "    c->top = top; c->end = end;",
+                f"    if ({name}_body({actual})) {{ dad_report(run, c, first + k); return; }}", "  }", "}", ""]
+        self.owner.kernel("\n".join(text), name)
+        for t in found.targets:
+            self.owner.scatters(t.op, t.root.dtype)
+        return name
+
     def sum(self, node: tree.Sum) -> None:
         if isinstance(node.count, Imm) and self.levels.glue(node):
             self.pending.append(node)
@@ -215,3 +300,24 @@ class BodyWriter(ThreadWriter):
 
     def text(self) -> list[str]:
         return [*self.locals, *self.lines]
+
+
+class AddWriter(BodyWriter):
+    """Code of an iteration that writes down what it adds, and where."""
+
+    def __init__(self, owner: Outline, function: tree.Function, found: Places) -> None:
+        super().__init__(owner, function)
+        self.found = found
+
+    def node(self, node: tree.Node) -> None:
+        if id(node) in self.found.loads or id(node) in self.found.makers:
+            return
+        target = self.found.stores.get(id(node))
+        if target is None:
+            super().node(node)
+            return
+        assert isinstance(node, tree.Store)
+        self.line(f"places{target}[at{target}] = {register(node.base)} + {operand(node.offset)} - root{target};")
+        value = operand(self.found.values[id(node)])
+        value = f"dad_to_half({value})" if node.value.dtype == "f16" else value
+        self.line(f"values{target}[at{target}++] = {value};")

@@ -16,11 +16,15 @@ from ..loops import tree
 from ..loops.operands import everything
 from ..loops.sites import DEPTH_SITE, HostCall, Site
 from ..loops.tree import Code, Imm, Operand, Reg
+from .device import parts as device_parts
+from .device import scatters as device_scatters
+from .device import sorting as device_sorting
 from .device import sums as device_sums
 from .frame import WIDTH
 from .kernel import DeviceUnit, ThreadWriter, register, whole
 from .kernels import Kernels
 from .levels import Levels, Types
+from .places import places_of
 from .python import python_of
 
 SMALL = 8
@@ -63,6 +67,7 @@ class Outline:
         self.known: dict[tuple[str, tuple[bool, ...]], tuple[str, list[bool]]] = {}
         """Functions of the host by what it knows of their parameters: Python's name, and what it knows of results."""
         self.count = 0
+        self.additions: set[tuple[str, str]] = set()
 
     def run(self, roots: Sequence[str]) -> Outlined:
         for root in roots:
@@ -108,6 +113,18 @@ class Outline:
     def fresh(self, kind: str) -> str:
         self.count += 1
         return f"{kind}{self.count}"
+
+    def joins(self, op: str, dtype: str) -> None:
+        """The kernel that joins what threads have added up."""
+        if f"join {op} {dtype}" not in self.pieces:
+            self.pieces[f"join {op} {dtype}"] = device_parts.text(op, dtype)
+            self.made.kernels.append(f"dad_join_{op}_{dtype}")
+
+    def scatters(self, op: str, dtype: str) -> None:
+        """The kernels that add to places in order."""
+        self.additions.add((op, dtype))
+        self.pieces["sorting"] = device_sorting.text({"u32"}, set(), False, False)
+        self.pieces["scatters"] = device_scatters.text(self.additions)
 
     def sums_of(self, dtypes: Sequence[str]) -> None:
         """Kernels that add numbers of these dtypes side by side."""
@@ -241,10 +258,20 @@ class HostWriter(Kernels):
                 self.pending.append(node)
             else:
                 self.grid(node)
+        elif self.meets(node):
+            pass
         elif id(node) in self.known.driven:
             self.driven(node)
         else:
             self.pending.append(node)
+    def meets(self, node: tree.For) -> bool:
+        """Whether its iterations run at once, and only meet in places that they add to."""
+        if node.carried or node.parallel or (isinstance(node.count, Imm) and self.levels.glue(node)) or not (
+                self.levels.threadable(node.body)):
+            return False
+        found = places_of(self.function, self.memory, node)
+        return found is not None and self.adding(node, found)
+
     # ------------------------------------------------------------ what the host drives
 
     def begin(self, carried: Sequence[Reg], init: Sequence[Operand]) -> None:
