@@ -177,6 +177,23 @@ class Space:
             choices = (1, -1, 2, -1, Fraction(1, 2), -2, 3)
             yield self.line(point, {spot: Fraction(self.random.choice(choices)) for spot in spots})
 
+    def beside(self, line: Line) -> Line:
+        """A line of the same direction, a little off it by numbers that are not short."""
+        def off(x: Fraction, bounds: Bounds) -> Fraction:
+            moved = x + Fraction(self.random.randrange(-8999, 8999), 1_000_003)
+            return moved if bounds.hold(moved) else x
+
+        point: list[Any] = []
+        for k, x in enumerate(line.point):
+            bounds = self.bounds.get(k, FREE)
+            if not self.moving[k]:
+                point.append(x)
+            elif isinstance(x, np.ndarray) and x.dtype == object:
+                point.append(np.asarray(np.frompyfunc(lambda v, bounds=bounds: off(v, bounds), 1, 1)(x), object))
+            else:
+                point.append(off(x, bounds) if isinstance(x, Fraction) else x)
+        return self.line(tuple(point), line.slopes)
+
     def line(self, point: tuple[Any, ...], slopes: Mapping[Spot, Fraction]) -> Line:
         lo, hi = -math.inf, math.inf
         for (k, at), slope in slopes.items():

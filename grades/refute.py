@@ -31,7 +31,7 @@ __all__ = ["Bounds", "Witness", "jump_along_lines", "refute"]
 
 ORDERS = {"lip": 0, "cont": 0, "C1": 1, "C2": 2, "smooth": 3, "affine": 3, "none": 3, "flat": 3}
 """How far derivatives are looked at where a grade is wanted."""
-BUDGET = 50_000
+BUDGET = 35_000
 """Statements of one search, those in many digits counted `WEIGHT` times: some 150 milliseconds."""
 WEIGHT = 15
 HALVINGS = 26
@@ -142,6 +142,8 @@ class Sides:
     settled: bool
     direct: bool
     point: bool
+    crowded: bool
+    """Whether something else than the site is decided just here too."""
 
 
 class Search:
@@ -177,7 +179,7 @@ class Search:
                 yield found
             else:
                 same += 1
-                if same >= 12:
+                if same >= 10:
                     return
 
     def crossings(self) -> Iterator[Crossing]:
@@ -273,7 +275,30 @@ class Search:
             return None
         if not self.confirmed(narrow, sides, order, at, jump):
             return None
+        if sides.crowded and not self.elsewhere(narrow, sides, order):
+            return None
         return self.witness(narrow, sides, order, jump, values)
+
+    def elsewhere(self, c: Crossing, sides: Sides, order: int) -> bool:
+        """Whether the site has such a boundary at numbers nearby too, where nothing else is decided at the same place:
+        short numbers meet by chance.
+        """
+        line = self.space.beside(c.line)
+        before: tuple[float, Watch] | None = None
+        for shift in (-0.3, -0.1, -0.04, -0.01, 0.01, 0.04, 0.1, 0.3):
+            t = float(sides.t) + shift
+            watch = self.looked(line, t)
+            if watch is None:
+                continue
+            visit = None if before is None else differs(before[1], watch)
+            if before is not None and visit is not None:
+                narrow = self.halved(Crossing(line, before[0], t, visit))
+                there = None if narrow is None else self.sides(narrow)
+                found = None if there is None else difference(there.below, there.above, self.limit)
+                if found is not None and found[0] <= order:
+                    return True
+            before = t, watch
+        return False
 
     def halved(self, c: Crossing) -> Crossing | None:
         """The same change between places that are close together."""
@@ -315,7 +340,11 @@ class Search:
         (whole_above, watch_above), (whole_below, watch_below) = forward, backward
         settled = watch_above.settled and watch_below.settled
         if not self.inside:
-            return self.checked(Sides(t, whole_below, whole_above, whole_below, whole_above, settled, direct, False))
+            return self.checked(Sides(t, whole_below, whole_above, whole_below, whole_above, settled, direct, False,
+                                      False))
+        crowded = any(near(decision) and where is not stmt and where.vars[0] not in self.condition
+                      for watch in (watch_above, watch_below) for decision in watch.trace or ()
+                      for where in decision[:1])
         if max(c.visit, 0) >= min(len(watch_above.visits), len(watch_below.visits)):
             return None
         outcome_above, above_results = watch_above.visits[c.visit]
@@ -331,7 +360,8 @@ class Search:
             # As a function of the way forwards and backwards it is one and the same.
             below_results = tuple(mirrored(r) for r in below_results)
             whole_below = tuple(mirrored(r) for r in whole_below)
-        return self.checked(Sides(t, below_results, above_results, whole_below, whole_above, settled, direct, point))
+        return self.checked(Sides(t, below_results, above_results, whole_below, whole_above, settled, direct, point,
+                                  crowded))
 
     def checked(self, sides: Sides) -> Sides | None:
         """Regular on both sides: all numbers are finite."""
@@ -505,6 +535,11 @@ def same(first: Watch, other: Watch, visit: int) -> bool:
     if first.site is None:
         return differs(first, other) is None
     return visit < len(other.visits) and first.visits[visit][0] == other.visits[visit][0]
+
+
+def near(decision: Decision) -> bool:
+    """Whether a decision is taken just where it could go otherwise."""
+    return jets.tiny(jets.leaf(decision[2]), 1e10)
 
 
 def first_change(first: Sequence[Decision], other: Sequence[Decision]) -> int | None:
