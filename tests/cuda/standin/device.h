@@ -124,7 +124,7 @@ DAD_SHUFFLES(long long) DAD_SHUFFLES(unsigned long long) DAD_SHUFFLES(float) DAD
 #define __shfl_up_sync(...) dad_shfl_up(__LINE__, __VA_ARGS__)
 
 inline void dad_syncwarp(int line, unsigned mask = ~0u) { dad_warp(DAD_SYNC, mask, 0, 0, 32, line); }
-#define __syncwarp(...) dad_syncwarp(__LINE__, ##__VA_ARGS__)
+#define __syncwarp(...) dad_syncwarp(__LINE__ __VA_OPT__(,) __VA_ARGS__)
 #define __ballot_sync(m, p) ((unsigned)dad_warp(DAD_VOTE, (m), (p) != 0, 0, 32, __LINE__))
 inline int dad_any(int line, unsigned m, int p) { return dad_warp(DAD_VOTE, m, p != 0, 0, 32, line) != 0; }
 inline int dad_all(int line, unsigned m, int p) { return dad_warp(DAD_VOTE, m, p == 0, 0, 32, line) == 0; }

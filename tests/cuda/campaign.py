@@ -1,0 +1,181 @@
+"""Kernels of many programs, on the processor: `python -m dad.tests.cuda.campaign --files all --count 300`.
+
+Programs are those of the tests, with the inputs in their test blocks, and generated ones; their entries run forwards
+and in both modes of derivatives, with threads and blocks in three orders. Results must be the interpreter's, bit for
+bit where nothing is computed that libraries compute differently, and the same bits in all orders. With `--nvrtc` each
+text is compiled for cards too, where NVRTC is installed. With `--sanitiser addresses` or `races` kernels are compiled
+with a sanitiser, each array in a block of memory of its own; what it finds ends the process: the last line on standard
+output then names the program.
+
+A process with a sanitiser must start with its library in front of all others, so this module starts itself once more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from dad import driver
+from dad.codegen.backends.cuda import nvrtc
+from dad.codegen.backends.cuda.module import emit_program
+from dad.codegen.runtime.errors import RunError
+from dad.lang.core import ir
+from dad.tests.cuda.standin import compiled, installed, prepare
+from dad.tests.native.sanitised import CORPUS, STACK, Job, difference, exact, files, generated, outcome_of_interpreter
+
+ORDERS = (("forward", 0), ("reverse", 0), ("random", 1))
+SANITISERS = {"addresses": compiled.ADDRESSES, "races": compiled.RACES}
+Function = Callable[..., tuple[Any, ...]]
+
+
+def emitted(program: ir.Program, names: Sequence[str]) -> tuple[dict[str, Function], Any]:
+    """Functions of a program, and its kernels. `cupy` must be there."""
+    text = emit_program(program, list(dict.fromkeys(names)), driver.version())
+    namespace: dict[str, Any] = {"__name__": "dad.compiled.test"}
+    exec(compile(text, "<kernels>", "exec"), namespace)
+    return namespace["FUNCTIONS"], namespace["_program"]
+
+
+def apart() -> None:
+    """Each array that a run takes is a block of memory of its own, given back when the run gives it back."""
+    import cupy
+    from dad.codegen.runtime.device import Run
+
+    def take(run: Any, size: int) -> int:
+        held = run.__dict__.setdefault("held", [])
+        held.append(cupy.cuda.alloc(max(size, 1)))
+        return int(held[-1].ptr)
+
+    def mark(run: Any) -> int:
+        return len(run.__dict__.setdefault("held", []))
+
+    def release(run: Any, to: int) -> None:
+        del run.held[to:]
+
+    changed: Any = Run
+    changed.take, changed.mark, changed.release = take, mark, release
+
+
+def outcome(function: Function, leaves: Sequence[Any]) -> tuple[Any, ...] | RunError:
+    try:
+        return function(*(np.array(x)[()] for x in leaves))
+    except RunError as error:
+        return error
+
+
+def examine(jobs: Sequence[Job], orders: Sequence[tuple[str, int]] = ORDERS, batch: int = 20) -> list[str]:
+    """Runs all calls of the programs; what is wrong."""
+    wrong: list[str] = []
+    for start in range(0, len(jobs), batch):
+        part = jobs[start:start + batch]
+        with installed():
+            apart()
+            made = [emitted(job.program, [name for name, _ in job.calls]) for job in part]
+            prepare([program.source for _, program in made])
+        wants = [[outcome_of_interpreter(job.program, *call) for call in job.calls] for job in part]
+        first: dict[tuple[int, int], Any] = {}
+        for order in orders:
+            with installed(*order):
+                for k, (job, (functions, _)) in enumerate(zip(part, made, strict=True)):
+                    wrong += calls_of(job, functions, wants[k], order, first, k)
+    return wrong
+
+
+def calls_of(job: Job, functions: dict[str, Function], wants: Sequence[Any], order: tuple[str, int],
+             first: dict[tuple[int, int], Any], number: int) -> Iterator[str]:
+    """What is wrong with calls of a program in one order; `first` has what the first order gave."""
+    same = exact(job.program)
+    for k, ((name, leaves), want) in enumerate(zip(job.calls, wants, strict=True)):
+        if want is None:
+            continue
+        what = f"{job.name} {name} {order[0]}"
+        print(what, flush=True)
+        try:
+            got = outcome(functions[name], leaves)
+        except Exception as error:
+            yield f"{what}: {type(error).__name__}: {error}"
+            continue
+        found = difference(want, got, same) or difference(first.setdefault((number, k), got), got, True)
+        if found:
+            yield f"{what}{' (bits)' * same}: {found}"
+
+
+def for_cards(jobs: Sequence[Job], architectures: Sequence[int] = nvrtc.ARCHITECTURES) -> list[str]:
+    """What NVRTC says against texts of the programs; nothing where it is not installed."""
+    wrong = []
+    for job in jobs if nvrtc.installed() else ():
+        with installed():
+            _, program = emitted(job.program, [name for name, _ in job.calls])
+        for architecture in architectures:
+            try:
+                nvrtc.compiled(program.source, architecture, ("--fmad=false",))
+            except nvrtc.CompileError as error:
+                wrong.append(f"{job.name}: {error}")
+                break
+    return wrong
+
+
+# ------------------------------------------------------------------ the process
+
+
+def worker(options: argparse.Namespace) -> int:
+    driver.deepen()
+    if options.sanitiser:
+        compiled.MODE.flags = SANITISERS[options.sanitiser]
+    jobs = list(files(options.files, options.only))
+    jobs += generated(options.first, options.count, options.largest)
+    gc.collect()
+    wrong = examine(jobs, ORDERS[:1] if options.sanitiser else ORDERS, options.batch)
+    if options.nvrtc:
+        wrong += for_cards(jobs)
+    for each in wrong:
+        print(f"wrong: {each}", flush=True)
+    print(f"{len(jobs)} programs, {sum(len(job.calls) for job in jobs)} calls, {len(wrong)} wrong")
+    return 1 if wrong else 0
+
+
+def start(arguments: Sequence[str], sanitiser: str = "") -> subprocess.CompletedProcess[str]:
+    """A process of this module, with what sanitisers need."""
+    environment = {**os.environ, "DAD_WORKER": "1"}
+    if sanitiser:
+        environment |= {"LD_PRELOAD": compiled.in_front(SANITISERS[sanitiser]),
+                        "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0",
+                        "UBSAN_OPTIONS": "print_stacktrace=1", "TSAN_OPTIONS": "halt_on_error=1:exitcode=66"}
+    return subprocess.run([sys.executable, "-m", "dad.tests.cuda.campaign", *arguments], env=environment,
+                          capture_output=True, text=True, check=False)
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description="Run kernels on the processor.")
+    options.add_argument("--files", nargs="*", default=[], help="folders of tests with programs, or `all`")
+    options.add_argument("--only", default="", help="files whose names have this in them")
+    options.add_argument("--first", type=int, default=0, help="the first seed of generated programs")
+    options.add_argument("--count", type=int, default=0)
+    options.add_argument("--largest", type=int, default=10**6, help="characters of a generated program, at most")
+    options.add_argument("--batch", type=int, default=20, help="programs to a run of the C++ compiler")
+    options.add_argument("--sanitiser", choices=sorted(SANITISERS), default="")
+    options.add_argument("--nvrtc", action="store_true", help="compile for cards, too")
+    given = options.parse_args()
+    if given.files == ["all"]:
+        given.files = CORPUS
+    if given.sanitiser and "DAD_WORKER" not in os.environ:
+        done = start(sys.argv[1:], given.sanitiser)
+        print("\n".join(done.stdout.splitlines()[-20:]), done.stderr[-6000:], sep="\n")
+        return done.returncode
+    status = [1]
+    threading.stack_size(STACK)
+    thread = threading.Thread(target=lambda: status.__setitem__(0, worker(given)))
+    thread.start()
+    thread.join()
+    return status[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
