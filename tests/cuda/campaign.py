@@ -127,8 +127,7 @@ def for_cards(jobs: Sequence[Job], architectures: Sequence[int] = nvrtc.ARCHITEC
 
 def worker(options: argparse.Namespace) -> int:
     driver.deepen()
-    if options.sanitiser:
-        compiled.MODE.flags = SANITISERS[options.sanitiser]
+    compiled.MODE.flags = SANITISERS.get(options.sanitiser, compiled.QUICK)
     jobs = list(files(options.files, options.only))
     jobs += generated(options.first, options.count, options.largest)
     gc.collect()

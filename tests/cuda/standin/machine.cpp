@@ -195,9 +195,11 @@ UNSEEN void resume(int number) {
   __sanitizer_finish_switch_fiber(home.fake, nullptr, nullptr);
 #endif
   if (f.state == DONE) {
-    spare[spare_count++] = f.stack;
 #if defined(__SANITIZE_THREAD__)
     __tsan_destroy_fiber(f.tsan);
+    munmap(f.stack - 4096, STACK + 4096);  // another thread's stack is other memory
+#else
+    spare[spare_count++] = f.stack;
 #endif
   }
 }
