@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from keyword import iskeyword
 from pathlib import Path
@@ -17,20 +18,24 @@ from .options import Command, Given, Option, Usage, help_line, parse
 from .output import fail, read
 
 if TYPE_CHECKING:
+    from ..codegen.backends.entry import Module
     from ..codegen.lower import Kind
+    from ..lang.diagnostics.report import Diagnostics
 
-TARGETS = ("numpy", "native")
+TARGETS = ("numpy", "native", "cuda")
 IMPORTED = {"numpy": ("interface", "codegen.passes.differentiate", "codegen.backends.numpy"),
-            "native": ("modules", "codegen.passes.differentiate", "codegen.backends.native.call")}
+            "native": ("modules", "codegen.passes.differentiate", "codegen.backends.native.call"),
+            "cuda": ("interface", "codegen.passes.differentiate", "codegen.backends.cuda.module")}
 """What is imported before the first stage, so that no stage is charged for it."""
-PLANNED_TARGETS = ("cuda",)
 COMMAND = Command(
-    "build", "dad build FILE -o DIR [--target numpy|native] [--with KINDS]",
+    "build", "dad build FILE -o DIR [--target numpy|native|cuda] [--with KINDS]",
     "Write the program as a Python module, with its type stub, into a folder; the module needs NumPy alone, with\n"
-    "`--target native` also llvmlite and dad-lang: it is compiled where it runs.",
+    "`--target native` also llvmlite and dad-lang: it is compiled where it runs; with `--target cuda` also CuPy and a\n"
+    "GPU, for which code is written beside it where NVRTC is installed: no GPU is needed here.",
     (Option("output", "the folder, made when it is missing", "DIR", short="o"),
-     Option("target", "what to make (numpy)", "TARGET", (*TARGETS, *PLANNED_TARGETS)),
+     Option("target", "what to make (numpy)", "TARGET", TARGETS),
      Option("with", "more derivatives, with commas: hessian, hvp, jacobian, jacfwd, jacrev, laplacian", "KINDS"),
+     Option("report", "say what each kernel needs of a GPU: registers, shared memory, spills (with `--target cuda`)"),
      Option("time", "say how long each stage takes; without -o nothing is written, and `native` may be timed too"),
      Option("verify", "check the compiler's own work after every pass")))
 
@@ -41,11 +46,10 @@ def main(args: Sequence[str]) -> int:
         raise Usage("`dad build` takes one file", help_line(COMMAND))
     if given.has("time"):
         return timed(given)
-    if not given.get("output", ""):
+    if given.has("report") and given.get("target", "numpy") != "cuda":
+        raise Usage("`--report` goes with `--target cuda`", help_line(COMMAND))
+    if not given.get("output", "") and not given.has("report"):
         raise Usage("`dad build` needs a folder to write to", help_line(COMMAND))
-    target = given.get("target", "numpy")
-    if target not in TARGETS:
-        raise Usage(f"the target {target} is not in this version of Dad", f"there is {', '.join(TARGETS)}", "U002")
     build(given)
     return 0
 
@@ -56,13 +60,35 @@ def build(given: Given) -> None:
     from ..interface import transforms_of
 
     kinds = wanted_kinds(given.get("with", ""))
-    target: Literal["numpy", "native"] = "native" if given.get("target", "") == "native" else "numpy"
+    wanted = given.get("target", "numpy")
+    target: Literal["numpy", "native", "cuda"] = "native" if wanted == "native" else "cuda" if wanted == "cuda" else "numpy"
     module = driver.compile_source(read(path), transforms=lambda checked: transforms_of(checked, kinds),
                                    verify=given.has("verify"), target=target)
+    files: dict[str, str | bytes] = {f"{name}.py": module.python, f"{name}.pyi": module.stub}
+    if target == "cuda":
+        files |= images(given, name, module)
     if not given.get("output", ""):
         return
-    for written in write_all(Path(given.options["output"]), {f"{name}.py": module.python, f"{name}.pyi": module.stub}):
+    for written in write_all(Path(given.options["output"]), files):
         print(f"wrote {clean(str(written))}")
+
+
+def images(given: Given, name: str, module: Module) -> dict[str, str | bytes]:
+    """Code for GPUs, and the module that knows of it. Says what kernels need, if that is asked for, and where there is
+    no compiler; raises Diagnostics (U116) where a report needs it.
+    """
+    from ..codegen.backends.cuda import images, nvrtc
+
+    if not nvrtc.installed():
+        if given.has("report"):
+            raise fail("U116", f"{nvrtc.MISSING}: it says what kernels need", nvrtc.HELP)
+        print(f"note[U116]: {nvrtc.MISSING}: there is no code for GPUs beside the module, CuPy compiles at the first call; "
+              f"{nvrtc.HELP}")
+        return {}
+    made = images.images(name, module.kernels)
+    if given.has("report"):
+        print(images.report(made.usage))
+    return {f"{name}.py": images.known(module.python, made.table), **made.files}
 
 
 def timed(given: Given) -> int:
@@ -74,8 +100,6 @@ def timed(given: Given) -> int:
         from ..modules import wanted
 
         wanted(target)
-    elif target not in TARGETS:
-        raise Usage(f"the target {target} is not in this version of Dad", f"there is {', '.join(TARGETS)}", "U002")
     with timing() as table:
         with stage("imports"):
             for name in IMPORTED[target]:
@@ -127,36 +151,63 @@ def module_name(stem: str) -> str:
     return name + "_" if iskeyword(name) else name
 
 
-def write_all(folder: Path, files: dict[str, str]) -> list[Path]:
-    """Write texts into a folder: all is checked before anything is touched, each file appears at once and whole.
+def write_all(folder: Path, files: Mapping[str, str | bytes]) -> list[Path]:
+    """Write texts, and what belongs to them, into a folder: all is checked before anything is touched, each file appears
+    at once and whole. What an earlier build has written beside its module, and this one has not, is removed.
 
     Raises Diagnostics U104 where the system refuses, U105 for a file that Dad has not written, U106 for a link.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         paths = {folder / name: text for name, text in files.items()}
-        for path, text in paths.items():
-            check_free(path, text)
-        return write_checked(paths)
+        earlier = "".join(path.read_text(encoding="utf-8") for path, text in paths.items()
+                          if isinstance(text, str) and check_free(path, text))
+        for path, data in paths.items():
+            if isinstance(data, bytes):
+                check_own(path, data, earlier)
+        written = write_checked(paths)
+        for name in dict.fromkeys(re.findall(r"'([\w.-]+\.(?:cubin|ptx))'", earlier)):
+            left = folder / name
+            if left not in paths and left.is_file() and not left.is_symlink() and digest(left.read_bytes()) in earlier:
+                left.unlink()
+        return written
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise fail("U104", f"cannot write into `{clean(str(folder))}`: {why}", "give another folder with -o") from None
 
 
-def check_free(path: Path, text: str) -> None:
-    """Refuse to replace what Dad has not written: its files begin with one line, up to the version."""
+def check_free(path: Path, text: str) -> bool:
+    """Refuse to replace what Dad has not written: its files begin with one line, up to the version. True: there is one.
+    """
     if path.is_symlink():
         raise fail("U106", f"`{clean(str(path))}` is a symbolic link", "remove the link, or build into another folder")
     if not path.exists():
-        return
+        return False
     head = mark(text.splitlines()[0])
     if not path.is_file():
         raise fail("U105", f"`{clean(str(path))}` is in the way", "move it away, or build into another folder")
     with path.open("rb") as file:
         first = file.readline(1000)
     if not first.startswith(head.encode()):
-        raise fail("U105", f"`{clean(str(path))}` was not written by `dad build`; it stays as it is",
-                   "move it away, or build into another folder")
+        raise not_ours(path)
+    return True
+
+
+def check_own(path: Path, data: bytes, earlier: str) -> None:
+    """The same for what is no text: modules of earlier builds, of this `earlier` text, name the SHA-256 of theirs."""
+    if path.is_symlink():
+        raise fail("U106", f"`{clean(str(path))}` is a symbolic link", "remove the link, or build into another folder")
+    if path.exists() and (not path.is_file() or (path.read_bytes() != data and digest(path.read_bytes()) not in earlier)):
+        raise not_ours(path)
+
+
+def not_ours(path: Path) -> Diagnostics:
+    return fail("U105", f"`{clean(str(path))}` was not written by `dad build`; it stays as it is",
+                "move it away, or build into another folder")
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def mark(line: str) -> str:
@@ -164,7 +215,7 @@ def mark(line: str) -> str:
     return re.split(r"\d", line, maxsplit=1)[0]
 
 
-def write_checked(files: dict[Path, str]) -> list[Path]:
+def write_checked(files: Mapping[Path, str | bytes]) -> list[Path]:
     temporary: list[tuple[str, Path]] = []
     umask = os.umask(0)
     os.umask(umask)
@@ -172,8 +223,8 @@ def write_checked(files: dict[Path, str]) -> list[Path]:
         for path, text in files.items():
             handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
             temporary.append((name, path))
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
+            with os.fdopen(handle, "wb") as file:
+                file.write(text if isinstance(text, bytes) else text.encode())
             os.chmod(name, 0o666 & ~umask)
         for name, path in temporary:
             os.replace(name, path)

@@ -169,7 +169,7 @@ code("U001", "command line that cannot be understood",
      "dad chek model.dad", "`dad help` lists the commands, `dad help COMMAND` the options of one.")
 code("U002", "not in this version of Dad",
      "The command or target is part of the plan of the language and not of the version that is installed.",
-     "dad build model.dad -o out --target cuda", "the message lists what there is.")
+     "dad show model.dad --stage memory", "the message lists what there is.")
 code("U003", "no such code", "`dad explain` is given a code of a message, as it stands in brackets: error[E301].",
      "dad explain E999", "`dad explain` alone lists all codes.")
 code("U104", "output that cannot be written",

@@ -36,7 +36,7 @@ def test_texts_become_code_for_every_card() -> None:
     if not nvrtc.installed():  # then a module is built without
         assert images.images("m", TEXT).files == {}
         return
-    made = images.images("m", TEXT, ("--fmad=false",))
+    made = images.images("m", TEXT)
     assert list(made.files) == ["m.sm_75.cubin", "m.sm_90.cubin", "m.sm_120.cubin", "m.ptx"]
     assert all(data.startswith(b"\x7fELF") for name, data in made.files.items() if name.endswith(".cubin"))
     assert b".target sm_75" in made.files["m.ptx"]

@@ -13,6 +13,11 @@ from dataclasses import dataclass
 from . import nvrtc
 from .nvrtc import Usage
 
+NO_IMAGES = "\n_IMAGES = ()\n"
+"""What modules are emitted with."""
+OPTIONS = ("--fmad=false",)
+"""As at run time, so that a card gives the bits that a processor gives."""
+
 
 @dataclass(frozen=True)
 class Images:
@@ -24,7 +29,7 @@ class Images:
     usage: dict[int, tuple[Usage, ...]]
 
 
-def images(name: str, text: str, options: Sequence[str] = ()) -> Images:
+def images(name: str, text: str, options: Sequence[str] = OPTIONS) -> Images:
     """The images of a module of this name; none where NVRTC is not installed.
 
     A text without kernels has none. Raises nvrtc.CompileError.
@@ -37,6 +42,18 @@ def images(name: str, text: str, options: Sequence[str] = ()) -> Images:
     return Images({file: data for file, (_, data) in files.items()},
                   tuple((a, file, hashlib.sha256(data).hexdigest()) for file, (a, data) in files.items()),
                   {code.architecture: code.usage for code in made})
+
+
+def known(module: str, table: tuple[tuple[int, str, str], ...]) -> str:
+    """The text of a module that knows of these images.
+
+    >>> known("import cupy\\n_IMAGES = ()\\n", ((90, "m.sm_90.cubin", "00"),))
+    "import cupy\\n_IMAGES = (\\n    (90, 'm.sm_90.cubin', '00'),\\n)\\n"
+    """
+    before, none, behind = module.partition(NO_IMAGES)
+    assert none, "a module without a place for images"
+    lines = "".join(f"    {row!r},\n" for row in table)
+    return f"{before}\n_IMAGES = (\n{lines})\n{behind}"
 
 
 def report(usage: dict[int, tuple[Usage, ...]]) -> str:
