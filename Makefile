@@ -45,7 +45,9 @@ export PYTHON
 # What is compiled here is kept here, not among the user's files.
 test fuzz sanitise campaign: export DAD_CACHE_DIR ?= $(CURDIR)/build/cache
 
-demo: $(STAMP) ## fit Old Faithful, fit lynx and hare, solve a CAD sketch; pictures go to build/
+# What the command line says, not the environment: others use this name, too.
+demo: export DAD_TARGET := $(if $(filter command line,$(origin TARGET)),$(TARGET))
+demo: $(STAMP) ## fit Old Faithful, fit lynx and hare, solve a CAD sketch; pictures go to build/; TARGET=cuda: on a GPU
 	@$(BIN)/python examples/demo.py
 
 test: $(STAMP) ## run all tests (ARGS="…" goes to pytest)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .codegen.runtime.errors import DadArgumentError, RunError
+    from .codegen.runtime.errors import DadArgumentError, DeviceError, RunError
     from .lang.clock import timing
     from .lang.diagnostics.report import Diagnostics
     from .modules import Live, compile, load
 
-__all__ = ["DadArgumentError", "Diagnostics", "Live", "RunError", "compile", "load", "timing"]
+__all__ = ["DadArgumentError", "DeviceError", "Diagnostics", "Live", "RunError", "compile", "load", "timing"]
 
 
 def __getattr__(name: str) -> Any:
@@ -36,7 +36,7 @@ def __getattr__(name: str) -> Any:
         from .lang.diagnostics.report import Diagnostics
 
         return Diagnostics
-    if name in ("DadArgumentError", "RunError"):
+    if name in ("DadArgumentError", "DeviceError", "RunError"):
         from .codegen.runtime import errors
 
         return getattr(errors, name)

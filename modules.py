@@ -82,10 +82,10 @@ def wanted(target: str | None) -> Target:
 
 
 def no_cupy() -> None:
-    """Raise Diagnostics (U110) unless CuPy can be imported."""
+    """Raise Diagnostics (U112) unless CuPy can be imported."""
     if "cupy" not in sys.modules and importlib.util.find_spec("cupy") is None:
-        raise Diagnostics([Diagnostic("U110", "the target `cuda` runs through CuPy, which is not installed",
-                                      help="pip install cupy-cuda13x, or use \"native\"")])
+        raise Diagnostics([Diagnostic("U112", "the target `cuda` runs through CuPy, which is not installed",
+                                      help='pip install "cupy-cuda13x[ctk]", or use "native"')])
 
 
 @cache

@@ -60,8 +60,8 @@ def build(given: Given) -> None:
     from ..interface import transforms_of
 
     kinds = wanted_kinds(given.get("with", ""))
-    wanted = given.get("target", "numpy")
-    target: Literal["numpy", "native", "cuda"] = "native" if wanted == "native" else "cuda" if wanted == "cuda" else "numpy"
+    known: dict[str, Literal["numpy", "native", "cuda"]] = {"native": "native", "cuda": "cuda"}
+    target = known.get(given.get("target", ""), "numpy")
     module = driver.compile_source(read(path), transforms=lambda checked: transforms_of(checked, kinds),
                                    verify=given.has("verify"), target=target)
     files: dict[str, str | bytes] = {f"{name}.py": module.python, f"{name}.pyi": module.stub}
@@ -82,8 +82,8 @@ def images(given: Given, name: str, module: Module) -> dict[str, str | bytes]:
     if not nvrtc.installed():
         if given.has("report"):
             raise fail("U116", f"{nvrtc.MISSING}: it says what kernels need", nvrtc.HELP)
-        print(f"note[U116]: {nvrtc.MISSING}: there is no code for GPUs beside the module, CuPy compiles at the first call; "
-              f"{nvrtc.HELP}")
+        print(f"note[U116]: {nvrtc.MISSING}: no code for GPUs lies beside the module, CuPy compiles it at the first "
+              f"call; {nvrtc.HELP}")
         return {}
     made = images.images(name, module.kernels)
     if given.has("report"):
@@ -152,8 +152,8 @@ def module_name(stem: str) -> str:
 
 
 def write_all(folder: Path, files: Mapping[str, str | bytes]) -> list[Path]:
-    """Write texts, and what belongs to them, into a folder: all is checked before anything is touched, each file appears
-    at once and whole. What an earlier build has written beside its module, and this one has not, is removed.
+    """Write texts, and what belongs to them, into a folder: all is checked before anything is touched, each file
+    appears at once and whole. What an earlier build has written beside its module, and this one has not, is removed.
 
     Raises Diagnostics U104 where the system refuses, U105 for a file that Dad has not written, U106 for a link.
     """
@@ -197,7 +197,10 @@ def check_own(path: Path, data: bytes, earlier: str) -> None:
     """The same for what is no text: modules of earlier builds, of this `earlier` text, name the SHA-256 of theirs."""
     if path.is_symlink():
         raise fail("U106", f"`{clean(str(path))}` is a symbolic link", "remove the link, or build into another folder")
-    if path.exists() and (not path.is_file() or (path.read_bytes() != data and digest(path.read_bytes()) not in earlier)):
+    if not path.exists():
+        return
+    found = path.read_bytes() if path.is_file() else b""
+    if found != data and digest(found) not in earlier:
         raise not_ours(path)
 
 

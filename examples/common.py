@@ -5,6 +5,7 @@ An optimiser wants one vector; a Dad program takes records. `Layout` goes betwee
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter
@@ -33,9 +34,12 @@ def say(label: str, text: str) -> None:
 
 
 def load(name: str) -> Any:
-    """Loads examples/NAME.dad and says which entries it has, with the types that were checked, and what that took."""
+    """Loads examples/NAME.dad and says which entries it has, with the types that were checked, and what that took.
+
+    The environment's DAD_TARGET is what it runs on, where it says something.
+    """
     start = perf_counter()
-    module = dad.load(HERE / f"{name}.dad")
+    module = dad.load(HERE / f"{name}.dad", target=os.environ.get("DAD_TARGET") or None)
     took = perf_counter() - start
     for number, entry in enumerate(module.entries.values()):
         say("checked" if number == 0 else "", signature(entry.definition))

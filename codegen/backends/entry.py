@@ -123,13 +123,15 @@ class Module:
     """`python` imports NumPy alone; `linked` is the same with helpers imported from the installed `dad`, for use in
     memory.
 
-    `body` is only what is written for this program, for people to read; `stub` is the text of the .pyi file.
+    `body` is only what is written for this program, for people to read; `stub` is the text of the .pyi file; `kernels`
+    the CUDA C that is part of it.
     """
 
     python: str
     stub: str
     linked: str
     body: str
+    kernels: str = ""
 
 
 def leaves(value: ValueSpec, outer: tuple[DimSpec, ...] = ()) -> Iterator[tuple[str, tuple[DimSpec, ...]]]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from .arguments import DTYPES, Leaves, type_text
 from .depth import LEVELS, too_deep
+from .device_code import OnDevice, load_kernels
 from .device_scatters import scatter_op
 from .device_sums import launch_sums
 from .entry import Entry
@@ -74,12 +75,14 @@ class Program:
 
     `sites` are the places where checks may fail: code, message, place, name of the check and dtypes of its values.
     `tables` are arrays that the program reads, `primitives` functions of NumPy arrays by number, `blocks` whether
-    threads have blocks that grow.
+    threads have blocks that grow. `images` is code for cards beside the module's `file`.
     """
 
     def __init__(self, source: str, sites: Sequence[Any], tables: Sequence[Any], primitives: Mapping[str, Any],
-                 blocks: bool, options: tuple[str, ...] = ("--std=c++17", "--fmad=false")) -> None:
+                 blocks: bool, images: Sequence[tuple[int, str, str]] = (), file: str = "",
+                 options: tuple[str, ...] = ("--std=c++17", "--fmad=false")) -> None:
         self.source, self.sites, self.blocks, self.options = source, sites, blocks, options
+        self.images, self.file = images, file
         self.primitives = primitives
         self.numbers = tables
         self.tables: list[tuple[int, int]] = []
@@ -93,7 +96,7 @@ class Program:
         """Compile, or load what was compiled before."""
         with self.lock:
             if self.module is None:
-                module = cupy.RawModule(code=self.source, options=self.options)
+                module = load_kernels(cupy, self.source, self.options, self.images, self.file)
                 for numbers in self.numbers:
                     array = cupy.asarray(numbers)
                     self.held.append(array)
@@ -118,6 +121,10 @@ class Program:
         """A function of leaves: arrays, of NumPy or on the device, and numbers. `fails`: a check of it may."""
 
         def call(*leaves: Any) -> tuple[Any, ...]:
+            with OnDevice():
+                return called(*leaves)
+
+        def called(*leaves: Any) -> tuple[Any, ...]:
             if self.module is None:
                 self.load()
             there = any(isinstance(x, cupy.ndarray) for x in leaves)

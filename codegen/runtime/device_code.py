@@ -6,9 +6,7 @@ SHA-256 of that: a file that is not the module's own is left alone.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from .errors import DeviceError
@@ -74,16 +72,21 @@ def fitting_images(images: Sequence[tuple[int, str, str]], capability: str) -> l
     return sorted(fitting, reverse=True) + assembly
 
 
-def load_kernels(cupy: Any, source: str, options: Sequence[str], images: Sequence[tuple[int, str, str]], folder: str
+def load_kernels(cupy: Any, source: str, options: Sequence[str], images: Sequence[tuple[int, str, str]], file: str
                  ) -> Any:
-    """The kernels of a program, as an object with `get_function`. Raises DeviceError."""
+    """The kernels of a program, as an object with `get_function`; `file` is the module. Raises DeviceError."""
+    import hashlib
+    import os
+
     with OnDevice():
         capability = cupy.cuda.Device().compute_capability
         for _, name, digest in fitting_images(images, capability):
-            path = Path(folder) / name
+            path = os.path.join(os.path.dirname(file), name)
             try:
-                if hashlib.sha256(path.read_bytes()).hexdigest() == digest:
-                    return cupy.RawModule(path=str(path))
+                with open(path, "rb") as image:
+                    data = image.read()
+                if hashlib.sha256(data).hexdigest() == digest:
+                    return cupy.RawModule(path=path)
             except OSError:
                 continue
             except Exception as error:

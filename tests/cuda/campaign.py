@@ -57,6 +57,7 @@ def apart() -> None:
         return len(run.__dict__.setdefault("held", []))
 
     def release(run: Any, to: int) -> None:
+        run.moving = run.held[to:]  # may be copied from, to what is taken next
         del run.held[to:]
 
     changed: Any = Run

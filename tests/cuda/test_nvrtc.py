@@ -44,7 +44,7 @@ def test_texts_become_code_for_every_card() -> None:
     assert made.files == images.images("m", TEXT, ("--fmad=false",)).files
     heavy = made.usage[90][0]
     assert (heavy.kernel, heavy.shared, heavy.stack >= 320) == ("heavy", 512, True)
-    assert images.report(made.usage).splitlines()[1].startswith("heavy   sm_75")
+    assert images.report(made.usage).startswith("kernel  registers: sm_75  sm_90  sm_120  shared  spilled")
     assert images.images("m", "").files == {}
     with pytest.raises(nvrtc.CompileError, match=r'kernels.cu\(1\): error: identifier "nothing" is undefined'):
         nvrtc.compiled('extern "C" __global__ void f(double *x) { *x = nothing; }', 90)
@@ -83,7 +83,7 @@ def test_a_card_gets_the_image_that_fits(card: str, wanted: str | None, tmp_path
         return
     with installed() as cupy:
         GPU.architecture, GPU.loaded = card, []
-        assert runs(cupy, load_kernels(cupy, TEXT, (), table, str(tmp_path)))
+        assert runs(cupy, load_kernels(cupy, TEXT, (), table, str(tmp_path / "m.py")))
         assert [Path(path).name for path in GPU.loaded] == ([wanted] if wanted else [])
 
 
@@ -95,10 +95,10 @@ def test_images_of_another_module_are_left_alone(tmp_path: Path) -> None:
         return
     with installed() as cupy:
         GPU.loaded = []
-        assert runs(cupy, load_kernels(cupy, TEXT, (), table, str(tmp_path)))
+        assert runs(cupy, load_kernels(cupy, TEXT, (), table, str(tmp_path / "m.py")))
         assert GPU.loaded == []
         GPU.images = False  # and of a driver that is too old for them
-        assert runs(cupy, load_kernels(cupy, TEXT, (), written(tmp_path), str(tmp_path)))
+        assert runs(cupy, load_kernels(cupy, TEXT, (), written(tmp_path), str(tmp_path / "m.py")))
 
 
 def test_what_is_missing_has_a_code(tmp_path: Path) -> None:

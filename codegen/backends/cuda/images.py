@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from . import nvrtc
@@ -36,7 +37,9 @@ def images(name: str, text: str, options: Sequence[str] = OPTIONS) -> Images:
     """
     if not nvrtc.installed() or "__global__" not in text:
         return Images({}, (), {})
-    made = [nvrtc.compiled(text, a, options) for a in nvrtc.ARCHITECTURES if a in nvrtc.supported()]
+    wanted = [a for a in nvrtc.ARCHITECTURES if a in nvrtc.supported()]
+    with ThreadPoolExecutor(len(wanted)) as pool:
+        made = list(pool.map(lambda a: nvrtc.compiled(text, a, options), wanted))
     files = {f"{name}.sm_{code.architecture}.cubin": (code.architecture, code.cubin) for code in made}
     files[f"{name}.ptx"] = (0, made[0].ptx)
     return Images({file: data for file, (_, data) in files.items()},
@@ -57,17 +60,26 @@ def known(module: str, table: tuple[tuple[int, str, str], ...]) -> str:
 
 
 def report(usage: dict[int, tuple[Usage, ...]]) -> str:
-    """A table of what kernels need, a line to a kernel and architecture.
+    """A table of what kernels need: registers of a thread on each kind of card, bytes of shared memory of a block,
+    bytes of a thread that are spilled and that its stack has, on the card where it is most.
 
-    >>> print(report({90: (Usage("k1", 40, 2048, 0, 0), Usage("k12", 255, 0, 48, 96))}))
-    kernel  card   registers  shared  spilled  stack
-    k1      sm_90         40    2048        0      0
-    k12     sm_90        255       0       48     96
+    >>> print(report({75: (Usage("k1", 42, 2048, 0, 0), Usage("k12", 255, 0, 48, 96)),
+    ...               90: (Usage("k1", 40, 2048, 0, 0), Usage("k12", 255, 0, 40, 96))}))
+    kernel  registers: sm_75  sm_90  shared  spilled  stack
+    k1                    42     40    2048        0      0
+    k12                  255    255       0       48     96
     """
-    rows = [(u.kernel, f"sm_{a}", *map(str, (u.registers, u.shared, u.spilled, u.stack)))
-            for a, used in usage.items() for u in used]
-    rows = sorted(rows, key=lambda row: (len(row[0]), row[0], int(row[1][3:])))
-    head = ("kernel", "card", "registers", "shared", "spilled", "stack")
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    return "\n".join("  ".join(cell.ljust(w) if k < 2 else cell.rjust(w) for k, (cell, w) in
-                               enumerate(zip(row, widths, strict=True))) for row in (head, *rows))
+    rows: dict[str, list[Usage]] = {}
+    for used in usage.values():
+        for u in used:
+            rows.setdefault(u.kernel, []).append(u)
+    cards = [f"sm_{a}" for a in usage]
+    if cards:
+        cards[0] = f"registers: {cards[0]}"
+    table = [["kernel", *cards, "shared", "spilled", "stack"]]
+    for kernel, used in rows.items():
+        most = (max(getattr(u, what) for u in used) for what in ("shared", "spilled", "stack"))
+        table.append([kernel, *(str(u.registers) for u in used), *map(str, most)])
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return "\n".join("  ".join(cell.rjust(w) if k else cell.ljust(w) for k, (cell, w) in
+                               enumerate(zip(row, widths, strict=True))) for row in table)

@@ -21,10 +21,17 @@ from ..numpy.module import IMPORTS, entry_of, public_names
 from ..numpy.names import RESERVED, Names
 from ..numpy.stub import stub
 from ..numpy.syntax import call, const
+from .images import NO_IMAGES
 from .levels import Types
 from .nests import nests
 from .outline import Outlined, outlined
 
+CUPY = """\
+try:
+    import cupy
+except ImportError as _error:
+    raise ImportError(f'U112: this module runs on a GPU through CuPy, and {_error}; pip install "cupy-cuda13x[ctk]", '
+                      'or build it with --target native or numpy') from _error"""
 RUNTIME = ("RunError", "DadArgumentError", "DeviceEntry", "Program", "_wrapped", "_quot", "_rem", "_div", "_mod",
            "_shl", "_shr", "_number")
 
@@ -53,12 +60,12 @@ def emit_module(program: ir.Program, entries: Sequence[EntrySpec], version: str)
     program_text = described(made)
 
     def whole(support: str) -> str:
-        parts = [header + IMPORTS + "\nimport cupy", support, constants, program_text, functions, instances]
+        parts = [header + IMPORTS + "\n\n" + CUPY, support, constants, program_text, functions, instances]
         return "\n\n\n".join(part for part in parts if part) + "\n"
 
     body = "\n\n".join([header.rstrip("\n"), program_text, functions]) + "\n"
     return Module(whole(standalone(wanted, DEVICE_FILES)), stub(entries, published, version),
-                  whole(linked(wanted, DEVICE_FILES)), body)
+                  whole(linked(wanted, DEVICE_FILES)), body, made.source)
 
 
 def emit_program(program: ir.Program, roots: Sequence[str], version: str) -> str:
@@ -82,8 +89,9 @@ def described(made: Outlined) -> str:
     tables = "".join(f"    {ast.unparse(numbers_of(t))},\n" for t in made.tables)
     hosts = "".join(f"    {str(k)!r}: lambda *args: _p{k}(*args),\n" for k in range(len(made.hosts)))
     text = made.source.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    return (f'_SOURCE = """\\\n{text}"""\n_SITES = (\n{sites})\n_TABLES = (\n{tables})\n'
-            f"_program = Program(_SOURCE, _SITES, _TABLES, {{\n{hosts}}}, {made.blocks})")
+    return (f'_SOURCE = """\\\n{text}"""\n_SITES = (\n{sites})\n_TABLES = (\n{tables}){NO_IMAGES}'
+            f"_program = Program(_SOURCE, _SITES, _TABLES, {{\n{hosts}}}, {made.blocks}, _IMAGES,\n"
+            '                   globals().get("__file__", ""))')
 
 
 def site(s: Site) -> tuple[object, ...]:

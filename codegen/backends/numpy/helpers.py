@@ -13,7 +13,7 @@ from pathlib import Path
 
 FILES = ("errors", "numbers", "special", "probability", "matrices", "arrays", "checks", "arguments", "depth",
          "results", "path", "entry")
-DEVICE_FILES = (*FILES, "device_sorting", "device_scatters", "device_sums", "device")
+DEVICE_FILES = (*FILES, "device_code", "device_sorting", "device_scatters", "device_sums", "device")
 """With what drives a GPU."""
 PACKAGE = "dad.codegen.runtime"
 
@@ -51,6 +51,8 @@ def _defined(node: ast.stmt) -> list[str]:
             return [name]
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
             return [name]
+        case ast.Assign(targets=[ast.Tuple(elts=parts)]):
+            return [part.id for part in parts if isinstance(part, ast.Name)]
     return []
 
 
