@@ -77,9 +77,9 @@ def report(usage: dict[int, tuple[Usage, ...]]) -> str:
     if cards:
         cards[0] = f"registers: {cards[0]}"
     table = [["kernel", *cards, "shared", "spilled", "stack"]]
-    for kernel, used in rows.items():
-        most = (max(getattr(u, what) for u in used) for what in ("shared", "spilled", "stack"))
-        table.append([kernel, *(str(u.registers) for u in used), *map(str, most)])
+    for kernel, each in rows.items():
+        most = (max(getattr(u, what) for u in each) for what in ("shared", "spilled", "stack"))
+        table.append([kernel, *(str(u.registers) for u in each), *map(str, most)])
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return "\n".join("  ".join(cell.rjust(w) if k else cell.ljust(w) for k, (cell, w) in
                                enumerate(zip(row, widths, strict=True))) for row in table)
