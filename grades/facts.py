@@ -31,6 +31,8 @@ _RANGES = {"atan": Interval(Fraction(-1571, 1000), Fraction(1571, 1000)),
            "acosh": _NOT_NEGATIVE, "bessel_i0": Interval(Fraction(1), INFINITE, False),
            "log_i0": _NOT_NEGATIVE, "trigamma": _POSITIVE}
 _DEPTH = 3
+_WIDTH = (0, 3, 5, 12)
+"""How many facts are tried to cancel a term, by how many may still follow."""
 
 __all__ = ["EVERYTHING", "INFINITE", "NO_FACTS", "Facts", "Interval"]
 
@@ -470,18 +472,23 @@ class Facts:
         sums = self.sums()
         if not sums:
             return found
-        for m in [m for m in p.terms if m in sums][:6]:
-            for fact, bound in sums[m]:
-                if fact in used:
-                    continue
-                factor = p.terms[m] / fact.terms[m]
-                rest = p - fact.scale(factor)
-                if len(rest.terms) > len(p.terms) + len(fact.terms) - 2:
-                    continue
-                value = rest.constant
-                left = Interval(value, value, False, False) if value is not None else \
-                    self._linear(rest, depth - 1, used | {fact})
-                found = found.meet(left.plus(bound.scale(factor)))
+        po.Effort.spend(4 * len(p.terms))
+        candidates: list[tuple[int, Poly, Poly, Interval]] = []
+        for m, c in p.terms.items():
+            for fact, bound in sums.get(m, ()):
+                if fact not in used:
+                    factor = c / fact.terms[m]
+                    rest = p - fact.scale(factor)
+                    if len(rest.terms) < len(p.terms) + len(fact.terms) - 1:
+                        candidates.append((len(rest.terms), rest, fact, bound.scale(factor)))
+        candidates.sort(key=lambda each: each[0])
+        for _, rest, fact, bound in candidates[:_WIDTH[depth]]:
+            value = rest.constant
+            left = Interval(value, value, False, False) if value is not None else \
+                self._linear(rest, depth - 1, used | {fact})
+            found = found.meet(left.plus(bound))
+            if found.nonzero:
+                break
         return found
 
     def sums(self) -> dict[Monomial, list[tuple[Poly, Interval]]]:

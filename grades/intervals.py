@@ -171,7 +171,7 @@ def fractional(base: Interval, e: Fraction) -> Interval:
     """x ** e for x in an interval of what is not negative."""
     if e == 1:
         return base
-    return Interval(max(base.lo, Fraction(0)), base.hi, base.lo_open, base.hi_open).rising(
+    return Interval(max(base.lo, Fraction(0)), max(base.hi, Fraction(0)), base.lo_open, base.hi_open).rising(
         lambda x: INFINITE if x == INFINITE else float(x) ** float(e), Fraction(0)).meet(
             Interval(Fraction(0), INFINITE, base.positive))
 

@@ -8,7 +8,8 @@ what needs whole degrees scales them first.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Union
 
@@ -21,6 +22,29 @@ MOST_STEPS = 4000
 
 class TooHard(Exception):
     """A polynomial grows beyond what is worth the time."""
+
+
+class Effort:
+    """Products of terms that may still be formed: a question that would take longer is given up."""
+
+    left = math.inf
+
+    @classmethod
+    def spend(cls, products: int) -> None:
+        cls.left -= products
+        if cls.left < 0:
+            raise TooHard
+
+
+@contextmanager
+def effort(products: float) -> Iterator[None]:
+    """What is computed inside may take so many products of terms."""
+    outer = Effort.left
+    Effort.left = min(outer, products)
+    try:
+        yield
+    finally:
+        Effort.left = outer
 
 
 class Poly:
@@ -70,6 +94,7 @@ class Poly:
             return self
         if len(self.terms) * len(other.terms) > 20 * MOST_TERMS:
             raise TooHard
+        Effort.spend(len(self.terms) * len(other.terms) + 2)
         out: dict[Monomial, Fraction] = {}
         for m, c in self.terms.items():
             for n, d in other.terms.items():
@@ -249,6 +274,7 @@ def divide(a: Poly, b: Poly) -> Poly | None:
         top = max(left)
         m_ = over(top, lead)
         steps += len(b.terms)
+        Effort.spend(len(b.terms))
         if m_ is None or steps > MOST_STEPS:
             return None
         factor = left[top] / first
@@ -303,7 +329,7 @@ def _gcd(a: Poly, b: Poly, depth: int) -> Poly:
         return a
     if a.constant is not None or b.constant is not None:
         return ONE
-    if depth > 12 or len(a.terms) * len(b.terms) > 2500:
+    if depth > 12 or len(a.terms) * len(b.terms) > 900:
         raise TooHard
     gens_a, gens_b = a.generators, b.generators
     if not gens_a & gens_b:

@@ -52,6 +52,8 @@ LENGTHS = (3, 7)
 """How many coefficients are compared: first a few, more where all of these agree or a quotient eats some."""
 MOST = 4
 """No more than C4 is claimed of arms that are different functions."""
+EFFORT = 60_000
+"""Products of terms that a verdict may cost: some tenths of a second."""
 _CASES = 6
 
 
@@ -104,7 +106,8 @@ def across(cond: Cond, then: Sequence[Term], orelse: Sequence[Term], facts: Fact
     'C1'
     """
     try:
-        return _Branch(simplified(cond), list(then), list(orelse), facts, active, order).verdict()
+        with po.effort(EFFORT):
+            return _Branch(simplified(cond), list(then), list(orelse), facts, active, order).verdict()
     except (TooHard, ZeroDivisionError, RecursionError, OverflowError):
         return Verdict("jump", False, "the formulas are too large to be compared", show_condition(cond))
 

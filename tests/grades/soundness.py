@@ -303,7 +303,7 @@ class Branch:
                             low = middle
                         else:
                             high = middle
-                    found = at(low)
+                    found = {n: p if abs(p) > mp.mpf(10) ** -60 else mp.mpf(0) for n, p in at(low).items()}
                     return found if all(holds(c, found, {}) for c in self.given) else None
         except Undefined:
             return None
@@ -363,6 +363,7 @@ def violation(branch: Branch, found: Verdict, points: int = 9) -> str | None:
         for n in bounded:
             way[n] = mp.mpf(0)
 
+        plain = plain and not found.why.startswith("both arms are the same")
         line = Line(point, way)
         f = line.along(whole)
         try:
