@@ -33,7 +33,7 @@ BITS = 150
 DIGITS = 100
 """Beside what differs by 1e-44, its square is still seen."""
 KINKS = {"abs", "sign", "floor", "ceil", "round", "trunc", "max", "min", "maximum", "minimum", "cummax", "cummin",
-         "mod", "rem", "sort"}
+         "mod", "rem", "sort", "atan2", "atan2pi", "cbrt"}
 
 
 class Traced(Exact):
@@ -68,7 +68,9 @@ class Traced(Exact):
 def decision(name: str, args: Sequence[Value], result: Value) -> Any:
     if name in ("max", "min"):
         return tuple(np.asarray(args[0] > args[1], bool).ravel())
-    if name in ("abs", "sign"):
+    if name in ("atan2", "atan2pi"):
+        return tuple(np.ravel(np.asarray([args[0] > 0, args[0] < 0, args[1] > 0], bool)))
+    if name in ("abs", "sign", "cbrt"):
         return tuple(np.asarray(args[0] > 0, bool).ravel())
     if name in ("mod", "rem"):
         return tuple(np.ravel(np.asarray(np.frompyfunc(mp.nint, 1, 1)((args[0] - result) / args[1]))))
@@ -279,7 +281,8 @@ class Oracle:
                 return
             size = max([scale, *(abs(v) for v in (*below, *above))])
             gap = greatest(below, above)
-            if gap > mpf("1e-12") * size and gap > greatest(wide_below, wide_above) / 2:
+            steady = max(greatest(below, wide_below), greatest(above, wide_above)) < gap / 8
+            if gap > mpf("1e-12") * size and steady:
                 yield f"the derivative of order {order} jumps by {mp.nstr(gap, 8)}"
                 return
             yield from self.computed(line, a, order, below, above, size)
