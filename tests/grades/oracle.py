@@ -30,10 +30,16 @@ Value = Any
 Point = tuple[Value, ...]
 EPS = mpf(10) ** -44
 BITS = 150
+LARGEST = mpf(10) ** 12
+MOVES = {"add", "sub", "mul", "neg", "dim", "lt", "le", "gt", "ge", "eq", "ne", "max", "min", "abs", "select", "index"}
 DIGITS = 100
 """Beside what differs by 1e-44, its square is still seen."""
 KINKS = {"abs", "sign", "floor", "ceil", "round", "trunc", "max", "min", "maximum", "minimum", "cummax", "cummin",
          "mod", "rem", "sort", "atan2", "atan2pi", "cbrt"}
+
+
+class Vast(Exception):
+    """A number so large that its sine would take for ever."""
 
 
 class Traced(Exact):
@@ -52,6 +58,8 @@ class Traced(Exact):
     def primitive(self, op: ir.Prim) -> Value:
         if op.name in ("promise", "demand"):
             return self.values(op.args)[0]
+        if op.name not in MOVES and any(self.vast(a) for a in op.args if a.type.is_float):
+            raise Vast
         result = super().primitive(op)
         if any(a.type.is_float for a in op.args):
             if not isinstance(result, mpf) and np.asarray(result).dtype.kind != "O":
@@ -60,6 +68,11 @@ class Traced(Exact):
             elif op.name in KINKS:
                 self.trace.append(decision(op.name, self.values(op.args), result))
         return result
+
+    def vast(self, atom: ir.Atom) -> bool:
+        value = self.value(atom)
+        numbers = (value,) if isinstance(value, mpf) else np.ravel(value)
+        return any(abs(x) > LARGEST for x in numbers if mp.isfinite(x))
 
     def custom(self, op: ir.Custom) -> tuple[Value, ...]:
         return self.apply(op.body, self.values(op.args))
@@ -160,6 +173,8 @@ class Oracle:
                 results = Traced(self.plain, dict(zip(f.params, args, strict=True)), stops, trace).block(f.body)
         except RunError as error:
             return (), error.code
+        except Vast:
+            return (), "vast"
         flat = [v for r, t in zip(results, self.f.result_types, strict=True) if t.is_float for v in np.ravel(r)]
         return tuple(flat), (tuple(trace), tuple(np.shape(r) for r in results))
 

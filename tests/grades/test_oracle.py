@@ -1,4 +1,4 @@
-"""The oracle against the corpus: jumps are where and as large as the corpus says; grades that overstate are found out."""
+"""The oracle against the corpus: jumps are where and as large as it says; grades that overstate are found out."""
 from __future__ import annotations
 
 from random import Random
