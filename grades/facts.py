@@ -104,8 +104,8 @@ class Facts:
                 left = [p for p in cond.parts if not facts.assumed(p).impossible]
                 if not left:
                     return facts.assume(FALSE)
-                if len(left) == 1 and left[0] not in facts.others:
-                    facts = facts.assume(left[0])
+                if len(left) == 1:  # it says more than the alternatives did, and takes their place
+                    facts = Facts(facts.bounds, facts.unequal, False, facts.others - {cond}).assume(left[0])
         return facts
 
     def assumed(self, cond: Cond) -> Facts:

@@ -13,8 +13,9 @@ active variable, if their gradient is nowhere 0; or the difference of the arms i
 which is enough at singular points too. Each arm is written as it is on its own side: `abs x` is x where the condition
 says so, and both, one after the other, where nothing says.
 
-A branch that is taken on a thin set only, as `if x == 0 then 1 else sin x / x`, matters not at all if its value is the
-limit of the other arm.
+A branch that is taken on a thin set only, as `if x == 0 then 1 else sin x / x`, keeps the function continuous if its
+value is the limit of the other arm. The program's derivative is that of the arm which is taken, so more is granted only
+as far as the arms' derivatives agree there too: to `if x == 0 then 0 else x` no more than `lip`.
 """
 from __future__ import annotations
 
@@ -368,9 +369,14 @@ class _Branch:
             return run
 
         findings: list[_Finding] = []
-        firsts = [] if thin else list(_cases(expand(a, False), near[0], crossing.at))
         seconds = list(_cases(expand(b, False), near[1], crossing.at))
-        if thin:
+        values = False  # whether of the first arm no more than the value on the thin set is known
+        try:
+            firsts = list(_cases(expand(a, False), near[0], crossing.at))
+        except (Irregular, Short):
+            if not thin:
+                raise
+            values = True
             firsts = list(_cases(expand(a, True), near[0], crossing.at))
         for i, (left, left_near, left_at, _) in enumerate(firsts):
             for right, right_near, right_at, _ in seconds:
@@ -381,9 +387,9 @@ class _Branch:
                     at = right_at
                 if at.impossible:
                     continue
-                found = self.difference(left, right, at, crossing, 1 if thin else length)
-                if thin and found.order >= 0:
-                    found = _Finding(INFINITE, right.rough, crossing.text)
+                found = self.difference(left, right, at, crossing, 1 if values else length)
+                if values and found.order >= 0:
+                    found = _Finding(0, right.rough, crossing.text)
                 elif found.order >= 0 and found.order >= length - 1 and self.same(a, b, left_near, right_near, at):
                     found = _Finding(INFINITE, INFINITE, crossing.text)
                 findings.append(found)
