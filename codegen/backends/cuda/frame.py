@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from ..c.emit import ctype
 from ..c.scalars import CELL
 from ..loops import tree
-from ..loops.fuse import Memory
 from ..loops.operands import defined, everything, read
 from ..loops.sites import Site
 from ..loops.tree import Code, Imm, Operand, Reg
 from .kernel import register
 from .levels import Known
 from .python import literal
+from .roots import Leads
 
 if TYPE_CHECKING:
     from .outline import Outline
@@ -68,7 +68,7 @@ class Frame:
         self.fresh_results = {n.out.id for n in function.body if isinstance(n, tree.Alloc) and n.out.id in own_results
                               } if root else set()
         self.slots = -1
-        self.memory = Memory(function)
+        self.memory = Leads(function)
         self.next = 1 + max((r.id for r in (*function.params, *defined(function.body))), default=0)
 
     def reg(self, dtype: str, pointer: bool = False, known: bool = False) -> Reg:

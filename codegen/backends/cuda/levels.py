@@ -67,6 +67,7 @@ class Levels:
                 break
             self.threads -= lost
         self.busy: dict[str, bool] = {}
+        self.told: dict[tuple[str, tuple[bool, ...]], list[bool]] = {}
 
     def params(self, name: str) -> list[bool]:
         """Which parameters of a function are addresses and sizes."""
@@ -78,6 +79,18 @@ class Levels:
         if name in self.types:
             return arrays(self.types[name][1])
         return shapes_of(self.program.functions[name].results)
+
+    def results_known(self, name: str, params: tuple[bool, ...]) -> list[bool]:
+        """Which results of a function the host knows that knows these parameters."""
+        if (name, params) not in self.told:
+            found = self.results(name)
+            if name not in self.recursive:
+                f = self.program.functions[name]
+                known = Known(self, f, params)
+                found = [here or (known.knows(x) and x.dtype in HOST_DTYPES)
+                         for x, here in zip(f.results, found, strict=True)]
+            self.told[name, params] = found
+        return self.told[name, params]
 
     def simple(self, node: tree.Node) -> bool:
         """Whether a thread can do it, calls and what is inside aside."""
@@ -221,7 +234,10 @@ class Known:
             case tree.Invoke(outs=outs):
                 if not self.inline(node):
                     self.driven.add(id(node))
-                    known.update(r.id for r, here in zip(outs, levels.results(node.function), strict=True) if here)
+                    given = tuple(sized or self.knows(x) for x, sized in zip(
+                        node.args, levels.params(node.function), strict=True))
+                    found = levels.results_known(node.function, given)
+                    known.update(r.id for r, here in zip(outs, found, strict=True) if here)
             case tree.Host(results=results):
                 for first, *sizes in results:
                     if first.pointer:

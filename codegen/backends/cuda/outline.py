@@ -64,7 +64,7 @@ class Outline:
         self.texts: list[str] = []
         self.pieces: dict[str, str] = {}
         """Texts of the device library, by what they are for."""
-        self.known: dict[tuple[str, tuple[bool, ...]], tuple[str, list[bool]]] = {}
+        self.known: dict[tuple[str, tuple[bool, ...], bool], tuple[str, list[bool]]] = {}
         """Functions of the host by what it knows of their parameters: Python's name, and what it knows of results."""
         self.count = 0
         self.additions: set[tuple[str, str]] = set()
@@ -79,11 +79,11 @@ class Outline:
         return self.made
 
     def host_function(self, name: str, params: tuple[bool, ...], root: bool = False) -> tuple[str, list[bool]]:
-        key = name, params
+        key = name, params, root
         if key not in self.known:
             f = self.program.functions[name]
             python = f"_f{len(self.known)}"
-            results = self.levels.results(name)
+            results = self.levels.results(name) if root else self.levels.results_known(name, params)
             self.known[key] = python, results
             HostWriter(self, f, params, python, results, root).write()
         return self.known[key]
@@ -362,9 +362,11 @@ class HostWriter(Kernels):
         self.line(f"{outs}{',' if len(node.outs) == 1 else ''} = {call}" if outs else call)
         if node.function in self.levels.recursive:
             self.line("run.depth -= 1")
-        for reg, sized in zip(node.outs, results, strict=True):
-            if not sized:
+        for reg, given in zip(node.outs, results, strict=True):
+            if not given:
                 self.places[reg.id] = register(reg)
+            elif reg.id not in self.known.known:
+                self.forced[-1][reg.id] = register(reg)
 
     def host(self, name: str, attrs: tuple[tuple[str, AttrValue], ...], args: Sequence[tuple[Operand, ...]],
              results: Sequence[tuple[Reg, ...]]) -> None:

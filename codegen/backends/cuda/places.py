@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..loops import tree
-from ..loops.fuse import UNKNOWN, Memory
-from ..loops.operands import everything, inner, read
+from ..loops.operands import everything, inner, own, read
 from ..loops.tree import Code, Imm, Operand, Reg
+from .roots import UNKNOWN, Leads
 
 OPS = frozenset({"add", "mul", "max", "min"})
 
@@ -46,7 +46,7 @@ class Places:
     makers: set[int] = field(default_factory=set)
 
 
-def places_of(function: tree.Function, memory: Memory, node: tree.For) -> Places | None:
+def places_of(function: tree.Function, memory: Leads, node: tree.For) -> Places | None:
     """What the loop adds to; None where its iterations meet otherwise, or add to nothing."""
     allocated = {n.out.id: n for n in everything(function.body) if isinstance(n, tree.Alloc)}
     roots = {n.out.id: n.out for n in allocated.values()}
@@ -56,8 +56,8 @@ def places_of(function: tree.Function, memory: Memory, node: tree.For) -> Places
     number: dict[int, int] = {}
     loaded: dict[int, list[tree.Load]] = {}
     for load, maker, store, value in additions(node.body, uses):
-        root = memory.root(store.base)
-        if root in inside or root not in allocated or allocated[root].count is None:
+        root, *others = memory.of(store.base)
+        if others or root in inside or root not in allocated:
             continue
         if root not in number:
             number[root] = len(found.targets)
@@ -74,12 +74,12 @@ def places_of(function: tree.Function, memory: Memory, node: tree.For) -> Places
     for n in everything(node.body):
         match n:
             case tree.Load(base=base) if id(n) not in found.loads:
-                reads.add(memory.root(base))
+                reads |= memory.of(base)
             case tree.Store(base=base) if id(n) not in found.stores:
-                writes.add(memory.root(base))
+                writes |= memory.of(base)
             case tree.Copy(target=target, source=source):
-                reads.add(memory.root(source))
-                writes.add(memory.root(target))
+                reads |= memory.of(source)
+                writes |= memory.of(target)
             case tree.Invoke() | tree.Resize() | tree.Host():
                 return None
             case _:
@@ -95,14 +95,19 @@ def places_of(function: tree.Function, memory: Memory, node: tree.For) -> Places
         return None
     made = {r.id for n in everything(node.body) for r in defined_pointers(n)}
     for reg in uses:
-        if reg.pointer and reg.id not in made and memory.root(reg) in number:
-            found.pointers[reg.id] = number[memory.root(reg)]
+        if reg.pointer and reg.id not in made:
+            roots = memory.of(reg) & number.keys()
+            if roots and len(memory.of(reg)) > 1:
+                return None
+            for root in roots:
+                found.pointers[reg.id] = number[root]
     return found
 
 
 def defined_pointers(node: tree.Node) -> Iterator[Reg]:
-    if isinstance(node, tree.Shift | tree.Alloc | tree.Local):
-        yield node.out
+    for reg in own(node)[1]:
+        if reg.pointer:
+            yield reg
 
 
 def additions(code: Code, uses: Mapping[Reg, int]) -> Iterator[tuple[tree.Load, tree.Scalar, tree.Store, Operand]]:
@@ -133,7 +138,7 @@ def additions(code: Code, uses: Mapping[Reg, int]) -> Iterator[tuple[tree.Load, 
                     yield from additions(part, uses)
 
 
-def own_places(node: tree.For, memory: Memory, root: int) -> bool:
+def own_places(node: tree.For, memory: Leads, root: int) -> bool:
     """Whether each iteration stores to places of an array that no other one stores to: element `i`, or row `i` of rows
     that inner loops go through."""
     offsets: dict[int, Operand] = {}
@@ -142,7 +147,7 @@ def own_places(node: tree.For, memory: Memory, root: int) -> bool:
         match n:
             case tree.Scalar(out):
                 made[out.id] = n
-            case tree.Shift(out, base, offset) if memory.root(base) == root:
+            case tree.Shift(out, base, offset) if root in memory.of(base):
                 if base.id in offsets:
                     return False
                 offsets[out.id] = offset
@@ -161,7 +166,7 @@ def own_places(node: tree.For, memory: Memory, root: int) -> bool:
     def stores(code: Code, bounds: dict[int, Operand]) -> bool:
         for n in code:
             match n:
-                case tree.Store(base, offset) if memory.root(base) == root:
+                case tree.Store(base, offset) if root in memory.of(base):
                     if base.id in offsets:
                         row = width(offsets[base.id])
                         if row == Imm(1, "i64"):
@@ -171,7 +176,7 @@ def own_places(node: tree.For, memory: Memory, root: int) -> bool:
                             return False
                     elif width(offset) != Imm(1, "i64"):
                         return False
-                case tree.Copy(target=target, count=count) if memory.root(target) == root:
+                case tree.Copy(target=target, count=count) if root in memory.of(target):
                     if target.id not in offsets or width(offsets[target.id]) != count:
                         return False
                 case tree.For(index=index, count=count, body=body) | tree.Sum(index=index, count=count, body=body):
@@ -210,7 +215,10 @@ def own_places(node: tree.For, memory: Memory, root: int) -> bool:
                 return True
         return False
 
-    return stores(node.body, {})
+    single = all(len(memory.of(n.base if isinstance(n, tree.Store) else n.target)) == 1
+                 for n in everything(node.body) if isinstance(n, tree.Store | tree.Copy)
+                 and root in memory.of(n.base if isinstance(n, tree.Store) else n.target))
+    return single and stores(node.body, {})
 
 
 def bound(code: Code, found: Places, number: int) -> list[tuple[int, tuple[Operand, ...]]] | None:
