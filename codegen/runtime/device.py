@@ -18,6 +18,7 @@ import numpy as np
 from .arguments import DTYPES, Leaves, type_text
 from .depth import LEVELS, too_deep
 from .device_code import OnDevice, load_kernels
+from .device_folds import launch_fold
 from .device_scatters import scatter_op
 from .device_sums import launch_sums
 from .entry import Entry
@@ -310,6 +311,15 @@ class Run:
         if scratch:
             self.threads(max(count, 0) + 256)
         launch_sums(self, name, (self.state, *args), 1, max(count, 0), outs)
+        self.release(mark)
+
+    def fold(self, name: str, count: int, scratch: bool, width: int, args: Sequence[Any], rest: Sequence[Any]) -> None:
+        """What a loop of `count` iterations carries."""
+        mark = self.mark()
+        n = max(count, 0)
+        if scratch:
+            self.threads(n + 256)
+        launch_fold(self, name, f"{name}_more", (self.state, n, *args), (self.state, n, *rest), 1, n, width)
         self.release(mark)
 
     def adding(self, name: str, other: str | None, count: int, scratch: bool, targets: Sequence[Any], *args: Any

@@ -10,6 +10,7 @@ from ..loops import tree
 from ..loops.operands import defined, everything, own, read
 from ..loops.tree import Code, Imm, Operand, Reg
 from .device import sums as device_sums
+from .folds import Fold
 from .frame import WIDTH, Frame, Moves, stored, takes_scratch
 from .kernel import ThreadWriter, operand, register
 from .places import Places, bound
@@ -201,6 +202,80 @@ class Kernels(Frame):
         for t in found.targets:
             self.owner.scatters(t.op, t.root.dtype)
         return name
+
+    def fold(self, node: tree.For, found: Fold) -> None:
+        """What a loop carries, by blocks."""
+        count = self.force(node.count)
+        self.flush()
+        name = self.owner.fresh("k")
+        writer = self.writer()
+        writer.code(found.body)
+        for j, value in enumerate(found.values):
+            writer.line(f"s->x{j} = {operand(value)};")
+        inside = set(defined([node]))
+        needed = dict.fromkeys([*read(found.body), *(v for v in found.values if isinstance(v, Reg))])
+        kernel = self.given(name, [r for r in needed if r not in inside])
+        first = self.given(name, dict.fromkeys(x for x in node.init if isinstance(x, Reg)))
+        for out in node.outs:
+            self.home(out)
+        params, loads, args = self.passed(kernel, True)
+        more, more_loads, rest = self.passed(first, True)
+        types = [REGISTER[r.dtype] for r in node.carried]
+        state = f"{name}_state"
+        scalars = writer.scalars
+
+        def joined(j: int, x: str, y: str) -> str:
+            d = node.carried[j].dtype
+            return scalars.prim(found.ops[j], d, (d, d), (x, y), ())
+
+        members = "".join(f" {part};" for part in self.formal(kernel, False))
+        call = ", ".join(["&thread", *self.actual(kernel, False), "k", "&s"])
+        both_joined = [joined(j, f"a.x{j}", f"b.x{j}") for j in range(len(types))]
+        with_first = [joined(j, f"first.x{j}", f"total.x{j}") for j in range(len(types))]
+        total = " ".join(f"total.x{j} = n > 0 ? {x} : first.x{j};" for j, x in enumerate(with_first))
+        steps = " ".join(f"s.x{j} = {x};" for j, x in enumerate(both_joined))
+        fields = " ".join(f"{t} x{j};" for j, t in enumerate(types))
+        kept = " ".join(stored(self.at(out), out, f"total.x{j}") for j, out in enumerate(node.outs))
+        begun = " ".join(f"first.x{j} = {operand(x)};" for j, x in enumerate(node.init))
+        formal = ["dad_thread *c", *self.formal(kernel, False), f"int64_t {register(node.index)}", f"{state} *s"]
+        numbers = ["int64_t rows", "int64_t n", "int32_t each", "int64_t part"]
+        seen = set(params)
+        both = [*params, *(p for p in more if p not in seen)]
+        all_args = [*args, *(a for p, a in zip(more, rest, strict=True) if p not in seen)]
+        text = [
+            f"struct {state} {{ {fields} }};",
+            f"DAD_DEVICE bool {name}_body({', '.join(formal)}) {{", *writer.text(), "  return false;", "}",
+            f"struct {name}_terms {{ dad_run *run;{members}",
+            "  static constexpr bool starts = false;",
+            f"  __device__ {state} operator()(long long row, long long k) const {{",
+            f"    {state} s = {state}(); dad_thread thread;",
+            "    dad_begin(&thread, run, (int64_t)blockIdx.x * blockDim.x + threadIdx.x, "
+            "(int64_t)gridDim.x * blockDim.x);",
+            f"    if ({name}_body({call})) dad_report(run, &thread, k);", "    return s;", "  }",
+            f"  __device__ {state} start(long long) const {{ return {state}(); }}", "};",
+            f"struct {name}_join {{ __device__ {state} operator()(const {state} &a, const {state} &b) const {{",
+            f"  {state} s; {steps}",
+            "  return s;", "} };",
+            f"struct {name}_total {{ dad_cell *frame; int64_t n; {state} first;",
+            f"  __device__ void operator()(long long, const {state} &given) const {{",
+            f"    {state} total = given; {total} {kept}", "  }", "};",
+            f"{KERNEL}{name}({', '.join(['dad_run *run', 'int64_t all', *both, *numbers])}) {{",
+            "  if (run->failed) return;", *loads, *(x for x in more_loads if x not in loads),
+            f"  {state} first; {begun}",
+            f"  {name}_terms f{{{', '.join(['run', *self.actual(kernel, False)])}}}; {name}_join o;",
+            f"  {name}_total g{{frame, all, first}};",
+            f"  dad_fold(f, o, g, rows, n, each, ({state} *)part);", "}",
+            f"{KERNEL}{name}_more({', '.join(['dad_run *run', 'int64_t all', *more, 'int64_t from', *numbers])}) {{",
+            "  if (run->failed) return;", *more_loads, f"  {state} first; {begun}",
+            f"  dad_stored<{state}> f{{(const {state} *)from, n}}; {name}_join o;",
+            f"  {name}_total g{{frame, all, first}};",
+            f"  dad_fold(f, o, g, rows, n, each, ({state} *)part);", "}", ""]
+        self.owner.folds()
+        self.owner.kernel("\n".join(text), name)
+        self.owner.made.kernels.append(f"{name}_more")
+        scratch = "True" if takes_scratch(found.body) else "False"
+        given = [repr(name), count, scratch, str(8 * len(types)), f"({', '.join(all_args)},)", f"({', '.join(rest)},)"]
+        self.line(f"run.fold({', '.join(given)})")
 
     def sum(self, node: tree.Sum) -> None:
         if isinstance(node.count, Imm) and self.levels.glue(node):

@@ -16,10 +16,12 @@ from ..loops import tree
 from ..loops.operands import everything
 from ..loops.sites import DEPTH_SITE, HostCall, Site
 from ..loops.tree import Code, Imm, Operand, Reg
+from .device import folds as device_folds
 from .device import parts as device_parts
 from .device import scatters as device_scatters
 from .device import sorting as device_sorting
 from .device import sums as device_sums
+from .folds import fold_of
 from .frame import WIDTH
 from .kernel import DeviceUnit, ThreadWriter, register, whole
 from .kernels import Kernels
@@ -113,6 +115,9 @@ class Outline:
     def fresh(self, kind: str) -> str:
         self.count += 1
         return f"{kind}{self.count}"
+
+    def folds(self) -> None:
+        self.pieces.setdefault("folds", device_folds.TEXT)
 
     def joins(self, op: str, dtype: str) -> None:
         """The kernel that joins what threads have added up."""
@@ -258,12 +263,22 @@ class HostWriter(Kernels):
                 self.pending.append(node)
             else:
                 self.grid(node)
-        elif self.meets(node):
+        elif self.folds(node) or self.meets(node):
             pass
         elif id(node) in self.known.driven:
             self.driven(node)
         else:
             self.pending.append(node)
+    def folds(self, node: tree.For) -> bool:
+        """Whether what it carries is folded by blocks."""
+        if isinstance(node.count, Imm) or not self.levels.threadable(node.body):
+            return False
+        found = fold_of(node)
+        if found is None:
+            return False
+        self.fold(node, found)
+        return True
+
     def meets(self, node: tree.For) -> bool:
         """Whether its iterations run at once, and only meet in places that they add to."""
         if node.carried or node.parallel or (isinstance(node.count, Imm) and self.levels.glue(node)) or not (

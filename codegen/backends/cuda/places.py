@@ -96,11 +96,11 @@ def places_of(function: tree.Function, memory: Leads, node: tree.For) -> Places 
     made = {r.id for n in everything(node.body) for r in defined_pointers(n)}
     for reg in uses:
         if reg.pointer and reg.id not in made:
-            roots = memory.of(reg) & number.keys()
-            if roots and len(memory.of(reg)) > 1:
+            shared = memory.of(reg) & number.keys()
+            if shared and len(memory.of(reg)) > 1:
                 return None
-            for root in roots:
-                found.pointers[reg.id] = number[root]
+            for one in shared:
+                found.pointers[reg.id] = number[one]
     return found
 
 
