@@ -11,17 +11,19 @@ from dataclasses import replace
 
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh
-from ...lang.core.ir import Block, Lambda, Op, Stmt
+from ...lang.core.ir import Block, Lambda, Op, Stmt, Var
 
 
-def sequentialize(block: Block, supply: Fresh, chosen: Callable[[Stmt], bool]) -> Block:
-    """Rewrite the chosen folds at every depth; the variables they bind stay."""
+def sequentialize(block: Block, supply: Fresh, chosen: Callable[[Stmt], bool],
+                  elements: dict[Var, int] | None = None) -> Block:
+    """Rewrite the chosen folds at every depth; the variables they bind stay. `elements` gets the variables that stand
+    for elements of folds over numbers, with the accumulator that each belongs to."""
     stmts: list[Stmt] = []
     changed = False
     for stmt in block.stmts:
-        op = _inside(stmt.op, supply, chosen)
+        op = _inside(stmt.op, supply, chosen, elements)
         if isinstance(op, ir.Reduce | ir.Scan) and chosen(stmt):
-            stmts.extend(_loop(stmt, op, supply))
+            stmts.extend(_loop(stmt, op, supply, elements))
             changed = True
         else:
             changed = changed or op is not stmt.op
@@ -29,9 +31,9 @@ def sequentialize(block: Block, supply: Fresh, chosen: Callable[[Stmt], bool]) -
     return Block(tuple(stmts), block.results) if changed else block
 
 
-def _inside(op: Op, supply: Fresh, chosen: Callable[[Stmt], bool]) -> Op:
+def _inside(op: Op, supply: Fresh, chosen: Callable[[Stmt], bool], elements: dict[Var, int] | None) -> Op:
     def block(old: Block) -> Block:
-        return sequentialize(old, supply, chosen)
+        return sequentialize(old, supply, chosen, elements)
 
     def function(old: Lambda) -> Lambda:
         body = block(old.body)
@@ -58,10 +60,13 @@ def _inside(op: Op, supply: Fresh, chosen: Callable[[Stmt], bool]) -> Op:
             return op
 
 
-def _loop(stmt: Stmt, op: ir.Reduce | ir.Scan, supply: Fresh) -> list[Stmt]:
+def _loop(stmt: Stmt, op: ir.Reduce | ir.Scan, supply: Fresh, known: dict[Var, int] | None) -> list[Stmt]:
     b = Builder(supply, stmt.span)
     count = len(op.neutral)
     accumulators, elements = op.body.params[:count], op.body.params[count:]
+    if known is not None and all(p.type.rank == 0 for p in op.body.params) and \
+            [p.type for p in accumulators] == [p.type for p in elements]:
+        known.update((x, k) for k, x in enumerate(elements))
     length = b.dim(op.arrays[0])
     index = b.fresh("i", ir.I64)
     rows = zip(elements, op.arrays, strict=True)

@@ -563,7 +563,8 @@ def _sum(lo: Lowering, var: Var, op: ir.Prim) -> None:
                         inner)
         if not inner or dtype not in ir.FLOATS:
             with e.fold(x.shape[axis], [Imm(0.0 if dtype in ir.FLOATS else 0, dtype)]) as f:
-                f.next = (e.scalar("add", dtype, f.state[0], e.read(x, at(f.index))),)
+                value = lo.element(e.read(x, at(f.index)), 0, "rounds" if dtype in ir.FLOATS else "exact")
+                f.next = (e.scalar("add", dtype, f.state[0], value),)
             return f.outs[0]
         index, out = e.reg("i64"), e.reg(dtype)
         with e.block() as code:
@@ -596,6 +597,11 @@ CHAINS = 8
 """Extremes are looked for in so many parts of a long array at once."""
 
 
+def joins(scalar: str, dtype: str) -> str:
+    """What it does to a fold when other elements are joined first."""
+    return "rounds" if scalar in ("add", "mul") and dtype in ir.FLOATS else "exact"
+
+
 def _fold_rule(name: str, scalar: str, start: Callable[[str], int | float | bool]) -> None:
     def lower(lo: Lowering, var: Var, op: ir.Prim) -> None:
         e = lo.e
@@ -606,7 +612,7 @@ def _fold_rule(name: str, scalar: str, start: Callable[[str], int | float | bool
             found: Operand = first
             done: Operand = ZERO
             alone = len(lo.memory.frames) == 1 and isinstance(count, Reg) and (isinstance(x, Stored) or x.cheap)
-            if alone and scalar in ("max", "min"):  # in any order the same: chains that do not wait for each other
+            if alone and scalar in ("max", "min") and lo.elements is None:  # in any order the same: chains that do not wait for each other
                 bits = Imm(CHAINS.bit_length() - 1, "i64")
                 whole = e.scalar("shr", "i64", count, bits)
                 with e.fold(whole, [first] * CHAINS) as f:
@@ -618,7 +624,8 @@ def _fold_rule(name: str, scalar: str, start: Callable[[str], int | float | bool
                     outs = [e.scalar(scalar, dtype, a, b) for a, b in zip(outs[::2], outs[1::2], strict=True)]
                 found, done = outs[0], e.scalar("shl", "i64", whole, bits)
             with e.fold(e.minus(count, done), [found]) as f:
-                f.next = (e.scalar(scalar, dtype, f.state[0], e.read(x, at(e.plus(done, f.index)))),)
+                value = lo.element(e.read(x, at(e.plus(done, f.index))), 0, joins(scalar, dtype))
+                f.next = (e.scalar(scalar, dtype, f.state[0], value),)
             return f.outs[0]
 
         _along(lo, var, op, one)
@@ -636,7 +643,7 @@ def _scan_rule(name: str, scalar: str, start: Callable[[str], int | float | bool
         with e.nest((*x.shape[:axis], *x.shape[axis + 1:])) as ix, \
                 e.fold(x.shape[axis], [Imm(start(dtype), dtype)]) as f:
             at = [*ix[:axis], f.index, *ix[axis:]]
-            value = e.scalar(scalar, dtype, f.state[0], e.read(x, at))
+            value = e.scalar(scalar, dtype, f.state[0], lo.element(e.read(x, at), 0, joins(scalar, dtype)))
             e.write(out, at, value)
             f.next = (value,)
 
@@ -698,15 +705,16 @@ def _arg(lo: Lowering, var: Var, op: ir.Prim) -> None:
             Imm(better == "lt", "bool")
         with e.fold(x.shape[_axis(op)], [worst, Imm(0, "i64"), Imm(False, "bool")]) as f:
             best, where, lost = f.state
-            value = e.read(x, at(f.index))
+            value, here = e.read(x, at(f.index)), lo.element(f.index, 1, "exact")
+            bad = lo.element(e.scalar("isnan", "bool", value), 2, "exact") if dtype in ir.FLOATS else value
+            value = lo.element(value, 0, "exact")
             wins = e.scalar(better, "bool", value, best)
             if dtype in ir.FLOATS:
-                bad = e.scalar("isnan", "bool", value)
                 wins = e.scalar("and", "bool", e.scalar("or", "bool", wins, bad), e.scalar("not", "bool", lost))
                 after = e.scalar("or", "bool", lost, bad)
             else:
                 after = lost
-            f.next = (e.scalar("select", dtype, wins, value, best), e.scalar("select", "i64", wins, f.index, where),
+            f.next = (e.scalar("select", dtype, wins, value, best), e.scalar("select", "i64", wins, here, where),
                       after)
         return f.outs[1]
 

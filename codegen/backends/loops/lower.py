@@ -35,21 +35,26 @@ UPDATES = {"update", "accumulate", "update_slice", "accumulate_slice", "accumula
 
 
 @timed("loops")
-def lower(program: ir.Program, parts: bool = False) -> tree.Program:
-    """All functions of the program; with `parts` long sums of arrays are cut, so that threads can share them."""
+def lower(program: ir.Program, parts: bool = False, folds: bool = False) -> tree.Program:
+    """All functions of the program; with `parts` long sums of arrays are cut, so that threads can share them. With
+    `folds` loops that are associative folds say what their elements are: `element` copies a number (see `element`)."""
     made: dict[str, tree.Function] = {}
     shared: dict[str, tree.Function] = {}
     for name, f in program.functions.items():
         supply = Fresh(next_id(f))
-        body = accumulate(sequentialize(f.body, supply, lambda _: True), supply, parts)
+        elements: dict[Var, int] | None = {} if folds else None
+        body = accumulate(sequentialize(f.body, supply, lambda _: True, elements), supply, parts)
         body = reads_first(cluster(body, supply))
-        made[name] = Lowering(program, replace(f, body=body), shared).run()
+        made[name] = Lowering(program, replace(f, body=body), shared, elements).run()
     return tree.Program(made | shared)
 
 
 class Lowering:
-    def __init__(self, program: ir.Program, function: ir.Function, shared: dict[str, tree.Function]) -> None:
+    def __init__(self, program: ir.Program, function: ir.Function, shared: dict[str, tree.Function],
+                 elements: dict[Var, int] | None = None) -> None:
         self.program = program
+        self.elements = elements
+        """With folds marked: the variables that are elements of one, and which accumulator each belongs to."""
         self.shared = shared
         """Functions that primitives on matrices are calls of, one for all calls."""
         self.function = function
@@ -201,6 +206,9 @@ class Lowering:
         for k, stmt in enumerate(block.stmts):
             frame.at = k
             self.stmt(stmt)
+            if self.elements and stmt.vars[0] in self.elements:
+                var = stmt.vars[0]
+                self.env[var] = self.element(self.scalar(var), self.elements[var], "user")
         frame.at = len(block.stmts)
         self.memory.frames.pop()
 
@@ -278,6 +286,14 @@ class Lowering:
                 raise AssertionError(f"{type(op).__name__} is gone by now")
             case _:
                 assert_never(op)
+
+    def element(self, x: Operand, slot: int, kind: str) -> Operand:
+        """The same number, as what is joined with accumulator `slot` of the loop around by what follows. The operator
+        is the program's own (`user`), or gives the same whatever is joined first (`exact`), or but for rounding
+        (`rounds`)."""
+        if self.elements is None:
+            return x
+        return self.e.scalar("element", x.dtype, x, attrs=(("kind", kind), ("slot", slot)))
 
     def prim(self, stmt: Stmt, op: ir.Prim) -> None:
         from . import factors as factors
