@@ -18,7 +18,8 @@ import numpy as np
 from .arguments import DTYPES, Leaves, type_text
 from .depth import LEVELS, too_deep
 from .device_code import OnDevice, load_kernels
-from .device_folds import launch_fold
+from .device_folds import launch_fold, launch_scan
+from .device_primitives import device_primitive
 from .device_scatters import scatter_op
 from .device_sums import launch_sums
 from .entry import Entry
@@ -387,6 +388,27 @@ class Run:
             for (places, values), (address, elements, dtype, op, each) in zip(rooms, targets, strict=True):
                 scatter_op(self, address, elements, places, values, many * each, dtype, 1, op)
             self.release(mark)
+
+    def folding(self, name: str, scans: bool, folds: bool, count: int, scratch: bool, width: int, ordered: int,
+                *args: Any) -> None:
+        """A scan, a fold or both of elements that a kernel computes; `ordered`: so many are joined one by one."""
+        mark = self.mark()
+        count = max(count, 0)
+        if scratch:
+            self.threads(count + 256)
+        given = (self.state, *args)
+        if scans:
+            kernels = name, f"{name}_totals", f"{name}_more", f"{name}_more_totals"
+            launch_scan(self, kernels, given, given, 1, count, width, ordered)
+        if folds:
+            launch_fold(self, f"{name}_fold", f"{name}_last", given, given, 1, count, width, ordered)
+        self.release(mark)
+
+    def whole(self, name: str, attrs: Mapping[str, Any], number: str, args: Sequence[tuple[str, Any, Any]],
+              types: Sequence[tuple[str, int]]) -> list[int]:
+        """A primitive that the device has a way for, else NumPy."""
+        found = device_primitive(self, name, attrs, args)
+        return self.host(number, args, types) if found is None else found
 
     def host(self, name: str, args: Sequence[tuple[str, Any, Any]], types: Sequence[tuple[str, int]]) -> list[int]:
         """A primitive that NumPy computes: there and back."""

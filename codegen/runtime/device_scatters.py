@@ -53,7 +53,7 @@ def scatter_put(run: Any, target: int, size: int, places: int, values: int, n: i
     if n <= 0 or size <= 0 or row <= 0:
         return
     winner = run.take(8 * size)
-    run.array(winner, np.int64, (size,))[:] = -1
+    run.array(winner, "i64", (size,))[:] = -1
     run.launch("dad_winners", grid_of(n), 256, (np.int64(places), np.int64(size), np.int64(n), np.int64(winner)))
     run.launch(f"dad_winners_put_{width}", grid_of(n * row), 256, (
         np.int64(target), np.int64(size), np.int64(places), np.int64(values), np.int64(n), np.int64(row),

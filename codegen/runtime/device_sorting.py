@@ -73,7 +73,7 @@ def flag_positions(run: Any, flags: int, n: int, out: int) -> int:
     blocks = -(-n // 256)
     counts = run.take(4 * (blocks + 1))
     run.launch("dad_count_flags", blocks, 256, (np.int64(flags), np.int64(n), np.int64(counts)))
-    run.array(counts, np.uint32, (blocks + 1,))[blocks:] = 0
+    run.array(counts, "u32", (blocks + 1,))[blocks:] = 0
     sums_before(run, counts, blocks + 1)
     run.launch("dad_positions", blocks, 256, (np.int64(flags), np.int64(n), np.int64(counts), np.int64(out)))
-    return int(run.array(counts, np.uint32, (blocks + 1,))[blocks].get())
+    return int(run.array(counts, "u32", (blocks + 1,))[blocks].get())

@@ -33,6 +33,7 @@ class Call:
 
     def array(self, address: int, dtype: Any, shape: Any) -> Any:
         """A view of memory."""
+        dtype = DTYPES.get(dtype, dtype)
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         memory = self.cupy.cuda.UnownedMemory(address, size, self)
         return self.cupy.ndarray(shape, dtype, self.cupy.cuda.MemoryPointer(memory, 0))

@@ -10,6 +10,8 @@ from ..loops import tree
 from ..loops.operands import defined, everything, own, read
 from ..loops.tree import Code, Imm, Operand, Reg
 from .device import sums as device_sums
+from .fold_kernels import fold_kernels
+from .folding import ORDERED, Folded, outside, width
 from .folds import Fold
 from .frame import WIDTH, Frame, Moves, stored, takes_scratch
 from .kernel import ThreadWriter, operand, register
@@ -276,6 +278,28 @@ class Kernels(Frame):
         scratch = "True" if takes_scratch(found.body) else "False"
         given = [repr(name), count, scratch, str(8 * len(types)), f"({', '.join(all_args)},)", f"({', '.join(rest)},)"]
         self.line(f"run.fold({', '.join(given)})")
+
+    def folding(self, node: tree.For, parts: Folded) -> None:
+        """A fold or a scan by many threads."""
+        count = self.force(node.count)
+        self.flush()
+        name = self.owner.fresh("k")
+        self.owner.folds()
+        values = [x for x in parts.values if x is not None]
+        regs = outside(node, (parts.element, parts.join, parts.rest), (*node.init, *values))
+        kernel = self.given(name, regs)
+        frame = any(r.id in self.cells for r in kernel.cells)
+        params, loads, args = self.passed(kernel, frame)
+        used = [k for k, out in enumerate(node.outs) if self.total.get(out.id, 0)]
+        places = [self.home(node.outs[k]) for k in used]
+        given = [*kernel.values, *kernel.cells]
+        taken = [*params, *(f"int64_t to{k}" for k in used)]
+        for each, text in fold_kernels(self.writer, name, node, parts, taken, loads, given, used):
+            self.owner.kernel(text, each)
+        scratch = "True" if takes_scratch(parts.element) else "False"
+        what = [repr(name), repr(bool(parts.rest)), repr(bool(used)), count, scratch,
+                str(width([r.dtype for r in node.carried])), str(ORDERED[parts.kind])]
+        self.line(f"run.folding({', '.join([*what, *args, *places])})")
 
     def sum(self, node: tree.Sum) -> None:
         if isinstance(node.count, Imm) and self.levels.glue(node):

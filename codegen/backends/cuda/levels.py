@@ -20,6 +20,7 @@ from ..loops import tree
 from ..loops.fuse import straight
 from ..loops.operands import everything
 from ..loops.tree import Code, Imm, Operand, Reg
+from .folding import Folded, folded, marked
 from .scalars import DeviceScalars, Missing
 
 FEW = 32
@@ -123,6 +124,8 @@ class Levels:
         for n in everything(code):
             match n:
                 case tree.For(parallel=True) | tree.Sum() if not few(n):
+                    return True
+                case tree.For() if marked(n):
                     return True
                 case tree.Copy(count=count) if not isinstance(count, Imm):
                     return True
@@ -258,8 +261,16 @@ class Known:
         return node.function in self.levels.threads and not self.levels.calls_much(node.function) and not any(
             r.pointer for r in node.outs)
 
+    def fold(self, node: tree.For) -> Folded | None:
+        """The parts of a fold that many threads do."""
+        found = folded(node, self.function)
+        fine = found is not None and all(map(self.levels.threadable, (found.element, found.join, found.rest)))
+        return found if fine else None
+
     def kernel(self, node: tree.For | tree.Sum) -> bool:
         """Whether its iterations are threads."""
+        if isinstance(node, tree.For) and self.fold(node) is not None:
+            return True
         if isinstance(node, tree.For) and (not node.parallel or node.carried or node.last):
             return False
         return self.levels.threadable(node.body) and self.levels.own_blocks(self.function, node)

@@ -14,4 +14,4 @@ from ..loops.lower import lower
 
 def nests(program: ir.Program) -> tree.Program:
     """All functions of a program without derivatives, before `vectorize`."""
-    return fuse(checks_first(lower(program)))
+    return fuse(checks_first(lower(program, folds=True)))

@@ -18,6 +18,7 @@ from ..loops.sites import DEPTH_SITE, HostCall, Site
 from ..loops.tree import Code, Imm, Operand, Reg
 from .device import folds as device_folds
 from .device import parts as device_parts
+from .device import primitives as device_primitives
 from .device import scatters as device_scatters
 from .device import sorting as device_sorting
 from .device import sums as device_sums
@@ -69,7 +70,6 @@ class Outline:
         self.known: dict[tuple[str, tuple[bool, ...], bool], tuple[str, list[bool]]] = {}
         """Functions of the host by what it knows of their parameters: Python's name, and what it knows of results."""
         self.count = 0
-        self.additions: set[tuple[str, str]] = set()
 
     def run(self, roots: Sequence[str]) -> Outlined:
         for root in roots:
@@ -127,9 +127,7 @@ class Outline:
 
     def scatters(self, op: str, dtype: str) -> None:
         """The kernels that add to places in order."""
-        self.additions.add((op, dtype))
-        self.pieces["sorting"] = device_sorting.text({"u32"}, set(), False, False)
-        self.pieces["scatters"] = device_scatters.text(self.additions)
+        self.pieces |= device_sorting.pieces({"u32"}, set()) | device_scatters.pieces([(op, dtype)])
 
     def sums_of(self, dtypes: Sequence[str]) -> None:
         """Kernels that add numbers of these dtypes side by side."""
@@ -258,7 +256,10 @@ class HostWriter(Kernels):
     # ------------------------------------------------------------ kernels
 
     def loop(self, node: tree.For) -> None:
-        if self.known.kernel(node):
+        parts = self.known.fold(node)
+        if parts is not None:
+            self.folding(node, parts)
+        elif self.known.kernel(node):
             if isinstance(node.count, Imm) and int(node.count.value) <= SMALL and self.levels.glue(node):
                 self.pending.append(node)
             else:
@@ -405,9 +406,13 @@ class HostWriter(Kernels):
         if call not in hosts:
             hosts.append(call)
         types = ", ".join(f"({first.dtype!r}, {len(sizes)})" for first, *sizes in results)
+        way = "host("
+        if device_primitives.known(name):
+            way = f"whole({name!r}, {dict(attrs)!r}, "
+            self.owner.pieces |= device_primitives.pieces(name, [g[0].dtype for g in args])
         outs = ", ".join(register(r) for group in results for r in group)
         count = sum(len(group) for group in results)
-        self.line(f"{outs}{',' if count == 1 else ''} = run.host({str(hosts.index(call))!r}, [{', '.join(given)}], "
+        self.line(f"{outs}{',' if count == 1 else ''} = run.{way}{str(hosts.index(call))!r}, [{', '.join(given)}], "
                   f"[{types}])")
         for first, *_ in results:
             if not first.pointer:

@@ -18,6 +18,9 @@ class DeviceScalars(Scalars):
     def missing(self, name: str, attrs: Attrs, out: str, dtypes: tuple[str, ...], args: tuple[str, ...]) -> str:
         raise Missing(name)
 
+    def prim(self, name: str, out: str, dtypes: tuple[str, ...], args: tuple[str, ...], attrs: Attrs) -> str:
+        return args[0] if name == "element" else super().prim(name, out, dtypes, args, attrs)
+
     def float(self, name: str, out: str, dtypes: tuple[str, ...], args: tuple[str, ...], attrs: Attrs) -> str:
         if not special.knows(name):
             return super().float(name, out, dtypes, args, attrs)

@@ -563,7 +563,7 @@ def _sum(lo: Lowering, var: Var, op: ir.Prim) -> None:
                         inner)
         if not inner or dtype not in ir.FLOATS:
             with e.fold(x.shape[axis], [Imm(0.0 if dtype in ir.FLOATS else 0, dtype)]) as f:
-                value = lo.element(e.read(x, at(f.index)), 0, "rounds" if dtype in ir.FLOATS else "exact")
+                value = lo.joined(e.read(x, at(f.index)), 0, "rounds" if dtype in ir.FLOATS else "exact")
                 f.next = (e.scalar("add", dtype, f.state[0], value),)
             return f.outs[0]
         index, out = e.reg("i64"), e.reg(dtype)
@@ -624,7 +624,7 @@ def _fold_rule(name: str, scalar: str, start: Callable[[str], int | float | bool
                     outs = [e.scalar(scalar, dtype, a, b) for a, b in zip(outs[::2], outs[1::2], strict=True)]
                 found, done = outs[0], e.scalar("shl", "i64", whole, bits)
             with e.fold(e.minus(count, done), [found]) as f:
-                value = lo.element(e.read(x, at(e.plus(done, f.index))), 0, joins(scalar, dtype))
+                value = lo.joined(e.read(x, at(e.plus(done, f.index))), 0, joins(scalar, dtype))
                 f.next = (e.scalar(scalar, dtype, f.state[0], value),)
             return f.outs[0]
 
@@ -643,7 +643,7 @@ def _scan_rule(name: str, scalar: str, start: Callable[[str], int | float | bool
         with e.nest((*x.shape[:axis], *x.shape[axis + 1:])) as ix, \
                 e.fold(x.shape[axis], [Imm(start(dtype), dtype)]) as f:
             at = [*ix[:axis], f.index, *ix[axis:]]
-            value = e.scalar(scalar, dtype, f.state[0], lo.element(e.read(x, at), 0, joins(scalar, dtype)))
+            value = e.scalar(scalar, dtype, f.state[0], lo.joined(e.read(x, at), 0, joins(scalar, dtype)))
             e.write(out, at, value)
             f.next = (value,)
 
@@ -705,9 +705,9 @@ def _arg(lo: Lowering, var: Var, op: ir.Prim) -> None:
             Imm(better == "lt", "bool")
         with e.fold(x.shape[_axis(op)], [worst, Imm(0, "i64"), Imm(False, "bool")]) as f:
             best, where, lost = f.state
-            value, here = e.read(x, at(f.index)), lo.element(f.index, 1, "exact")
-            bad = lo.element(e.scalar("isnan", "bool", value), 2, "exact") if dtype in ir.FLOATS else value
-            value = lo.element(value, 0, "exact")
+            value, here = e.read(x, at(f.index)), lo.joined(f.index, 1, "exact")
+            bad = lo.joined(e.scalar("isnan", "bool", value), 2, "exact") if dtype in ir.FLOATS else value
+            value = lo.joined(value, 0, "exact")
             wins = e.scalar(better, "bool", value, best)
             if dtype in ir.FLOATS:
                 wins = e.scalar("and", "bool", e.scalar("or", "bool", wins, bad), e.scalar("not", "bool", lost))
@@ -733,6 +733,20 @@ def _positions(lo: Lowering, var: Var, op: ir.Prim) -> None:
 
 
 # ------------------------------------------------------------------ what the host does
+
+
+ON_DEVICE = frozenset({
+    "scatter", "argsort", "positions", "matmul", "solve_triangular", "solve",
+    "inverse", "cholesky", "orthogonal", "log_det", "det", "det_sign", "eigen", "svd", "failed_pivot"})
+"""Primitives that a device has its own ways for, on whole arrays."""
+
+
+def on_whole_arrays(lo: Lowering, op: ir.Prim) -> bool:
+    """Whether a device does it so: not where arrays are known to be small."""
+    if op.name not in ON_DEVICE and not (op.name == "sum" and op.args[0].type.rank >= 2):
+        return False
+    values = [lo.array(a) for a in op.args if a.type.rank]
+    return not all(small(x.shape) for x in values)
 
 
 def host(lo: Lowering, stmt: Stmt, op: ir.Prim) -> None:

@@ -19,7 +19,7 @@ from ....lang.core import ir
 from ....lang.core.build import Fresh
 from ....lang.core.ir import Atom, Block, Const, Stmt, Var
 from ....lang.core.primitive import PRIMITIVES
-from ....lang.core.walk import free_vars, next_id
+from ....lang.core.walk import callees, free_vars, next_id, scopes
 from ...passes.accumulate import accumulate
 from ...passes.cluster import cluster
 from ...passes.reads_first import reads_first
@@ -37,22 +37,46 @@ UPDATES = {"update", "accumulate", "update_slice", "accumulate_slice", "accumula
 @timed("loops")
 def lower(program: ir.Program, parts: bool = False, folds: bool = False) -> tree.Program:
     """All functions of the program; with `parts` long sums of arrays are cut, so that threads can share them. With
-    `folds` loops that are associative folds say what their elements are: `element` copies a number (see `element`)."""
+    `folds` loops that are associative folds say what their elements are: `element` copies a number (see `joined`)."""
     made: dict[str, tree.Function] = {}
     shared: dict[str, tree.Function] = {}
+    inner = called_in_maps(program) if folds else set()
     for name, f in program.functions.items():
         supply = Fresh(next_id(f))
         elements: dict[Var, int] | None = {} if folds else None
         body = accumulate(sequentialize(f.body, supply, lambda _: True, elements), supply, parts)
         body = reads_first(cluster(body, supply))
-        made[name] = Lowering(program, replace(f, body=body), shared, elements).run()
+        made[name] = Lowering(program, replace(f, body=body), shared, elements, name not in inner).run()
     return tree.Program(made | shared)
+
+
+def called_in_maps(program: ir.Program) -> set[str]:
+    """The functions that are called for each element of something, by themselves or by others."""
+    pending: list[str] = []
+    for f in program.functions.values():
+        blocks = [f.body]
+        while blocks:
+            for stmt in blocks.pop().stmts:
+                inside = [block for _, block in scopes(stmt.op)]
+                if isinstance(stmt.op, ir.Map):
+                    pending += [name for block in inside for name in callees(block)]
+                else:
+                    blocks += inside
+    found: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name not in found:
+            found.add(name)
+            pending += callees(program.functions[name].body)
+    return found
 
 
 class Lowering:
     def __init__(self, program: ir.Program, function: ir.Function, shared: dict[str, tree.Function],
-                 elements: dict[Var, int] | None = None) -> None:
+                 elements: dict[Var, int] | None = None, outer: bool = False) -> None:
         self.program = program
+        self.whole = elements is not None and outer
+        """Whether a device has primitives on whole arrays, and this is not for each element of something."""
         self.elements = elements
         """With folds marked: the variables that are elements of one, and which accumulator each belongs to."""
         self.shared = shared
@@ -208,7 +232,7 @@ class Lowering:
             self.stmt(stmt)
             if self.elements and stmt.vars[0] in self.elements:
                 var = stmt.vars[0]
-                self.env[var] = self.element(self.scalar(var), self.elements[var], "user")
+                self.env[var] = self.joined(self.scalar(var), self.elements[var], "user")
         frame.at = len(block.stmts)
         self.memory.frames.pop()
 
@@ -287,7 +311,7 @@ class Lowering:
             case _:
                 assert_never(op)
 
-    def element(self, x: Operand, slot: int, kind: str) -> Operand:
+    def joined(self, x: Operand, slot: int, kind: str) -> Operand:
         """The same number, as what is joined with accumulator `slot` of the loop around by what follows. The operator
         is the program's own (`user`), or gives the same whatever is joined first (`exact`), or but for rounding
         (`rounds`)."""
@@ -298,11 +322,13 @@ class Lowering:
     def prim(self, stmt: Stmt, op: ir.Prim) -> None:
         from . import factors as factors
         from . import matrices as matrices
-        from .arrays import RULES, elementwise, host
+        from .arrays import RULES, elementwise, host, on_whole_arrays
 
         primitive = PRIMITIVES[op.name]
         if primitive.elementwise:
             elementwise(self, stmt, op, primitive)
+        elif self.whole and on_whole_arrays(self, op):
+            host(self, stmt, op)
         elif op.name in RULES:
             RULES[op.name](self, stmt.vars[0], op)
         else:
@@ -404,11 +430,13 @@ class Lowering:
             sizes = tuple(self.e.at_least_zero(self.scalar(s)) for s in shape)
             outs.append(self.dest(var, (count, *sizes)))
         index = self.e.reg("i64")
+        whole, self.whole = self.whole, False
         with self.e.block() as code:
             for param, array, atom in zip(op.body.params, arrays, op.arrays, strict=True):
                 self.element(param, array, atom, index)
             self.into(op.body.body, [Dest(self.e.part(out.array, [index]), out.adding) for out in outs],
                       frozenset(free_vars(op.body.body)))
+        self.whole = whole
         self.e.add(tree.For(index, count, (), (), self.scoped(code), (), (), True))
 
     def dest(self, var: Var, shape: Sequence[Operand]) -> Dest:

@@ -18,6 +18,7 @@ with that as its start.
                                                   there are several to a row, else `g` is called
     dad_scan(f, o, g, rows, n, each, before)      likewise, where `before` are the prefixes of the tiles' totals
     dad_stored<S>{from, n}, dad_storing<S>{to, n} an F and a G of scans: rows of n in memory
+    dad_elements<S, L>{l, first}                  an F: what the function `l` gives, from `first` on
 
 `runtime/device_folds.py` launches kernels made of them.
 """
@@ -48,6 +49,13 @@ template <class S> struct dad_stored {
   static constexpr bool starts = false;
   __device__ S operator()(long long row, long long i) const { return from[row * n + i]; }
   __device__ S start(long long) const { return S(); }
+};
+template <class S, class L> struct dad_elements {
+  const L &l;
+  S first;
+  static constexpr bool starts = true;
+  __device__ S operator()(long long row, long long i) const { return l(row, i); }
+  __device__ S start(long long) const { return first; }
 };
 template <class S> struct dad_storing {
   S *to;

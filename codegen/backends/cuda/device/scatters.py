@@ -41,6 +41,13 @@ extern "C" __global__ void dad_targets(const long long *places, long long size, 
     order[k] = (unsigned)k;
   }
 }
+extern "C" __global__ void dad_flat_places(const long long *indices, long long n, long long size, long long first,
+                                           long long *places) {
+  for (long long k = 256ll * blockIdx.x + threadIdx.x; k < n; k += 256ll * gridDim.x) {
+    const long long index = indices[k], before = first ? 0 : places[k];
+    places[k] = index < 0 || index >= size || before < 0 ? -1 : before * size + index;
+  }
+}
 extern "C" __global__ void dad_bounds(const unsigned *keys, long long size, long long n, unsigned *starts,
                                       unsigned *ends) {
   for (long long k = 256ll * blockIdx.x + threadIdx.x; k < n; k += 256ll * gridDim.x) {
@@ -153,13 +160,13 @@ def expression(op: str, dtype: str) -> str:
     return f"({REGISTER[dtype]})(({wide})x {sign} ({wide})y)"
 
 
-def text(additions: Iterable[tuple[str, str]], widths: Iterable[int] = ()) -> str:
-    """CUDA C for operations (add, mul, max, min) on dtypes, and for putting numbers of these widths in bytes; the
-    kernels that sort are `sorting.text({"u32"}, …)`; half precision needs the preamble."""
-    made: list[str] = []
+def pieces(additions: Iterable[tuple[str, str]], widths: Iterable[int] = ()) -> dict[str, str]:
+    """CUDA C by what it is for: operations (add, mul, max, min) on dtypes, and putting numbers of these widths in
+    bytes. The kernels that sort are `sorting.pieces({"u32"}, …)`; half precision needs the preamble."""
+    made: dict[str, str] = {}
     additions, widths = sorted(set(additions)), sorted(set(widths))
     if additions:
-        made.append(PLACES)
+        made["places"] = PLACES
     for op, dtype in additions:
         whole = OPERATION + (ATOMICS if op == "add" and dtype in ATOMIC else "")
         load, store = ("dad_of_half", "dad_to_half") if dtype == "f16" else ("", "")
@@ -167,8 +174,11 @@ def text(additions: Iterable[tuple[str, str]], widths: Iterable[int] = ()) -> st
                            ("@S", store), ("@E", expression(op, dtype)), ("@N", str(STRETCH)),
                            ("@A", ATOMIC.get(dtype, ""))):
             whole = whole.replace(key, value)
-        made.append(whole)
+        made[f"{op}_{dtype}"] = whole
     if widths:
-        made.append(WINNERS)
-    made += [PUT.replace("@B", str(w)).replace("@M", WIDTHS[w]) for w in widths]
-    return "".join(made)
+        made["winners"] = WINNERS
+    return made | {f"put_{w}": PUT.replace("@B", str(w)).replace("@M", WIDTHS[w]) for w in widths}
+
+
+def text(additions: Iterable[tuple[str, str]], widths: Iterable[int] = ()) -> str:
+    return "".join(pieces(additions, widths).values())

@@ -221,9 +221,14 @@ extern "C" __global__ void dad_positions(const bool *flags, long long n, const u
 """
 
 
-def text(keys: set[str], dtypes: set[str], rows: bool, flags: bool) -> str:
-    """CUDA C to sort keys (u32, u64), and numbers of these dtypes, in rows or not; and to find flags that are set."""
+def pieces(keys: set[str], dtypes: set[str], rows: bool = False, flags: bool = False) -> dict[str, str]:
+    """CUDA C by what it is for: to sort keys (u32, u64), and numbers of these dtypes, in rows or not; to find flags
+    that are set."""
     keys = keys | {KEY[d] for d in dtypes} | ({"u32"} if rows else set())
-    return "".join([SCANS, *([DIGITS, PASS] if keys else []), *(passes(k) for k in sorted(keys)),
-                    *(ordered(d) for d in sorted(dtypes)), *([ROWS] if dtypes else []),
-                    *([POSITIONS] if flags else [])])
+    return {"scans": SCANS} | ({"digits": DIGITS + PASS} if keys else {}) | {f"pass_{k}": passes(k) for k in sorted(keys)
+            } | {f"keys_{d}": ordered(d) for d in sorted(dtypes)} | ({"rows": ROWS} if dtypes else {}) | (
+            {"positions": POSITIONS} if flags else {})
+
+
+def text(keys: set[str], dtypes: set[str], rows: bool, flags: bool) -> str:
+    return "".join(pieces(keys, dtypes, rows, flags).values())
