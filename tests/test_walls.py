@@ -60,7 +60,7 @@ FREE = ("tests", "examples", "benchmarks")
 # and for grades, which count in 50 digits.
 DEPENDENCIES = {"lark", "numpy"}
 GRADES_DEPENDENCIES = {"mpmath", "flint"}
-RUNTIME_DEPENDENCIES = {"numpy", "cupy"}
+RUNTIME_DEPENDENCIES = {"numpy", "cupy", "cupyx"}
 NATIVE_DEPENDENCIES = {"numpy", "llvmlite"}
 GRADES_DEPENDENCIES = {"numpy", "mpmath"}
 

@@ -1,5 +1,4 @@
-"""Linear algebra on the device by CuPy, that is cuBLAS and cuSOLVER: matrices by themselves, as loops and branches of the
-host have them.
+"""Linear algebra on the device by CuPy, that is cuBLAS and cuSOLVER: one matrix at a time.
 
 A matrix without a factor or an inverse makes NumPy compute it on the host, which says what is nan: failures are rare.
 Whether one has failed the factorisations learn from the device, for which they wait.

@@ -110,7 +110,7 @@ def _columns(run: Any, dtype: str, x: int, before: int, n: int, after: int, each
         np.int64(x), np.int64(before), np.int64(n), np.int64(after), np.int64(each), np.int64(to)))
 
 
-DEVICE_PRIMITIVES: dict[str, Callable[..., DeviceResults]] = {
+DEVICE_PRIMITIVES: dict[str, Callable[..., Any]] = {
     "accumulate_at": lambda run, args: _accumulate(run, args, "add"),
     "max_at": lambda run, args: _accumulate(run, args, "max"),
     "min_at": lambda run, args: _accumulate(run, args, "min"),
@@ -118,9 +118,11 @@ DEVICE_PRIMITIVES: dict[str, Callable[..., DeviceResults]] = {
     "argsort": _argsort,
     "positions": _positions,
     "sum": _sum,
-} | DEVICE_MATRICES
+    **DEVICE_MATRICES,
+}
 
 
 def device_primitive(run: Any, name: str, attrs: Mapping[str, Any], args: DeviceArgs) -> DeviceResults:
     """What the primitive gives, or None where the device has no way."""
-    return DEVICE_PRIMITIVES[name](run, args, **attrs)
+    found: DeviceResults = DEVICE_PRIMITIVES[name](run, args, **attrs)
+    return found

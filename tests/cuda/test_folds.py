@@ -94,7 +94,7 @@ def test_operators_that_do_not_commute() -> None:
 def test_tiles_of_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """What large arrays do, at small ones."""
     rng = np.random.default_rng(13)
-    monkeypatch.setattr(device_folds, "fold_each", lambda n: 1)
+    monkeypatch.setattr(device_folds, "fold_each", lambda n, ordered=1: 1)
     monkeypatch.setattr(device_folds, "FOLD_GRID", 7)
     with device() as cupy:
         call = Call(cupy, TEXT)

@@ -1,9 +1,9 @@
 """Loops that are associative folds, taken apart: what each element is, how two states are joined, what is done with
 prefixes.
 
-Lowering marks the elements (`element` in `loops/lower.py`). What these need is the first part, what the next state needs
-of them and of the state is the operator, the rest stores prefixes. Each part must stand by itself: the operator reads
-nothing of an element but what is marked, and nobody reads what is stored. Then many threads may do it.
+Lowering marks the elements (`joined` in `loops/lower.py`). What these need is the first part, what the next state
+needs of them and of the state is the operator, the rest stores prefixes. Each part must stand by itself: the operator
+reads nothing of an element but what is marked, and nobody reads what is stored. Then many threads may do it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PURE = (tree.Scalar, tree.Load, tree.Shift, tree.Choice)
 
 @dataclass(frozen=True)
 class Folded:
-    """The parts of a loop. `values` are what is marked, by the number of the state; the operator reads it as `marks`."""
+    """The parts of a loop. `values` are what is marked, by the number of the state; the operator reads `marks`."""
 
     element: Code
     values: tuple[Operand | None, ...]

@@ -612,7 +612,8 @@ def _fold_rule(name: str, scalar: str, start: Callable[[str], int | float | bool
             found: Operand = first
             done: Operand = ZERO
             alone = len(lo.memory.frames) == 1 and isinstance(count, Reg) and (isinstance(x, Stored) or x.cheap)
-            if alone and scalar in ("max", "min") and lo.elements is None:  # in any order the same: chains that do not wait for each other
+            if alone and scalar in ("max", "min") and lo.elements is None:
+                # in any order the same: chains that do not wait for each other
                 bits = Imm(CHAINS.bit_length() - 1, "i64")
                 whole = e.scalar("shr", "i64", count, bits)
                 with e.fold(whole, [first] * CHAINS) as f:

@@ -124,8 +124,22 @@ class PinnedMemoryPointer:
 # ------------------------------------------------------------------ linear algebra
 
 
+FAILING = ["ignore"]
+
+
+@contextlib.contextmanager
+def errstate(*, linalg: str) -> Iterator[None]:
+    """`cupyx.errstate`: whether factorisations that fail say so, for which they wait."""
+    FAILING.append(linalg)
+    try:
+        yield
+    finally:
+        FAILING.pop()
+
+
 def factorized(function: Any) -> Any:
-    """A function of `numpy.linalg` as CuPy has it: halves are refused, and a matrix without a factor gives rubbish."""
+    """A function of `numpy.linalg` as CuPy has it: halves are refused, and a matrix without a factor gives rubbish,
+    unless `errstate` says otherwise."""
     def call(*args: Any, **named: Any) -> Any:
         given = [host(a) for a in args]
         if any(isinstance(a, np.ndarray) and a.dtype == np.float16 for a in given):
@@ -134,6 +148,8 @@ def factorized(function: Any) -> Any:
             try:
                 return back(function(*given, **named))
             except np.linalg.LinAlgError:
+                if FAILING[-1] == "raise":
+                    raise
                 first = given[-1] if function is np.linalg.solve else given[0]
                 return back(np.full(np.shape(first), np.nan, first.dtype))
 
@@ -216,7 +232,8 @@ def make() -> dict[str, types.ModuleType]:
     cuda.__path__ = []
     extra = module("cupyx.scipy.linalg", solve_triangular=solve_triangular, lu_factor=lu_factor, lu_solve=lu_solve)
     scipy = module("cupyx.scipy", linalg=extra)
-    cupyx = module("cupyx", scipy=scipy, scatter_add=scatter_add, empty_pinned=np.empty, zeros_pinned=np.zeros)
+    cupyx = module("cupyx", scipy=scipy, scatter_add=scatter_add, empty_pinned=np.empty, zeros_pinned=np.zeros,
+                   errstate=errstate)
     return {m.__name__: m for m in (cupy, cuda, runtime, driver, compiler, pointers, linalg, cupyx, scipy, extra)}
 
 

@@ -29,7 +29,7 @@ COLUMNS = """
 extern "C" __global__ void dad_columns_@D(const @M *x, long long before, long long n, long long after, long long each,
                                           @M *to) {
   // x[before, n, after]: stretches of `each` along the middle axis are added, one number after the other
-  const long long parts = (n + each - 1) / each;
+  const long long parts = n > each ? (n + each - 1) / each : 1;
   for (long long at = 256ll * blockIdx.x + threadIdx.x; at < before * parts * after; at += 256ll * gridDim.x) {
     const long long j = at % after, part = at / after % parts, row = at / after / parts;
     const long long last = part * each + each < n ? part * each + each : n;

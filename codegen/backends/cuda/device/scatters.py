@@ -59,7 +59,7 @@ extern "C" __global__ void dad_bounds(const unsigned *keys, long long size, long
 """
 
 OPERATION = """
-static __device__ __forceinline__ @T dad_@O_@D(@T x, @T y) { return @E; }
+static __device__ __forceinline__ @T dad_place_@O_@D(@T x, @T y) { return @E; }
 
 extern "C" __global__ void dad_few_@O_@D(@M *target, long long size, const long long *places, const @M *values,
                                          long long n, long long row) {
@@ -71,7 +71,7 @@ extern "C" __global__ void dad_few_@O_@D(@M *target, long long size, const long 
     if (!first) continue;
     @T sum = @L(target[place * row + j]);
     for (long long other = k; other < n; other++)
-      if (places[other] == place) sum = dad_@O_@D(sum, @L(values[other * row + j]));
+      if (places[other] == place) sum = dad_place_@O_@D(sum, @L(values[other * row + j]));
     target[place * row + j] = @S(sum);
   }
 }
@@ -89,7 +89,7 @@ extern "C" __global__ void dad_stretches_@O_@D(@M *target, long long size, const
     const long long stop = k + @N < end ? k + @N : end;
     @T sum = whole ? @L(target[key * row + j]) : @L(values[order[k] * row + j]);
     for (long long other = whole ? k : k + 1; other < stop; other++)
-      sum = dad_@O_@D(sum, @L(values[order[other] * row + j]));
+      sum = dad_place_@O_@D(sum, @L(values[order[other] * row + j]));
     if (whole) target[key * row + j] = @S(sum);
     else part[(2 * (k / @N) + (k == start)) * row + j] = @S(sum);
   }
@@ -108,7 +108,7 @@ extern "C" __global__ void dad_long_@O_@D(@M *target, long long size, long long 
     if (end - start <= @N || k - @N >= start) continue;
     @T sum = @L(target[key * row + j]);
     for (long long other = start; other < end; other += @N)
-      sum = dad_@O_@D(sum, @L(part[(2 * (other / @N) + (other == start)) * row + j]));
+      sum = dad_place_@O_@D(sum, @L(part[(2 * (other / @N) + (other == start)) * row + j]));
     target[key * row + j] = @S(sum);
   }
 }

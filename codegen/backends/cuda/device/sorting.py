@@ -225,9 +225,15 @@ def pieces(keys: set[str], dtypes: set[str], rows: bool = False, flags: bool = F
     """CUDA C by what it is for: to sort keys (u32, u64), and numbers of these dtypes, in rows or not; to find flags
     that are set."""
     keys = keys | {KEY[d] for d in dtypes} | ({"u32"} if rows else set())
-    return {"scans": SCANS} | ({"digits": DIGITS + PASS} if keys else {}) | {f"pass_{k}": passes(k) for k in sorted(keys)
-            } | {f"keys_{d}": ordered(d) for d in sorted(dtypes)} | ({"rows": ROWS} if dtypes else {}) | (
-            {"positions": POSITIONS} if flags else {})
+    made = {"scans": SCANS}
+    if keys:
+        made["digits"] = DIGITS + PASS
+    made |= {f"pass_{k}": passes(k) for k in sorted(keys)} | {f"keys_{d}": ordered(d) for d in sorted(dtypes)}
+    if dtypes:
+        made["rows"] = ROWS
+    if flags:
+        made["positions"] = POSITIONS
+    return made
 
 
 def text(keys: set[str], dtypes: set[str], rows: bool, flags: bool) -> str:
