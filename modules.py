@@ -384,10 +384,11 @@ class Compiler:
         lowered = self.lowered(definition)
         name = lowered.entries[definition.qualified]
         with driver.without_collection():
-            program, watched, sites = certificate(lowered.program, name, active)
+            program, watched, sites = certificate(lowered.program, name, active, self.target == "native")
 
         def moved() -> Function:
-            return self.leaves_function(definition, *steps(program, name, watched, active))
+            slopes, made, _ = certificate(lowered.program, name, active)
+            return self.leaves_function(definition, *steps(slopes, name, made, active))
 
         return self.leaves_function(definition, program, watched), cache(moved), sites
 
