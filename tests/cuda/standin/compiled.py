@@ -19,6 +19,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from dad.codegen.backends.cuda import nvrtc
+
 HERE = Path(__file__).parent
 STANDARD = ("-std=c++17", "-w", "-fPIC", "-shared", "-ffp-contract=off", "-fno-strict-aliasing")
 PLAIN, QUICK = ("-O1",), ("-O0",)
@@ -176,11 +178,19 @@ def prepare(texts: Sequence[str]) -> None:
     if not missing:
         return
     machine()
+    for_cards(missing)
     prefixes = [f"p{k}" for k in range(len(missing))]
     whole = '#include "device.h"\n' + "".join(map(adapted, missing, prefixes))
     library = ctypes.CDLL(str(compile_cpp(whole, flags)))
     for text, prefix in zip(missing, prefixes, strict=True):
         PREPARED[text, flags] = Program(library, prefix, text)
+
+
+def for_cards(texts: Sequence[str]) -> None:
+    """NVRTC takes these, too, for the architectures that `DAD_NVRTC` names. Raises nvrtc.CompileError."""
+    for architecture in filter(None, os.environ.get("DAD_NVRTC", "").split(",")):
+        for text in texts:
+            nvrtc.compiled(text, int(architecture))
 
 
 def program(text: str) -> Program:
