@@ -14,6 +14,7 @@ from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh
 from ...lang.core.ir import Atom, Block, Const, Function, Lambda, Op, Stmt, Type, Var
 from ...lang.core.walk import Renamer, called, callees, next_id, summary
+from .absorbing import absorbing
 from .activity import varying
 from .adjoint import Read, Scope, as_read, bound_in
 from .extents import Dim, Extents, Size
@@ -24,9 +25,9 @@ from .tape import TAPE, record, replay
 from .vjp import Returned, Reverse, Schedule, Split, prepared, vjp_lambda
 
 Pattern = tuple[bool, ...]
-SplitKey = tuple[str, Pattern, Pattern, bool, Pattern, Schedule]
+SplitKey = tuple[str, Pattern, Pattern, bool, Pattern, Schedule, Pattern]
 """Function, which arguments vary, which results have a cotangent, whether cotangents of arrays come back whole, which
-cotangents so far are given, how its loops go backwards."""
+cotangents so far are given, how its loops go backwards, which results surely have a cotangent other than zero."""
 
 
 MOST = 2
@@ -50,6 +51,8 @@ class Derived:
         self.visited: set[tuple[str, Pattern]] = set()
         self.forwards: dict[tuple[str, Pattern], str] = {}
         self.splits: dict[SplitKey, Split] = {}
+        self.read: dict[tuple[str, Pattern], Pattern] = {}
+        self.doubts: dict[str, bool] = {}
         self.recursion: dict[str, bool] = {}
         self.extents: dict[str, int] = {}
 
@@ -154,14 +157,34 @@ class Derived:
 
     # ------------------------------------------------------------ reverse mode
 
+    def surely_read(self, function: str, surely: Pattern) -> Pattern:
+        key = (function, surely)
+        found = self.read.get(key)
+        if found is None:
+            f = self.body_of(function)
+            found = self.read[key] = (False,) * len(f.params)  # while it is looked at: recursion
+            _, read = absorbing(f.params, f.body, surely, self)
+            found = self.read[key] = tuple([p in read for p in f.params])
+        return found
+
+    def doubtful(self, function: str) -> bool:
+        """Whether it matters which of a function's results have cotangents that are not zero."""
+        found = self.doubts.get(function)
+        if found is None:
+            f = self.body_of(function)
+            found = self.doubts[function] = bool(absorbing(f.params, f.body, (False,) * len(f.body.results), self)[0])
+        return found
+
     def runs_again(self, function: str) -> bool:
         return self.body_of(function).again != ""
 
     def split(self, function: str, active: Pattern, wanted: Pattern, once: bool, carried: Pattern = (),
-              schedule: Schedule = "") -> Split:
+              schedule: Schedule = "", surely: Pattern = ()) -> Split:
         recursive = self.recursive(function)
         again = self.body_of(function).again
-        key = (function, active, wanted, once or recursive, () if recursive else carried, schedule)
+        if recursive or not any(surely) or not self.doubtful(function):
+            surely = (False,) * len(wanted)
+        key = (function, active, wanted, once or recursive, () if recursive else carried, schedule, surely)
         found = self.splits.get(key)
         if found is None:
             if recursive:
@@ -181,14 +204,14 @@ class Derived:
 
         `given`: parameters whose cotangents so far are given. `once`: recursive calls do not run again.
         """
-        function, active, wanted, dense, _, schedule = key
+        function, active, wanted, dense, _, schedule, surely = key
         f = self.body_of(function)
         if f.again:
             schedule = "" if f.again == "plain" else f.again
         supply = Fresh(next_id(f))
         inputs = [p for p, a in zip(f.params, active, strict=True) if a]
         body, varied = prepared(f.body, inputs, supply, self, schedule)
-        reverse = Reverse(supply, self, varied, schedule)
+        reverse = Reverse(supply, self, varied, absorbing(f.params, body, surely, self), schedule)
         if once:
             reverse.once = lambda stmt: self._calls_recursive(stmt) or any(v in reverse.trimmed for v in stmt.vars)
         # Called in loops, the function must not make a whole array for every element that it reads: see `adjoint`.

@@ -24,6 +24,7 @@ from ...lang.core.ir import Atom, Block, Lambda, Stmt, Type, Var
 from ...lang.core.part import adjoint
 from ...lang.core.walk import free_vars
 from ...lang.prims import PRIMITIVES
+from .absorbing import SurelyReads, absorbing
 from .activity import Calls, varying
 from .adjoint import Read, Scope, SliceRead, bound_in
 from .checkpoints import in_pieces
@@ -71,15 +72,16 @@ Schedule = Literal["", "sqrt", "log"]
 """How loops are gone through backwards: keeping every iteration's state, about sqrt(T) or about log(T) of them."""
 
 
-class ReverseCalls(Calls, Protocol):
+class ReverseCalls(Calls, SurelyReads, Protocol):
     def runs_again(self, function: str) -> bool:
         """Whether nothing is kept of what the function computes."""
 
     def split(self, function: str, varying: tuple[bool, ...], wanted: tuple[bool, ...], once: bool,
-              carried: tuple[bool, ...] = (), schedule: Schedule = "") -> Split:
+              carried: tuple[bool, ...] = (), schedule: Schedule = "", surely: tuple[bool, ...] = ()) -> Split:
         """The two functions, for these varying arguments and results with a cotangent; `once`: called outside loops.
 
         `carried`: arguments whose cotangent so far the backward function takes, and returns with its own added.
+        `surely`: results whose cotangent is not zero.
         """
 
     def transposed(self, op: ir.Custom, supply: Fresh) -> Lambda:
@@ -93,7 +95,9 @@ def vjp_lambda(lam: Lambda, supply: Fresh, calls: ReverseCalls, mark: Callable[[
     """
     inputs = [p for p in lam.params if p.type.is_float]
     body, varied = prepared(lam.body, inputs, supply, calls)
-    reverse = Reverse(supply, calls, varied)
+    floats = [x for x in body.results if x.type.is_float]
+    alone = [len(floats) == 1 and x.type.rank == 0 for x in body.results]
+    reverse = Reverse(supply, calls, varied, absorbing(lam.params, body, alone, calls, finite=True))
     scope = Scope("whole", Builder(supply), [*lam.params, *bound_in(body)])
     seeds = reverse.seeds(scope, body.results)
     forward = reverse.sweep(scope, body.stmts)
@@ -122,7 +126,9 @@ def prepared(body: Block, inputs: Sequence[Var], supply: Fresh, calls: Calls, sc
 
 
 class Reverse:
-    def __init__(self, supply: Fresh, calls: ReverseCalls, varied: set[Var], schedule: Schedule = "") -> None:
+    def __init__(self, supply: Fresh, calls: ReverseCalls, varied: set[Var],
+                 absorbing: tuple[set[Var], set[Var]], schedule: Schedule = "") -> None:
+        self.absorbing, self.surely = absorbing
         self.schedule = schedule
         self.supply = supply
         self.calls = calls
@@ -203,7 +209,7 @@ class Reverse:
         if record.partials is not None:
             for x, partial in zip(args, record.partials(b, args, y, active), strict=True):
                 if partial is not None and self.varies(x):
-                    scope.add(x, pulled(b, ct, partial, x, record.singular))
+                    scope.add(x, pulled(b, ct, partial, x, record.singular or y in self.absorbing))
         elif record.vjp is not None:
             start = len(b.stmts)
             parts = record.vjp(b, args, y, ct, dict(op.attrs))
@@ -227,7 +233,9 @@ class Reverse:
             carried = tuple(isinstance(x, Var) and self.varies(x) and x not in op.args[:k]
                             and (x in scope.adjoints or (x.type.rank > 0 and scope.carries(x)))
                             for k, x in enumerate(op.args))
-        split = self.calls.split(op.function, tuple(map(self.varies, op.args)), wanted, once, carried, self.schedule)
+        surely = tuple([v in self.surely for v in stmt.vars])
+        split = self.calls.split(op.function, tuple(map(self.varies, op.args)), wanted, once, carried, self.schedule,
+                                 surely)
         saved = tuple(self.supply.var("saved", type) for type in split.saved)
         args = [*(op.args[k] for k in split.params), *saved, *(ct for ct in cts if ct is not None)]
         for k in split.carried:
