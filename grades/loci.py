@@ -46,6 +46,8 @@ class Zeros:
     at: Facts
     text: str
     ways: tuple[tuple[Crossing, ...], ...]
+    corner: tuple[Term, ...] = ()
+    """Atoms that are all 0 there: the factor is a sum of squares."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,12 @@ def zeros(p: Poly, at: Facts, roots: Roots, depth: int = 4) -> list[Zeros]:
     here = at.compared("==", normal.ratio(p))
     if here.impossible:
         return []
+    corner = _corner(p)
+    if corner:
+        for term in corner:
+            here = here.compared("==", normal.of_atom(term))
+        text = " and ".join(f"{show(normal.of_atom(term))} = 0" for term in corner)
+        return [] if here.impossible else [Zeros(p, here, text, (), corner)]
     ways = _solved(p, here, roots)
     if ways is None:
         return []
@@ -73,6 +81,22 @@ def zeros(p: Poly, at: Facts, roots: Roots, depth: int = 4) -> list[Zeros]:
             return inverted
         ways = _followed(p, here, roots, text)
     return [Zeros(p, here, text, tuple(ways))]
+
+
+def _corner(p: Poly) -> tuple[Term, ...]:
+    """Several atoms that are 0 where p is: p is a sum of even powers with one sign, some of them of one atom."""
+    signs = {c > 0 for c in p.terms.values()}
+    if len(signs) > 1 or len(p.terms) < 2 or po.UNIT in p.terms:
+        return ()
+    out: list[Term] = []
+    for m in p.terms:
+        if any(not isinstance(e, int) or e % 2 for _, e in m):
+            return ()
+        if len(m) == 1 and GENERATORS[m[0][0]].kind == "atom":
+            term = GENERATORS[m[0][0]].term
+            assert term is not None
+            out.append(term)
+    return tuple(out) if len(out) > 1 else ()
 
 
 def _solved(p: Poly, at: Facts, roots: Roots) -> list[tuple[Crossing, ...]] | None:
@@ -227,6 +251,12 @@ def vanishes(r: Ratio, at: Facts, reduce: Callable[[Ratio], Ratio] | None) -> bo
     bound = at.bounds_of(r.num)
     if bound.lo == bound.hi == 0:
         return True
+    if any(GENERATORS[g].kind in ("abs", "root") for g in r.num.generators):
+        try:
+            if not normal.replaced(normal.ratio(r.num), {}, at, again=True):
+                return True
+        except (TooHard, ZeroDivisionError):
+            pass
     for equation in at.equations():
         for g in equation.generators:
             if GENERATORS[g].kind == "atom" and any(GENERATORS[g].atoms <= GENERATORS[h].atoms for h in r.generators):

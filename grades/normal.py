@@ -529,9 +529,16 @@ def function(op: str, args: tuple[Ratio, ...]) -> Ratio:
 
 # ------------------------------------------------------------------ replacing
 
-def replaced(r: Ratio, values: dict[int, Ratio], oracle: Oracle) -> Ratio:
-    """r with generators of atoms replaced by what they are equal to, also inside of functions."""
+def replaced(r: Ratio, values: dict[int, Ratio], oracle: Oracle, again: bool = False) -> Ratio:
+    """r with generators of atoms replaced by what they are equal to, also inside of functions.
+
+    `again`: roots and absolute values are formed anew, by what the oracle knows now.
+    """
     gone = frozenset(t for g in values if (t := GENERATORS[g].term) is not None)
+
+    def touched(g: int) -> bool:
+        made = GENERATORS[g]
+        return bool(made.atoms & gone) or (again and made.kind in ("abs", "root"))
 
     def of_ratio(r: Ratio) -> Ratio:
         return r if r.den is po.ONE and not r.num.generators else of_poly(r.num) / of_poly(r.den)
@@ -539,7 +546,7 @@ def replaced(r: Ratio, values: dict[int, Ratio], oracle: Oracle) -> Ratio:
     def of_poly(p: Poly) -> Ratio:
         out, kept = ZERO, {}
         for m, c in p.terms.items():
-            if not any(GENERATORS[g].atoms & gone for g, _ in m):
+            if not any(touched(g) for g, _ in m):
                 kept[m] = c
                 continue
             product = constant(c)
@@ -550,7 +557,7 @@ def replaced(r: Ratio, values: dict[int, Ratio], oracle: Oracle) -> Ratio:
 
     def power_of(g: int, e: Exponent) -> Ratio:
         made = GENERATORS[g]
-        if not made.atoms & gone:
+        if not touched(g):
             return of_generator(g, e)
         match made.kind:
             case "atom":

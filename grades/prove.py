@@ -21,11 +21,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 
 from ..lang.record import dataclass
+from . import normal, terms
 from . import polynomials as po
-from . import terms
-from .facts import Facts
+from .facts import NO_FACTS, Facts
 from .intervals import INFINITE
 from .lattice import Grade
 from .loci import Crossing, Roots, Zeros, vanishes, zeros
@@ -168,6 +169,8 @@ class _Branch:
         self.then, self.orelse = [a for a, _ in pairs], [b for _, b in pairs]
         self.cond = self.settled(cond)
         self.order = order
+        self.thin = False
+        """Whether the findings are about an arm that is taken on a thin set alone."""
         place = {a: i for i, a in enumerate(terms.in_order((*self.then, *self.orelse)))}
         self.roots = Roots(active, lambda a: place.get(a, len(place)))
         self.known: dict[object, _Finding] = {}
@@ -228,7 +231,7 @@ class _Branch:
                 reasons.append(str(error))
                 continue
             if findings is None or _worst(found).rank > _worst(findings).rank:
-                findings = found
+                findings, self.thin = found, thin
             if _worst(findings).agree == INFINITE:
                 break
         if findings is None:
@@ -322,8 +325,9 @@ class _Branch:
 
     def at_zeros(self, part: Zeros, a: Term, b: Term, near: tuple[Facts, Facts], thin: bool) -> _Finding:
         """The best that any way across shows."""
+        if part.corner:
+            return self.at_corner(part, a, b, thin)
         best: _Finding | None = None
-        reason = ""
         for way in part.ways:
             worst: _Finding | None = None
             for crossing in way:
@@ -338,12 +342,30 @@ class _Branch:
             if best is not None and (best.order >= 0 or best.difference):
                 break
         if best is None or (best.order < 0 and not best.difference):
-            reason = reason or (best.reason if best is not None else "the boundary may have singular points")
+            reason = best.reason if best is not None else "the boundary may have singular points"
             divided = self.divided(part, a, b, near, thin)
             if divided is not None:
                 return divided
             return _Finding(-1, INFINITE, best.text if best is not None else part.text, reason)
         return best
+
+    def at_corner(self, part: Zeros, a: Term, b: Term, thin: bool) -> _Finding:
+        """Where several atoms are 0 at once: the values of both arms. If they are the same, a branch that is taken at
+        the corner alone gives what the other arm gives there: nothing is claimed but that slopes are as in the arms."""
+        try:
+            values = []
+            for term in (a, b):
+                expansion = Expansion(part.at, part.at, part.at, 1, 1, active=self.active)
+                expansion.values = dict.fromkeys(part.corner, normal.ZERO)
+                values.append(expansion.series(term).at(0))
+        except (Irregular, Short, Split, TooHard, ZeroDivisionError) as error:
+            return _Finding(-1, INFINITE, part.text, str(error) or "a sign that is not known")
+        c = values[0] - values[1]
+        if not vanishes(c, part.at, None):
+            return _Finding(-1, INFINITE, part.text, "", show(c))
+        if not thin:
+            return _Finding(-1, INFINITE, part.text, "the boundary may have singular points")
+        return _Finding(0, 1 if _gentle(self.facts.normal(b), set(part.corner)) else Fraction(1, 2), part.text)
 
     def crossed(self, crossing: Crossing, a: Term, b: Term, near: tuple[Facts, Facts], thin: bool) -> _Finding:
         for length in LENGTHS:
@@ -487,7 +509,8 @@ class _Branch:
             if worst.agree == 0 and worst.rough < 1:
                 why = f"the values agree across {worst.text}, but a slope is infinite there"
                 return Verdict("cont", True, why, boundary)
-            slope = f"; the slope jumps by {worst.difference}" if worst.difference else ""
+            said = "the arm that is taken there alone has another slope, by" if self.thin else "the slope jumps by"
+            slope = f"; {said} {worst.difference}" if worst.difference else ""
             why = f"the values agree across {worst.text}{slope}"
             return Verdict("lip" if worst.agree == 0 else "cont", True, why, boundary)
         jumps = f"; the {_nth(k + 1)} derivative jumps by {worst.difference}" if worst.difference else ""
@@ -528,6 +551,22 @@ def _apart(split: Cond, side: Facts) -> bool:
             return side.nonzero(apply("sub", (a, b)))
         case _:
             return False
+
+
+def _gentle(r: Ratio | None, moving: set[Term]) -> bool:
+    """Whether roots are those of 2nd degree of what is nowhere negative: then slopes are bounded."""
+    if r is None:
+        return False
+    for g in r.generators:
+        made = GENERATORS[g]
+        if made.kind not in ("atom", "abs", "exp", "sin", "cos", "pi") and made.atoms & moving:
+            if made.kind != "root" or not NO_FACTS.nonnegative_poly(made.base):
+                return False
+            if any(e != Fraction(1, 2) for p in (r.num, r.den) for m in p.terms for h, e in m if h == g):
+                return False
+            if any(GENERATORS[h].kind != "atom" for h in made.base.generators):
+                return False
+    return True
 
 
 def _nth(k: int) -> str:

@@ -25,6 +25,8 @@ from .terms import And, Compare, Cond, Not, Or, Term, apply, compare, number, se
 from .text import show
 
 Order = Fraction | float
+LOGARITHM = Fraction(1, 1000)
+"""By how much a factor log t is worse than a constant: t ** 2 * log t is a little less than t ** 2, C1."""
 
 class Irregular(Exception):
     """The term is not known to be smooth there; the text says why."""
@@ -99,6 +101,8 @@ class Expansion:
         self.steps = 0
         self.frozen = False
         """The variable stays at its value: the term is used on the boundary alone."""
+        self.values: dict[Term, Ratio] = {}
+        """Atoms that stay at a value."""
 
     # ---- arithmetic
 
@@ -203,7 +207,7 @@ class Expansion:
                 if term is self.variable:
                     assert self.value is not None
                     return Series([self.value] if self.frozen else [self.value, ONE])
-                return Series([normal.of_atom(term)])
+                return Series([self.values[term] if term in self.values else normal.of_atom(term)])
             case "constant", _:
                 return Series([normal.pi() if term is terms.PI else normal.exponential(ONE)])
             case "nonfinite", _:
@@ -345,9 +349,13 @@ class Expansion:
 
     def logarithm(self, a: Series, of: Term) -> Series:
         a = self.trim(a)
-        if a.val or not a.coefs:
-            raise Irregular("the logarithm of something that vanishes, or is unbounded, there")
+        if not a.coefs:
+            raise Irregular("the logarithm of something that vanishes there")
         head = self.reduced(a.coefs[0])
+        if a.val:
+            if self.checks and self.at.nonzero_poly(head.num):
+                return Series([], 0, False, -LOGARITHM)
+            raise Irregular("the logarithm of something that vanishes, or is unbounded, there")
         if self.checks > 1 and not self._positive(head) and not self.at.positive(of):
             raise Irregular(f"the logarithm of {show(head)}, which may be <= 0")
         first = normal.logarithm(head, self.signs)
@@ -503,7 +511,7 @@ class Expansion:
 
     def angle(self, y: Term, x: Term) -> Series:
         """atan2 by atan, on the half planes where that is one formula."""
-        for facts in (self.near, self.at):
+        for facts in (self.at, self.near):  # first what is one formula around the boundary, too
             if facts is self.at and not (self.steady(x) and self.steady(y)):
                 continue
             if facts.positive(x):
@@ -529,9 +537,13 @@ class Expansion:
             return Series([value], 0, all(a.constant() for a in inner) or self.length == 1)
         if term.op not in SMOOTH:
             raise Irregular(f"{term.op}, of which nothing is known")
-        if self.checks > 1:
-            self.inside(term.op, heads)
         rough = min((a.rough for a in inner), default=INFINITE)
+        if self.checks > 1:
+            if term.op in ("asin", "acosh"):
+                room = (ONE - heads[0] * heads[0]) if term.op == "asin" else heads[0] - ONE
+                if not self._positive(room) and self.at.bounds_of_ratio(room).nonnegative:
+                    return Series([value], 0, False, min(rough, Fraction(1, 2)))  # at the edge: like a root
+            self.inside(term.op, heads)
         if all(a.constant() for a in inner):
             return Series([value], 0, True, rough)
         slope = slope_of(term)

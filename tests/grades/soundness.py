@@ -402,6 +402,8 @@ def _steady(f: Any, order: int) -> bool:
         right, left, size = sides(f, k)
         if abs(right - left) > size * mp.mpf("1e-5") or size > 1e8:
             return False
+        if k == 0 and abs(f(mp.mpf(0)) - right) > size * mp.mpf("1e-5"):
+            return False
     return True
 
 

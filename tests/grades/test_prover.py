@@ -116,7 +116,7 @@ BRANCHES: dict[str, tuple[object, ...]] = {
     "box cox": ("lip", lam.eq(0), log(x), (x ** lam - 1) / lam, x > 0),
     "box cox in lam alone": ("lip", lam.eq(0), log(x), (x ** lam - 1) / lam, x > 0),
     "logarithmic mean": ("lip", x.eq(y), x, (x - y) / (log(x) - log(y)), x > 0, y > 0),
-    "x log x": ("jump", x.eq(0), 0, x * log(x), x >= 0),
+    "x log x": ("cont", x.eq(0), 0, x * log(x), x >= 0),
     "one over x": ("jump", x.eq(0), 0, 1 / x),
     "bernoulli of Scharfetter": ("lip", x.eq(0), 1, x / (exp(x) - 1)),
     "coth minus 1/x": ("lip", x.eq(0), 0, op("cosh", x) / op("sinh", x) - 1 / x),
