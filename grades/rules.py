@@ -138,6 +138,8 @@ def domain_grade(w: Walker, stmt: ir.Stmt, name: str, domain: Domain, v: Value) 
     """How smooth a primitive is in an argument that lies where it does. Notes down what is left to be shown."""
     if w.trusting or (v.term is None and not v.grades):
         return "affine"
+    if v.some and domain.lo in (0, -INFINITE) and domain.hi == INFINITE and domain.apart in (None, 0):
+        return "affine"
     near = inside(w, w.near, domain, v)
     exact = inside(w, w.exact, domain, v)
     if exact != "inside":
@@ -379,11 +381,13 @@ def abs_(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
     t = stmt.vars[0].type
     if not t.is_float or not v.grades or v.term is None:
         return plain_result(w, stmt, v.grades, args)
-    if w.near.nonnegative(v.term):
-        return made(w, stmt, v.grades, args, v.term, shape=v.shape, squares=v.squares)
-    opposite = apply("neg", (v.term,))
-    if w.near.nonnegative(opposite):
-        return made(w, stmt, v.grades, args, opposite, shape=v.shape)
+    # Where the argument may be 0, derivatives are those of the table of special points, on either side of a boundary.
+    if w.exact.nonzero(v.term):
+        if w.near.nonnegative(v.term):
+            return made(w, stmt, v.grades, args, v.term, shape=v.shape, squares=v.squares)
+        opposite = apply("neg", (v.term,))
+        if w.near.nonnegative(opposite):
+            return made(w, stmt, v.grades, args, opposite, shape=v.shape)
     if w.near.nonzero(v.term):
         return made(w, stmt, at_least(v.grades, "smooth"), args, term_of("abs", args), shape=v.shape)
     kink(w, stmt, v, "abs", f"{shown(v.term)} = 0")
@@ -403,10 +407,11 @@ def extreme(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
         return made(w, stmt, a.grades, args, a.term, shape=shape, squares=a.squares)
     gap = apply("sub", (a.term, b.term))
     first, second = (a, b) if op.name == "max" else (b, a)
-    if w.near.nonnegative(gap):
-        return made(w, stmt, first.grades, args, first.term, shape=shape, squares=first.squares)
-    if w.near.nonnegative(apply("sub", (b.term, a.term))):
-        return made(w, stmt, second.grades, args, second.term, shape=shape, squares=second.squares)
+    if w.exact.nonzero(gap):
+        if w.near.nonnegative(gap):
+            return made(w, stmt, first.grades, args, first.term, shape=shape, squares=first.squares)
+        if w.near.nonnegative(apply("sub", (b.term, a.term))):
+            return made(w, stmt, second.grades, args, second.term, shape=shape, squares=second.squares)
     if w.near.nonzero(gap):
         return made(w, stmt, at_least(grades, "smooth"), args, term_of(op.name, args), shape=shape)
     moved = Value(grades, chains(grades, args, stmt.span, op.name, False))
@@ -1006,7 +1011,9 @@ def sum_(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
         some = count is not None and facts.positive(count) and v.term is not None and facts.positive(v.term)
         return Interval(Fraction(0), INFINITE, some, True)
 
-    return made(w, stmt, grades, args, None, shape=shape, bounds=(lower(w.near), lower(w.exact)), squares=squares)
+    found = made(w, stmt, grades, args, None, shape=shape, bounds=(lower(w.near), lower(w.exact)), squares=squares)
+    found.some = t.is_float and len(args) == 1 and v.term is not None and w.near.positive(v.term)
+    return found
 
 
 def product(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:

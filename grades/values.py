@@ -32,6 +32,8 @@ class Value:
     """Of a short array that is written out: its rows."""
     squares: Grades | None = None
     """Of a sum of squares: the grades of what is squared."""
+    some: bool = False
+    """Of a sum: it is positive unless there is nothing to add up, and then no root moves it."""
     origin: tuple[str, Value] | None = None
     """Of whole numbers: `order`, `largest` or `smallest`, if they are places of elements of that array."""
 
@@ -67,7 +69,8 @@ def closure(cond: Cond) -> Cond:
     match cond:
         case Compare("<", a, b):
             return compare("<=", a, b)
-        case Compare("<=" | "==", _, _):
+        case Compare("<=" | "==" | "!=", _, _):
+            # Whether what is behind `x != 0` goes on at 0 is the prover's question.
             return cond
         case And(parts):
             return conj(*map(closure, parts))

@@ -17,10 +17,11 @@ from ..lang.core.walk import called
 from ..lang.source import Span
 from .facts import NO_FACTS, Facts
 from .intervals import Interval
+from .kinks import polished
 from .lattice import Grade, Grades, at_least, better, compose, join, joined
 from .prove import Verdict, across
 from .report import Branch, Graded, Obligation, Promise, Root, Step, Trusted
-from .terms import FALSE, TRUE, Cond, Term, Unknown, atom, conj, disj, negate, number, select, show_condition
+from .terms import FALSE, TRUE, Cond, Term, Unknown, atom, atoms, conj, disj, negate, number, select, show_condition
 from .values import Value, chains, closure, order
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class Walker:
         self.summaries: dict[str, list[dict[int, Grade]]] = {}
         self.circles: dict[str, frozenset[str]] | None = None
         self.verdicts: dict[Hashable, Verdict] = {}
+        self.polished: dict[Hashable, Grade | None] = {}
+        self.within_term: dict[Term, frozenset[Term]] = {}
         self.alive: list[Facts] = []
         """Facts that verdicts are known by, which must not give their place in memory to others."""
         self.universal: dict[Cond, Cond] = {}
@@ -275,7 +278,14 @@ class Walker:
                 env[var] = value
                 if not self.quiet and value.steps and stmt.span is not None and not stmt.span.source.shipped:
                     self.bound.append((stmt.span, var.name, value.steps))
-        return [self.atom(a, env) for a in block.results]
+        return [polished(self, self.atom(a, env)) for a in block.results]
+
+    def atoms(self, term: Term) -> frozenset[Term]:
+        """The atoms of a formula, looked for once."""
+        found = self.within_term.get(term)
+        if found is None:
+            found = self.within_term[term] = atoms(term)
+        return found
 
     def atom(self, atom_: ir.Atom, env: Mapping[ir.Var, Value]) -> Value:
         return env[atom_] if isinstance(atom_, ir.Var) else constant(atom_)
