@@ -1,9 +1,10 @@
 """Kinks that cancel: `h * h` with `h = max 0 x` is C1, though h is not; `m + log (exp (a - m) + exp (b - m))` with
 `m = max a b` is smooth.
 
-A result that is continuous with kinks is looked at as a whole: its formula is taken for a piecewise one, with a boundary
-where an `abs`, `max`, `min` or `if` in it changes sides. All the pieces are smooth if their primitives are, inside
-their domains; then the formula is as smooth as the worst of its boundaries, each of which the prover is asked about.
+A result that is continuous with kinks is looked at as a whole: its formula is taken for a piecewise one, with a
+boundary where an `abs`, `max`, `min` or `if` in it changes sides. All the pieces are smooth if their primitives are,
+inside their domains; then the formula is as smooth as the worst of its boundaries, each of which the prover is asked
+about.
 """
 from __future__ import annotations
 
