@@ -364,7 +364,13 @@ def exponential(r: Ratio) -> Ratio:
     for m, c in r.num.terms.items():
         if r.den is po.ONE and len(m) == 1 and m[0][1] == 1 and GENERATORS[m[0][0]].kind == "log":
             base = GENERATORS[m[0][0]].args[0]
-            out = out * (_root(base.num, c) / _root(base.den, c))
+            if base.den is po.ONE:
+                out = out * _root(base.num, c)
+            elif c.denominator == 1 and abs(c) <= 40:
+                out = out * (ratio(base.num ** int(c), base.den ** int(c)) if c > 0 else
+                             ratio(base.den ** int(-c), base.num ** int(-c)))
+            else:
+                out = out * of_generator(_generator("exp", "", (of_generator(m[0][0]),)), c)
         else:
             out = out * of_generator(_generator("exp", "", (_monic(m, r.den),)), c)
     return out

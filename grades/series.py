@@ -19,7 +19,7 @@ from . import normal, terms
 from .facts import NO_FACTS, Facts
 from .functions import JUMPING, SMOOTH, expanded, known, slope_of
 from .intervals import INFINITE
-from .normal import ONE, ZERO, Ratio
+from .normal import GENERATORS, ONE, ZERO, Ratio
 from .polynomials import TooHard
 from .terms import And, Compare, Cond, Not, Or, Term, apply, compare, number, select, subterms
 from .text import show
@@ -319,7 +319,7 @@ class Expansion:
             count = self.length if a.exact else min(self.length, len(a.coefs))
             rough = a.rough
         elif bound.nonnegative and p > 0:
-            rough = Fraction(1) if p == Fraction(1, 2) and NO_FACTS.nonnegative(base) else p
+            rough = Fraction(1) if p == Fraction(1, 2) and _bowl(base) else p
             count = min(math.ceil(rough), self.length, len(a.coefs) if not a.exact else self.length)
         else:
             raise Irregular(f"a root of {show(head)}, which may be {'< 0' if p > 0 else '<= 0'}")
@@ -570,6 +570,13 @@ class Expansion:
                     need(args[2] * (ONE - args[2]), "its last argument may leave 0 .. 1")
             case _:
                 pass
+
+
+def _bowl(term: Term) -> bool:
+    """Whether a term is smooth and nowhere negative, facts or not: then its root is Lipschitz."""
+    r = NO_FACTS.normal(term)
+    return r is not None and NO_FACTS.nonnegative(term) and all(
+        GENERATORS[g].kind in ("atom", "exp", "sin", "cos", "pi") for g in r.generators)
 
 
 def _postorder(term: Term, memo: dict[Term, Series]) -> list[Term]:

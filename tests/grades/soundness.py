@@ -137,7 +137,7 @@ class Branch:
         if depth == 0:
             return self.leaf()
         a = self.arm(depth - 1)
-        kind = r.randrange(19)
+        kind = r.randrange(21)
         if kind < 3:
             return a + self.arm(depth - 1)
         if kind < 6:
@@ -160,6 +160,15 @@ class Branch:
             return op("log", r.choice((a * a + 1, *(p for p in self.positive))))
         if kind == 15:
             return a ** r.choice((2, 3)) if r.random() < 0.6 else op("abs", a) ** r.choice((0.5, 1.5, 2.5, 3))
+        if kind == 18:
+            base = r.choice((*self.positive, op("exp", a), op("abs", a) + 1, a * a + 1))
+            return base ** r.choice((*self.atoms, 0.5, -1.5, self.atoms[0] * 2))
+        if kind == 19:
+            u, v = self.arm(depth - 1), self.arm(depth - 1)
+            return r.choice((lambda: op("log", (u * u + 1) / (v * v + 1)), lambda: op("sqrt", u * u * v * v),
+                             lambda: op("sqrt", u * v), lambda: op("exp", op("log", u * v) * 0.5),
+                             lambda: op("log", u / v), lambda: op("sqrt", (u - v) ** 2), lambda: op("abs", u * v),
+                             lambda: op("exp", op("log", u * u) * 0.5), lambda: op("log", op("abs", u))))()
         if kind == 16:
             return op(r.choice(("floor", "sign", "cbrt")), a)
         if kind == 17:
