@@ -162,7 +162,8 @@ class Branch:
             return a ** r.choice((2, 3)) if r.random() < 0.6 else op("abs", a) ** r.choice((0.5, 1.5, 2.5, 3))
         if kind == 18:
             base = r.choice((*self.positive, op("exp", a), op("abs", a) + 1, a * a + 1))
-            return base ** r.choice((*self.atoms, 0.5, -1.5, self.atoms[0] * 2))
+            exponents: list[F | float] = [*self.atoms, 0.5, -1.5, self.atoms[0] * 2]
+            return base ** r.choice(exponents)
         if kind == 19:
             u, v = self.arm(depth - 1), self.arm(depth - 1)
             return r.choice((lambda: op("log", (u * u + 1) / (v * v + 1)), lambda: op("sqrt", u * u * v * v),
@@ -393,7 +394,7 @@ def violation(branch: Branch, found: Verdict, points: int = 9) -> str | None:
                         return f"value at {_shown(point)}: {mp.nstr(middle, 8)}, beside {mp.nstr(right, 8)}"
             if found.grade == "lip":
                 right, left, size = sides(f, 1)
-                if max(abs(right), abs(left)) > 1e6:
+                if max(abs(right), abs(left)) > 1e9:
                     return f"slope at {_shown(point)}: {mp.nstr(right, 8)}, {mp.nstr(left, 8)}"
         except Undefined:
             continue
