@@ -87,7 +87,7 @@ def images(given: Given, name: str, module: Module) -> dict[str, str | bytes]:
         return {}
     made = images.images(name, module.kernels)
     if given.has("report"):
-        print(images.report(made.usage))
+        print(images.report(made.usage, images.users(module.python)))
     return {f"{name}.py": images.known(module.python, made.table), **made.files}
 
 

@@ -75,11 +75,14 @@ def examine(jobs: Sequence[Job], orders: Sequence[tuple[str, int]] = ORDERS, bat
     """Runs all calls of the programs; what is wrong."""
     wrong: list[str] = []
     for start in range(0, len(jobs), batch):
-        part = jobs[start:start + batch]
+        part = list(jobs[start:start + batch])
         with installed():
             apart()
             made = [emitted(job.program, [name for name, _ in job.calls]) for job in part]
-            prepare([program.source for _, program in made])
+            refused = together([program.source for _, program in made])
+        wrong += [f"{job.name}: {refused[k]}" for k, job in enumerate(part) if k in refused]
+        made = [each for k, each in enumerate(made) if k not in refused]
+        part = [job for k, job in enumerate(part) if k not in refused]
         wants = [[outcome_of_interpreter(job.program, *call) for call in job.calls] for job in part]
         first: dict[tuple[int, int], Any] = {}
         for order in orders:
@@ -87,6 +90,21 @@ def examine(jobs: Sequence[Job], orders: Sequence[tuple[str, int]] = ORDERS, bat
                 for k, (job, (functions, _)) in enumerate(zip(part, made, strict=True)):
                     wrong += calls_of(job, functions, wants[k], order, first, k)
     return wrong
+
+
+def together(texts: Sequence[str]) -> dict[int, str]:
+    """Compiles these texts; what the compiler says against some of them, by number."""
+    try:
+        prepare(texts)
+        return {}
+    except compiled.CompileError:
+        refused = {}
+        for k, text in enumerate(texts):
+            try:
+                prepare([text])
+            except compiled.CompileError as error:
+                refused[k] = str(error)[:1000]
+        return refused
 
 
 def calls_of(job: Job, functions: dict[str, Function], wants: Sequence[Any], order: tuple[str, int],

@@ -1,4 +1,4 @@
-"""Tests that run kernels need a C++ compiler; where there is none, the others of this folder are run, and it is said."""
+"""Tests that run kernels need a C++ compiler; where there is none, the others here are run, and it is said."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def test_texts_become_code_for_every_card() -> None:
     assert made.files == images.images("m", TEXT, ("--fmad=false",)).files
     heavy = made.usage[90][0]
     assert (heavy.kernel, heavy.shared, heavy.stack >= 320) == ("heavy", 512, True)
-    assert images.report(made.usage).startswith("kernel  registers: sm_75  sm_90  sm_120  shared  spilled")
+    assert images.report(made.usage, {}).startswith("kernel  registers: sm_75  sm_90  sm_120  shared  spilled")
     assert images.images("m", "").files == {}
     with pytest.raises(nvrtc.CompileError, match=r'kernels.cu\(1\): error: identifier "nothing" is undefined'):
         nvrtc.compiled('extern "C" __global__ void f(double *x) { *x = nothing; }', 90)

@@ -6,8 +6,9 @@ for the module, with their SHA-256, so that it takes no others.
 
 from __future__ import annotations
 
+import ast
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -59,14 +60,54 @@ def known(module: str, table: tuple[tuple[int, str, str], ...]) -> str:
     return f"{before}\n_IMAGES = (\n{lines})\n{behind}"
 
 
-def report(usage: dict[int, tuple[Usage, ...]]) -> str:
+def users(module: str) -> dict[str, list[str]]:
+    """Which entries and derivatives of a module launch a kernel, by the kernel's name."""
+    reached: dict[str, set[str]] = {}
+    entries: dict[str, str] = {}
+    for node in ast.parse(module).body:
+        match node:
+            case ast.FunctionDef(name=name):
+                words = [n.id if isinstance(n, ast.Name) else n.value for n in ast.walk(node)
+                         if isinstance(n, ast.Name | ast.Constant)]
+                reached[name] = {word for word in words if isinstance(word, str)}
+            case ast.Assign([ast.Name(id=name)], ast.Call(ast.Name(id="DeviceEntry"), [_, first, *_], keywords)):
+                entries[name] = function_in(first)
+                for keyword in keywords:
+                    match keyword:
+                        case ast.keyword("transforms", ast.Dict(kinds, functions)):
+                            for kind, made in zip(kinds, functions, strict=True):
+                                if isinstance(kind, ast.Constant):
+                                    entries[f"{name}.{kind.value!s}"] = function_in(made)
+    found: dict[str, list[str]] = {}
+    for entry, root in entries.items():
+        seen: set[str] = set()
+        pending = [root]
+        while pending:
+            here = pending.pop()
+            if here not in seen:
+                seen.add(here)
+                pending += sorted(reached.get(here, ()))
+        for name in seen:
+            found.setdefault(name, []).append(entry)
+    return found
+
+
+def function_in(made: ast.expr) -> str:
+    """The function of which this makes one of leaves."""
+    match made:
+        case ast.Call(args=[ast.Name(id=name), *_]):
+            return name
+    raise AssertionError(ast.unparse(made))
+
+
+def report(usage: dict[int, tuple[Usage, ...]], users: Mapping[str, Sequence[str]]) -> str:
     """A table of what kernels need: registers of a thread on each kind of card, bytes of shared memory of a block,
-    bytes of a thread that are spilled and that its stack has, on the card where it is most.
+    bytes of a thread that are spilled and that its stack has, on the card where it is most, and who launches it.
 
     >>> print(report({75: (Usage("k1", 42, 2048, 0, 0), Usage("k12", 255, 0, 48, 96)),
-    ...               90: (Usage("k1", 40, 2048, 0, 0), Usage("k12", 255, 0, 40, 96))}))
-    kernel  registers: sm_75  sm_90  shared  spilled  stack
-    k1                    42     40    2048        0      0
+    ...               90: (Usage("k1", 40, 2048, 0, 0), Usage("k12", 255, 0, 40, 96))}, {"k1": ["f", "f.jvp"]}))
+    kernel  registers: sm_75  sm_90  shared  spilled  stack  in
+    k1                    42     40    2048        0      0  f, f.jvp
     k12                  255    255       0       48     96
     """
     rows: dict[str, list[Usage]] = {}
@@ -76,10 +117,11 @@ def report(usage: dict[int, tuple[Usage, ...]]) -> str:
     cards = [f"sm_{a}" for a in usage]
     if cards:
         cards[0] = f"registers: {cards[0]}"
-    table = [["kernel", *cards, "shared", "spilled", "stack"]]
+    table = [["kernel", *cards, "shared", "spilled", "stack", "in"]]
     for kernel, each in rows.items():
         most = (max(getattr(u, what) for u in each) for what in ("shared", "spilled", "stack"))
-        table.append([kernel, *(str(u.registers) for u in each), *map(str, most)])
+        table.append([kernel, *(str(u.registers) for u in each), *map(str, most), ", ".join(users.get(kernel, ()))])
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return "\n".join("  ".join(cell.rjust(w) if k else cell.ljust(w) for k, (cell, w) in
-                               enumerate(zip(row, widths, strict=True))) for row in table)
+    ends = (0, len(table[0]) - 1)
+    return "\n".join("  ".join(cell.ljust(w) if k in ends else cell.rjust(w) for k, (cell, w) in
+                               enumerate(zip(row, widths, strict=True))).rstrip() for row in table)
