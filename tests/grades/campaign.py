@@ -16,7 +16,7 @@ from dad.tests.grades.generated import Program
 from dad.tests.grades.trial import Subject
 
 
-def trial(seed: int, lines: int = 3, budget: int | None = None) -> tuple[Subject, list[str]]:
+def trial(seed: int, lines: int = 2, budget: int | None = None) -> tuple[Subject, list[str]]:
     """A program and what is wrong with its grades."""
     subject = Subject(Program(seed, budget).text, "f")
     assert not subject.checking.diagnostics, (seed, subject.checking.diagnostics)
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int)
-    parser.add_argument("--lines", type=int, default=3)
+    parser.add_argument("--lines", type=int, default=2)
     options = parser.parse_args(argv)
     if options.seed is not None:
         subject, wrong = trial(options.seed, max(options.lines, 8))

@@ -30,6 +30,8 @@ Value = Any
 Point = tuple[Value, ...]
 EPS = mpf(10) ** -44
 BITS = 150
+MOST = 3
+"""Changes of one line that are looked at."""
 LARGEST = mpf(10) ** 12
 MOVES = {"add", "sub", "mul", "neg", "dim", "lt", "le", "gt", "ge", "eq", "ne", "max", "min", "abs", "select", "index"}
 DIGITS = 100
@@ -130,12 +132,14 @@ class Line:
         return self.run(t)[1]
 
     def changes(self, lo: Any, hi: Any, parts: int) -> Iterator[tuple[Any, Any]]:
-        """Neighbours, 1e-44 apart, between which the trace changes: one pair in each of the parts that has any."""
+        """Neighbours, 1e-44 apart, between which the trace changes: in some of the parts that have any."""
         ts = [lo + (hi - lo) * k / parts for k in range(parts + 1)]
+        found = 0
         for a, b in pairwise(ts):
             left = self.trace(a)
-            if left == self.trace(b):
+            if left == self.trace(b) or found == MOST:
                 continue
+            found += 1
             for _ in range(BITS):
                 m = (a + b) / 2
                 if self.trace(m) == left:
@@ -275,8 +279,8 @@ class Oracle:
         scale = max([mpf(1), *(abs(v) for v in (*middle[0], *left[0], *right[0]))])
         for near, far in (((left[0], middle[0]), (left[1], middle[0])), ((right[0], middle[1]), (right[1], middle[1])),
                           ((left[0], right[0]), (left[1], right[1]))):
-            gap = greatest(*near)
-            if gap > mpf("1e-33") * scale and gap > greatest(*far) / 2:
+            gap, wide = greatest(*near), greatest(*far)
+            if gap > mpf("1e-33") * scale and wide / 2 < gap < wide * 2:  # what is no jump changes with the distance
                 yield f"the value jumps by {mp.nstr(gap, 8)}"
                 return
         if level == "cont":
