@@ -28,7 +28,7 @@ def graded(checked: Checked, names: Sequence[str] | None = None) -> Report:
         else:
             found[name_of(definition, found)] = Graded(
                 definition.name, definition.node.name_span, (), {}, unknown="it is looked at where it is used")
-    return said(Report(found), promises(wanted, found), Search())
+    return said(Report(found), promises(wanted, found), Search(), Narrow(made, dict(zip(found, wanted, strict=True))))
 
 
 class Search:
@@ -57,6 +57,36 @@ class Search:
         return refute(graded.program, promise.function, branch.site, moving, bounds, wanted)
 
 
+class Narrow:
+    """Looks for numbers among the parameters that need only be positive for a promise of others to hold."""
+
+    MOST = 12
+
+    def __init__(self, made: Lowered, definitions: dict[str, Definition]) -> None:
+        self.made, self.definitions, self.left = made, definitions, self.MOST
+
+    def __call__(self, graded: Graded, promise: Promise) -> tuple[str, ...]:
+        from .grades.lattice import better
+
+        definition = next((d for d in self.definitions.values() if d.node.name_span == graded.span), None)
+        if definition is None or graded.unknown:
+            return ()
+        bounds = dict(zip(graded.params, graded.bounds, strict=True))
+        numbers = [root.name for root in graded.roots if root.rank == 0 and root.name in definition.param_names
+                   and (bounds.get(root.name) or (-1.0,))[0] < 0]
+        failing = {root for root, found in promise.found.items() if not better(found, promise.wanted)}
+        for tried in [*((name,) for name in numbers), *([tuple(numbers)] if len(numbers) > 1 else [])]:
+            if self.left <= 0:
+                break
+            if failing <= {*tried}:  # as in `abs x`: it would be no `abs` any more
+                continue
+            self.left -= 1
+            found = grade(self.made, definition, tried).grades
+            if all(better(found.get(root, "none"), promise.wanted) for root in promise.roots):
+                return tried
+        return ()
+
+
 def name_of(definition: Definition, taken: dict[str, Graded]) -> str:
     return definition.name if definition.name not in taken else definition.qualified
 
@@ -77,13 +107,13 @@ def promises(definitions: Sequence[Definition], found: dict[str, Graded]
     return made
 
 
-def grade(made: Lowered, definition: Definition) -> Graded:
-    """Of one definition, lowered by itself."""
+def grade(made: Lowered, definition: Definition, positive: Sequence[str] = ()) -> Graded:
+    """Of one definition, lowered by itself; `positive` parameters are taken to be so."""
     from .grades.walk import grade_function
 
     function = made.entries[definition.qualified]
     return grade_function(made.program, function, roots(made, definition), definition.node.name_span, definition.name,
-                          given(made))
+                          given(made), positive)
 
 
 def given(made: Lowered) -> dict[str, Given]:

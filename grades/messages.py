@@ -14,16 +14,18 @@ if TYPE_CHECKING:
 
 Asked = Mapping[str, Sequence[tuple[str, tuple[str, ...], Span]]]
 Refute = Callable[[Graded, Promise, Branch], "Witness | None"]
+Narrow = Callable[[Graded, Promise], Sequence[str]]
 
 MEANING: dict[Grade, str] = {
     "jump": "may jump", "cont": "is continuous, but its slope may be infinite", "lip": "is continuous, with kinks",
     "flat": "changes only in jumps", "opaque": "is computed by a function of which nothing is known"}
 
 
-def said(report: Report, asked: Asked, refute: Refute | None = None) -> Report:
+def said(report: Report, asked: Asked, refute: Refute | None = None, narrow: Narrow | None = None) -> Report:
     """The report with its diagnostics; `asked` has grade, parameters and place of what each definition promises.
 
-    `refute` looks for a point at which a branch is missed; without it none is shown.
+    `refute` looks for a point at which a branch is missed; without it none is shown. `narrow` looks for a parameter
+    that need only be positive for a promise to hold.
     """
     functions: dict[str, Graded] = {}
     errors: list[Diagnostic] = []
@@ -42,6 +44,10 @@ def said(report: Report, asked: Asked, refute: Refute | None = None) -> Report:
             seen.add(key)
             diagnostic = missed(graded, promise, refute, found)
             if diagnostic is not None:
+                positive = narrow(graded, promise) if narrow is not None and promise.kind == "promise" else ()
+                if positive:
+                    d = diagnostic
+                    diagnostic = Diagnostic(d.code, d.message, d.labels, d.notes, declared(positive, d.help))
                 errors.append(diagnostic)
         branches = tuple(found.get(id(b), b) for b in graded.branches)
         whole = changed(graded, promises=tuple(promises), branches=branches)
@@ -85,6 +91,9 @@ def missed(graded: Graded, promise: Promise, refute: Refute | None, found: dict[
                    and not better(b.grade if b.proved or b.kind != "if" else "jump", promise.wanted)), None)
     domain = next((o for o in promise.obligations or graded.obligations
                    if culprit is not None and o.raw is culprit.span), None)
+    if branch is None and domain is None:  # in loops the state is to blame, which a branch has spoilt
+        branch = next((b for b in promise.branches or graded.branches if not b.proved and not b.allowed
+                       and not better(b.grade, promise.wanted) and any(r in failing for r in b.roots)), None)
     whose = {"promise": f"`{graded.name}`", "demand": f"`{promise.what}` of `{promise.by}`",
              "expression": f"`{promise.what}`" if promise.what else "this expression"}[promise.kind]
     needs = f"but `{promise.by}` needs {promise.wanted}" if promise.kind == "demand" else \
@@ -190,7 +199,7 @@ def of_branch(promise: Promise, branch: Branch, names: str, subject: str, needs:
     if not branch.proved:
         if branch.difference and branch.boundary:
             notes.append(f"across {branch.boundary} the arms differ by  {branch.difference}")
-        elif branch.why:
+        elif branch.why and (witness is None or branch.kind != "if"):
             notes.append(f"why: {branch.why}")
     if witness is not None:
         at = ", ".join(f"{k} = {brief(v)}" for k, v in witness.roots.items())
@@ -199,14 +208,25 @@ def of_branch(promise: Promise, branch: Branch, names: str, subject: str, needs:
     notes.append(EFFECTS["jump" if jumps or (not branch.proved and witness is None) else "kink"])
     notes += path(chain, names)
     label = {"kink": "a kink", "index": "the element taken depends on " + names,
-             "step": "steps from number to number", "while": "how often it runs depends on " + names}.get(
+             "step": "jumps by a full turn" if full_turn(branch) else "steps from number to number", "while": "how often it runs depends on " + names}.get(
                  branch.kind, f"the condition depends on {listed([name_of(r) for r in branch.roots])}")
     return Diagnostic(code, what, labels(branch.span, label, promise.span, asked_by(promise)), tuple(notes),
                       fix(branch, promise, witness))
 
 
+def full_turn(branch: Branch) -> bool:
+    return branch.kind == "step" and branch.condition.startswith("atan2")
+
+
 def derivative(order: int) -> str:
     return {0: "value", 1: "slope", 2: "second derivative", 3: "third derivative"}.get(order, f"derivative {order}")
+
+
+def declared(positive: Sequence[str], otherwise: str | None) -> str:
+    """The advice to say what is positive, which was found to be enough."""
+    what = f"{listed([f'`{p}: f64{{>0}}`' for p in positive])}: then this holds"
+    return f"if {listed([name_of(p) for p in positive])} {'is' if len(positive) == 1 else 'are'} always positive, " \
+        f"declare {what}" + (f"; otherwise {otherwise}" if otherwise else "")
 
 
 def brief(value: object) -> str:
@@ -218,6 +238,9 @@ def brief(value: object) -> str:
 def fix(branch: Branch, promise: Promise, witness: Witness | None) -> str:
     """What to write instead."""
     reason = "`@ allow(jump, \"why\")` behind the expression, if the gradient may miss it"
+    if full_turn(branch):
+        return "compare directions without angles: `1 - cos (a - b)`, or products of their components; " \
+            f"or say that the second argument is positive, if it is; or {reason}"
     if branch.kind == "step":
         return f"write the formula without the step, or hold its argument fixed with `stop_grad`; or {reason}"
     if branch.kind == "index":

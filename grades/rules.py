@@ -456,14 +456,14 @@ def steady(name: str, i: Interval) -> Fraction | None:
     return None
 
 
-def jumping(w: Walker, stmt: ir.Stmt, v: Value, what: str) -> None:
+def jumping(w: Walker, stmt: ir.Stmt, v: Value, what: str, why: str = "") -> None:
     """A place where a value steps from one number to the next."""
     if w.quiet or not v.grades or v.term is None:
         return
     key = ("step", id(stmt.op), *w.where[-1:])
     w.branches.setdefault(key, Branch(
         w.place(stmt.span), "step", f"{what} {shown(v.term)}", w.seen(v.grades), "jump", False,
-        f"`{what}` jumps from one number to the next, and is constant in between", "", w.where[-1] if w.where else "",
+        why or f"`{what}` jumps from one number to the next, and is constant in between", "", w.where[-1] if w.where else "",
         dict(v.steps), site=stmt, raw=stmt.span))
 
 
@@ -482,7 +482,8 @@ def atan2(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
     smooth = (x.term is not None and w.near.positive(x.term)) or (y.term is not None and w.near.nonzero(y.term))
     if grades and not smooth:
         moved = Value(grades, chains(grades, args, stmt.span, "atan2", False))
-        jumping(w, stmt, Value(grades, moved.steps, y.term), "atan2")
+        jumping(w, stmt, Value(grades, moved.steps, y.term), "atan2",
+                "`atan2` jumps by a full turn where its first argument changes sign and its second is negative")
     return plain_result(w, stmt, at_least(grades, "smooth" if smooth else "jump"), args)
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ..lang.core import ir
 from ..lang.core.walk import called
 from ..lang.source import Span
 from .facts import NO_FACTS, Facts
-from .intervals import Interval
+from .intervals import INFINITE, Interval
 from .kinks import polished
 from .lattice import Grade, Grades, at_least, better, compose, join, joined
 from .prove import Verdict, across
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 BUDGET = 20_000
 """Statements that are walked with all that is known of a call's arguments; beyond, functions are walked once."""
 DEEPEST = 60
+POSITIVE = Interval(Fraction(0), INFINITE, True, True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -550,8 +552,11 @@ def circles(program: ir.Program) -> dict[str, frozenset[str]]:
 
 
 def grade_function(program: ir.Program, function: str, roots: Sequence[Root | None], span: Span | None, name: str,
-                   given: Mapping[str, Given] | None = None) -> Graded:
-    """The grades of a function of the program; `roots` has one entry to a parameter, None for those held fixed."""
+                   given: Mapping[str, Given] | None = None, positive: Iterable[str] = ()) -> Graded:
+    """The grades of a function of the program; `roots` has one entry to a parameter, None for those held fixed.
+
+    `positive`: roots that are taken to be so, to find out what would follow.
+    """
     w = Walker(program, given)
     code = program.functions[function]
     known: dict[ir.Var, Value] = {}
@@ -564,6 +569,8 @@ def grade_function(program: ir.Program, function: str, roots: Sequence[Root | No
         v = w.unknown(grades, (), None, p.name if root is None else root.name, p.type, shape=shape)
         if root is not None:
             v.steps = {root.name: Step(root.span, root.name, "affine")}
+            if root.name in positive and v.term is not None:
+                w.within(v.term, (POSITIVE, POSITIVE))
         args.append(v)
     w.where.append(function)
     results = w.block(code.body, dict(zip(code.params, args, strict=True)))
