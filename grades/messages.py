@@ -207,9 +207,10 @@ def of_branch(promise: Promise, branch: Branch, names: str, subject: str, needs:
         notes.append(f"for example at {at}: {of} jumps by {witness.jump:.6g}")
     notes.append(EFFECTS["jump" if jumps or (not branch.proved and witness is None) else "kink"])
     notes += path(chain, names)
-    label = {"kink": "a kink", "index": "the element taken depends on " + names,
-             "step": "jumps by a full turn" if full_turn(branch) else "steps from number to number", "while": "how often it runs depends on " + names}.get(
-                 branch.kind, f"the condition depends on {listed([name_of(r) for r in branch.roots])}")
+    step = "jumps by a full turn" if full_turn(branch) else "steps from number to number"
+    told = {"kink": "a kink", "index": "the element taken depends on " + names, "step": step,
+            "while": "how often it runs depends on " + names}
+    label = told.get(branch.kind, f"the condition depends on {listed([name_of(r) for r in branch.roots])}")
     return Diagnostic(code, what, labels(branch.span, label, promise.span, asked_by(promise)), tuple(notes),
                       fix(branch, promise, witness))
 

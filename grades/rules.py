@@ -463,7 +463,8 @@ def jumping(w: Walker, stmt: ir.Stmt, v: Value, what: str, why: str = "") -> Non
     key = ("step", id(stmt.op), *w.where[-1:])
     w.branches.setdefault(key, Branch(
         w.place(stmt.span), "step", f"{what} {shown(v.term)}", w.seen(v.grades), "jump", False,
-        why or f"`{what}` jumps from one number to the next, and is constant in between", "", w.where[-1] if w.where else "",
+        why or f"`{what}` jumps from one number to the next, and is constant in between", "",
+        w.where[-1] if w.where else "",
         dict(v.steps), site=stmt, raw=stmt.span))
 
 
