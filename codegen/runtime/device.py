@@ -33,6 +33,9 @@ FIRST_SLICE, MOST_SLICES = 1 << 12, 1 << 15
 FIRST_SCRATCH = 1 << 20
 FIRST_BLOCKS = 1 << 24
 """Bytes of scratch memory at first; where a program has blocks that grow."""
+NESTED_MOST, NESTED_LEAST = 1 << 15, 8
+"""Below so many outer iterations, inner loops of so many have threads of their own."""
+MOST_ROWS = 1 << 15
 PART_LEAST, MOST_PARTS, FEW_PARTS = 16, 1 << 14, 256
 """Iterations that a thread goes through at least, and how many threads add to arrays of their own, at most; below so
 many parts, what is added is written down."""
@@ -306,12 +309,30 @@ class Run:
             room.grow(wanted * room.slice)
         return max(32, min(wanted, room.size // room.slice) // 32 * 32)
 
-    def sum(self, name: str, count: int, scratch: bool, outs: Sequence[tuple[int, str]], *args: Any) -> None:
-        """Sums of terms that a kernel computes, to these addresses."""
-        mark = self.mark()
+    def nested(self, count: int, *widths: int) -> bool:
+        """Whether so few outer iterations leave threads idle that inner ones have work for."""
+        return count < NESTED_MOST and max(widths) >= NESTED_LEAST
+
+    def both(self, name: str, rows: int, count: int, scratch: bool, *args: Any) -> None:
+        """A thread to each number below `count` in each row."""
+        if rows <= 0 or count <= 0:
+            return
+        threads = self.threads(max(32, min(count, MOST_SLICES // rows))) if scratch else count
+        block = THREADS if threads >= THREADS else (threads + 31) // 32 * 32
         if scratch:
-            self.threads(max(count, 0) + 256)
-        launch_sums(self, name, (self.state, *args), 1, max(count, 0), outs)
+            self.threads(-(-threads // block) * block * min(rows, MOST_ROWS))
+        self.program.kernel(name)((min(-(-threads // block), MOST_BLOCKS), min(rows, MOST_ROWS)), (block,),
+                                  (self.state, rows, count, *args))
+
+    def sum(self, name: str, rows: int, count: int, scratch: bool, outs: Sequence[tuple[int, str]], *args: Any
+            ) -> None:
+        """Sums of terms that a kernel computes, one to a row, to these addresses; to none where that is 0."""
+        mark = self.mark()
+        rows, count = max(rows, 0), max(count, 0)
+        if scratch:
+            self.threads(rows * count + 256)
+        places = [(address or self.take(DTYPES[dtype].itemsize * rows), dtype) for address, dtype in outs]
+        launch_sums(self, name, (self.state, *args), rows, count, places)
         self.release(mark)
 
     def fold(self, name: str, count: int, scratch: bool, width: int, args: Sequence[Any], rest: Sequence[Any]) -> None:

@@ -87,7 +87,7 @@ class Frame:
         self.forced.append({})
 
     def close(self, start: int) -> None:
-        if len(self.lines) == start:
+        if len(self.lines) == start:  # nothing was written
             self.line("pass")
         self.indent = self.indent[:-4]
         self.forced.pop()

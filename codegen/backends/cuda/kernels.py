@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..c.emit import ctype
@@ -15,6 +16,7 @@ from .folding import ORDERED, Folded, outside, width
 from .folds import Fold
 from .frame import WIDTH, Frame, Moves, stored, takes_scratch
 from .kernel import ThreadWriter, operand, register
+from .nesting import Piece, pieces_of
 from .places import Places, bound
 
 if TYPE_CHECKING:
@@ -92,9 +94,89 @@ class Kernels(Frame):
         self.owner.kernel("\n".join(text), name)
         self.line(f"run.one({', '.join([repr(name), *args])})")
     def grid(self, node: tree.For) -> None:
-        """A thread to each iteration."""
+        """A thread to each iteration, or, where there are few of them, to each iteration of the loops inside."""
         count = self.force(node.count)
         self.flush()
+        pieces = pieces_of(node, self.memory, lambda x: self.local(x) is not None)
+        if pieces is None:
+            self.threads(node, count)
+            return
+        widths = [str(self.local(p.node.count)) for p in pieces if p.node is not None]
+        self.open(f"if run.nested({count}, {', '.join(widths)}):")
+        self.nested(node, pieces, count)
+        self.close(-1)
+        self.open("else:")
+        self.threads(node, count)
+        self.close(-1)
+
+    def nested(self, node: tree.For, pieces: list[Piece], count: str) -> None:
+        """The pieces of a body, one after the other."""
+        mark = self.owner.fresh("m")
+        self.line(f"{mark} = run.mark()")
+        rooms: dict[Reg, Reg] = {}
+        for reg in dict.fromkeys(r for p in pieces for r in p.kept):
+            rooms[reg] = self.reg(reg.dtype, True, known=True)
+            self.line(f"{register(rooms[reg])} = run.take({WIDTH[reg.dtype]} * {count})")
+        rows: dict[Reg, tuple[Reg, Operand]] = {}
+        for n in dict.fromkeys(n for p in pieces for n in map(Same, p.before)):
+            if isinstance(n.node, tree.Alloc | tree.Local):
+                size = n.node.count if isinstance(n.node, tree.Alloc) else Imm(n.node.count, "i64")
+                rows[n.node.out] = self.reg(n.node.out.dtype, True, known=True), size
+                self.line(f"{register(rows[n.node.out][0])} = run.take({WIDTH[n.node.out.dtype]} * {count} * "
+                          f"max({self.local(size)}, 0))")
+        for piece in pieces:
+            before: Code = [tree.Load(r, rooms[r], node.index) for r in piece.loaded]
+            for m in piece.before:
+                if isinstance(m, tree.Alloc | tree.Local):
+                    room, size = rows[m.out]
+                    at = self.reg("i64")
+                    before += [tree.Scalar(at, "mul", (node.index, size)), tree.Shift(m.out, room, at)]
+                else:
+                    before.append(m)
+            if isinstance(piece.node, tree.Sum):
+                outs = ", ".join(f"({register(rooms[r]) if r in rooms else 0}, {r.dtype!r})"
+                                 for r in (piece.node.out, *(o for o, _ in piece.node.more)))
+                width = str(self.local(piece.node.count))
+                self.sums(piece.node, [*before, *piece.node.body], node.index, count, width, outs)
+            elif piece.node is not None:
+                self.both(node, piece.node, before, count)
+            else:
+                kept: Code = [tree.Store(rooms[r], node.index, r) for r in piece.kept]
+                body = [*before, *piece.code, *kept]
+                self.threads(tree.For(node.index, node.count, (), (), body, (), (), True), count)
+        self.line(f"run.release({mark})")
+
+    def both(self, node: tree.For, inner_loop: tree.For, before: Code, count: str) -> None:
+        """A thread to each iteration of two loops."""
+        name = self.owner.fresh("k")
+        code = [*before, *inner_loop.body]
+        writer = self.writer()
+        writer.code(code)
+        inside = {*defined(code), node.index, inner_loop.index}
+        kernel = self.given(name, [r for r in read(code) if r not in inside])
+        frame = any(r.id in self.cells for r in kernel.cells)
+        params, loads, args = self.passed(kernel, frame)
+        formal = ", ".join(["dad_thread *c", *self.formal(kernel, False), f"int64_t {register(node.index)}",
+                            f"int64_t {register(inner_loop.index)}"])
+        actual = ", ".join(["c", *self.actual(kernel, False), "row", "k"])
+        text = [f"DAD_DEVICE bool {name}_body({formal}) {{", *writer.text(), "  return false;", "}",
+                f"{KERNEL}{name}({', '.join(['dad_run *run', 'int64_t rows', 'int64_t count', *params])}) {{",
+                "  if (run->failed) return;", *loads,
+                "  int64_t first = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;",
+                "  int64_t step = (int64_t)gridDim.x * blockDim.x;", "  dad_thread thread, *c = &thread;",
+                "  dad_begin(c, run, blockIdx.y * step + first, step * gridDim.y);",
+                "  char *top = c->top, *end = c->end;",
+                "  for (int64_t row = blockIdx.y; row < rows; row += gridDim.y) {",
+                "    for (int64_t k = first; k < count; k += step) {", "      c->top = top; c->end = end;",
+                f"      if ({name}_body({actual})) {{ dad_report(run, c, row * count + k); return; }}", "    }", "  }",
+                "}", ""]
+        self.owner.kernel("\n".join(text), name)
+        scratch = "True" if takes_scratch(code) else "False"
+        width = str(self.local(inner_loop.count))
+        self.line(f"run.both({', '.join([repr(name), count, width, scratch, *args])})")
+
+    def threads(self, node: tree.For, count: str) -> None:
+        """A thread to each iteration."""
         name = self.owner.fresh("k")
         writer = self.writer()
         if any(isinstance(n, tree.Resize) for n in everything(node.body)):
@@ -310,28 +392,35 @@ class Kernels(Frame):
             self.sum_of_stored(node, count)
             return
         self.flush()
+        outs = ", ".join(f"({self.home(out)}, {out.dtype!r})" for out in (node.out, *(o for o, _ in node.more)))
+        self.sums(node, node.body, None, "1", count, outs)
+
+    def sums(self, node: tree.Sum, code: Code, row: Reg | None, rows: str, count: str, outs: str) -> None:
+        """Sums of the terms that `code` computes, for each row; `outs` are places of the first row's and dtypes."""
         sums = [(node.out, node.value), *node.more]
         name = self.owner.fresh("k")
         writer = self.writer()
-        if any(isinstance(n, tree.Resize) for n in everything(node.body)):
+        if any(isinstance(n, tree.Resize) for n in everything(code)):
             writer.blocks(self.function.slots)
-        writer.code(node.body)
+        writer.code(code)
         for k, (_, value) in enumerate(sums):
             writer.line(f"*v{k} = {operand(value)};")
-        inside = set(defined([node]))
-        read_here = dict.fromkeys([*read(node.body), *(v for _, v in sums if isinstance(v, Reg))])
-        kernel = self.given(name, [r for r in read_here if r not in inside])
+        inside = {*defined(code), *(r for r in (row, node.index) if r is not None)}
+        needed = dict.fromkeys([*read(code), *(v for _, v in sums if isinstance(v, Reg))])
+        kernel = self.given(name, [r for r in needed if r not in inside])
         frame = any(r.id in self.cells for r in kernel.cells)
         params, loads, args = self.passed(kernel, frame)
         dtypes = [out.dtype for out, _ in sums]
         self.owner.sums_of(dtypes)
         signature = device_sums.signature(dtypes)
         types = [REGISTER[d] for d in dtypes]
-        formal = ", ".join(["dad_thread *c", *self.formal(kernel, False), f"int64_t {register(node.index)}",
+        indices = [*([f"int64_t {register(row)}"] if row is not None else []), f"int64_t {register(node.index)}"]
+        formal = ", ".join(["dad_thread *c", *self.formal(kernel, False), *indices,
                             *(f"{t} *v{k}" for k, t in enumerate(types))])
-        given = ", ".join(["c", *self.actual(kernel, False), "k", *(f"&v.x{k}" for k in range(len(sums)))])
+        given = ", ".join(["c", *self.actual(kernel, False), *(["row"] if row is not None else []), "k",
+                           *(f"&v.x{k}" for k in range(len(sums)))])
         rooms = [f"int64_t to{k}" for k in range(len(sums))]
-        outs = ", ".join(f"({device_sums.MEMORY[d]} *)to{k}" for k, d in enumerate(dtypes))
+        places = ", ".join(f"({device_sums.MEMORY[d]} *)to{k}" for k, d in enumerate(dtypes))
         numbers = ["int64_t rows", "int64_t n", "int32_t depth", "int32_t steps"]
         text = [f"DAD_DEVICE bool {name}_body({formal}) {{", *writer.text(), "  return false;", "}",
                 KERNEL + f"{name}({', '.join(['dad_run *run', *params, *numbers, *rooms])}) {{",
@@ -341,12 +430,11 @@ class Kernels(Frame):
                 "  char *top = c->top, *end = c->end;",
                 f"  auto term = [&](long long row, long long k, dad_sums_{signature} &v) {{",
                 "    c->top = top; c->end = end;",
-                f"    if ({name}_body({given})) dad_report(run, c, k);", "  };",
-                f"  dad_sum_nodes_{signature}<1>(term, rows, n, depth, steps, {outs});", "}", ""]
+                f"    if ({name}_body({given})) dad_report(run, c, row * n + k);", "  };",
+                f"  dad_sum_nodes_{signature}<1>(term, rows, n, depth, steps, {places});", "}", ""]
         self.owner.kernel("\n".join(text), name)
-        places = ", ".join(f"({self.home(out)}, {out.dtype!r})" for out, _ in sums)
-        scratch = "True" if takes_scratch(node.body) else "False"
-        self.line(f"run.sum({', '.join([repr(name), count, scratch, f'({places},)', *args])})")
+        scratch = "True" if takes_scratch(code) else "False"
+        self.line(f"run.sum({', '.join([repr(name), rows, count, scratch, f'({outs},)', *args])})")
 
     def sum_of_stored(self, node: tree.Sum, count: str) -> None:
         """Terms that the host computes one by one, then their sums."""
@@ -383,6 +471,19 @@ class Kernels(Frame):
         index, value = self.reg("i64"), self.reg(out.dtype)
         self.line(f"{register(base)}, {register(n)} = {room}, {count}")
         self.sum(tree.Sum(out, index, n, [tree.Load(value, base, index)], value))
+
+
+@dataclass(frozen=True)
+class Same:
+    """A node, known by its identity."""
+
+    node: tree.Node
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.node is self.node
+
+    def __hash__(self) -> int:
+        return id(self.node)
 
 
 class BodyWriter(ThreadWriter):
