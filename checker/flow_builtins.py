@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 FLAT = {"floor": "rounded by `floor`", "ceil": "rounded by `ceil`", "round": "rounded by `round`",
         "trunc": "cut by `trunc`",
         "sign": "only its sign is taken", "isnan": "only tested by `isnan`", "isinf": "only tested by `isinf`"}
-_ARITY = {"cast": 1}
+_ARITY = {"cast": 1, "stop_grad": 1}
 
 
 def builtin(walk: Walk, name: str, node: ast.Node) -> Value:

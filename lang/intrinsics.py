@@ -91,7 +91,7 @@ SIGNATURES: dict[str, str] = {
     "stop_grad": "'^a (x: a) : a",
     "with_jvp": "'a 'b (f: a -> b) (rule: a -> tangent a -> tangent b) (x: a) : b",
     "with_vjp": "'a 'b (f: a -> b) (rule: a -> tangent b -> tangent a) (x: a) : b",
-    # implicit differentiation; what begins with `_` is for the prelude, which searches with it
+    # implicit differentiation; what begins with `_` is for the library, which searches with it
     "implicit": "'a (r: a -> tangent a) (x: a) : a",
     "_implicit": "'a (r: a -> a) (x: a) : a",
     "_step": "'a (r: a -> a) (x: a) : a",
@@ -100,6 +100,8 @@ SIGNATURES: dict[str, str] = {
     "_along": "'a (x: a) (t: f64) (d: a) : a",
     "_relative": "'a (d: a) (x: a) : f64",
     "_square": "'a (x: a) : f64",
+    "_floats": "'a (x: a) : ?[k].[k]f64",
+    "_with_floats": "'a [k] (x: a) (v: [k]f64) : a",
     "_precision": "'a (x: a) : f64",
     "_fixpoint_found": "'a (x: a) (off: f64) (tolerance: f64) (iterations: i64) : a",
     "_root_found": "'a (x: a) (off: f64) (tolerance: f64) (iterations: i64) : a",

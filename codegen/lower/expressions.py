@@ -153,7 +153,7 @@ def plain(f: Frame, e: ast.Exp) -> Value:
         case ast.GradeAscribe(operand=operand, grades=grades, names=names):
             v, of = expression(f, operand), [(name.span.text, expression(f, name)) for name in names]
             for grade in grades:
-                v = promised(f, v, grade, of, grade.span)
+                v = promised(f, v, grade, of, e.span)
             return v
         case ast.Coerce(operand=operand):
             return coerce(f, e, expression(f, operand))

@@ -217,6 +217,38 @@ def square(f: Frame, inst: Inst, args: list[Value]) -> Value:
     return total
 
 
+def flattened(f: Frame, inst: Inst, args: list[Value]) -> Value:
+    """All floats of a value, one after the other."""
+    b = f.b
+    parts = []
+    for a in floats(args[0]):
+        count = [product(b, b.shape(a))] if a.type.rank else []
+        parts.append(cast(b, b.prim("reshape", a, *count) if count else b.prim("stack", a), F64))
+    if not parts:
+        return b.full(Const(0.0, F64), [ir.Const(0, "i64")])
+    return parts[0] if len(parts) == 1 else b.prim("concat", *parts)
+
+
+def filled(f: Frame, inst: Inst, args: list[Value]) -> Value:
+    """A value like the first one, with these floats."""
+    x, vector = args
+    b, v = f.b, the_atom(vector)
+    found: list[Atom] = []
+    position: Atom = ir.Const(0, "i64")
+    unknowns = floats(x)
+    for a in unknowns:
+        if not a.type.rank:
+            found.append(cast(b, b.prim("index", v, position), a.type.dtype))
+            position = b.add(position, ir.Const(1, "i64"))
+            continue
+        shape = b.shape(a)
+        count = product(b, shape)
+        part = v if len(unknowns) == 1 else b.prim("slice", v, position, count, ir.Const(1, "i64"), axis=0)
+        found.append(cast(b, b.prim("reshape", part, *shape), a.type.dtype))
+        position = b.add(position, count)
+    return with_floats(x, found)
+
+
 def precision(f: Frame, inst: Inst, args: list[Value]) -> Value:
     """The distance of 1 from the next number, in the coarsest type of floats that the value has."""
     return Const(max((EPSILON[a.type.dtype] for a in floats(args[0])), default=EPSILON[F64]), F64)
@@ -239,7 +271,8 @@ def slope_of(f: Frame, inst: Inst, args: list[Value]) -> Value:
 RULES: dict[str, tuple[int, Rule]] = {
     "implicit": (2, implicit), "_implicit": (2, implicit),
     "_step": (2, step), "_descent": (3, descent), "_slope": (2, slope_of),
-    "_along": (3, along), "_relative": (2, relative), "_square": (1, square), "_precision": (1, precision),
+    "_along": (3, along), "_relative": (2, relative), "_square": (1, square), "_floats": (1, flattened),
+    "_with_floats": (2, filled), "_precision": (1, precision),
     "_fixpoint_found": (4, partial(settled, "fixpoint")),
     "_root_found": (4, partial(settled, "root")),
     "_minimiser_found": (4, partial(settled, "minimiser")),
