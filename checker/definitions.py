@@ -236,6 +236,14 @@ def check_definition(session: Session, file: FileScope, node: ast.Def) -> Global
 
 def check_group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> list[Global]:
     """Definitions that mention each other, mostly one alone. If one has errors, none is known."""
+    outer = set(session.warned)  # of the definition that asks for this one, if it is of the library
+    made = _checked_group(session, file, nodes)
+    session.warned.clear()
+    session.warned.update(outer)
+    return made
+
+
+def _checked_group(session: Session, file: FileScope, nodes: Sequence[ast.Def]) -> list[Global]:
     found, bounded = session.report.diagnostics, len(session.tables.bounds)
     start = len(found)
     guess = Guess()

@@ -471,6 +471,8 @@ def _assume(c: Checker, e: ast.Assume, want: Type | None) -> Type:
         elif isinstance(c.solver.prune(t), Fun):
             c.error("E028", f"`{name.name}` is a function: an assumption is about a value", name.span, c.show(t),
                     help="assume it of what the function gives")
+    for name in e.grade.of:
+        infer(c, name)
     c.session.warned.add("grade")
     return infer(c, e.body, want)
 

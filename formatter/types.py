@@ -52,6 +52,11 @@ class TypeRules(Rules):
     def rule_grade_of(self, items: list[Item]) -> Doc:
         return Cat(self.tight(items[:2]), self.separated(items[2]), self.token(items[3]))
 
+    def rule_grade_in(self, items: list[Item]) -> Doc:
+        name, opening, arguments, word, names, closing = items
+        inner = Cat(self.separated(arguments), " ", self.token(word), " ", self.separated(names))
+        return Cat(self.tight([name, opening]), inner, self.token(closing))
+
     def rule_grade_root(self, items: list[Item]) -> Doc:
         return self.tight(items[0] if isinstance(items[0], list) else items)
 

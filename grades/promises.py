@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..lang.core import ir
 from ..lang.core.walk import free_in_op
-from .lattice import Grade, Grades, better, join
+from .lattice import Grade, Grades, at_least, better, join, joined
 from .report import Promise, Step, Trusted
 from .values import Value
 
@@ -65,7 +65,9 @@ def promise(w: Walker, stmt: ir.Stmt, values: Sequence[Value]) -> Value:
         return value
     if kind == "assume":
         trust(w, stmt.span, kind, f"{grade} {name}", reason)
-        return assumed(w, value, grade, stmt.span)
+        # Where it is said in what, the grade is that of a function of these values.
+        given = at_least(joined(v.grades for v in values[1:]), grade) if values[1:] else None
+        return assumed(w, value, grade, stmt.span, given)
     wanted: dict[str, None] = {}
     for other in values[1:]:
         wanted.update(dict.fromkeys(other.grades))
@@ -83,15 +85,17 @@ def trust(w: Walker, span: Span | None, kind: str, what: str, reason: str = "") 
         w.trusted.setdefault((kind, span.source.name, span.start, what), Trusted(span, kind, what, reason))
 
 
-def assumed(w: Walker, value: Value, grade: Grade, span: Span | None) -> Value:
-    """The value, of which a grade or a sign is trusted."""
+def assumed(w: Walker, value: Value, grade: Grade, span: Span | None, given: Grades | None = None) -> Value:
+    """The value, of which a grade or a sign is trusted: in all roots, or as `given` says of each."""
     if value.term is not None and grade in ("positive", "nonnegative", "nonzero"):
         from .terms import ZERO, compare
 
         cond = compare({"positive": ">", "nonnegative": ">=", "nonzero": "!="}[grade], value.term, ZERO)
         w.near, w.exact = w.near.assume(cond), w.exact.assume(cond)
         return value
-    grades: Grades = {root: here if better(here, grade) else grade for root, here in value.grades.items()}
+    trusted = {root: grade if given is None else given.get(root, here) for root, here in value.grades.items()}
+    grades: Grades = {root: here if better(here, trusted[root]) else trusted[root]
+                      for root, here in value.grades.items()}
     steps = {root: step if step.grade == grades[root] else Step(span, "assume", grades[root], step)
              for root, step in value.steps.items()}
     # A formula would show the prover what the program says it may not look at.

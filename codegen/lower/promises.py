@@ -84,10 +84,11 @@ def _promised_function(function: FunV, grade: ast.Grade, of: Sequence[tuple[str,
 
 def assumed(f: Frame, e: ast.Assume, means: str, value: Callable[[ast.Exp], Value]) -> None:
     """From here on the names stand for values of which this is trusted."""
+    of = [(name.name, value(name)) for name in e.grade.of]
     for name in e.names:
         use = f.checked.uses[name]
         if isinstance(use.target, LocalRef):
-            bind_key(f, use.target.key, promised(f, value(name), e.grade, (), e.grade.span, "assume", e.reason, means))
+            bind_key(f, use.target.key, promised(f, value(name), e.grade, of, e.grade.span, "assume", e.reason, means))
 
 
 # ---------------------------------------------------------------- demands

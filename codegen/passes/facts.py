@@ -169,9 +169,9 @@ class Facts(Sizes):
             case "add" | "sub" | "min" | "max":
                 xs, ys = self.bounds(args[0], patience // 2), self.bounds(args[1], patience // 2)
                 lowers, uppers = _combine(op.name, xs, ys)
-                if op.name == "max":
+                if op.name == "max" and patience > 0:  # else bounds of bounds might lead back here
                     uppers = uppers + self._linked(xs[1], ys[1], 1) + self._linked(ys[1], xs[1], 1)
-                if op.name == "min":
+                if op.name == "min" and patience > 0:
                     lowers = lowers + self._linked(xs[0], ys[0], 0) + self._linked(ys[0], xs[0], 0)
                 return lowers, uppers
         return [], []

@@ -470,6 +470,7 @@ class Attribute(Node):
 class Grade(Node):
     """`C1(theta, m.weight)`; no names means jointly in all float parameters. `spans` are where the names stand.
 
+    `of` is for assumptions: `C1(y in x, d)` says that y is a C1 function of x and d.
     Two say something else: `approx` has a `tolerance`, `allow` one name, that of the grade, and a `reason`.
     """
 
@@ -478,6 +479,7 @@ class Grade(Node):
     spans: tuple[Span, ...]
     tolerance: float | None = None
     reason: str | None = None
+    of: tuple[Name, ...] = ()
 
 
 class Def(Node):

@@ -26,6 +26,12 @@ class GradeBuilder(TypeBuilder):
     def grade_of(self, v: list[Any], start: int, end: int) -> ast.Grade:
         return self._grade(v[0], v[2], start, end)
 
+    def grade_in(self, v: list[Any], start: int, end: int) -> ast.Grade:
+        name, _, arguments, _, others, _ = v
+        made = self._grade(name, arguments, start, end)
+        of = tuple(ast.Name(self.at(token), token.text) for token in others)
+        return ast.Grade(made.span, made.name, made.params, made.spans, made.tolerance, made.reason, of)
+
     def grade_root(self, v: list[Any], start: int, end: int) -> list[Token]:
         return v[0] if isinstance(v[0], list) else v
 
@@ -78,7 +84,11 @@ class GradeBuilder(TypeBuilder):
 
     def _promised(self, grade: ast.Grade) -> ast.Grade:
         """Refuses what can only be assumed: `e @ positive`."""
-        if grade.name not in (*GRADES, "approx", "allow"):
+        if grade.of:
+            self.report.error("E027", "a grade is promised of parameters", grade.of[0].span, "what it is assumed in",
+                              help=f"write `@ {grade.name}({', '.join(grade.params)})`; what is not proved may be "
+                                   f'assumed: `assume {grade.name}(y in x) "reason"`')
+        elif grade.name not in (*GRADES, "approx", "allow"):
             name = Token("NAME", grade.name, grade.span.first, grade.span.first + len(grade.name))
             self._unknown(name, "after `@`")
         return grade

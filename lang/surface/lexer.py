@@ -200,7 +200,7 @@ def mark_assumption(tokens: list[Token], at: int) -> None:
     kinds = [token.kind for token in tokens[at + 1:at + 3]]
     if kinds == ["NAME", "LPAR"]:
         end = at + 3
-        while end < len(tokens) and tokens[end].kind in ("NAME", "COMMA", "DOT"):
+        while end < len(tokens) and tokens[end].kind in ("NAME", "COMMA", "DOT", "IN"):
             end += 1
         if end + 1 < len(tokens) and tokens[end].kind == "RPAR" and tokens[end + 1].kind == "STRING":
             tokens[at] = tokens[at]._replace(kind="ASSUME")

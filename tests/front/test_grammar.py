@@ -181,7 +181,8 @@ def clause(node: ast.ForBelow | ast.ForIn | ast.While) -> str:
 def grade(node: ast.Grade) -> str:
     said = [*node.params, *([] if node.tolerance is None else [str(node.tolerance)]),
             *([] if node.reason is None else [repr(node.reason)])]
-    return node.name + (f"({', '.join(said)})" if said else "")
+    of = f" in {', '.join(n.name for n in node.of)}" if node.of else ""
+    return node.name + (f"({', '.join(said)}{of})" if said else "")
 
 
 @pytest.mark.parametrize(("text", "tree"), [
@@ -285,6 +286,7 @@ def grade(node: ast.Grade) -> str:
     ("#[incremental_flattening(only_inner)] f x", "(#[incremental_flattening(only_inner)] (f x))"),
     ('assume continuous(k) "tabulated" in k', "(assume continuous(k) 'tabulated' in k)"),
     ('let v = x assume C1(v, x) "so" let y = 2 in y', "let v = x in (assume C1(v, x) 'so' in let y = 2 in y)"),
+    ('assume C1(y in x, d) "so" in y', "(assume C1(y in x, d) 'so' in y)"),
     ("assume (continuous k)", "(assume (continuous k))"),
     ('(e) @ C1(x, m.weight) @ approx(1e-8) @ allow(jump, "known")',
      "(((e @ C1(x, m.weight)) @ approx(1e-08)) @ allow(jump, 'known'))"),
