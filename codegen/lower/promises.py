@@ -6,6 +6,8 @@ Nothing of this is in a compilation. With `lower(..., promises=True)`
   each float of what they are said of;
 - where a definition is applied whose parameter is a function with a grade, a `demand` stands before it: the function
   that is given, lifted to one of the program's with what it captures before its own parameters, must have the grade;
+- a definition of the library that demands something, or trusts itself, is not looked into: a call of a function that
+  is not there;
 - a definition that takes functions takes *unknown* ones: calls of functions that the program does not have
   (`Lowered.unknown` says what each may be trusted to be). Type parameters that are numbers are f64.
 """
@@ -106,6 +108,23 @@ def demands(f: Frame, definition: Definition, param_types: Sequence[ty.Type], ar
             if isinstance(function, FunV) and isinstance(declared, ty.Fun):
                 shown = ".".join((name, *contract.path))
                 _demand(f, definition, shown, function, declared, contract, span or function.place or f.b.span)
+
+
+def trusts_itself(definition: Definition) -> bool:
+    """Whether a definition of the library has a grade that it takes on trust: then nothing is to be looked into."""
+    node = definition.node
+    return bool(node.grades) and not any(g.params for g in node.grades) and node.span.source.shipped \
+        and "assume " in node.body.span.text
+
+
+def unlooked(f: Frame, definition: Definition, result: ty.Type, inputs: Value) -> Value:
+    """What a definition of the library gives that demands something of its arguments, as a search or a sampler, or that
+    takes its own grade on trust. Nobody looks into it: it is what its header says."""
+    made = from_type(f.concrete(result), lambda kind, _: ir.Var(0, "r", kind))
+    types = tuple(a.type for a in leaves(made))
+    name = f.specialiser.unique(definition.qualified)
+    f.specialiser.unknown[name] = Unknown(definition, "", definition.node.grades, ())
+    return rebuild(made, iter(f.b.bind(ir.Call(name, tuple(leaves(inputs)), types), "r") if types else ()))
 
 
 def projected(value: Value, t: ty.Type, path: Sequence[str]) -> tuple[Value, ty.Type]:
