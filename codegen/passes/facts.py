@@ -20,12 +20,15 @@ from .sizes import PATIENCE, Bounds, Dim, Known, Linear, Origin, Signature, Size
 # Primitives that read or write at places given by numbers, apart from those that `inside` looks at.
 PLACES = frozenset(("slice", "gather", "update_slice", "accumulate_slice", "accumulate_at", "max_at", "min_at", "take",
                     "put", "put_add"))
+LINKS = 3  # how many clamped indices are looked at inside each other
 OPPOSITE = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
 
 
 class Facts(Sizes):
     early = False
     """Whether the question is about running something where it might not have run at all."""
+    links = 0
+    """How many clamped indices are being looked at inside each other."""
 
     # ------------------------------------------------------------ ranges
 
@@ -169,9 +172,9 @@ class Facts(Sizes):
             case "add" | "sub" | "min" | "max":
                 xs, ys = self.bounds(args[0], patience // 2), self.bounds(args[1], patience // 2)
                 lowers, uppers = _combine(op.name, xs, ys)
-                if op.name == "max" and patience > 0:  # else bounds of bounds might lead back here
+                if op.name == "max":
                     uppers = uppers + self._linked(xs[1], ys[1], 1) + self._linked(ys[1], xs[1], 1)
-                if op.name == "min" and patience > 0:
+                if op.name == "min":
                     lowers = lowers + self._linked(xs[0], ys[0], 0) + self._linked(ys[0], xs[0], 0)
                 return lowers, uppers
         return [], []
@@ -180,6 +183,9 @@ class Facts(Sizes):
         """Bounds of a clamped index: max (i - 1) 0 <= i, since 0 <= i; min (i + 1) (n - 1) >= i, since i <= n - 1."""
         pick = max if side else min
         found: list[Linear] = []
+        if self.links >= LINKS:  # bounds of bounds may lead back to where they are asked for
+            return found
+        self.links += 1
         for base, offset in xs:
             if isinstance(base, Var):
                 bounds = self.bounds(base, 1)
@@ -188,6 +194,7 @@ class Facts(Sizes):
                         if q == other and q != base:
                             shift = pick(offset, more - reach)
                             found += [(b, o + shift) for b, o in bounds[side]]
+        self.links -= 1
         return found
 
 
