@@ -10,8 +10,9 @@ from ..loops import tree
 from ..loops.checks import checks_first
 from ..loops.fuse import fuse
 from ..loops.lower import lower
+from .states import states_in_place
 
 
 def nests(program: ir.Program) -> tree.Program:
     """All functions of a program without derivatives, before `vectorize`."""
-    return fuse(checks_first(lower(program, folds=True)))
+    return states_in_place(fuse(checks_first(lower(program, folds=True))))

@@ -48,8 +48,9 @@ class Places:
 
 def places_of(function: tree.Function, memory: Leads, node: tree.For) -> Places | None:
     """What the loop adds to; None where its iterations meet otherwise, or add to nothing."""
-    allocated = {n.out.id: n for n in everything(function.body) if isinstance(n, tree.Alloc)}
-    roots = {n.out.id: n.out for n in allocated.values()}
+    allocated = {n.out.id: n.count if isinstance(n, tree.Alloc) else Imm(n.count, "i64")
+                 for n in everything(function.body) if isinstance(n, tree.Alloc | tree.Local)}
+    roots = {n.out.id: n.out for n in everything(function.body) if isinstance(n, tree.Alloc | tree.Local)}
     inside = {n.out.id for n in everything(node.body) if isinstance(n, tree.Alloc | tree.Local)}
     uses = read([node])
     found = Places()
@@ -61,7 +62,7 @@ def places_of(function: tree.Function, memory: Leads, node: tree.For) -> Places 
             continue
         if root not in number:
             number[root] = len(found.targets)
-            found.targets.append(Target(roots[root], maker.name, allocated[root].count))
+            found.targets.append(Target(roots[root], maker.name, allocated[root]))
         if found.targets[number[root]].op != maker.name:
             return None
         found.stores[id(store)] = number[root]
