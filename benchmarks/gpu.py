@@ -124,7 +124,7 @@ def bandwidth(cupy: Any, wait: Callable[[], None]) -> float:
     """Bytes that the card copies in a second, read and written."""
     source = cupy.zeros(1 << 27)
     target = cupy.empty_like(source)
-    return 2 * source.nbytes / seconds(lambda: cupy.copyto(target, source), wait, 0.5)
+    return float(2 * source.nbytes) / seconds(lambda: cupy.copyto(target, source), wait, 0.5)
 
 
 def device() -> Any:

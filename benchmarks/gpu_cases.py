@@ -134,7 +134,7 @@ def step(r: Any, u: Any, v: Any, h: float) -> tuple[Any, Any]:
 def jax_ode(jax: Any) -> Any:
     def value(rates: Any, steps: int) -> Any:
         start = (jax.numpy.ones(len(rates)), jax.numpy.full(len(rates), 0.5))
-        (u, v), _ = jax.lax.scan(lambda s, _: (step(rates.T, *s, 0.01), None), start, None, length=steps)
+        (u, v), _ = jax.lax.scan(lambda s, _: (step(rates.T, s[0], s[1], 0.01), None), start, None, length=steps)
         return (u**2 + v**2).sum()
 
     return lambda steps, rates: jax.value_and_grad(value)(rates, 100)
@@ -204,7 +204,7 @@ def torch_ode(torch: Any) -> Any:
 def torch_hmm(torch: Any) -> Any:
     def run(symbols: Any, start: Any, moves: Any, emits: Any) -> Any:
         def value(start: Any, moves: Any, emits: Any) -> Any:
-            p, total = start.expand(len(symbols), 3), 0.0
+            p, total = start.expand(len(symbols), 3), torch.zeros_like(symbols[:, 0], dtype=start.dtype)
             for w in symbols.T:
                 p = (p @ moves) * emits.T[w]
                 norm = p.sum(-1)
