@@ -24,7 +24,7 @@ COMMAND = Command(
     (Option("grad", "print the gradient too"),
      Option("trap-nonfinite", "stop at the first operation that gives nan or infinity, and say which"),
      Option("target", "where to run; without it native where llvmlite is installed, else numpy", "TARGET",
-            ("native", "numpy", "interp"))),
+            ("native", "numpy", "cuda", "interp"))),
     "Values are written as in Futhark and quoted for the shell: 3  2.5f32  true  '[1, 2]'  '{x = 1, y = 2.0}'\n"
     "@file stands for the values in a data file, text or .npy.")
 
@@ -89,7 +89,7 @@ def arguments(definition: Definition, words: Sequence[str]) -> list[Any]:
 
 def call(source: Source, definition: Definition, values: Sequence[Any], given: Given) -> int:
     from .. import modules
-    from ..codegen.runtime.errors import DadArgumentError, RunError
+    from ..codegen.runtime.errors import DadArgumentError, DeviceError, RunError
     from ..testing.values import show_value
 
     target = modules.wanted(given.options.get("target"))
@@ -100,7 +100,7 @@ def call(source: Source, definition: Definition, values: Sequence[Any], given: G
             print(show_value(entry(*values), definition.result_type))
             return 0
         value, gradient = entry.value_and_grad(*values)
-    except DadArgumentError as error:
+    except (DadArgumentError, DeviceError) as error:
         raise fail(error.code, error.message) from None
     except RunError as error:
         raise Diagnostics([run_error(error, source)]) from None

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 from ..lang.diagnostics.render import clean
 from .options import Command, Option, Usage, help_line, parse
-from .output import show_diagnostics
+from .output import fail, show_diagnostics
 
 COMMAND = Command(
     "test", "dad test FILE…",
     "Run the test blocks (`-- ==`) of programs as native code, on NumPy and on the interpreter.",
-    (Option("target", "run on this one only", "TARGET", ("native", "numpy", "interp")),
+    (Option("target", "run on this one only", "TARGET", ("native", "numpy", "cuda", "interp")),
      Option("verbose", "print the cases that pass too", short="v")))
 
 
 def main(args: Sequence[str]) -> int:
+    from ..codegen.runtime.errors import DeviceError
     from ..testing.runner import run_file
 
     given = parse(args, COMMAND)
@@ -25,7 +26,10 @@ def main(args: Sequence[str]) -> int:
     passed = failed = 0
     broken = False
     for path in given.words:
-        result = run_file(path, targets)
+        try:
+            result = run_file(path, targets)
+        except DeviceError as error:
+            raise fail(error.code, error.message) from None
         if result.diagnostics:
             show_diagnostics(result.diagnostics, sys.stderr)
             broken = True

@@ -3,9 +3,9 @@
 Programs are those of the tests, with the inputs in their test blocks, and generated ones; their entries run forwards
 and in both modes of derivatives, with threads and blocks in three orders. Results must be the interpreter's, bit for
 bit where nothing is computed that libraries compute differently, and the same bits in all orders. With `--nvrtc` each
-text is compiled for cards too, where NVRTC is installed. With `--sanitiser addresses` or `races` kernels are compiled
-with a sanitiser, each array in a block of memory of its own; what it finds ends the process: the last line on standard
-output then names the program.
+text is compiled for cards too, where NVRTC is installed; with `--card` the GPU of this machine must give these bits.
+With `--sanitiser addresses` or `races` kernels are compiled with a sanitiser, each array in a block of memory of its
+own; what it finds ends the process: the last line on standard output then names the program.
 
 A process with a sanitiser must start with its library in front of all others, so this module starts itself once more.
 """
@@ -13,7 +13,9 @@ A process with a sanitiser must start with its library in front of all others, s
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
+import importlib
 import os
 import subprocess
 import sys
@@ -71,8 +73,9 @@ def outcome(function: Function, leaves: Sequence[Any]) -> tuple[Any, ...] | RunE
         return error
 
 
-def examine(jobs: Sequence[Job], orders: Sequence[tuple[str, int]] = ORDERS, batch: int = 20) -> list[str]:
-    """Runs all calls of the programs; what is wrong."""
+def examine(jobs: Sequence[Job], orders: Sequence[tuple[str, int]] = ORDERS, batch: int = 20, on_card: bool = False
+            ) -> list[str]:
+    """Runs all calls of the programs, `on_card` also on the GPU of this machine; what is wrong."""
     wrong: list[str] = []
     for start in range(0, len(jobs), batch):
         part = list(jobs[start:start + batch])
@@ -89,7 +92,27 @@ def examine(jobs: Sequence[Job], orders: Sequence[tuple[str, int]] = ORDERS, bat
             with installed(*order):
                 for k, (job, (functions, _)) in enumerate(zip(part, made, strict=True)):
                     wrong += calls_of(job, functions, wants[k], order, first, k)
+        if on_card:
+            with card():
+                for k, job in enumerate(part):
+                    functions, _ = emitted(job.program, [name for name, _ in job.calls])
+                    wrong += calls_of(job, functions, wants[k], ("card", 0), first, k)
     return wrong
+
+
+@contextlib.contextmanager
+def card() -> Iterator[None]:
+    """`cupy` is the real one inside, and what has imported another one is imported anew."""
+    def forget() -> None:
+        for name in [name for name in sys.modules if name.startswith("dad.codegen.runtime.device")]:
+            del sys.modules[name]
+
+    forget()
+    importlib.import_module("cupy")
+    try:
+        yield
+    finally:
+        forget()
 
 
 def together(texts: Sequence[str]) -> dict[int, str]:
@@ -150,7 +173,7 @@ def worker(options: argparse.Namespace) -> int:
     jobs = list(files(options.files, options.only))
     jobs += generated(options.first, options.count, options.largest)
     gc.collect()
-    wrong = examine(jobs, ORDERS[:1] if options.sanitiser else ORDERS, options.batch)
+    wrong = examine(jobs, ORDERS[:1] if options.sanitiser else ORDERS, options.batch, options.card)
     if options.nvrtc:
         wrong += for_cards(jobs)
     for each in wrong:
@@ -179,6 +202,7 @@ def main() -> int:
     options.add_argument("--largest", type=int, default=10**6, help="characters of a generated program, at most")
     options.add_argument("--batch", type=int, default=20, help="programs to a run of the C++ compiler")
     options.add_argument("--sanitiser", choices=sorted(SANITISERS), default="")
+    options.add_argument("--card", action="store_true", help="run on the GPU of this machine, too")
     options.add_argument("--nvrtc", action="store_true", help="compile for cards, too")
     given = options.parse_args()
     if given.files == ["all"]:

@@ -159,3 +159,20 @@ def test_the_demo_says_when_there_is_no_gpu() -> None:
     assert done.returncode == 1
     assert re.match(r"error\[U11[23]\]: ", done.stderr), done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_commands_run_on_the_device(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source.write_text(PROGRAM + "\n-- ==\n-- entry: norm\n-- input { [3.0, 4.0] } output { 5.0 }\n", encoding="utf-8")
+    with installed():
+        GPU.devices = 0
+        for command in (["run", str(source), "norm", "[3.0, 4.0]"], ["test", str(source)]):
+            assert main([*command, "--target", "cuda"]) == 1
+            assert capsys.readouterr().err.startswith("error[U113]: no GPU of NVIDIA can be used here: cudaErrorNo")
+    if compiled.compiler() is None:
+        return
+    with installed():
+        assert main(["run", str(source), "norm", "[3.0, 4.0]", "--grad", "--target", "cuda"]) == 0
+        assert re.match(r"value    5.0\ngradient \[0.60*\d, 0.8\]\n$", capsys.readouterr().out)
+        assert main(["test", str(source), "--target", "cuda"]) == 0
+        assert main(["run", str(source), "pick", "[3.0, 4.0]", "2", "--target", "cuda"]) == 1
+        assert "error[R101]: index 2 is out of bounds" in capsys.readouterr().err

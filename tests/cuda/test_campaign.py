@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any
 
 import pytest
 from dad.tests.cuda import campaign
-from dad.tests.cuda.standin import COUNTS, Undefined, compiled, installed
+from dad.tests.cuda.standin import COUNTS, GPU, Undefined, compiled, installed
+from dad.tests.cuda.standin.modules import make
 from dad.tests.native.sanitised import Job, files, generated
 
 LARGEST = 600
@@ -71,6 +73,20 @@ def test_what_is_wrong_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(campaign, "emitted", failing)
     assert "Undefined: kernel k1: no" in campaign.examine([job])[0]
+
+
+def test_a_card_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another stand-in is the card here: what runs on it is emitted and imported anew."""
+    if compiled.compiler() is None:
+        return
+    for name, module in make().items():
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(GPU, "loaded", [])
+    compiled.set_order("reverse")
+    assert campaign.examine(few(1), campaign.ORDERS[:1], on_card=True) == []
+    monkeypatch.setattr(GPU, "devices", 0)
+    assert "DeviceError: U113: " in campaign.examine(few(1), (), on_card=True)[0]
+    compiled.set_order("forward")
 
 
 @pytest.mark.parametrize("sanitiser", sorted(campaign.SANITISERS))
