@@ -41,8 +41,8 @@ class Watch:
         self.site = site
         self.trace: list[Decision] | None = [] if decisions else None
         self.visits: list[tuple[Any, tuple[Value, ...]]] = []
-        self.meeting = -1
-        """The number of a comparison of equality that is to find its numbers equal, as they are at one point only."""
+        self.there = False
+        """Whether comparisons are those at the point itself, not beside it: numbers that meet there are equal."""
         self.condition: dict[ir.Var, tuple[Any, Number] | None] = dict.fromkeys(condition)
         """What the site's condition is made of, and what was last decided there, how far from otherwise."""
         self.settled = True
@@ -164,8 +164,10 @@ class Run:
         outcome: Any
         if isinstance(op, ir.If):
             outcome = (bool(self.value(op.cond)), tuple([found and found[0] for found in watch.condition.values()]))
+            watch.visits.append((outcome, ()))
+            number = len(watch.visits) - 1  # a call of the function by itself may come here before this one is done
             results = self.op(stmt, op)
-            watch.visits.append((outcome, results))
+            watch.visits[number] = outcome, results
             return results
         before = watch.trace
         start = 0 if before is None else len(before)
@@ -403,7 +405,7 @@ def _comparison(name: str) -> Rule:
             if jets.leaf(x) != jets.leaf(x) or jets.leaf(y) != jets.leaf(y):
                 return name == "ne", None, 1.0
             side = jets.compared(x, y)
-            if watch.trace is not None and len(watch.trace) == watch.meeting:
+            if watch.there and jets.meet(x, y):
                 side = 0
             # Where two numbers are equal on all of a side is not where they meet.
             return holds(side), side if name in ("eq", "ne") else holds(side), x - y
@@ -687,6 +689,11 @@ def _test(ask: Callable[[Any], bool]) -> Rule:
     return rule
 
 
+def _held_fixed(run: Run, stmt: ir.Stmt, op: ir.Prim, args: list[Value]) -> Value:
+    """Derivatives take it for a constant."""
+    return spread(jets.leaf, args) if op.args[0].type.is_float else args[0]
+
+
 def _same(run: Run, stmt: ir.Stmt, op: ir.Prim, args: list[Value]) -> Value:
     return args[0] if args else False
 
@@ -709,5 +716,5 @@ RULES: dict[str, Rule] = {
     "sum": _folded(operator.add, 0), "prod": _folded(operator.mul, 1),
     "cumsum": _prefixes(operator.add), "cumprod": _prefixes(operator.mul),
     "isnan": _test(lambda x: bool(x != x)), "isinf": _test(lambda x: bool(abs(x) == float("inf"))),
-    "stop_grad": _same, "mark": _same, "promise": _same, "demand": _same,
+    "stop_grad": _held_fixed, "mark": _same, "promise": _same, "demand": _same,
 }  # fmt: skip

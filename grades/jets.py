@@ -127,6 +127,12 @@ def compared(x: Number, y: Number) -> int:
     return sign(x - y, max(1.0, float(size)) if size < 1e300 else 1e300)
 
 
+def meet(x: Number, y: Number) -> bool:
+    """Whether two numbers are equal at the point itself, but for rounding."""
+    a, b = leaf(x), leaf(y)
+    return bool(a == b) or tiny(a - b, max(1.0, float(min(abs(a), 1e300))))
+
+
 def valuation(c: Sequence[Number]) -> int:
     """How many coefficients at the beginning are zero."""
     for k, a in enumerate(c):

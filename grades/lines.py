@@ -126,24 +126,24 @@ class Space:
                     found[atom] = self.random.choice((2, 3, 2, 3, 1, 4))
         return found
 
-    def point(self, wide: bool) -> tuple[Any, ...]:
+    def point(self, wide: bool, all_of: Fraction | None = None) -> tuple[Any, ...]:
+        """A point; with `all_of` at this number, where bounds allow it: some things happen at the origin alone."""
         sizes = self.sizes()
         usual = self.random.choice((2, 3))
         point: list[Any] = []
         for k, param in enumerate(self.function.params):
             known = self.function.dims[k] if self.function.dims else (None,) * param.type.rank
             shape = tuple(a.value if isinstance(a, ir.Const) else usual if a is None else sizes[a] for a in known)
-            point.append(self.value(param.type, tuple(map(int, shape)), self.bounds.get(k, FREE), wide))
+            point.append(self.value(param.type, tuple(map(int, shape)), self.bounds.get(k, FREE), wide,
+                                    all_of if self.moving[k] else None))
         return tuple(point)
 
-    def value(self, type: ir.Type, shape: tuple[int, ...], bounds: Bounds, wide: bool) -> Any:
+    def value(self, type: ir.Type, shape: tuple[int, ...], bounds: Bounds, wide: bool, all_of: Fraction | None) -> Any:
         if type.is_float:
-            if not shape:
-                return self.number(bounds, wide)
             out = np.empty(shape, object)
             for at in np.ndindex(shape):
-                out[at] = self.number(bounds, wide)
-            return out
+                out[at] = self.number(bounds, wide) if all_of is None or not bounds.hold(all_of) else all_of
+            return out if shape else out[()]
         if not shape:
             return self.integer(type.dtype, 4, bounds)
         numbers = [self.integer(type.dtype, min(shape), bounds) for _ in range(math.prod(shape))]

@@ -22,7 +22,7 @@ import numpy as np
 from ..lang.core import ir, walk
 from ..lang.record import dataclass
 from . import jets
-from .evaluate import Decision, Failed, Machine, Value, Watch
+from .evaluate import COMPARISONS, Decision, Failed, Machine, Value, Watch
 from .jets import Jet, Number
 from .lines import Bounds, Line, Space, samples
 from .reals import context
@@ -128,6 +128,8 @@ class Crossing:
     lo: float
     hi: float
     visit: int
+    touch: ir.Var | None = None
+    """A comparison whose distance seems to touch zero between the two without a change of sign."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ class Search:
     def crossings(self) -> Iterator[Crossing]:
         for attempt in range(40):
             wide = attempt % 4 == 3
-            point = self.space.point(wide)
+            point = self.space.point(wide, (Fraction(0), Fraction(1))[attempt // 4 % 2] if attempt % 4 == 2 else None)
             for line in self.space.lines(point, wide):
                 yield from self.on(line)
 
@@ -211,6 +213,7 @@ class Search:
             seen.append((t, watch))
         if not found and len(seen) > 1 and self.condition:
             yield from self.toward(line, seen)
+            yield from self.touching(line, seen)
 
     def toward(self, line: Line, seen: list[tuple[float, Watch]]) -> Iterator[Crossing]:
         """Secants of the distance of the condition that is nearest to its boundary."""
@@ -242,6 +245,33 @@ class Search:
                     break
                 t0, d0, t1, d1, first = t1, d1, t2, d2, watch
 
+    def touching(self, line: Line, seen: list[tuple[float, Watch]]) -> Iterator[Crossing]:
+        """Places where the distance of the condition is least, in between."""
+        for var in self.condition:
+            known = sorted((t, abs(d), len(watch.visits)) for t, watch in seen for d in [distance(watch, var)]
+                           if d is not None)
+            lowest = sorted((middle[1], k) for k, (before, middle, after) in enumerate(
+                zip(known, known[1:], known[2:], strict=False), 1) if before[1] > middle[1] < after[1])
+            for _, k in lowest[:2]:
+                left, right = known[k - 1][0], known[k + 1][0]
+                # Where a parabola has its least value; a series finds the place itself.
+                yield Crossing(line, *self.least(line, var, left, known[k][0], right), known[k][2] - 1, var)
+
+    def least(self, line: Line, var: ir.Var, left: float, middle: float, right: float) -> tuple[float, float]:
+        """A short interval around the least distance, by sections of a third."""
+        for _ in range(12):
+            a, b = left + (right - left) / 3, right - (right - left) / 3
+            first, second = self.looked(line, a), self.looked(line, b)
+            da = distance(first, var) if first is not None else None
+            db = distance(second, var) if second is not None else None
+            if da is None or db is None:
+                break
+            if abs(da) < abs(db):
+                right = b
+            else:
+                left = a
+        return (left + right) / 2, right
+
     def looked(self, line: Line, t: float, decisions: bool = False) -> Watch | None:
         """What the run at t has met, in doubles; None where it fails."""
         watch = self.watch(decisions)
@@ -261,7 +291,7 @@ class Search:
     # ------------------------------------------------------------ the boundary itself
 
     def examined(self, crossing: Crossing) -> Witness | None:
-        narrow = self.halved(crossing)
+        narrow = self.halved(crossing) if crossing.touch is None else crossing
         if narrow is None:
             return None
         sides = self.sides(narrow)
@@ -320,48 +350,63 @@ class Search:
         return Crossing(c.line, lo, hi, c.visit)
 
     def sides(self, c: Crossing) -> Sides | None:
-        below, above = self.looked(c.line, c.lo, True), self.looked(c.line, c.hi, True)
-        if below is None or above is None or below.trace is None or above.trace is None:
+        found = self.decision(c)
+        if found is None:
             return None
-        number = first_change(below.trace, above.trace)
-        if number is None:
-            return None
-        stmt = below.trace[number][0]
+        number, stmt = found
         direct = self.site is None or stmt is self.site or not self.condition or stmt.vars[0] in self.condition
         t = self.boundary(c, number, stmt)
         if t is None:
             return None
-        mp = context()
-        forward, backward = self.series(c.line, t, 1), self.series(c.line, t, -1)
-        if forward is None or backward is None:
+        above, below = self.series(c.line, t, 1), self.series(c.line, t, -1)
+        if above is None or below is None:
             return None
-        if not -mp.mpf(10) ** -3 < t - (c.lo + c.hi) / 2 < mp.mpf(10) ** -3 * max(1.0, abs(c.lo)):
+        settled = above[1].settled and below[1].settled
+        crowded = self.inside and any(
+            near(decision) and decision[0] is not stmt and decision[0].vars[0] not in self.condition
+            for _, watch in (above, below) for decision in watch.trace or ())
+        high, low = self.at_site(c, above), self.at_site(c, below)
+        if high is None or low is None:
             return None
-        (whole_above, watch_above), (whole_below, watch_below) = forward, backward
-        settled = watch_above.settled and watch_below.settled
+        both = self.checked(Sides(t, low[1], high[1], below[0], above[0], settled, direct, False, crowded))
+        apart = None if both is None else difference(both.below, both.above, self.limit)
+        if apart is not None and low[0] != high[0] and (self.inside or apart[0] == 0):
+            return both
+        if not (isinstance(stmt.op, ir.Prim) and stmt.op.name in COMPARISONS):
+            return both
+        # What the program does at the boundary alone; as a function of both ways it is one and the same.
+        there = self.series(c.line, t, 1, there=True)
+        met = None if there is None else self.at_site(c, there)
+        if there is None or met is None or met[0] in (high[0], low[0]):
+            return both
+        here, whole = (tuple(map(mirrored, r)) for r in (met[1], there[0]))
+        point = self.checked(Sides(t, here, high[1], whole, above[0], settled, direct, True, crowded))
+        alone = None if point is None else difference(point.below, point.above, self.limit)
+        return both if alone is None or (apart is not None and apart[0] <= alone[0]) else point
+
+    def decision(self, c: Crossing) -> tuple[int, ir.Stmt] | None:
+        """Which decision of the run changes, by its number, and where in the program it stands."""
+        below = self.looked(c.line, c.lo, True)
+        if below is None or below.trace is None:
+            return None
+        if c.touch is not None:
+            found = [k for k, (stmt, _, _) in enumerate(below.trace) if stmt.vars[0] is c.touch]
+            return (found[-1], below.trace[found[-1]][0]) if found else None
+        above = self.looked(c.line, c.hi, True)
+        if above is None or above.trace is None:
+            return None
+        number = first_change(below.trace, above.trace)
+        return None if number is None else (number, below.trace[number][0])
+
+    def at_site(self, c: Crossing, run: tuple[tuple[Value, ...], Watch]) -> tuple[Any, tuple[Value, ...]] | None:
+        """What is decided at the site and what it gives, or all decisions and the results of the function."""
+        results, watch = run
         if not self.inside:
-            return self.checked(Sides(t, whole_below, whole_above, whole_below, whole_above, settled, direct, False,
-                                      False))
-        crowded = any(near(decision) and where is not stmt and where.vars[0] not in self.condition
-                      for watch in (watch_above, watch_below) for decision in watch.trace or ()
-                      for where in decision[:1])
-        if max(c.visit, 0) >= min(len(watch_above.visits), len(watch_below.visits)):
+            return tuple((id(stmt), outcome) for stmt, outcome, _ in watch.trace or ()), results
+        if c.visit >= len(watch.visits):
             return None
-        outcome_above, above_results = watch_above.visits[c.visit]
-        outcome_below, below_results = watch_below.visits[c.visit]
-        point = False
-        if (self.site is not None and isinstance(self.site.op, ir.If) and outcome_above[0] == outcome_below[0]
-                and isinstance(stmt.op, ir.Prim) and stmt.op.name in ("eq", "ne")):
-            met = self.series(c.line, t, 1, number)
-            if met is None or c.visit >= len(met[1].visits) or met[1].visits[c.visit][0][0] == outcome_above[0]:
-                return None
-            point = True
-            below_results, whole_below = met[1].visits[c.visit][1], met[0]
-            # As a function of the way forwards and backwards it is one and the same.
-            below_results = tuple(mirrored(r) for r in below_results)
-            whole_below = tuple(mirrored(r) for r in whole_below)
-        return self.checked(Sides(t, below_results, above_results, whole_below, whole_above, settled, direct, point,
-                                  crowded))
+        outcome, values = watch.visits[c.visit]
+        return (outcome[0] if isinstance(self.site, ir.Stmt) and isinstance(self.site.op, ir.If) else outcome), values
 
     def checked(self, sides: Sides) -> Sides | None:
         """Regular on both sides: all numbers are finite."""
@@ -378,21 +423,27 @@ class Search:
             if ran is None or ran[1].trace is None or number >= len(ran[1].trace):
                 return None
             where, _, distance = ran[1].trace[number]
+            while type(distance) is Jet and distance.level > 0:  # in a derivative inside of the program
+                distance = distance.c[0]
             if where is not stmt or type(distance) is not Jet or len(distance.c) < 2:
                 return None
-            step = zero_of(distance.c)
+            if c.touch is None:
+                step = zero_of(distance.c)
+            else:
+                step = zero_of(jets.slope(distance).c)
             if step is None or abs(step) > 100 * width + mp.mpf(10) ** -6 * max(abs(t), 1):
                 return None
             t += step
             if abs(step) <= mp.mpf(10) ** -45 * max(abs(t), 1):
-                return t
+                return t if c.touch is None or jets.tiny(distance.c[0]) else None
         return None
 
-    def series(self, line: Line, t: Any, way: int, meeting: int = -1) -> tuple[tuple[Value, ...], Watch] | None:
+    def series(self, line: Line, t: Any, way: int, there: bool = False
+               ) -> tuple[tuple[Value, ...], Watch] | None:
         watch = self.watch(True)
-        watch.meeting = meeting
+        watch.there = there
         try:
-            results = self.many.run(self.name, line.series(t, self.limit + 2, way), watch)
+            results = self.many.run(self.name, line.series(t, max(self.limit + 2, 4), way), watch)
         except Failed:
             return None
         finally:
@@ -404,7 +455,7 @@ class Search:
     def confirmed(self, c: Crossing, sides: Sides, order: int, at: tuple[int, int], jump: float) -> bool:
         """Whether one-sided differences of ordinary runs say so too."""
         mp = context()
-        step = mp.mpf(10) ** -(30, 28, 19, 14, 11)[order] * max(1, abs(sides.t))
+        step = mp.mpf(10) ** -(42, 28, 19, 14, 11)[order] * max(1, abs(sides.t))
         above = self.differenced(c, sides.t, step, order, at)
         below = self.differenced(c, sides.t, -step, order, at) if not sides.point else None
         if above is None or (below is None and not sides.point):
