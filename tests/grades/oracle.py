@@ -47,12 +47,12 @@ class Vast(Exception):
 class Traced(Exact):
     """A run that notes every decision."""
 
-    def __init__(self, program: ir.Program, env: interp.Env, stops: Stops, trace: list[Any]) -> None:
+    def __init__(self, program: ir.Program, env: interp.Env, stops: Stops, trace: list[Any], margins: list[Any]) -> None:
         super().__init__(program, env, stops)
-        self.trace = trace
+        self.trace, self.margins = trace, margins
 
     def within(self, env: interp.Env) -> Exact:
-        return Traced(self.program, env, self.stops, self.trace)
+        return Traced(self.program, env, self.stops, self.trace, self.margins)
 
     def constant(self, number: float) -> Any:
         return CONSTANTS.get(number) or mpf(repr(number))
@@ -67,8 +67,10 @@ class Traced(Exact):
             if not isinstance(result, mpf) and np.asarray(result).dtype.kind != "O":
                 if op.name != "dim":
                     self.trace.append(np.asarray(result).tobytes())
+                    self.margins.append(margin(op.name, self.values(op.args)))
             elif op.name in KINKS:
                 self.trace.append(decision(op.name, self.values(op.args), result))
+                self.margins.append(margin(op.name, self.values(op.args)))
         return result
 
     def vast(self, atom: ir.Atom) -> bool:
@@ -94,6 +96,16 @@ def decision(name: str, args: Sequence[Value], result: Value) -> Any:
     return tuple(np.argsort(np.asarray(args[0]).ravel(), kind="stable"))
 
 
+def margin(name: str, args: Sequence[Value]) -> Any:
+    """How far a decision is from falling out otherwise, if it is one of numbers."""
+    if all(isinstance(a, mpf) for a in args):
+        if name in ("lt", "le", "gt", "ge", "eq", "ne", "max", "min"):
+            return args[0] - args[1]
+        if name in ("abs", "sign"):
+            return args[0]
+    return None
+
+
 @dataclass(frozen=True)
 class Violation:
     grade: str
@@ -112,14 +124,14 @@ class Line:
         self.oracle, self.point, self.direction = oracle, point, direction
         self.start = [lifted(x) for x in point]
         self.ahead = [lifted(d) if d is not None else None for d in direction]
-        self.seen: dict[Any, tuple[tuple[Any, ...], Any]] = {}
+        self.seen: dict[Any, tuple[tuple[Any, ...], Any, list[Any]]] = {}
         self.stopped: Sequence[Value] = ()
         first = Stops()
         self.seen[mpf(0)] = oracle.run(self.start, first)
         self.stopped = first.seen
 
-    def run(self, t: Any) -> tuple[tuple[Any, ...], Any]:
-        """Results, flat, and trace; no results where a check fails."""
+    def run(self, t: Any) -> tuple[tuple[Any, ...], Any, list[Any]]:
+        """Results, flat, trace, and margins; no results where a check fails."""
         if t not in self.seen:
             args = [x if d is None else x + t * d for x, d in zip(self.start, self.ahead, strict=True)]
             self.seen[t] = self.oracle.run(args, Stops(self.stopped))
@@ -140,6 +152,10 @@ class Line:
             if left == self.trace(b) or found == MOST:
                 continue
             found += 1
+            near = self.crossed(a, b)
+            if near is not None:
+                yield near
+                continue
             for _ in range(BITS):
                 m = (a + b) / 2
                 if self.trace(m) == left:
@@ -149,6 +165,32 @@ class Line:
                 if b - a < EPS:
                     break
             yield a, b
+
+
+    def crossed(self, a: Any, b: Any) -> tuple[Any, Any] | None:
+        """The same by regula falsi (Illinois) on the margin of the first decision that differs; None if that fails."""
+        (_, left, at_a), (_, right, at_b) = self.run(a), self.run(b)
+        if not isinstance(left, tuple) or not isinstance(right, tuple):
+            return None
+        k = next((k for k, (p, q) in enumerate(zip(left[0], right[0], strict=False)) if p != q), None)
+        if k is None or at_a[k] is None or at_b[k] is None or not at_a[k] * at_b[k] < 0:
+            return None
+        u, v, lo, hi = at_a[k], at_b[k], a, b
+        for _ in range(40):
+            t = hi - v * (hi - lo) / (v - u)
+            margins = self.run(t)[2]
+            if k >= len(margins) or margins[k] is None:
+                return None
+            w = margins[k]
+            if w == 0 or abs(t - hi) < EPS / 10 or abs(hi - lo) < EPS:
+                below, above = t - EPS, t + EPS
+                return (below, above) if self.trace(below) == left and self.trace(above) != left else None
+            if w * v < 0:
+                lo, u = hi, v
+            else:
+                u /= 2
+            hi, v = t, w
+        return None
 
 
 class Oracle:
@@ -161,38 +203,46 @@ class Oracle:
         self.plain = differentiate(extremes(program))
 
     @cached_property
-    def pushed(self) -> ir.Program:
-        """With first and second derivatives along a line, `f_jvp` and `f_jvp_jvp`."""
-        whole, self.first = derive(self.program, self.function, "jvp")
-        whole, self.second = derive(whole, self.first, "jvp")
-        return differentiate(extremes(whole))
+    def first(self) -> tuple[ir.Program, str]:
+        """With the first derivative along a line."""
+        whole, name = derive(self.program, self.function, "jvp")
+        return differentiate(extremes(whole)), name
 
-    def run(self, args: Sequence[Value], stops: Stops) -> tuple[tuple[Any, ...], Any]:
+    @cached_property
+    def second(self) -> tuple[ir.Program, str]:
+        """With the second derivative along two lines."""
+        whole, name = derive(self.program, self.function, "jvp")
+        whole, name = derive(whole, name, "jvp")
+        return differentiate(extremes(whole)), name
+
+    def run(self, args: Sequence[Value], stops: Stops) -> tuple[tuple[Any, ...], Any, list[Any]]:
         trace: list[Any] = []
+        margins: list[Any] = []
         if not self.inside(args):
-            return (), None
+            return (), None, []
         f = self.plain.functions[self.function]
         try:
             with np.errstate(all="ignore"), Room(interp.FRAMES * LEVELS):
-                results = Traced(self.plain, dict(zip(f.params, args, strict=True)), stops, trace).block(f.body)
+                env = dict(zip(f.params, args, strict=True))
+                results = Traced(self.plain, env, stops, trace, margins).block(f.body)
         except RunError as error:
-            return (), error.code
+            return (), error.code, []
         except Vast:
-            return (), "vast"
+            return (), "vast", []
         flat = [v for r, t in zip(results, self.f.result_types, strict=True) if t.is_float for v in np.ravel(r)]
-        return tuple(flat), (tuple(trace), tuple(np.shape(r) for r in results))
+        return tuple(flat), (tuple(trace), tuple(np.shape(r) for r in results)), margins
 
     # ------------------------------------------------------------ derivatives of the program
 
     def derivative(self, point: Point, direction: Sequence[Value], order: int) -> tuple[float, ...]:
         """The first or second derivative along the direction, as the program's own derivatives give it, in doubles."""
-        program = self.pushed
+        program, name = self.first if order == 1 else self.second
         seeds = [np.zeros_like(p) if d is None else np.asarray(d, np.float64)[()]
                   for p, d, v in zip(point, direction, self.f.params, strict=True) if v.type.is_float]
         args = [*point, *seeds]
         if order == 2:
             args += [*seeds, *(np.zeros_like(d) for d in seeds)]
-        results = interp.run(program, self.first if order == 1 else self.second, args)
+        results = interp.run(program, name, args)
         floats = [float(v) for r in results if np.asarray(r).dtype.kind == "f" for v in np.ravel(r)]
         return tuple(floats[-(len(floats) // 2**order):])
 
