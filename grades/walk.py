@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ..lang.core import ir
+from ..lang.core.primitive import PRIMITIVES
 from ..lang.core.walk import called
 from ..lang.source import Span
 from .facts import NO_FACTS, Facts
@@ -22,7 +23,25 @@ from .kinks import polished
 from .lattice import Grade, Grades, at_least, better, compose, join, joined
 from .prove import Verdict, across
 from .report import Branch, Graded, Obligation, Promise, Root, Step, Trusted
-from .terms import FALSE, TRUE, Cond, Term, Unknown, atom, atoms, conj, disj, negate, number, select, show_condition
+from .terms import (
+    FALSE,
+    TRUE,
+    And,
+    Compare,
+    Cond,
+    Or,
+    Term,
+    Unknown,
+    atom,
+    atoms,
+    conj,
+    disj,
+    negate,
+    number,
+    select,
+    show_condition,
+    subterms,
+)
 from .values import Value, chains, closure, order
 
 if TYPE_CHECKING:
@@ -40,6 +59,23 @@ class Given:
 
     name: str
     grade: Grade
+
+
+def steep(term: Term | None) -> bool:
+    """Whether a formula has primitives whose slope may be infinite at the end of their domain, but roots."""
+    return term is None or any(t.op in PRIMITIVES and PRIMITIVES[t.op].singular and t.op != "sqrt"
+                               for t in subterms([term]))
+
+
+def pointed(cond: Cond) -> bool:
+    """Whether a condition holds, or fails, on thin sets: arms are not looked at on these."""
+    match cond:
+        case Compare(op):
+            return op in ("==", "!=")
+        case And(parts) | Or(parts):
+            return any(map(pointed, parts))
+        case _:
+            return True
 
 
 class Walker:
@@ -369,7 +405,7 @@ class Walker:
                 verdict = Verdict("jump", False, why, show_condition(cond))
             else:
                 verdict = self.verdict(cond, a.term, b.term)
-            grades = self.behind(grades, moving, c, verdict)
+            grades = self.behind(grades, moving, c, verdict, pointed(cond) or steep(a.term) or steep(b.term))
             span = stmt.span
             if t.is_float:
                 self.note_branch(stmt, kind, c, cond, verdict, grades)
@@ -412,15 +448,19 @@ class Walker:
             self.alive.append(self.near)
         return found
 
-    def behind(self, arms: Grades, moving: Iterable[str], c: Value, verdict: Verdict) -> Grades:
-        """Grades of a branch from those of its arms, in the roots that move its condition."""
+    def behind(self, arms: Grades, moving: Iterable[str], c: Value, verdict: Verdict, steep: bool = True) -> Grades:
+        """Grades of a branch from those of its arms, in the roots that move its condition.
+
+        Where the prover sees an infinite slope and no more, arms with kinks that are not `steep` have it in their own
+        grades if they have it: a root of a sum of squares has none.
+        """
         found = dict(arms)
         for root in moving:
             if verdict.proved:
-                crossing = "lip" if verdict.grade == "cont" else verdict.grade
+                here = arms.get(root, "none")
+                crossing = "lip" if verdict.grade == "cont" and here == "lip" and not steep else verdict.grade
                 if not better(c.under.get(root, "cont"), "cont"):
                     crossing = "jump"
-                here = arms.get(root, "none")
                 found[root] = here if crossing in ("none", "affine") else join(here, crossing)
             else:
                 found[root] = join(arms.get(root, "none"), "flat")

@@ -122,7 +122,7 @@ class Program:
         form = rng.choice(("{} < 0", "{} <= 0", "{} > 0", "{} >= 0", "0 < {}", "0 >= {}", "!({} < 0)", "{} < 0",
                            "{} > 0", "{} == 0" if rng.random() < 0.3 else "{} < 0"))
         text = form.format(d)
-        if rng.random() < 0.25 and d.startswith("(") and " - " in d and d.count("(") == 1 and "+" not in d:
+        if rng.random() < 0.25 and d[0] + d[-1] == "()" and " - " in d and d.count("(") == 1 and "+" not in d:
             left, right = d[1:-1].rsplit(" - ", 1)
             text = f"{left} {rng.choice(('<', '<=', '>', '>='))} {right}"
         return text

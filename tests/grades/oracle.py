@@ -47,7 +47,8 @@ class Vast(Exception):
 class Traced(Exact):
     """A run that notes every decision."""
 
-    def __init__(self, program: ir.Program, env: interp.Env, stops: Stops, trace: list[Any], margins: list[Any]) -> None:
+    def __init__(self, program: ir.Program, env: interp.Env, stops: Stops, trace: list[Any], margins: list[Any]
+                 ) -> None:
         super().__init__(program, env, stops)
         self.trace, self.margins = trace, margins
 
