@@ -532,7 +532,10 @@ class Facts:
 
     def _base(self, g: int) -> Interval:
         made = GENERATORS[g]
-        return self._generator(g) if made.kind == "exp" else self.bounds_of(made.base).meet(_NOT_NEGATIVE)
+        if made.kind == "exp":
+            return self._generator(g)
+        inner = self.bounds_of(made.base)
+        return _NOT_NEGATIVE if inner.hi < 0 else inner.meet(_NOT_NEGATIVE)
 
     def _generator(self, g: int) -> Interval:
         found = self._generators.get(g)
@@ -557,6 +560,8 @@ class Facts:
                 return self.bounds_of_ratio(made.args[0]).rising(math.exp, Fraction(0)).meet(_POSITIVE)
             case "log":
                 inner = self.bounds_of_ratio(made.args[0])
+                if inner.hi <= 0:
+                    return EVERYTHING  # there it has no value, or one that is not a number
                 lowest = Interval(inner.lo if inner.lo > 0 else Fraction(0), inner.hi, inner.lo_open, inner.hi_open)
                 return lowest.rising(logarithm)
             case "root":

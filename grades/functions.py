@@ -1,6 +1,8 @@
 """What the prover knows of primitives: which are written by others, which jump, derivatives of those without a rule."""
 from __future__ import annotations
 
+from functools import cache
+
 from . import terms
 from .terms import Term, apply, number
 
@@ -16,11 +18,17 @@ _ARITHMETIC = frozenset({"number", "atom", "constant", "add", "sub", "neg", "mul
 _PROBE = terms.atom(("probe", 1), "x"), terms.atom(("probe", 2), "y"), terms.atom(("probe", 3), "z")
 
 
+@cache
 def known(op: str) -> bool:
     """Whether this module knows that a primitive is continuous inside of its domain."""
     if op in _ARITHMETIC or op in SMOOTH:
         return True
     return any(expanded(apply(op, _PROBE[:n])) is not None for n in (1, 2, 3))
+
+
+def jumps(*roots: Term) -> bool:
+    """Whether some part of the terms may jump, or is not known."""
+    return any(t.op in JUMPING or not known(t.op) for t in terms.subterms(roots))
 
 
 def slope_of(term: Term) -> Term | None:

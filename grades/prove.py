@@ -27,6 +27,7 @@ from ..lang.record import dataclass
 from . import normal, terms
 from . import polynomials as po
 from .facts import NO_FACTS, Facts
+from .functions import jumps
 from .intervals import INFINITE
 from .lattice import Grade
 from .loci import Crossing, Roots, Zeros, vanishes, zeros
@@ -115,8 +116,10 @@ def across(cond: Cond, then: Sequence[Term], orelse: Sequence[Term], facts: Fact
 
 
 def closure(cond: Cond) -> Cond:
-    """What holds at all limits of points where the condition holds."""
+    """What holds at all limits of points where the condition holds; nothing, where what is compared may jump."""
     match cond:
+        case Compare(_, a, b) if jumps(a, b):
+            return terms.TRUE
         case Compare("<", a, b):
             return compare("<=", a, b)
         case Compare("!="):

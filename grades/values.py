@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..lang.source import Span
+from .functions import jumps
 from .lattice import RANK, Grade, Grades
 from .report import Step
 from .terms import And, Compare, Cond, Not, Or, Term, Unknown, apply, compare, conj, disj, negate, select
@@ -65,8 +66,10 @@ def weight(grade: Grade) -> int:
 
 
 def closure(cond: Cond) -> Cond:
-    """What holds where the condition does and at the edge of that."""
+    """What holds where the condition does and at the edge of that; nothing, where what is compared may jump."""
     match cond:
+        case Compare(_, a, b) if jumps(a, b):
+            return And(())
         case Compare("<", a, b):
             return compare("<=", a, b)
         case Compare("<=" | "==" | "!=", _, _):
