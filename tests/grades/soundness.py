@@ -186,8 +186,7 @@ class Branch:
         r = self.random
         a, b = r.choice(self.atoms), self.leaf()
         return r.choice((a < b, a <= b, a > b, a >= b, a * b > 0, a.eq(b), op("floor", a) <= 0,
-                        op("log", op("abs", a)) < b,
-                         op("sign", a) > b, 1 / a > b))
+                         op("log", op("abs", a)) < b, op("sign", a) > b, 1 / a > b))
 
     def edge(self, var: F) -> F:
         """What a variable is on the boundary: a formula in the others."""
