@@ -164,18 +164,20 @@ class Space:
             numbers = [x for x in (math.floor(start) + d for d in (-1, 0, 1, 2)) if bounds.hold(Fraction(x))] or [0]
         return self.random.choice(numbers)
 
-    def lines(self, point: tuple[Any, ...], wide: bool) -> Iterator[Line]:
-        """Through a point: along each number that moves, some only if they are many, then across."""
+    def lines(self, point: tuple[Any, ...], across: bool) -> Iterator[Line]:
+        """Through a point: along each number that moves, some only if they are many, then across, or that first."""
         spots = [(k, at) for k, moves in enumerate(self.moving) if moves and self.function.params[k].type.is_float
                  for at in np.ndindex(np.shape(point[k]))]
         if not spots:
             return
-        alone = self.random.sample(spots, min(len(spots), 4))
-        for spot in alone:
-            yield self.line(point, {spot: Fraction(1)})
+        choices = (1, -1, 2, -1, Fraction(1, 2), -2, 3)
+        slopes: list[dict[Spot, Fraction]] = [{spot: Fraction(1)}
+                                              for spot in self.random.sample(spots, min(len(spots), 4))]
         if len(spots) > 1:
-            choices = (1, -1, 2, -1, Fraction(1, 2), -2, 3)
-            yield self.line(point, {spot: Fraction(self.random.choice(choices)) for spot in spots})
+            slanted = {spot: Fraction(self.random.choice(choices)) for spot in spots}
+            slopes.insert(0 if across else len(slopes), slanted)
+        for each in slopes:
+            yield self.line(point, each)
 
     def beside(self, line: Line) -> Line:
         """A line of the same direction, a little off it by numbers that are not short."""

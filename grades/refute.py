@@ -187,8 +187,8 @@ class Search:
     def crossings(self) -> Iterator[Crossing]:
         for attempt in range(40):
             wide = attempt % 4 == 3
-            point = self.space.point(wide, (Fraction(0), Fraction(1))[attempt // 4 % 2] if attempt % 4 == 2 else None)
-            for line in self.space.lines(point, wide):
+            special = (Fraction(0), Fraction(1))[attempt // 4 % 2] if attempt % 4 == 1 else None
+            for line in self.space.lines(self.space.point(wide, special), special is not None):
                 yield from self.on(line)
 
     def on(self, line: Line) -> Iterator[Crossing]:
@@ -455,7 +455,9 @@ class Search:
     def confirmed(self, c: Crossing, sides: Sides, order: int, at: tuple[int, int], jump: float) -> bool:
         """Whether one-sided differences of ordinary runs say so too."""
         mp = context()
-        step = mp.mpf(10) ** -(42, 28, 19, 14, 11)[order] * max(1, abs(sides.t))
+        # Beside a point where a distance touches zero its square must be seen, else the jump may be a small one.
+        digits = (22 if sides.point else 42, 22 if sides.point else 28, 19, 14, 11)[order]
+        step = mp.mpf(10) ** -digits * max(1, abs(sides.t))
         above = self.differenced(c, sides.t, step, order, at)
         below = self.differenced(c, sides.t, -step, order, at) if not sides.point else None
         if above is None or (below is None and not sides.point):

@@ -38,6 +38,11 @@ KNOWN: dict[str, tuple[str, int, float | None]] = {
     "saddle": ("entry f (x: f64) (y: f64) = if x*y < 0 then x*x*y else 0", 1, None),
     "norm": ("entry f [n] (x: [n]f64) = let s = sum (map (\\v -> v*v) x) in if s < 1 then s else 2*sqrt s - 1", 2,
              None),
+    "a point where a square is zero": ("entry f (x: f64) = if x*x - 2*x + 1 <= 0 then 5 else x", 0, 4.0),
+    "the origin alone": ("entry f (x: f64) (y: f64) = let s = x*x + y*y in if s > 0 then x*y / s else 0", 0, None),
+    "a call of itself": ("def down (x: f64) (n: i64) : f64 = if x < 1 || n == 0 then x else 0.5 * down (x / 2) (n - 1)\n"
+                         "entry f (x: f64) = down x 5", 0, None),
+    "a thousand decimals away": ("entry f (x: f64) = if x < 1 then x else x + 1e-30", 0, 1e-30),
     "loop": ("entry f (x: f64) = loop a = x for i < 3 do if a > 1 then a / 2 else a", 0, 0.5),
 }  # fmt: skip
 NOTHING = {
@@ -183,6 +188,14 @@ def test_a_jump_along_lines_without_a_site() -> None:
     smooth = "entry f (x: f64) = loop a = x for i < 3 do a * 2 + 1"
     program, name = lowered(smooth)
     assert jump_along_lines(program, name, ["x"]) is None
+
+
+def test_jumps_that_cancel_are_those_of_the_branches_alone() -> None:
+    program, name = lowered("entry f (x: f64) = (if x > 0 then 1.0 else -1.0) * (if x > 0 then x else -x)")
+    found = refute(program, name, sites(program)[0], ["x"])
+    assert found is not None
+    assert (found.order, found.jump, found.effect) == (0, 2.0, None)
+    assert refute(program, name, None, ["x"]) is None
 
 
 def test_the_same_question_has_the_same_answer() -> None:
