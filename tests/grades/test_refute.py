@@ -40,9 +40,10 @@ KNOWN: dict[str, tuple[str, int, float | None]] = {
              None),
     "a point where a square is zero": ("entry f (x: f64) = if x*x - 2*x + 1 <= 0 then 5 else x", 0, 4.0),
     "the origin alone": ("entry f (x: f64) (y: f64) = let s = x*x + y*y in if s > 0 then x*y / s else 0", 0, None),
-    "a call of itself": ("def down (x: f64) (n: i64) : f64 = if x < 1 || n == 0 then x else 0.5 * down (x / 2) (n - 1)\n"
+    "a call of itself": ("def down (x: f64) (n: i64) : f64 =\n"
+                         "  if x < 1 || n == 0 then x else 0.5 * down (x / 2) (n - 1)\n"
                          "entry f (x: f64) = down x 5", 0, None),
-    "a thousand decimals away": ("entry f (x: f64) = if x < 1 then x else x + 1e-30", 0, 1e-30),
+    "thirty decimals away": ("entry f (x: f64) = if x < 1 then x else x + 1e-30", 0, 1e-30),
     "loop": ("entry f (x: f64) = loop a = x for i < 3 do if a > 1 then a / 2 else a", 0, 0.5),
 }  # fmt: skip
 NOTHING = {
