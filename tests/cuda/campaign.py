@@ -81,7 +81,13 @@ def examine(jobs: Sequence[Job], orders: Sequence[tuple[str, int]] = ORDERS, bat
         part = list(jobs[start:start + batch])
         with installed():
             apart()
-            made = [emitted(job.program, [name for name, _ in job.calls]) for job in part]
+            made = []
+            for job in list(part):
+                try:
+                    made.append(emitted(job.program, [name for name, _ in job.calls]))
+                except Exception as error:
+                    wrong.append(f"{job.name}: {type(error).__name__}: {error}")
+                    part.remove(job)
             refused = together([program.source for _, program in made])
         wrong += [f"{job.name}: {refused[k]}" for k, job in enumerate(part) if k in refused]
         made = [each for k, each in enumerate(made) if k not in refused]

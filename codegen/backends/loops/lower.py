@@ -230,7 +230,7 @@ class Lowering:
         for k, stmt in enumerate(block.stmts):
             frame.at = k
             self.stmt(stmt)
-            if self.elements and stmt.vars[0] in self.elements:
+            if self.elements and stmt.vars and stmt.vars[0] in self.elements:
                 var = stmt.vars[0]
                 self.env[var] = self.joined(self.scalar(var), self.elements[var], "user")
         frame.at = len(block.stmts)
