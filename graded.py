@@ -65,7 +65,8 @@ class Narrow:
     def __init__(self, made: Lowered, definitions: dict[str, Definition]) -> None:
         self.made, self.definitions, self.left = made, definitions, self.MOST
 
-    def __call__(self, graded: Graded, promise: Promise) -> tuple[str, ...]:
+    def __call__(self, graded: Graded, promise: Promise, domain: bool) -> tuple[str, ...]:
+        """`domain`: whether the promise fails since an argument may lie outside of a domain."""
         from .grades.lattice import better
 
         definition = next((d for d in self.definitions.values() if d.node.name_span == graded.span), None)
@@ -78,7 +79,7 @@ class Narrow:
         for tried in [*((name,) for name in numbers), *([tuple(numbers)] if len(numbers) > 1 else [])]:
             if self.left <= 0:
                 break
-            if failing <= {*tried}:  # as in `abs x`: it would be no `abs` any more
+            if not domain and failing <= {*tried}:  # as in `abs x`: it would be no `abs` any more
                 continue
             self.left -= 1
             found = grade(self.made, definition, tried).grades

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Asked = Mapping[str, Sequence[tuple[str, tuple[str, ...], Span]]]
 Refute = Callable[[Graded, Promise, Branch], "Witness | None"]
-Narrow = Callable[[Graded, Promise], Sequence[str]]
+Narrow = Callable[[Graded, Promise, bool], Sequence[str]]
 
 MEANING: dict[Grade, str] = {
     "jump": "may jump", "cont": "is continuous, but its slope may be infinite", "lip": "is continuous, with kinks",
@@ -44,7 +44,8 @@ def said(report: Report, asked: Asked, refute: Refute | None = None, narrow: Nar
             seen.add(key)
             diagnostic = missed(graded, promise, refute, found)
             if diagnostic is not None:
-                positive = narrow(graded, promise) if narrow is not None and promise.kind == "promise" else ()
+                positive = narrow(graded, promise, diagnostic.code[0] == "D") \
+                    if narrow is not None and promise.kind == "promise" else ()
                 if positive:
                     d = diagnostic
                     diagnostic = Diagnostic(d.code, d.message, d.labels, d.notes, declared(positive, d.help))
@@ -145,14 +146,18 @@ def labels(span: Span | None, text: str, other: Span | None, other_text: str) ->
     return tuple(found)
 
 
+SIGNS = {"add": "`+`", "sub": "`-`", "mul": "`*`", "div": "`/`", "neg": "`-`", "pow": "`**`", "mod": "`%`"}
+
+
 def path(chain: Sequence[Step], names: str) -> Iterator[str]:
     """How a root gets to where it matters, in one line."""
     parts: list[str] = []
     for step in chain:
+        what = SIGNS.get(step.what, step.what)
         if step.span is None or step.span.source.shipped:
-            parts.append(step.what if not parts else "")
+            parts.append(what if not parts else "")
         else:
-            parts.append(f"{step.what} (line {step.span.line})" if parts else step.what)
+            parts.append(f"{what} (line {step.span.line})" if parts else what)
     shown = [p for k, p in enumerate(parts) if p and p != (parts[k - 1] if k else None)]
     if len(shown) > 1:
         yield "how it gets there: " + " → ".join(shown[:8])

@@ -1,0 +1,13 @@
+"""A slice of the generated programs whose grades are compared with 100 digits; `campaign` tries more."""
+from __future__ import annotations
+
+import pytest
+from dad.driver import deepen
+from dad.tests.grades.campaign import trial
+
+
+@pytest.mark.parametrize("seed", range(7000, 7016))
+def test_grades_are_true(seed: int) -> None:
+    deepen()
+    subject, wrong = trial(seed, lines=2)
+    assert wrong == [], f"{subject.graded.grades}\n{subject.text}"
