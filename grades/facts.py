@@ -17,6 +17,7 @@ from . import polynomials as po
 from .intervals import EVERYTHING, INFINITE, Bound, Interval, fractional, logarithm, root_interval
 from .normal import GENERATORS, Generator, Ratio
 from .polynomials import Monomial, Poly, TooHard
+from .rewriting import replaced
 from .terms import FALSE, And, Compare, Cond, Not, Or, Term, Unknown, negate, simplified
 
 _NOT_NEGATIVE = Interval(Fraction(0), INFINITE, False)
@@ -290,7 +291,7 @@ class Facts:
     def replaced(self, p: Poly, g: int, by: Ratio) -> Ratio | None:
         """p with an atom's generator replaced; None where that has no meaning."""
         try:
-            return normal.replaced(normal.ratio(p), {g: by}, self)
+            return replaced(normal.ratio(p), {g: by}, self)
         except (TooHard, ZeroDivisionError):
             return None
 

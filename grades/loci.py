@@ -16,6 +16,7 @@ from . import polynomials as po
 from .facts import Facts
 from .normal import GENERATORS, Ratio
 from .polynomials import Monomial, Poly, TooHard
+from .rewriting import one_angle, replaced
 from .terms import Term
 from .text import show, show_poly
 
@@ -79,7 +80,7 @@ def zeros(p: Poly, at: Facts, roots: Roots, depth: int = 4) -> list[Zeros]:
         inverted = _inverted(p, here, roots, depth)
         if inverted is not None:
             return inverted
-        ways = _followed(p, here, roots, text)
+        ways = [*_powers(p, here, roots), *_followed(p, here, roots, text)]
     return [Zeros(p, here, text, tuple(ways))]
 
 
@@ -125,6 +126,38 @@ def _solved(p: Poly, at: Facts, roots: Roots) -> list[tuple[Crossing, ...]] | No
                       Crossing(term, value, solved, text)))
     found.sort(key=lambda item: item[0])
     return [(c,) for _, c in found[:3]]
+
+
+def _place(g: int, roots: Roots) -> int:
+    term = GENERATORS[g].term
+    return 0 if term is None else roots.place(term)
+
+
+def _powers(p: Poly, at: Facts, roots: Roots) -> list[tuple[Crossing, ...]]:
+    """Crossings by variables that stand in one term alone, as a power, and whose sign is known: roots."""
+    found: list[tuple[Crossing, ...]] = []
+    for g in sorted(p.generators, key=lambda g: _place(g, roots)):
+        made, parts = GENERATORS[g], p.coefficients(g)
+        term, n = made.term, max(parts)
+        if (made.kind != "atom" or term is None or len(parts) != 2 or 0 not in parts or not isinstance(n, int)
+                or parts[n].constant is None or any(h != g and term in GENERATORS[h].atoms for h in p.generators)):
+            continue
+        bound = at.bounds_of(po.generator(g))
+        if not bound.nonzero:
+            continue
+        try:
+            power = -normal.ratio(parts[0], parts[n])
+            if n % 2 and bound.negative:
+                value = -normal.power(-power, Fraction(1, n), at)
+            else:
+                value = normal.power(power, Fraction(1, n), at)
+                value = value if bound.positive else -value
+        except (TooHard, ZeroDivisionError):
+            continue
+        solved = at.substituted(g, value)
+        if not solved.impossible:
+            found.append((Crossing(term, value, solved, f"{show(normal.of_atom(term))} = {show(value)}"),))
+    return found[:2]
 
 
 def _inverted(p: Poly, at: Facts, roots: Roots, depth: int) -> list[Zeros] | None:
@@ -249,11 +282,11 @@ def vanishes(r: Ratio, at: Facts, reduce: Callable[[Ratio], Ratio] | None) -> bo
         if not r.num:
             return True
     bound = at.bounds_of(r.num)
-    if bound.lo == bound.hi == 0:
+    if bound.lo == bound.hi == 0 or not one_angle(normal.ratio(r.num)):
         return True
     if any(GENERATORS[g].kind in ("abs", "root") for g in r.num.generators):
         try:
-            if not normal.replaced(normal.ratio(r.num), {}, at, again=True):
+            if not replaced(normal.ratio(r.num), {}, at, again=True):
                 return True
         except (TooHard, ZeroDivisionError):
             pass

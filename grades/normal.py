@@ -471,17 +471,17 @@ def sine_cosine(r: Ratio) -> tuple[Ratio, Ratio]:
     rest = turns - Fraction(quarters, 2)
     if rest:
         if rest in _ANGLES:
-            angle = tuple(rational_power(v, Fraction(1, 2)) for v in _ANGLES[rest])
-            s, c_ = _sum_of_angles((s, c_), (angle[0], angle[1]))
+            known = tuple(rational_power(v, Fraction(1, 2)) for v in _ANGLES[rest])
+            s, c_ = sum_of_angles((s, c_), (known[0], known[1]))
         else:
-            s, c_ = _sum_of_angles((s, c_), _angle(pi().scale(rest)))
+            s, c_ = sum_of_angles((s, c_), angle(pi().scale(rest)))
     if len(parts) > 3 or any(abs(c.numerator) > 4 for _, c in parts):
         left = ratio(Poly(dict(parts)), r.den)
-        return _sum_of_angles((s, c_), _angle(left))
+        return sum_of_angles((s, c_), angle(left))
     for m, c in parts:
-        unit = _angle(_monic(m, r.den).scale(Fraction(1, c.denominator)))
+        unit = angle(_monic(m, r.den).scale(Fraction(1, c.denominator)))
         for _ in range(abs(c.numerator)):
-            s, c_ = _sum_of_angles((s, c_), unit if c > 0 else (-unit[0], unit[1]))
+            s, c_ = sum_of_angles((s, c_), unit if c > 0 else (-unit[0], unit[1]))
     return s, c_
 
 
@@ -489,11 +489,12 @@ def _quarter(quarters: int) -> tuple[Ratio, Ratio]:
     return ((ZERO, ONE), (ONE, ZERO), (ZERO, -ONE), (-ONE, ZERO))[quarters % 4]
 
 
-def _sum_of_angles(a: tuple[Ratio, Ratio], b: tuple[Ratio, Ratio]) -> tuple[Ratio, Ratio]:
+def sum_of_angles(a: tuple[Ratio, Ratio], b: tuple[Ratio, Ratio]) -> tuple[Ratio, Ratio]:
     return a[0] * b[1] + a[1] * b[0], a[1] * b[1] - a[0] * b[0]
 
 
-def _angle(r: Ratio) -> tuple[Ratio, Ratio]:
+def angle(r: Ratio) -> tuple[Ratio, Ratio]:
+    """The generators of sin r and cos r, taken apart no further."""
     if not r.num:
         return ZERO, ONE
     flip = r.num.lead()[1] < 0
@@ -531,59 +532,3 @@ def function(op: str, args: tuple[Ratio, ...]) -> Ratio:
         if op == "cbrt" and value is not None:
             return rational_power(value, Fraction(1, 3))
     return call(op, args)
-
-
-# ------------------------------------------------------------------ replacing
-
-def replaced(r: Ratio, values: dict[int, Ratio], oracle: Oracle, again: bool = False) -> Ratio:
-    """r with generators of atoms replaced by what they are equal to, also inside of functions.
-
-    `again`: roots and absolute values are formed anew, by what the oracle knows now.
-    """
-    gone = frozenset(t for g in values if (t := GENERATORS[g].term) is not None)
-
-    def touched(g: int) -> bool:
-        made = GENERATORS[g]
-        return bool(made.atoms & gone) or (again and made.kind in ("abs", "root"))
-
-    def of_ratio(r: Ratio) -> Ratio:
-        return r if r.den is po.ONE and not r.num.generators else of_poly(r.num) / of_poly(r.den)
-
-    def of_poly(p: Poly) -> Ratio:
-        out, kept = ZERO, {}
-        for m, c in p.terms.items():
-            if not any(touched(g) for g, _ in m):
-                kept[m] = c
-                continue
-            product = constant(c)
-            for g, e in m:
-                product = product * power_of(g, e)
-            out = out + product
-        return out + ratio(Poly(kept)) if kept else out
-
-    def power_of(g: int, e: Exponent) -> Ratio:
-        made = GENERATORS[g]
-        if not touched(g):
-            return of_generator(g, e)
-        match made.kind:
-            case "atom":
-                return power(values[g], Fraction(e), oracle) if g in values else of_generator(g, e)
-            case "exp":
-                return exponential(of_ratio(made.args[0]).scale(Fraction(e)))
-            case "root":
-                return power(of_poly(made.base), Fraction(e), oracle)
-            case "log":
-                inner = logarithm(of_ratio(made.args[0]), oracle)
-            case "sin":
-                inner = sine_cosine(of_ratio(made.args[0]))[0]
-            case "cos":
-                inner = sine_cosine(of_ratio(made.args[0]))[1]
-            case "abs":
-                inner = absolute(of_poly(made.base), oracle)
-            case _:
-                if made.term is not None:
-                    raise TooHard
-                inner = function(made.op, tuple(map(of_ratio, made.args)))
-        return power(inner, Fraction(e), oracle)
-
-    return of_ratio(r)

@@ -33,6 +33,7 @@ from .lattice import Grade
 from .loci import Crossing, Roots, Zeros, vanishes, zeros
 from .normal import GENERATORS, Ratio
 from .polynomials import TooHard
+from .rewriting import one_angle
 from .series import Expansion, Irregular, Order, Series, Short, Split
 from .terms import (
     And,
@@ -258,7 +259,7 @@ class _Branch:
                          for side, t in zip(sides, (a, b), strict=True)]
             except (Irregular, Short, Split, TooHard, ZeroDivisionError):
                 return False
-            if forms[0] != forms[1] and (forms[0] - forms[1]).num:
+            if forms[0] != forms[1] and one_angle(forms[0] - forms[1]).num:
                 return False
         return True
 
@@ -436,7 +437,7 @@ class _Branch:
         try:
             left = Expansion(near_a, at, near_a, active=self.active).series(a)
             right = Expansion(near_b, at, near_b, active=self.active).series(b)
-            return not (left.at(0) - right.at(0)).num
+            return not one_angle(left.at(0) - right.at(0)).num
         except (Irregular, Short, Split, TooHard, ZeroDivisionError):
             return False
 
