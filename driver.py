@@ -296,17 +296,18 @@ def optimised(program: ir.Program, roots: Sequence[str], *, verify: bool = False
         raise Diagnostics([too_deep()]) from None
 
 
-def graded(checking: Checking, names: Sequence[str] | None = None) -> Report:
+def graded(checking: Checking, names: Sequence[str] | None = None, *, asking: bool = False) -> Report:
     """How smooth the program's definitions are in their float parameters (`grades`), and what of that is promised.
 
-    `names`: only of these definitions. Raises Diagnostics when the program has errors.
+    `names`: only of these definitions; `asking`: only of those that promise or demand something. Raises Diagnostics
+    when the program has errors.
     """
     from .graded import graded as of
 
     deepen()
     try:
         with without_collection():
-            return of(checking.require(), names)
+            return of(checking.require(), names, asking=asking)
     except RecursionError:
         raise Diagnostics([too_deep()]) from None
 
@@ -315,7 +316,7 @@ def promises(checking: Checking) -> tuple[Diagnostic, ...]:
     """What the program promises, or demands of its functions, and does not hold."""
     if checking.checked is None or not checking.checked.promises:
         return ()
-    return graded(checking).diagnostics
+    return graded(checking, asking=True).diagnostics
 
 
 def compile_source(source: Source, *, transforms: Callable[[Checked], Sequence[Transform]] | None = None,

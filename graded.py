@@ -13,13 +13,16 @@ if TYPE_CHECKING:
     from .lang.source import Span
 
 
-def graded(checked: Checked, names: Sequence[str] | None = None) -> Report:
-    """The report of the user's definitions, in order, or of those that `names` has."""
+def graded(checked: Checked, names: Sequence[str] | None = None, *, asking: bool = False) -> Report:
+    """The report of the user's definitions, in order: of those that `names` has, or (`asking`) of those that promise or
+    demand something.
+    """
     from .codegen.lower import lower
     from .grades.messages import said
     from .grades.report import Graded, Report
 
-    wanted = [d for d in checked.definitions.values() if own(d) and (names is None or d.name in names)]
+    wanted = [d for d in checked.definitions.values()
+              if own(d) and (d.asks or not asking) and (names is None or d.name in names)]
     made = lower(checked, (), wanted, promises=True)
     found: dict[str, Graded] = {}
     for definition in wanted:
@@ -52,7 +55,7 @@ class Search:
         else:
             names = {r.name for r in graded.roots}
             moving = [name if name in names else None for name in graded.params]
-            bounds = {k: Bounds(*b) for k, b in enumerate(graded.bounds) if b is not None}
+            bounds = {k: Bounds(*b) for k, b in enumerate(graded.bounds()) if b is not None}
         wanted = promise.wanted if promise.wanted != "none" else "smooth"
         return refute(graded.program, promise.function, branch.site, moving, bounds, wanted)
 

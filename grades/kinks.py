@@ -12,12 +12,13 @@ import math
 from typing import TYPE_CHECKING
 
 from ..lang.core.primitive import PRIMITIVES
-from .lattice import Grade, better, compose, join
+from .lattice import Grade, better, compose, join, worst
 from .report import Step
 from .terms import ZERO, Cond, Term, apply, atom, compare, subterms
 from .values import Value, replaced
 
 if TYPE_CHECKING:
+    from .facts import Facts
     from .walk import Walker
 
 MOST = 6
@@ -36,8 +37,26 @@ def polished(w: Walker, v: Value) -> Value:
         w.alive.append(w.near)
         w.polished[key] = piecewise(w, v.term)
     grade = w.polished[key]
-    if grade is None:
+    return v if grade is None else regraded(w, v, grade)
+
+
+def opened(w: Walker, v: Value, facts: Facts) -> Value:
+    """The value of an arm with its grade away from the edge of its region."""
+    if v.term is None or not v.grades or better(worst(v.grades), "lip"):
         return v
+    nodes = subterms([v.term])
+    if len(nodes) > LARGEST:
+        return v
+    found: Grade = "smooth"
+    for t in nodes:
+        if any(map(w.active, w.atoms(t))):
+            found = join(found, piece(w, t, facts) or "jump")
+    return regraded(w, v, found)
+
+
+def regraded(w: Walker, v: Value, grade: Grade) -> Value:
+    """The value, if its formula has this grade in its atoms."""
+    assert v.term is not None
     inner: dict[str, Grade] = {}
     for t in subterms([v.term]):
         if t.op == "atom":
@@ -73,7 +92,7 @@ def piecewise(w: Walker, term: Term) -> Grade | None:
     for t in nodes:
         if not any(map(w.active, w.atoms(t))):
             continue
-        grade = piece(w, t)
+        grade = piece(w, t, w.near)
         if grade is None:
             side = sides(t)
             if side is None:
@@ -103,9 +122,8 @@ def piecewise(w: Walker, term: Term) -> Grade | None:
     return found
 
 
-def piece(w: Walker, t: Term) -> Grade | None:
+def piece(w: Walker, t: Term, near: Facts) -> Grade | None:
     """How smooth a primitive is in its arguments where they lie; None for one that has sides."""
-    near = w.near
     match t.op:
         case "select":
             return None
@@ -116,7 +134,7 @@ def piece(w: Walker, t: Term) -> Grade | None:
         case "div":
             return "smooth" if near.nonzero(t.args[1]) else "jump"
         case "pow":
-            return power(w, t)
+            return power(near, t)
         case op if op in PLAIN:
             return "smooth"
     record = PRIMITIVES.get(t.op)
@@ -131,16 +149,16 @@ def piece(w: Walker, t: Term) -> Grade | None:
     return grade
 
 
-def power(w: Walker, t: Term) -> Grade:
+def power(near: Facts, t: Term) -> Grade:
     base, exponent = t.args
-    if w.near.positive(base):
+    if near.positive(base):
         return "smooth"
     if exponent.op != "number":
         return "jump"
     p = exponent.value
     if p.denominator == 1:
-        return "smooth" if p >= 0 or w.near.nonzero(base) else "jump"
-    if p > 0 and w.near.nonnegative(base):
+        return "smooth" if p >= 0 or near.nonzero(base) else "jump"
+    if p > 0 and near.nonnegative(base):
         return f"C{min(math.ceil(p) - 1, 9)}" if p > 1 else "cont"
     return "jump"
 

@@ -62,11 +62,6 @@ class Elements:
         term = replaced(v.term, self.inner) if v.term is not None else None
         cond = replaced_in(v.cond, self.inner) if v.cond is not None else None
         origin = v.origin if v.origin is not None and v.origin[0] != "spectrum" else None
-        # An array of which only an interval is known by its own formula keeps that.
-        if term is not None and v.term is not None and term is not v.term:
-            bounds = w.near.interval(v.term), w.exact.interval(v.term)
-            if v.term not in self.inner:
-                w.within(term, bounds)
         return Value(v.grades, v.steps, term, cond, v.under, shape, squares=v.squares, origin=origin)
 
     def parts(self, v: Value) -> list[Term]:
@@ -93,16 +88,13 @@ class Elements:
         if v.term is None:
             return Value(grades, steps, w.fresh(name, grades, integer=not t.is_float, cell=True), shape=shape,
                          squares=squares)
-        bounds = w.bounds(v)
         found = atoms(v.term)
         own = {a for a in found if a in w.cells}
         if t.rank > 1 and not all(a in self.outer or a in made for a in own):
-            term = w.fresh(name, grades, bounds, integer=not t.is_float, cell=True)
+            term = w.fresh(name, grades, w.bounds(v), integer=not t.is_float, cell=True)
             return Value(grades, steps, term, shape=shape, squares=squares)
         w.cells.update(a for a in found if a in made)
         term = replaced(v.term, self.outer)
-        if bounds is not None and term.op != "number":
-            w.within(term, bounds)
         return Value(grades, steps, term, shape=shape, squares=squares)
 
 
@@ -117,9 +109,9 @@ def map_(w: Walker, stmt: ir.Stmt, op: ir.Map, env: dict[ir.Var, Value]) -> list
     made = set(w.made[start:])
     sizes = sizes_of(arrays)
     found = []
-    bounds = [w.bounds(v) for v in results]
     # What checks in the body show of an element holds of all elements from here on.
     shown = [(c, (w.near.interval(m), w.exact.interval(m))) for c, m in elements.inner.items()]
+    bounds = [w.bounds(v) if v.term is not None and v.term.op == "atom" else None for v in results]
     w.near, w.exact = near, exact
     for c, b in shown:
         w.within(c, b)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..lang.core import ir
 from ..lang.core.walk import free_in_op
-from .lattice import Grade, Grades, at_least, better, join, joined
+from .lattice import Grade, Grades, at_least, better, join, joined, worst
 from .report import Promise, Step, Trusted
 from .values import Value
 
@@ -157,7 +157,9 @@ def stop_grad(w: Walker, stmt: ir.Stmt, values: Sequence[Value]) -> Value:
     assert isinstance(op, ir.Prim)
     trust(w, stmt.span, "stop_grad", ", ".join(value.grades))
     t = op.args[0].type
-    return w.unknown({}, (), stmt.span, "stop_grad", t, bounds=w.bounds(value), shape=value.shape)
+    found = w.unknown({}, (), stmt.span, "stop_grad", t, bounds=w.bounds(value), shape=value.shape)
+    found.finite = better(worst(value.grades), "cont")
+    return found
 
 
 RULES: dict[str, Callable[[Walker, ir.Stmt, Sequence[Value]], Value]] = {

@@ -1,7 +1,7 @@
 """What is found out of a program: grades, branches, domains, promises, what is trusted."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -144,7 +144,7 @@ class Graded:
     """Its program."""
     params: tuple[str | None, ...] = ()
     """What the parameters of that function are called that move."""
-    bounds: tuple[tuple[float, float, bool, bool] | None, ...] = ()
+    bounds: Callable[[], tuple[tuple[float, float, bool, bool] | None, ...]] = tuple
     """Of each parameter of that function, as far as that is known: low, high, and which of these are left out."""
     unknown: str = ""
     """Why the definition could not be looked at; then it has no grades."""

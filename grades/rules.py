@@ -15,6 +15,7 @@ from ..lang.core.primitive import PRIMITIVES, Domain, Primitive
 from .intervals import Interval
 from .lattice import Grade, Grades, at_least, better, joined, over, times, worst
 from .report import Branch, Obligation
+from .signs import nonnegative, positive
 from .terms import (
     FALSE,
     TRUE,
@@ -35,6 +36,7 @@ from .terms import (
 from .values import Value, chains, replaced
 
 if TYPE_CHECKING:
+    from .facts import Facts
     from .walk import Walker
 
 INFINITE = math.inf
@@ -151,10 +153,8 @@ def domain_grade(w: Walker, stmt: ir.Stmt, name: str, domain: Domain, v: Value) 
     return "jump"
 
 
-def inside(w: Walker, facts: object, domain: Domain, v: Value) -> str:
-    from .facts import Facts
-
-    assert isinstance(facts, Facts)
+def inside(w: Walker, facts: Facts, domain: Domain, v: Value) -> str:
+    """`inside` the domain, at its `edge`, or, as far as is known, `outside`."""
     if v.term is None:
         return "outside"
     if domain.apart is not None:
@@ -274,7 +274,7 @@ def zero(v: Value) -> bool:
 
 
 def constant_sign(w: Walker, v: Value) -> bool:
-    return v.term is not None and w.exact.nonnegative(v.term)
+    return v.term is not None and nonnegative(w.exact, v.term)
 
 
 def div(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
@@ -601,7 +601,7 @@ def logic(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
 def not_finite(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
     """Real numbers are finite: nothing is nan but what has no value."""
     v = args[0]
-    if v.grades and better(worst(v.grades), "cont"):
+    if v.finite or (v.grades and better(worst(v.grades), "cont")):
         return Value(cond=FALSE, shape=v.shape)
     return w.unknown(flat_of(args), args, stmt.span, "isnan", stmt.vars[0].type, shape=v.shape)
 
@@ -1002,19 +1002,17 @@ def sum_(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
             together = joined(s for s in own if s is not None) if all(s is not None for s in own) else None
             return made(w, stmt, grades, args, total, squares=together)
 
-    def lower(facts: object) -> Interval:
-        from .facts import Facts
+    def lower(facts: Facts) -> Interval:
         from .intervals import EVERYTHING
 
-        assert isinstance(facts, Facts)
-        if any(a.term is None or not facts.nonnegative(a.term) for a in args):
+        if any(a.term is None or not nonnegative(facts, a.term) for a in args):
             return EVERYTHING
         count = v.shape[0].term if v.shape is not None and v.term is not None else None
-        some = count is not None and facts.positive(count) and v.term is not None and facts.positive(v.term)
+        some = count is not None and facts.positive(count) and v.term is not None and positive(facts, v.term)
         return Interval(Fraction(0), INFINITE, some, True)
 
     found = made(w, stmt, grades, args, None, shape=shape, bounds=(lower(w.near), lower(w.exact)), squares=squares)
-    found.some = t.is_float and len(args) == 1 and v.term is not None and w.near.positive(v.term)
+    found.some = t.is_float and len(args) == 1 and v.term is not None and positive(w.near, v.term)
     return found
 
 
@@ -1026,14 +1024,12 @@ def product(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
     grades = at_least(v.grades, "smooth") if t.is_float else flat_of(args)
     shape = v.shape if op.name == "cumprod" else axis_shape(stmt, v) if t.rank else None
 
-    def sign(facts: object) -> Interval:
-        from .facts import Facts
+    def sign(facts: Facts) -> Interval:
         from .intervals import EVERYTHING
 
-        assert isinstance(facts, Facts)
-        if v.term is not None and facts.positive(v.term):
+        if v.term is not None and positive(facts, v.term):
             return Interval(Fraction(0), INFINITE, True, True)
-        return COUNT if v.term is not None and facts.nonnegative(v.term) else EVERYTHING
+        return COUNT if v.term is not None and nonnegative(facts, v.term) else EVERYTHING
 
     return made(w, stmt, grades, args, None, shape=shape, bounds=(sign(w.near), sign(w.exact)))
 

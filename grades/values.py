@@ -33,6 +33,8 @@ class Value:
     """Of a short array that is written out: its rows."""
     squares: Grades | None = None
     """Of a sum of squares: the grades of what is squared."""
+    finite: bool = False
+    """It is held fixed, and is the value of something continuous."""
     some: bool = False
     """Of a sum: it is positive unless there is nothing to add up, and then no root moves it."""
     origin: tuple[str, Value] | None = None

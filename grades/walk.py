@@ -19,8 +19,8 @@ from ..lang.core.walk import called
 from ..lang.source import Span
 from .facts import NO_FACTS, Facts
 from .intervals import INFINITE, Interval
-from .kinks import polished
-from .lattice import Grade, Grades, at_least, better, compose, join, joined
+from .kinks import opened, polished
+from .lattice import Grade, Grades, at_least, better, compose, join, joined, worst
 from .prove import Verdict, across
 from .report import Branch, Graded, Obligation, Promise, Root, Step, Trusted
 from .terms import (
@@ -370,24 +370,26 @@ class Walker:
         fixed = not c.grades
         self.near, self.exact = near.assume(cond if fixed else closure(cond)), there
         then = self.block(op.then, dict(env))
-        inside = [self.bounds(v) for v in then]
+        inside = self.near, self.exact
         opposite = negate(cond)
         self.near, self.exact = near.assume(opposite if fixed else closure(opposite)), elsewhere
         orelse = self.block(op.orelse, dict(env))
-        outside = [self.bounds(v) for v in orelse]
+        outside = self.near, self.exact
         self.near, self.exact = near, exact
         recursive = self.recursions > before
         results = []
-        for var, a, b, i, o in zip(stmt.vars, then, orelse, inside, outside, strict=True):
-            v = self.choice(stmt, c, cond, a, b, var.type, recursive, "if")
-            if v.term is not None and i is not None and o is not None and v.term.op != "number":
+        for var, a, b in zip(stmt.vars, then, orelse, strict=True):
+            v = self.choice(stmt, c, cond, a, b, var.type, recursive, "if", (inside[1], outside[1]))
+            if v.term is not None and v.term.op == "atom" and a.term is not None and b.term is not None \
+                    and v.term is not a.term:
+                i, o = [(f.interval(a.term)) for f in inside], [f.interval(b.term) for f in outside]
                 self.within(v.term, (hull(i[0], o[0]), hull(i[1], o[1])))
             results.append(v)
         return results
 
-    def choice(self, stmt: ir.Stmt, c: Value, cond: Cond, a: Value, b: Value, t: ir.Type, recursive: bool, kind: str
-               ) -> Value:
-        """`if c then a else b`."""
+    def choice(self, stmt: ir.Stmt, c: Value, cond: Cond, a: Value, b: Value, t: ir.Type, recursive: bool, kind: str,
+               facts: tuple[Facts, Facts] | None = None) -> Value:
+        """`if c then a else b`; `facts` hold in the arms."""
         shape = same_shape(a, b)
         grades: Grades = joined((a.grades, b.grades))
         if a is b or (t.rank == 0 and a.term is not None and a.term is b.term):
@@ -405,7 +407,13 @@ class Walker:
                 verdict = Verdict("jump", False, why, show_condition(cond))
             else:
                 verdict = self.verdict(cond, a.term, b.term)
-            grades = self.behind(grades, moving, c, verdict, pointed(cond) or steep(a.term) or steep(b.term))
+            close = verdict.grade == "cont" and better(worst(grades), "lip") and not pointed(cond) \
+                and not steep(a.term) and not steep(b.term)
+            if verdict.proved and facts is not None and not better(worst(grades), "lip"):
+                # What the arms are up to the boundary is the prover's finding; inside they may be better.
+                a, b = opened(self, a, facts[0]), opened(self, b, facts[1])
+                grades = joined((a.grades, b.grades))
+            grades = self.behind(grades, moving, c, verdict, close)
             span = stmt.span
             if t.is_float:
                 self.note_branch(stmt, kind, c, cond, verdict, grades)
@@ -448,17 +456,15 @@ class Walker:
             self.alive.append(self.near)
         return found
 
-    def behind(self, arms: Grades, moving: Iterable[str], c: Value, verdict: Verdict, steep: bool = True) -> Grades:
-        """Grades of a branch from those of its arms, in the roots that move its condition.
-
-        Where the prover sees an infinite slope and no more, arms with kinks that are not `steep` have it in their own
-        grades if they have it: a root of a sum of squares has none.
+    def behind(self, arms: Grades, moving: Iterable[str], c: Value, verdict: Verdict, close: bool) -> Grades:
+        """Grades of a branch from those of its arms, in the roots that move its condition; `close`: the arms meet, and
+        an infinite slope that the prover sees is none, as that of a root of a sum of squares.
         """
         found = dict(arms)
         for root in moving:
             if verdict.proved:
                 here = arms.get(root, "none")
-                crossing = "lip" if verdict.grade == "cont" and here == "lip" and not steep else verdict.grade
+                crossing = "lip" if close else verdict.grade
                 if not better(c.under.get(root, "cont"), "cont"):
                     crossing = "jump"
                 found[root] = here if crossing in ("none", "affine") else join(here, crossing)
@@ -624,4 +630,4 @@ def grade_function(program: ir.Program, function: str, roots: Sequence[Root | No
                   tuple(w.branches.values()), tuple(w.obligations.values()), tuple(w.trusted.values()),
                   tuple(w.promises), tuple(w.bound), function=function, program=program,
                   params=tuple(r.name if r is not None else None for r in roots),
-                  bounds=tuple(w.ends(v) for v in args))
+                  bounds=lambda: tuple(w.ends(v) for v in args))
