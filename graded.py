@@ -75,7 +75,7 @@ class Narrow:
         definition = next((d for d in self.definitions.values() if d.node.name_span == graded.span), None)
         if definition is None or graded.unknown:
             return ()
-        bounds = dict(zip(graded.params, graded.bounds, strict=True))
+        bounds = dict(zip(graded.params, graded.bounds(), strict=True))
         numbers = [root.name for root in graded.roots if root.rank == 0 and root.name in definition.param_names
                    and (bounds.get(root.name) or (-1.0,))[0] < 0]
         failing = {root for root, found in promise.found.items() if not better(found, promise.wanted)}
