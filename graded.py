@@ -20,10 +20,12 @@ def graded(checked: Checked, names: Sequence[str] | None = None, *, asking: bool
     from .codegen.lower import lower
     from .grades.messages import said
     from .grades.report import Graded, Report
+    from .grades.sink import sunk
 
     wanted = [d for d in checked.definitions.values()
               if own(d) and (d.asks or not asking) and (names is None or d.name in names)]
     made = lower(checked, (), wanted, promises=True)
+    made = type(made)(sunk(made.program), made.entries, made.transforms, made.unknown)
     found: dict[str, Graded] = {}
     for definition in wanted:
         if definition.qualified in made.entries:
