@@ -1,8 +1,8 @@
 """What only one arm of an `if` reads is computed in that arm.
 
-People name things before they choose between them: `let low = e / (2 - x / e) in if x >= e then x else low`. What an arm
-that is not taken would have read contributes nothing, to value or derivative, so it is looked at where it is read: with
-the condition known, and only there. Comes in: a program. Goes out: the same with statements moved into arms, whose
+People name things before they choose between them: `let low = e / (2 - x / e) in if x >= e then x else low`. What an
+arm that is not taken would have read contributes nothing, to value or derivative, so it is looked at where it is read:
+with the condition known, and only there. Comes in: a program. Goes out: the same with statements moved into arms, whose
 checks, if any, are then asked for at fewer points.
 """
 from __future__ import annotations
