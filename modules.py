@@ -191,6 +191,10 @@ class LiveEntry(Entry):
     """
 
     def __init__(self, spec: EntrySpec, function: Function | None, definition: Definition, compiler: Compiler) -> None:
+        if compiler.target == "cuda":
+            from .codegen.runtime.device import DeviceLeaves
+
+            self.plan = DeviceLeaves
         super().__init__(function=function, **plainly(spec))
         self.definition = definition
         self.compiler = compiler

@@ -382,6 +382,14 @@ class Leaves:
     def leaf(self, value: Any, label: str, dtype: str, dims: Any) -> Any:
         return leaf(value, label, dtype, dims)
 
+    def moved(self, value: Any, axis: int) -> Any:
+        """The array with this axis in front."""
+        return np.moveaxis(np.asarray(value), axis, 0)
+
+    def spread(self, value: Any, size: int) -> Any:
+        """So many of the same."""
+        return np.ascontiguousarray(np.broadcast_to(value, (size, *np.shape(value))))
+
     def converted(self, values: Sequence[Any]) -> list[Any]:
         made = [
             value.array(*info) if isinstance(value, Held) else self.leaf(value, *info)

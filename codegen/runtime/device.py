@@ -39,7 +39,7 @@ MOST_ROWS = 1 << 15
 PART_LEAST, MOST_PARTS, FEW_PARTS = 16, 1 << 14, 256
 """Iterations that a thread goes through at least, and how many threads add to arrays of their own, at most; below so
 many parts, what is added is written down."""
-PART_ROOM = 1 << 22
+PART_ROOM = 1 << 24
 """Numbers that such arrays have in all."""
 WRITTEN_DOWN = 1 << 25
 """Additions that are written down at once."""
@@ -564,6 +564,15 @@ class DeviceLeaves(Leaves):
             raise DadArgumentError("A102", f"argument `{label}`: expected {type_text(dtype, dims)}, found a "
                                    f"{value.dtype} array on the device")
         return cupy.ascontiguousarray(value, want)
+
+
+    def moved(self, value: Any, axis: int) -> Any:
+        return cupy.moveaxis(value, axis, 0) if isinstance(value, cupy.ndarray) else super().moved(value, axis)
+
+    def spread(self, value: Any, size: int) -> Any:
+        if isinstance(value, cupy.ndarray):
+            return cupy.ascontiguousarray(cupy.broadcast_to(value, (size, *value.shape)))
+        return super().spread(value, size)
 
 
 def on_device(value: Any) -> bool:

@@ -232,7 +232,7 @@ class Entry:
             mapped += [(axis is not None, batched)] * len(found_leaves)
             if axis and any(isinstance(p, Held) for p in parts):
                 raise DadArgumentError("A104", f"argument `{name}`: values of sum types are mapped over axis 0")
-            values += [np.moveaxis(np.asarray(p), axis, 0) if axis else p for p in parts]
+            values += [self.inputs.moved(p, axis) if axis else p for p in parts]
         plan = self.plan(leaves, scalars)
         made = plan.converted(values)
         size = next(x.shape[0] for x, (is_mapped, _) in zip(made, mapped, strict=True) if is_mapped)
@@ -241,7 +241,7 @@ class Entry:
                 message = f"argument `{name}`: axis 0 has size {count}, but there are {size} elements"
                 raise DadArgumentError("A103", message)
         made = [
-            x if is_mapped or not batched else np.ascontiguousarray(np.broadcast_to(x, (size, *np.shape(x))))
+            x if is_mapped or not batched else plan.spread(x, size)
             for x, (is_mapped, batched) in zip(made, mapped, strict=True)
         ]
         return Builder(self.result, 1).build(owned(self.run(function, made), made))

@@ -16,8 +16,10 @@ from .folding import ORDERED, Folded, outside, width
 from .folds import Fold
 from .frame import WIDTH, Frame, Moves, stored, takes_scratch
 from .kernel import ThreadWriter, operand, register
+from .levels import HOST_DTYPES, HOST_OPS
 from .nesting import Piece, pieces_of
 from .places import Places, bound
+from .python import python_of
 
 if TYPE_CHECKING:
     from .outline import Outline
@@ -211,7 +213,7 @@ class Kernels(Frame):
         outer = [r for r in read(node.body) if r not in set(defined([node]))]
         if any(self.local(r) is None for r in outer if r.id in found.pointers):
             return False
-        bounds = [self.count_of(bound(node.body, found, k)) for k in range(len(found.targets))]
+        bounds = [self.count_of(bound(node.body, found, k), node) for k in range(len(found.targets))]
         count = self.force(node.count)
         self.flush()
         name = self.owner.fresh("k")
@@ -251,12 +253,28 @@ class Kernels(Frame):
         self.line(f"run.adding({given})")
         return True
 
-    def count_of(self, terms: list[tuple[int, tuple[Operand, ...]]] | None) -> str | None:
-        """A number of additions, as Python computes it."""
-        if terms is None or any(self.local(c) is None for _, counts in terms for c in counts):
-            return None
-        return " + ".join(" * ".join([str(factor), *(f"max({self.local(c)}, 0)" for c in counts)])
-                          for factor, counts in terms) or "0"
+    def count_of(self, terms: list[tuple[int, tuple[Operand, ...]]] | None, node: tree.For) -> str | None:
+        """A number of additions, as Python computes it before the loop."""
+        makers = {n.out.id: n for n in everything(node.body) if isinstance(n, tree.Scalar)}
+        inside = {r.id for r in defined([node])}
+
+        def before(x: Operand) -> str | None:
+            if isinstance(x, Imm) or x.id not in inside:
+                return self.local(x)
+            maker = makers.get(x.id)
+            if maker is None or maker.name not in HOST_OPS or any(
+                    d not in HOST_DTYPES for d in (maker.out.dtype, *(a.dtype for a in maker.args))):
+                return None
+            args = [before(a) for a in maker.args]
+            return None if None in args else f"({python_of(maker, [str(a) for a in args])})"
+
+        found = []
+        for factor, counts in terms or ():
+            sizes = [before(c) for c in counts]
+            if None in sizes:
+                return None
+            found.append(" * ".join([str(factor), *(f"max({size}, 0)" for size in sizes)]))
+        return None if terms is None else " + ".join(found) or "0"
 
     def written_down(self, node: tree.For, found: Places, outer: list[Reg]) -> str:
         """The kernel that writes down what iterations add, and where."""

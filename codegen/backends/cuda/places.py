@@ -139,87 +139,120 @@ def additions(code: Code, uses: Mapping[Reg, int]) -> Iterator[tuple[tree.Load, 
                     yield from additions(part, uses)
 
 
+Place = tuple[str, Operand]
+"""Where a pointer leads in an array: its start ("all"), row `i` of so many elements ("row"), a part of one of so many
+("part"), one element of the row ("one")."""
+ONE, ZERO = Imm(1, "i64"), Imm(0, "i64")
+
+
 def own_places(node: tree.For, memory: Leads, root: int) -> bool:
     """Whether each iteration stores to places of an array that no other one stores to: element `i`, or row `i` of rows
     that inner loops go through."""
-    offsets: dict[int, Operand] = {}
-    made: dict[int, tree.Node] = {}
-    for n in everything(node.body):
-        match n:
-            case tree.Scalar(out):
-                made[out.id] = n
-            case tree.Shift(out, base, offset) if root in memory.of(base):
-                if base.id in offsets:
-                    return False
-                offsets[out.id] = offset
-            case _:
-                pass
+    return Rows(node, memory, root).own()
 
-    def width(offset: Operand) -> Operand | None:
-        """The elements of a row, where the offset is that of row `i`."""
-        if offset == node.index:
-            return Imm(1, "i64")
-        maker = made.get(offset.id) if isinstance(offset, Reg) else None
-        if isinstance(maker, tree.Scalar) and maker.name == "mul" and node.index in maker.args:
-            return next((a for a in maker.args if a != node.index), None)
-        return None
 
-    def stores(code: Code, bounds: dict[int, Operand]) -> bool:
+class Rows:
+    """What one loop does to one array."""
+
+    def __init__(self, node: tree.For, memory: Leads, root: int) -> None:
+        self.node, self.memory, self.root = node, memory, root
+        self.made = {n.out.id: n for n in everything(node.body) if isinstance(n, tree.Scalar)}
+        self.places: dict[int, Place | None] = {}
+
+    def own(self) -> bool:
+        return self.code(self.node.body, {})
+
+    def code(self, code: Code, bounds: dict[int, Operand]) -> bool:
+        """`bounds` are the counts of loops around, by their indices."""
         for n in code:
             match n:
-                case tree.Store(base, offset) if root in memory.of(base):
-                    if base.id in offsets:
-                        row = width(offsets[base.id])
-                        if row == Imm(1, "i64"):
-                            if offset != Imm(0, "i64"):
-                                return False
-                        elif row is None or not below(offset, row, bounds):
-                            return False
-                    elif width(offset) != Imm(1, "i64"):
+                case tree.Shift(out, base, offset) if self.root in self.memory.of(base):
+                    self.places[out.id] = self.shifted(self.place(base), offset, bounds)
+                case tree.Store(base, offset) if self.root in self.memory.of(base):
+                    at = self.shifted(self.place(base), offset, bounds)
+                    if len(self.memory.of(base)) > 1 or at is None or at[0] not in ("one", "row") or (
+                            at[0] == "row" and at[1] != ONE):
                         return False
-                case tree.Copy(target=target, count=count) if root in memory.of(target):
-                    if target.id not in offsets or width(offsets[target.id]) != count:
+                case tree.Copy(target=target, count=count) if self.root in self.memory.of(target):
+                    at = self.place(target)
+                    if len(self.memory.of(target)) > 1 or at is None or at[0] not in ("row", "part") or at[1] != count:
                         return False
                 case tree.For(index=index, count=count, body=body) | tree.Sum(index=index, count=count, body=body):
-                    if not stores(body, bounds | {index.id: count}):
+                    if isinstance(n, tree.For) and any(self.root in self.memory.of(r) for r in n.carried if r.pointer):
                         return False
-                case tree.Choice(then=then, orelse=orelse):
-                    if not (stores(then, bounds) and stores(orelse, bounds)):
-                        return False
-                case tree.While(test=test, body=body):
-                    if not (stores(test, bounds) and stores(body, bounds)):
+                    if not self.code(body, bounds | {index.id: count}):
                         return False
                 case _:
-                    pass
+                    if not all(self.code(part, bounds) for part in inner(n)):
+                        return False
         return True
 
-    def below(offset: Operand, row: Operand, bounds: dict[int, Operand]) -> bool:
-        """Whether the offset is below the elements of a row: an index of a loop over them, or row and column of it."""
-        if isinstance(offset, Imm):
-            return isinstance(row, Imm) and 0 <= int(offset.value) < int(row.value)
-        if offset.id in bounds:
-            return bounds[offset.id] == row
-        maker = made.get(offset.id)
-        if not isinstance(maker, tree.Scalar) or maker.name != "add":
-            return False
-        size = made.get(row.id) if isinstance(row, Reg) else None
-        if not isinstance(size, tree.Scalar) or size.name != "mul":
-            return False
-        for first, second in (maker.args, maker.args[::-1]):
-            scaled = made.get(first.id) if isinstance(first, Reg) else None
-            if not isinstance(scaled, tree.Scalar) or scaled.name != "mul" or not isinstance(second, Reg):
-                continue
-            columns = bounds.get(second.id)
-            rows = next((a for a in scaled.args if a != columns), None)
-            if columns in scaled.args and isinstance(rows, Reg) and rows.id in bounds and columns is not None \
-                    and sorted(map(repr, size.args)) == sorted(map(repr, (bounds[rows.id], columns))):
-                return True
-        return False
+    def place(self, base: Reg) -> Place | None:
+        return self.places.get(base.id, ("all", ZERO))
 
-    single = all(len(memory.of(n.base if isinstance(n, tree.Store) else n.target)) == 1
-                 for n in everything(node.body) if isinstance(n, tree.Store | tree.Copy)
-                 and root in memory.of(n.base if isinstance(n, tree.Store) else n.target))
-    return single and stores(node.body, {})
+    def shifted(self, at: Place | None, offset: Operand, bounds: dict[int, Operand]) -> Place | None:
+        """Where a pointer leads that is moved on; None where nobody knows."""
+        if at is None or (offset == ZERO and at[0] != "all"):
+            return at
+        kind, size = at
+        if kind == "all":
+            row = self.row(offset)
+            if row is not None:
+                return "row", row
+            for first, second in self.terms(offset):
+                row = self.row(first)
+                if row is not None and row != ONE and self.below(second, row, bounds):
+                    return "one", ONE
+            return None
+        if kind == "one" or size == ONE:
+            return None
+        if self.below(offset, size, bounds):
+            return "one", ONE
+        part = self.part(offset, size, bounds)
+        return None if part is None else ("part", part)
+
+    def row(self, offset: Operand) -> Operand | None:
+        """The elements of a row, where the offset is that of row `i`."""
+        if offset == self.node.index:
+            return ONE
+        maker = self.made.get(offset.id) if isinstance(offset, Reg) else None
+        if maker is not None and maker.name == "mul" and self.node.index in maker.args:
+            return next((a for a in maker.args if a != self.node.index), None)
+        return None
+
+    def terms(self, offset: Operand) -> list[tuple[Operand, Operand]]:
+        """What is added up to an offset, either way round."""
+        maker = self.made.get(offset.id) if isinstance(offset, Reg) else None
+        if maker is None or maker.name != "add":
+            return []
+        x, y = maker.args
+        return [(x, y), (y, x)]
+
+    def below(self, offset: Operand, size: Operand, bounds: dict[int, Operand]) -> bool:
+        """Whether the offset is at least 0 and below a size."""
+        if isinstance(offset, Imm):
+            return isinstance(size, Imm) and 0 <= int(offset.value) < int(size.value)
+        if offset.id in bounds:
+            return bounds[offset.id] == size
+        return any(self.part(first, size, bounds) is not None and self.below(
+            second, self.part(first, size, bounds) or ZERO, bounds) for first, second in self.terms(offset))
+
+    def part(self, offset: Operand, size: Operand, bounds: dict[int, Operand]) -> Operand | None:
+        """The elements of a row, where the offset is that of a row among rows of so many elements in all."""
+        maker = self.made.get(offset.id) if isinstance(offset, Reg) else None
+        if maker is None or maker.name != "mul":
+            return None
+        for row, columns in (maker.args, maker.args[::-1]):
+            if isinstance(row, Reg) and row.id in bounds and self.product(size, bounds[row.id], columns):
+                return columns
+        return None
+
+    def product(self, size: Operand, x: Operand, y: Operand) -> bool:
+        """Whether the size is a product of these."""
+        if isinstance(size, Imm):
+            return isinstance(x, Imm) and isinstance(y, Imm) and int(x.value) * int(y.value) == int(size.value)
+        maker = self.made.get(size.id) or self.memory.made.get(size.id)
+        return maker is not None and maker.name == "mul" and sorted(map(repr, maker.args)) == sorted(map(repr, (x, y)))
 
 
 def bound(code: Code, found: Places, number: int) -> list[tuple[int, tuple[Operand, ...]]] | None:

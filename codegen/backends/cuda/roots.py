@@ -18,6 +18,7 @@ class Leads:
 
     def __init__(self, function: tree.Function) -> None:
         self.found: dict[int, set[int]] = {p.id: {p.id} for p in function.params if p.pointer}
+        self.made = {n.out.id: n for n in everything(function.body) if isinstance(n, tree.Scalar)}
         flows: list[tuple[int, int]] = []
         for node in everything(function.body):
             match node:
