@@ -10,6 +10,8 @@ each root (a float of a parameter), why, and what of that was promised or demand
     loops.py     maps, folds and loops, by fixpoint
     derived.py   derivatives and rules of the program's own
     terms.py, facts.py, prove.py        formulas, what is known of them, the proof across a branch
+    polynomials.py, normal.py, rewriting.py, functions.py, series.py, loci.py      its algebra
+    intervals.py, parts.py, text.py     bounds of formulas; normal forms as text
     jets.py, evaluate.py, refute.py     high precision: a witness that a branch is missed
     report.py    what is found out
     messages.py  how it is said

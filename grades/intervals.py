@@ -49,22 +49,28 @@ class Interval:
         return self.positive or self.negative
 
     def meet(self, other: Interval) -> Interval:
+        if other is EVERYTHING:
+            return self
+        if self is EVERYTHING:
+            return other
         lo, lo_open = max((self.lo, self.lo_open), (other.lo, other.lo_open))
         hi, hi_closed = min((self.hi, not self.hi_open), (other.hi, not other.hi_open))
         return Interval(lo, hi, lo_open, not hi_closed)
 
     def plus(self, other: Interval) -> Interval:
-        return Interval(self.lo + other.lo, self.hi + other.hi, self.lo_open or other.lo_open,
+        if self is EVERYTHING or other is EVERYTHING:
+            return EVERYTHING
+        return Interval(_sum(self.lo, other.lo), _sum(self.hi, other.hi), self.lo_open or other.lo_open,
                         self.hi_open or other.hi_open)
 
     def scale(self, c: Fraction) -> Interval:
-        if c == 1:
+        if c == 1 or (self is EVERYTHING and c):
             return self
         if c == 0:
             return Interval(Fraction(0), Fraction(0), False, False)
         if c > 0:
-            return Interval(self.lo * c, self.hi * c, self.lo_open, self.hi_open)
-        return Interval(self.hi * c, self.lo * c, self.hi_open, self.lo_open)
+            return Interval(_scaled(self.lo, c), _scaled(self.hi, c), self.lo_open, self.hi_open)
+        return Interval(_scaled(self.hi, c), _scaled(self.lo, c), self.hi_open, self.lo_open)
 
     def times(self, other: Interval) -> Interval:
         if self.lo >= 0 and other.lo >= 0:
@@ -129,6 +135,19 @@ class Interval:
     def rising(self, f: Callable[[Bound], float | Fraction], lowest: Bound = -INFINITE) -> Interval:
         """f x for an increasing f, which is computed in doubles: rounded outwards."""
         return Interval(_outward(f, self.lo, -1, lowest), _outward(f, self.hi, 1, lowest), self.lo_open, self.hi_open)
+
+
+def _sum(x: Bound, y: Bound) -> Bound:
+    """x + y. Infinite ends are doubles, and stay what they are."""
+    if isinstance(x, float) and math.isinf(x):
+        return x
+    return y if isinstance(y, float) and math.isinf(y) else x + y
+
+
+def _scaled(x: Bound, c: Fraction) -> Bound:
+    if isinstance(x, float) and math.isinf(x):
+        return x if c > 0 else -x
+    return x * c
 
 
 def _signed_power(x: Bound, n: int) -> Bound:

@@ -446,6 +446,9 @@ class _Branch:
         rough = min(left.rough, right.rough)
         low = min(left.val, right.val, 0)
         end = int(min(left.end, right.end, length))
+        for s in (left, right):
+            if s.val < 0 and any(not vanishes(s.at(k), at, crossing.reduce) for k in range(s.val, 0)):
+                raise Irregular("both arms are unbounded there")
         for k in range(low, end):
             if k >= rough:
                 break
@@ -457,9 +460,6 @@ class _Branch:
                     raise Irregular("an arm is not known to be continuous there")
                 shown = c if crossing.equation is None else crossing.reduce(c)  # type: ignore[misc]  # there is one
                 return _Finding(k - 1, rough, crossing.text, "", show(shown.scale(math.factorial(k))))
-        for s in (left, right):
-            if s.val < 0 and any(not vanishes(s.at(k), at, crossing.reduce) for k in range(s.val, 0)):
-                raise Irregular("both arms are unbounded there")
         if end < length and end < rough:
             raise Short
         return _Finding(length - 1 if rough > length - 1 else math.ceil(rough) - 1, rough, crossing.text)

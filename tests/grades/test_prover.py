@@ -193,6 +193,7 @@ BRANCHES: dict[str, tuple[object, ...]] = {
     "half angles at a number": ("C1", x > 1, 2 * sin(x / 2) ** 2 + (x - 1) ** 2, 1 - cos(x)),
     "shortened": ("lip", c * c < x * x + y * y, c * x / sqrt(x * x + y * y), x, c > 0),
     "thirds of an angle": ("smooth", x > y, 3 * sin(x / 3) - 4 * sin(x / 3) ** 3, sin(x)),
+    "a pole of both arms": ("jump", x * (x - 1) < 0, 1 / x, 1 / x + (cos(x * (x - 1)) - 1) / (x * (x - 1))),
     "log barrier": ("C2", x > eps, -log(x), half * (((x - 2 * eps) / eps) ** 2 - 1) - log(eps), eps > 0),
     "or, both sides": ("C1", either(x < 0, x > 1), 0, (x * (1 - x)) ** 2),
     "not equal anywhere": ("smooth", x.eq(y + 1), 1, 0, x < y),
