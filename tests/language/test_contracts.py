@@ -1,6 +1,8 @@
 """Contracts where derivatives and lanes meet them, and what lowering writes down for who checks grades."""
 from __future__ import annotations
 
+from pathlib import Path
+
 import dad
 import numpy as np
 import pytest
@@ -44,6 +46,27 @@ def test_arguments_that_keep_the_bounds_are_not_checked_again() -> None:
     (text,) = shown.values()
     assert text.count("check_range") == 1
     assert "the result" in text
+
+
+def test_bounds_of_an_abbreviation_follow_its_edits(tmp_path: Path) -> None:
+    text = "type rate = f64{>0}\ndef f (x: rate) : f64 = x\nentry g (x: f64) : f64 = f x"
+    path = tmp_path / "edited.dad"
+    path.write_text(text)
+    live = dad.Live(path)
+    for bound, least in (("{>0}", 0), ("{>1}", 1), ("", None), ("{>0}", 0)):
+        module = live.update(text.replace("{>0}", bound))
+        assert module.g(1.5) == 1.5
+        if least is None:
+            assert module.g(-1.0) == -1.0
+        else:
+            with pytest.raises(dad.RunError, match=f"`x` of `f` is -1, but must be > {least}"):
+                module.g(-1.0)
+
+
+def test_a_function_that_is_held_fixed_still_depends_on_its_argument() -> None:
+    text = """def slope (f: f64 -> f64) (x: f64) : f64 = grad (\\u -> (stop_grad f) u) x
+entry g (a: f64) : f64 = slope (* a) a"""
+    assert dad.compile(text).g(3.0) == 3.0
 
 
 DEMANDS = """
