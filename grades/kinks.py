@@ -107,6 +107,8 @@ def piecewise(w: Walker, term: Term) -> Grade | None:
     for cond, node, a, b in boundaries:
         one, other = replaced(term, {node: a}), replaced(term, {node: b})
         verdict = w.verdict(cond, one, other)
+        if node.op != "select" and not verdict.boundary and not w.exact.nonzero(apply("sub", (a, b))):
+            return None  # the kink is at the end of what the argument may be, and is met there
         if verdict.proved and node.op != "select" and not better("C1", verdict.grade):
             # At the kink derivatives are those of the table of special points: a slope between those beside it.
             slope = atom(("slope", node.id), "s")
