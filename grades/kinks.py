@@ -107,7 +107,9 @@ def piecewise(w: Walker, term: Term) -> Grade | None:
     for cond, node, a, b in boundaries:
         one, other = replaced(term, {node: a}), replaced(term, {node: b})
         verdict = w.verdict(cond, one, other)
-        if node.op != "select" and not verdict.boundary and not w.exact.nonzero(apply("sub", (a, b))):
+        gap = apply("sub", (a, b))
+        if node.op != "select" and not w.exact.nonzero(gap) and (
+                w.near.nonnegative(gap) or w.near.nonnegative(apply("neg", (gap,)))):
             return None  # the kink is at the end of what the argument may be, and is met there
         if verdict.proved and node.op != "select" and not better("C1", verdict.grade):
             # At the kink derivatives are those of the table of special points: a slope between those beside it.

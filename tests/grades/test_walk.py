@@ -1,4 +1,4 @@
-"""Grades of whole programs: one rule of the walk to a line. A program's grades are given in its parameters, in order."""
+"""Grades of whole programs, one rule of the walk to a line, in the order of the parameters of the program."""
 from __future__ import annotations
 
 import pytest
