@@ -28,7 +28,7 @@ from .errors import DadArgumentError, RunError
 RUN_WORDS = 11
 """Words of a `dad_run`: lock, failed, key, four values, scratch, its size, how much of it is kept, depth."""
 FIRST_CHUNK = 1 << 16
-FIRST_SLICE, MOST_SLICES = 1 << 12, 1 << 15
+FIRST_SLICE, MOST_SLICES = 1 << 10, 1 << 17
 """Bytes of scratch memory of a thread, at first, and how many threads have some at once."""
 FIRST_SCRATCH = 1 << 20
 FIRST_BLOCKS = 1 << 24
@@ -36,7 +36,7 @@ FIRST_BLOCKS = 1 << 24
 NESTED_MOST, NESTED_LEAST = 1 << 15, 8
 """Below so many outer iterations, inner loops of so many have threads of their own."""
 MOST_ROWS = 1 << 15
-PART_LEAST, MOST_PARTS, FEW_PARTS = 16, 1 << 14, 256
+PART_LEAST, MOST_PARTS, FEW_PARTS = 16, 1 << 16, 256
 """Iterations that a thread goes through at least, and how many threads add to arrays of their own, at most; below so
 many parts, what is added is written down."""
 PART_ROOM = 1 << 24

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..c.emit import ctype
 from ..c.scalars import MEMORY, REGISTER
 from ..loops import tree
+from ..loops.fuse import straight
 from ..loops.operands import defined, everything, own, read
 from ..loops.tree import Code, Imm, Operand, Reg
 from .device import sums as device_sums
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
     from .outline import Outline
 
 KERNEL = 'extern "C" __global__ void '
+SHORT = 16
+"""Nodes of a body that a lane computes several times."""
+
+
+def together(body: Code) -> int:
+    """How many terms a lane computes before it adds them: several of short code, so that it waits for memory once."""
+    return 4 if len(body) <= SHORT and straight(body) else 1
 
 
 class Kernels(Frame):
@@ -449,7 +457,7 @@ class Kernels(Frame):
                 f"  auto term = [&](long long row, long long k, dad_sums_{signature} &v) {{",
                 "    c->top = top; c->end = end;",
                 f"    if ({name}_body({given})) dad_report(run, c, row * n + k);", "  };",
-                f"  dad_sum_nodes_{signature}<1>(term, rows, n, depth, steps, {places});", "}", ""]
+                f"  dad_sum_nodes_{signature}<{together(node.body)}>(term, rows, n, depth, steps, {places});", "}", ""]
         self.owner.kernel("\n".join(text), name)
         scratch = "True" if takes_scratch(code) else "False"
         self.line(f"run.sum({', '.join([repr(name), rows, count, scratch, f'({outs},)', *args])})")
