@@ -41,8 +41,8 @@ __all__ = ["EVERYTHING", "INFINITE", "NO_FACTS", "Facts", "Interval"]
 class Facts:
     """Immutable: each method that adds something gives another `Facts`."""
 
-    __slots__ = ("_asked", "_busy", "_generators", "_normals", "_sums", "_terms", "bounds", "impossible", "others",
-                 "unequal")
+    __slots__ = ("_asked", "_assumed", "_busy", "_generators", "_normals", "_sums", "_terms", "bounds", "impossible",
+                 "others", "unequal")
 
     def __init__(self, bounds: Mapping[Poly, Interval], unequal: frozenset[Poly], impossible: bool,
                  others: frozenset[Cond]) -> None:
@@ -55,6 +55,7 @@ class Facts:
         self.others = others
         """Conditions that hold and are no comparisons of polynomials."""
         self._asked: dict[Poly, Interval] = {}
+        self._assumed: dict[Cond, Facts] = {}
         self._generators: dict[int, Interval] = {}
         self._busy: set[Poly] = set()
         self._sums: dict[Monomial, list[tuple[Poly, Interval]]] | None = None
@@ -73,6 +74,14 @@ class Facts:
         cond = simplified(cond if holds else negate(cond))
         if self.impossible:
             return self
+        if self is NO_FACTS:  # which lives for ever, and would keep all that is assumed once
+            return self._assume(cond)
+        found = self._assumed.get(cond)
+        if found is None:
+            found = self._assumed[cond] = self._assume(cond)
+        return found
+
+    def _assume(self, cond: Cond) -> Facts:
         match cond:
             case And(parts):
                 facts = self

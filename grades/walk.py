@@ -84,8 +84,8 @@ class Walker:
     def __init__(self, program: ir.Program, given: Mapping[str, Given] | None = None) -> None:
         self.program = program
         self.given = dict(given or {})
-        self.near: Facts = NO_FACTS
-        self.exact: Facts = NO_FACTS
+        self.near: Facts = Facts({}, frozenset(), False, frozenset())
+        self.exact: Facts = self.near
         self.activity: dict[Term, Grades] = {}
         """Of each atom that moves with a root: its grades."""
         self.cells: set[Term] = set()
