@@ -1,6 +1,7 @@
 """How it is said: diagnostics of what is promised and does not hold, and notes of what is worth knowing."""
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -259,9 +260,16 @@ def fix(branch: Branch, promise: Promise, witness: Witness | None) -> str:
     if branch.proved or (witness is not None and witness.order > 0):
         grade = branch.grade if branch.proved else "lip" if witness is not None and witness.order == 1 else "C1"
         return f"promise `@ {grade}`, or write a smooth formula for both arms"
+    if witness is not None and 0 < witness.jump < ROUNDING:
+        tolerance = f"1e-{math.floor(-math.log10(witness.jump))}"
+        return f"if the condition is there for the sake of rounding, say so: `(if …) @ approx({tolerance})`; " \
+            "otherwise make the arms equal where it changes"
     return "make the arms equal where the condition changes, or blend them: " \
         f"`let w = sigmoid ((x - k) / width) in w * a + (1 - w) * b`; or {reason}"
 
+
+ROUNDING = 1e-6
+"""A jump that is smaller is likely to be a switch between two formulas for one function."""
 
 SUBSTITUTES = {
     "abs": "`sqrt (u * u + w * w)` in place of `abs u` is smooth, and as large away from 0",
