@@ -217,6 +217,8 @@ class _Branch:
             return Verdict("smooth", True, "both arms are the same")
         if self.facts.impossible:
             return Verdict("smooth", True, "the branch is never reached")
+        if any(self.facts.assume(self.cond, side).impossible for side in (True, False)):
+            return Verdict("smooth", True, "the condition never changes")
         if self.identical():
             return Verdict("smooth", True, "both arms are the same function")
         limit: Order = INFINITE
