@@ -42,23 +42,20 @@ class CheckFailed(Exception):
 
 def message_of(name: str, args: Sequence[object], attrs: Attrs) -> str:
     """The message of check `name` on these scalar arguments."""
-    template = MESSAGES[name][1]
-    if name == "check_range":
-        attrs = range_words(args, attrs)
     # Attributes come from source text and may hold braces: they are put in by `format`, never formatted themselves.
-    return template.format(*args, **attrs)
+    return template_of(name, attrs).format(*args, **attrs)
 
 
-def range_words(args: Sequence[Any], attrs: Attrs) -> Attrs:
-    """What stands outside of its bounds, with the places in arrays, and the bounds, with what they are."""
-    what, bound, shown = str(attrs["what"]), str(attrs["bound"]), attrs["shown"]
-    for place in args[3:]:
-        what = what.replace("[]", f"[{place}]", 1)
-    what = what.replace("][", ", ")
-    if shown:
-        low, high = (f"{limit:.6g}" for limit in args[1:3])
-        bound += f", which is {low if shown == 'low' else high if shown == 'high' else low + '..' + high}"
-    return {"what": what, "bound": bound}
+def template_of(name: str, attrs: Attrs) -> str:
+    """What check `name` says, over its argument values and `attrs`."""
+    if name != "check_range":
+        return MESSAGES[name][1]
+    # The places in arrays are further arguments: one for each `[]` in what stands outside of its bounds.
+    what, bound = (str(attrs[key]).replace("{", "{{").replace("}", "}}") for key in ("what", "bound"))
+    for place in range(3, 3 + what.count("[]")):
+        what = what.replace("[]", f"[{{{place}}}]", 1)
+    shown = {"low": ", which is {1:.6g}", "high": ", which is {2:.6g}", "both": ", which is {1:.6g}..{2:.6g}"}
+    return what.replace("][", ", ") + " is {0:.6g}, but must be " + bound + shown.get(str(attrs["shown"]), "")
 
 
 def _verify(name: str, holds: Any, args: Sequence[Any], attrs: Attrs) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ....lang.clock import stage, timed
 from ....lang.core import ir
-from ....lang.prims.checks import MESSAGES
+from ....lang.prims.checks import MESSAGES, template_of
 from ..entry import EntrySpec, Module
 from ..loops.sites import DEPTH_SITE, FULL_SITE, HostCall, Site
 from ..numpy.expressions import numbers_of
@@ -96,7 +96,8 @@ def described(made: Outlined) -> str:
 
 def site(s: Site) -> tuple[object, ...]:
     """What the module knows of a place where a check may fail."""
-    code, message = ("", "") if s.name in (DEPTH_SITE, FULL_SITE) else MESSAGES[s.name]
+    code, message = ("", "") if s.name in (DEPTH_SITE, FULL_SITE) else \
+        (MESSAGES[s.name][0], template_of(s.name, dict(s.attrs)))
     where = f"{s.span.source.name}:{s.span.line}" if s.span else ""
     return s.name, code, message, dict(s.attrs), s.dtypes, where
 
