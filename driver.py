@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 4_000_000
 MAX_IMPORTS = 100
+GRADED = 50_000
+"""Characters of a program whose grades a built module tells even where nothing is promised."""
 RECURSION = 20_000
 """Stages recurse on nesting, which the parser limits to 256; each level costs a few Python frames."""
 
@@ -320,8 +322,12 @@ def promises(checking: Checking) -> tuple[Diagnostic, ...]:
 
 
 def compile_source(source: Source, *, transforms: Callable[[Checked], Sequence[Transform]] | None = None,
-                   verify: bool = False, target: Literal["numpy", "native", "cuda"] = "numpy") -> Module:
-    """The whole way: the emitted module. Raises Diagnostics."""
+                   verify: bool = False, target: Literal["numpy", "native", "cuda"] = "numpy",
+                   promises: bool = False) -> Module:
+    """The whole way: the emitted module. Raises Diagnostics.
+
+    `promises`: also what the program promises and does not hold; the module's stub says how smooth entries are.
+    """
     if target == "native":
         from .codegen.backends.built import emit_built as emit_module
     elif target == "cuda":
@@ -329,13 +335,22 @@ def compile_source(source: Source, *, transforms: Callable[[Checked], Sequence[T
     else:
         from .codegen.backends.numpy import emit_module
 
-    checked = check(source).require()
+    checking = check(source)
+    checked = checking.require()
+    grades: dict[str, str] = {}
+    if promises and (checked.promises or len(source.text) < GRADED):
+        from .graded import smoothness
+
+        report = graded(checking)
+        if report.diagnostics:
+            raise Diagnostics(report.diagnostics)
+        grades = {name: smoothness(one) for name, one in report.functions.items()}
     made = lowered(checked, transforms(checked) if transforms is not None else ())
     roots = [*made.entries.values(), *made.transforms.values()]
     program = optimised(made.program, roots, verify=verify)
     from .interface import entry_specs
 
-    return emit_module(program, entry_specs(checked, made), version())
+    return emit_module(program, entry_specs(checked, made, grades), version())
 
 
 def version() -> str:

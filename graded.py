@@ -188,3 +188,8 @@ def roots(made: Lowered, definition: Definition) -> list[Root | None]:
         of(concrete(t), name, activity == "data")
     params = made.program.functions[made.entries[definition.qualified]].params
     return [*[None] * (len(params) - len(found)), *found]  # sizes that no parameter shows come first
+
+
+def smoothness(graded: Graded) -> str:
+    """The grade in each parameter: `theta C1, sigma smooth`; nothing where there is none."""
+    return ", ".join(f"{r.name} {graded.grades.get(r.name, 'none')}" for r in graded.roots)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from .checker.result import Checked, Definition
 from .codegen.backends.entry import (
@@ -32,13 +33,16 @@ OF_NUMBERS: tuple[Kind, ...] = ("value_and_grad", "hessian", "hvp", "laplacian")
 JACOBIANS: tuple[Kind, ...] = ("jacobian", "jacfwd", "jacrev")
 
 
-def entry_specs(checked: Checked, lowered: Lowered) -> tuple[EntrySpec, ...]:
-    """The entries of a program, with the derived functions that were lowered with it."""
+def entry_specs(checked: Checked, lowered: Lowered, grades: Mapping[str, str] | None = None) -> tuple[EntrySpec, ...]:
+    """The entries of a program, with the derived functions that were lowered with it, and (by their names) how smooth
+    they are.
+    """
     specs = []
     for definition in checked.entries:
         derived: dict[str, str] = {t.kind: name for t, name in lowered.transforms.items() if t.entry == definition.name}
         wrt = next((t.wrt for t in lowered.transforms if t.entry == definition.name and t.kind != "vmap"), None)
-        specs.append(entry_spec(definition, lowered.entries[definition.qualified], derived, wrt))
+        spec = entry_spec(definition, lowered.entries[definition.qualified], derived, wrt)
+        specs.append(replace(spec, grades=(grades or {}).get(definition.name, "")))
     return tuple(specs)
 
 

@@ -63,7 +63,7 @@ def build(given: Given) -> None:
     known: dict[str, Literal["numpy", "native", "cuda"]] = {"native": "native", "cuda": "cuda"}
     target = known.get(given.get("target", ""), "numpy")
     module = driver.compile_source(read(path), transforms=lambda checked: transforms_of(checked, kinds),
-                                   verify=given.has("verify"), target=target)
+                                   verify=given.has("verify"), target=target, promises=True)
     files: dict[str, str | bytes] = {f"{name}.py": module.python, f"{name}.pyi": module.stub}
     if target == "cuda":
         files |= images(given, name, module)

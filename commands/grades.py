@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from ..graded import smoothness
 from .options import suggestion
 from .output import fail
 
@@ -35,7 +36,7 @@ def grades_of(graded: Graded) -> str:
         return graded.unknown
     if not graded.roots:
         return "no float parameters"
-    return ", ".join(f"{r.name} {graded.grades.get(r.name, 'none')}" for r in graded.roots)
+    return smoothness(graded)
 
 
 def place(span: Span | None) -> str:

@@ -107,6 +107,8 @@ class EntrySpec:
     doc: str = ""
     transforms: Mapping[str, str] = field(default_factory=dict)
     active: tuple[str, ...] | None = None
+    grades: str = ""
+    """How smooth it is in each parameter, in words: `theta C1, sigma smooth`."""
 
     @property
     def wrt(self) -> tuple[str, ...]:

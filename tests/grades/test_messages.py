@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from dad import driver
+from dad.cli import main
 from dad.lang.diagnostics.render import render_full
+from dad.lang.diagnostics.report import Diagnostics
 from dad.lang.source import Source
 
 PAGE = Path(__file__).parent / "rejected.md"
@@ -58,3 +60,27 @@ def test_promises_that_do_not_hold() -> None:
 ])
 def test_what_messages_propose_is_accepted(program: str) -> None:
     assert said(program) == "\n"
+
+
+def test_built_modules_say_how_smooth_entries_are() -> None:
+    source = Source("m.dad", "entry f (theta: param f64) (s: f64{>0}) : f64 @ C1 =\n"
+                    "  log s + (if theta < 0 then 0 else theta ** 2)")
+    assert '"""Smoothness: theta C1, s smooth."""' in driver.compile_source(source, promises=True).stub
+    jumps = Source("m.dad", "entry f (theta: param f64) : f64 @ C1 = if theta < 0 then theta else theta + 1")
+    with pytest.raises(Diagnostics, match="S102"):
+        driver.compile_source(jumps, promises=True)
+
+
+def test_commands_say_what_is_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "m.dad"
+    path.write_text("entry f (theta: param f64) : f64 =\n"
+                    "  let y = if theta < 0 then 0 else theta * theta\n"
+                    "  in y + floor (stop_grad theta)\n", encoding="utf-8")
+    assert main(["check", "--notes", "--quiet", str(path)]) == 0
+    assert "note[S110]: this branch on `theta` is C1 (proved)" in capsys.readouterr().out
+    assert main(["check", "--explain", "y:2", "--quiet", str(path)]) == 0
+    assert "y, line 2 of f : theta C1" in capsys.readouterr().out
+    assert main(["check", "--trust", "--quiet", str(path)]) == 0
+    assert "m.dad:3:16 stop_grad theta" in capsys.readouterr().out
+    assert main(["show", "--stage", "grades", str(path)]) == 0
+    assert "1: f : theta C1" in capsys.readouterr().out

@@ -230,6 +230,8 @@ def _entry(made: _Stub, entry: EntrySpec, name: str) -> str:
             f"    def vmap(self, *args: Any, in_axes: Any = ..., **named: Any) -> "
             f"{made.result(entry.result, f'{name}_rows', (batch,))}: ..."
         )
+    if entry.grades:
+        lines.insert(0, f'    """Smoothness: {entry.grades}."""')
     return f"class _{name}(Protocol):\n" + "\n".join(lines) + "\n"
 
 
