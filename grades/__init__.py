@@ -12,7 +12,8 @@ each root (a float of a parameter), why, and what of that was promised or demand
     terms.py, facts.py, prove.py        formulas, what is known of them, the proof across a branch
     polynomials.py, normal.py, rewriting.py, functions.py, series.py, loci.py      its algebra
     intervals.py, parts.py, text.py     bounds of formulas; normal forms as text
-    jets.py, evaluate.py, refute.py     high precision: a witness that a branch is missed
+    reals.py, jets.py, operations.py, matrices.py, evaluate.py   programs run in high precision, as Taylor series
+    lines.py, compare.py, refute.py     a witness that a branch is missed
     report.py    what is found out
     messages.py  how it is said
 """
