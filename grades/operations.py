@@ -79,7 +79,7 @@ COMPARISONS: dict[str, Callable[[int], bool]] = {
     "eq": lambda s: s == 0, "ne": lambda s: s != 0, "lt": lambda s: s < 0, "le": lambda s: s <= 0,
     "gt": lambda s: s > 0, "ge": lambda s: s >= 0,
 }  # fmt: skip
-Rule = Callable[[Run, ir.Stmt, ir.Prim, list[Value]], Value]
+Rule = Callable[["Run", ir.Stmt, ir.Prim, list[Value]], Value]
 
 
 def _comparison(name: str) -> Rule:
