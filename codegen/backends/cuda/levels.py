@@ -81,6 +81,24 @@ class Levels:
             return arrays(self.types[name][1])
         return shapes_of(self.program.functions[name].results)
 
+    def fails(self, root: str) -> bool:
+        """Whether something on the device may fail in a call: a check, or what takes scratch memory."""
+        seen: set[str] = set()
+        pending = [root]
+        while pending:
+            name = pending.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            body = self.program.functions[name].body
+            outer = {id(n) for n in body}
+            for n in everything(body):
+                if isinstance(n, tree.Check | tree.Resize) or (isinstance(n, tree.Alloc) and id(n) not in outer):
+                    return True
+                if isinstance(n, tree.Invoke):
+                    pending.append(n.function)
+        return bool(seen & self.recursive)
+
     def results_known(self, name: str, params: tuple[bool, ...]) -> list[bool]:
         """Which results of a function the host knows that knows these parameters."""
         if (name, params) not in self.told:

@@ -49,7 +49,7 @@ def emit_module(program: ir.Program, entries: Sequence[EntrySpec], version: str)
     constants = "\n".join(ast.unparse(ast.fix_missing_locations(tree)) for tree in tables.made)
     functions = "\n\n\n".join([*(ast.unparse(ast.fix_missing_locations(tree)) for tree in primitives), *made.python])
     calls = {root: call("_program.function", ast.Name(made.roots[root]), *(literal(x) for x in types(program, root)),
-                        const(bool(made.sites))) for root in roots}
+                        const(made.fails[root])) for root in roots}
     wrappers = [entry_of(e, published[e.name], {f: calls[f] for f in (e.function, *e.transforms.values())},
                          "DeviceEntry") for e in entries]
     instances = "\n".join(ast.unparse(ast.fix_missing_locations(tree)) for tree in wrappers)
@@ -76,7 +76,7 @@ def emit_program(program: ir.Program, roots: Sequence[str], version: str) -> str
     mentioned = {n.id for tree in (*tables.made, *primitives) for n in ast.walk(tree) if isinstance(n, ast.Name)}
     wanted = sorted((mentioned & set(helpers(DEVICE_FILES))) | {*RUNTIME})
     functions = {root: f"_program.function({made.roots[root]}, {', '.join(map(repr, types(program, root)))}, "
-                       f"{bool(made.sites)})" for root in roots}
+                       f"{made.fails[root]})" for root in roots}
     return "\n\n".join([
         f"# Written by dad {version}.", IMPORTS, "import cupy", linked(wanted, DEVICE_FILES),
         *(ast.unparse(ast.fix_missing_locations(tree)) for tree in (*tables.made, *primitives)), described(made),

@@ -45,6 +45,8 @@ class Outlined:
     tables: list[Table] = field(default_factory=list)
     roots: dict[str, str] = field(default_factory=dict)
     """The Python function of each root."""
+    fails: dict[str, bool] = field(default_factory=dict)
+    """Whether something on the device may fail in a call of a root."""
     hosts: list[HostCall] = field(default_factory=list)
     """Primitives that NumPy computes on the host, by number."""
     blocks: bool = False
@@ -74,6 +76,7 @@ class Outline:
     def run(self, roots: Sequence[str]) -> Outlined:
         for root in roots:
             f = self.program.functions[root]
+            self.made.fails[root] = self.levels.fails(root)
             self.made.roots[root], _ = self.host_function(root, (True,) * len(f.params), root=True)
         functions = self.thread_functions()
         self.made.source = whole(self.unit, functions, self.texts, list(self.pieces.values()))
