@@ -38,6 +38,8 @@ def main(argv: list[str] | None = None) -> int:
     failed = 0
     start = time.process_time()
     for seed in range(options.first, options.first + options.count):
+        if seed > options.first and (seed - options.first) % 100 == 0:
+            print(f"… {seed - options.first} programs, {failed} wrong", file=sys.stderr, flush=True)
         try:
             subject, wrong = trial(seed, options.lines)
         except Exception as error:  # a campaign goes on: what went wrong is shown, and counted as failed
