@@ -86,7 +86,9 @@ def load_kernels(cupy: Any, source: str, options: Sequence[str], images: Sequenc
                 with open(path, "rb") as image:
                     data = image.read()
                 if hashlib.sha256(data).hexdigest() == digest:
-                    return cupy.RawModule(path=path)
+                    module = cupy.cuda.Module()  # RawModule knows files by their paths, also when they are other ones
+                    module.load(data)
+                    return module
             except OSError:
                 continue
             except Exception as error:

@@ -148,10 +148,12 @@ def calls_of(job: Job, functions: dict[str, Function], wants: Sequence[Any], ord
         try:
             got = outcome(functions[name], leaves)
         except Exception as error:
+            print(f"wrong: {error}", flush=True)
             yield f"{what}: {type(error).__name__}: {error}"
             continue
         found = difference(want, got, same) or difference(first.setdefault((number, k), got), got, True)
         if found:
+            print(f"wrong: {found}", flush=True)
             yield f"{what}{' (bits)' * same}: {found}"
 
 

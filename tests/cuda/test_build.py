@@ -142,10 +142,11 @@ def test_code_for_cards_lies_beside_the_module(source: Path, capsys: pytest.Capt
     if compiled.compiler() is not None:
         with installed():
             module = imported(folder)
-            IMAGES[str(folder / "model.sm_90.cubin")] = module._SOURCE
+            image = (folder / "model.sm_90.cubin").read_bytes()
+            IMAGES[image] = module._SOURCE
             GPU.architecture, GPU.loaded = "90", []
             assert module.after(5) == 7
-            assert GPU.loaded == [str(folder / "model.sm_90.cubin")]
+            assert GPU.loaded == [image]
     with pytest.MonkeyPatch.context() as patch:  # files of an earlier build do not stay
         patch.setattr(nvrtc, "library", lambda: None)
         build(source)

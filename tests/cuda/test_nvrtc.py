@@ -63,7 +63,7 @@ def written(folder: Path) -> list[tuple[int, str, str]]:
     for architecture, name in ((75, "m.sm_75.cubin"), (90, "m.sm_90.cubin"), (0, "m.ptx")):
         path = folder / name
         path.write_bytes(f"image {name}".encode())
-        IMAGES[str(path)] = TEXT
+        IMAGES[path.read_bytes()] = TEXT
         table.append((architecture, name, hashlib.sha256(path.read_bytes()).hexdigest()))
     return table
 
@@ -84,7 +84,7 @@ def test_a_card_gets_the_image_that_fits(card: str, wanted: str | None, tmp_path
     with installed() as cupy:
         GPU.architecture, GPU.loaded = card, []
         assert runs(cupy, load_kernels(cupy, TEXT, (), table, str(tmp_path / "m.py")))
-        assert [Path(path).name for path in GPU.loaded] == ([wanted] if wanted else [])
+        assert GPU.loaded == ([f"image {wanted}".encode()] if wanted else [])
 
 
 def test_images_of_another_module_are_left_alone(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ class Gpu:
         self.architecture = "90"
         self.status = 0
         self.images = True
-        self.loaded: list[str] = []
+        self.loaded: list[bytes] = []
 
     def ask(self) -> None:
         """What every call does first."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,7 +60,8 @@ def short(dtype: np.dtype[Any]) -> str:
 
 
 def three(sizes: Any) -> tuple[int, int, int]:
-    sizes = (sizes,) if isinstance(sizes, int) else tuple(sizes)
+    if not isinstance(sizes, tuple):
+        raise TypeError(f"expected tuple, got {type(sizes).__name__}")
     made = tuple(int(n) for n in sizes) + (1,) * (3 - len(sizes))
     return made[0], made[1], made[2]
 
@@ -80,8 +80,7 @@ class Function:
         return {"num_regs": self.num_regs, "local_size_bytes": 0, "shared_size_bytes": self.shared_size_bytes,
                 "max_threads_per_block": self.kernel.most_threads}
 
-    def __call__(self, grid: Any, block: Any, args: Sequence[Any], *, shared_mem: int = 0, stream: Any = None,
-                 enable_cooperative_groups: bool = False) -> None:
+    def __call__(self, grid: Any, block: Any, args: Sequence[Any], *, shared_mem: int = 0) -> None:
         GPU.ask()
         ready_stream()
         g, b = three(grid), three(block)
@@ -102,40 +101,53 @@ class Function:
         self.kernel.launch(g, b, words, shared_mem)
 
 
-class RawModule:
-    """`cupy.RawModule`. A file is one that `image` has written: PTX and machine code cannot run here."""
+class Module:
+    """`cupy.cuda.Module`: code that is there already. What runs here is the text that it was made of, from `IMAGES`."""
 
-    def __init__(self, code: str | None = None, *, path: str | None = None, options: Sequence[str] = (),
-                 backend: str = "nvrtc", translate_cucomplex: bool = False, enable_cooperative_groups: bool = False,
-                 name_expressions: Any = None, jitify: bool = False) -> None:
-        if (code is None) == (path is None):
-            raise TypeError("Exactly one of `code` and `path` keyword arguments must be given.")
-        if not isinstance(options, (tuple, list)) or not all(isinstance(each, str) for each in options):
-            raise TypeError("options must be a tuple of strings")
-        self.code, self.file_path, self.options, self.backend = code, path, tuple(options), backend
+    def __init__(self) -> None:
         self.made: compiled.Program | None = None
-        if path is not None:
-            self.compile()
+
+    def load(self, cubin: bytes) -> None:
+        if not isinstance(cubin, bytes):
+            raise TypeError(f"Argument 'cubin' has incorrect type (expected bytes, got {type(cubin).__name__})")
+        GPU.ask()
+        if not GPU.images:
+            raise CUDADriverError(222)
+        if cubin not in IMAGES:
+            raise CUDADriverError(200)
+        GPU.loaded.append(cubin)
+        self.made = compiled.program(IMAGES[cubin])
+
+    def get_function(self, name: str) -> Function:
+        assert self.made is not None
+        if name not in self.made.kernels:
+            raise CUDADriverError(500)
+        return Function(self.made.kernels[name])
+
+
+IMAGES: dict[bytes, str] = {}
+"""The texts that images were made of."""
+
+
+class RawModule:
+    """`cupy.RawModule` of a text: compiled when a kernel is asked for."""
+
+    def __init__(self, *, code: str, options: tuple[str, ...] = (), backend: str = "nvrtc") -> None:
+        if not isinstance(options, tuple):
+            raise TypeError(f"Argument 'options' has incorrect type (expected tuple, got {type(options).__name__})")
+        self.code, self.options, self.backend = code, options, backend
+        self.made: compiled.Program | None = None
 
     def compile(self, log_stream: Any = None) -> None:
         GPU.ask()
         if self.made is not None:
             return
-        text = self.code
-        if self.file_path is not None:
-            text = IMAGES.get(self.file_path)
-            if not GPU.images:
-                raise CUDADriverError(209)
-            GPU.loaded.append(self.file_path)
-            if text is None:
-                raise CUDADriverError(200 if Path(self.file_path).exists() else 301)
-        assert text is not None
-        if "#include" in text:
-            raise CompileException("cannot open source file: texts stand alone", text, "kernels.cu", self.options)
+        if "#include" in self.code:
+            raise CompileException("cannot open source file: texts stand alone", self.code, "kernels.cu", self.options)
         try:
-            self.made = compiled.program(text)
+            self.made = compiled.program(self.code)
         except compiled.CompileError as error:
-            raise CompileException(str(error), text, "kernels.cu", self.options) from None
+            raise CompileException(str(error), self.code, "kernels.cu", self.options) from None
 
     def get_function(self, name: str) -> Function:
         self.compile()
@@ -145,17 +157,11 @@ class RawModule:
         return Function(self.made.kernels[name])
 
 
-IMAGES: dict[str, str] = {}
-"""The texts that files with images were made of."""
-
-
 class RawKernel:
     """`cupy.RawKernel`."""
 
-    def __init__(self, code: str, name: str, options: Sequence[str] = (), backend: str = "nvrtc", *,
-                 translate_cucomplex: bool = False, enable_cooperative_groups: bool = False, jitify: bool = False
-                 ) -> None:
-        self.module = RawModule(code, options=options)
+    def __init__(self, code: str, name: str, options: tuple[str, ...] = (), backend: str = "nvrtc") -> None:
+        self.module = RawModule(code=code, options=options)
         self.name = name
 
     def compile(self, log_stream: Any = None) -> None:

@@ -29,7 +29,7 @@ from .gpu import (
     Stream,
     ready_stream,
 )
-from .launch import Function, RawKernel, RawModule
+from .launch import Function, Module, RawKernel, RawModule
 from .memory import COUNTS, DEVICE, MemoryPointer, OutOfMemoryError
 
 
@@ -218,7 +218,7 @@ def make() -> dict[str, types.ModuleType]:
         "cupy.cuda", runtime=runtime, driver=driver, compiler=compiler, memory=pointers, Stream=Stream,
         ExternalStream=ExternalStream, Event=Event, Device=Device, alloc=memory.alloc, MemoryPointer=MemoryPointer,
         UnownedMemory=memory.UnownedMemory, is_available=available,
-        get_current_stream=lambda device_id=-1: ready_stream(), Function=Function, MemoryPool=MemoryPool,
+        get_current_stream=lambda device_id=-1: ready_stream(), Function=Function, Module=Module, MemoryPool=MemoryPool,
         alloc_pinned_memory=PinnedMemoryPointer, get_device_id=lambda: 0, get_cuda_path=lambda: None)
     linalg = module("cupy.linalg", **{name: factorized(getattr(np.linalg, name)) for name in FACTORS})
     functions = {name: computed(getattr(np, name)) for name in (*ELEMENTWISE, *STRUCTURAL)}
