@@ -92,9 +92,9 @@ def moves(given: ir.Block) -> dict[tuple[int, int], list[int]]:
             here = places.pop()
             found.setdefault(here, []).insert(0, k)
         if isinstance(stmt.op, ir.If) and here == top:
-            for v in atoms(stmt.op):
-                if isinstance(v, ir.Var):
-                    readers.setdefault(v, set()).add(top)
+            for read in atoms(stmt.op):
+                if isinstance(read, ir.Var):
+                    readers.setdefault(read, set()).add(top)
             for side, arm in enumerate((stmt.op.then, stmt.op.orelse)):
                 for v in free_of(arm):
                     readers.setdefault(v, set()).add((k, side))
