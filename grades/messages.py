@@ -51,11 +51,27 @@ def said(report: Report, asked: Asked, refute: Refute | None = None, narrow: Nar
                     d = diagnostic
                     diagnostic = Diagnostic(d.code, d.message, d.labels, d.notes, declared(positive, d.help))
                 errors.append(diagnostic)
+        errors += too_large(graded, refute)
         branches = tuple(found.get(id(b), b) for b in graded.branches)
         whole = changed(graded, promises=tuple(promises), branches=branches)
         functions[name] = whole
         notes += notes_of(whole, seen)
     return Report(functions, tuple(errors), tuple(notes))
+
+
+def too_large(graded: Graded, refute: Refute | None) -> Iterator[Diagnostic]:
+    """Branches behind `approx` that jump by more than it says."""
+    for b in graded.branches:
+        if b.allowed != "approx" or b.proved or refute is None or b.span is None:
+            continue
+        promise = Promise(b.span, "promise", "cont", b.roots, {}, False, function=graded.function)
+        witness = refute(graded, promise, b)
+        if witness is not None and witness.order == 0 and witness.jump > b.tolerance:
+            at = ", ".join(f"{k} = {brief(v)}" for k, v in witness.roots.items())
+            label = f"the condition depends on {listed([name_of(r) for r in b.roots])}"
+            yield Diagnostic("S102", f"this branch jumps by {witness.jump:.6g}, and `approx({b.tolerance:g})` allows less",
+                             (Label(b.span, label, True),), (f"for example at {at}",), "make the arms agree better where "
+                             "the condition changes, or allow as much as they differ by")
 
 
 def kept(graded: Graded, wanted: Grade, params: tuple[str, ...], span: Span) -> Promise:

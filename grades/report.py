@@ -1,6 +1,7 @@
 """What is found out of a program: grades, branches, domains, promises, what is trusted."""
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
@@ -70,6 +71,8 @@ class Branch:
     """What the arms differ by at the boundary."""
     allowed: str = ""
     """`approx` or `allow`, if the program says that it does not count."""
+    tolerance: float = math.inf
+    """Of `approx`: how large a jump may be."""
 
 
 @dataclass(frozen=True, slots=True)
