@@ -69,9 +69,10 @@ def too_large(graded: Graded, refute: Refute | None) -> Iterator[Diagnostic]:
         if witness is not None and witness.order == 0 and witness.jump > b.tolerance:
             at = ", ".join(f"{k} = {brief(v)}" for k, v in witness.roots.items())
             label = f"the condition depends on {listed([name_of(r) for r in b.roots])}"
-            yield Diagnostic("S102", f"this branch jumps by {witness.jump:.6g}, and `approx({b.tolerance:g})` allows less",
-                             (Label(b.span, label, True),), (f"for example at {at}",), "make the arms agree better where "
-                             "the condition changes, or allow as much as they differ by")
+            yield Diagnostic(
+                "S102", f"this branch jumps by {witness.jump:.6g}, and `approx({b.tolerance:g})` allows less",
+                (Label(b.span, label, True),), (f"for example at {at}",),
+                "make the arms agree better where the condition changes, or allow as much as they differ by")
 
 
 def kept(graded: Graded, wanted: Grade, params: tuple[str, ...], span: Span) -> Promise:
