@@ -1,0 +1,35 @@
+"""The programs of the examples on a GPU, as they are: values and gradients are those of the processor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dad
+import numpy as np
+import pytest
+
+from .standin import compiled, installed
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+MIXTURE = {"weight": np.zeros(2), "duration": np.array([2.0, 4.5]), "log_duration_sd": np.log([0.5, 0.5]),
+           "waiting": np.array([55.0, 80.0]), "log_waiting_sd": np.log([8.0, 8.0]), "slope": np.zeros(2)}
+
+
+def flat(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return np.concatenate([flat(v) for v in value])
+    return np.ravel(np.asarray(value, float))
+
+
+def test_old_faithful(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled.MODE, "flags", compiled.QUICK)
+    rng = np.random.default_rng(15)
+    durations, waitings = rng.uniform(1.5, 5, 40), rng.uniform(45, 95, 40)
+    with installed():
+        device = dad.load(EXAMPLES / "faithful.dad", target="cuda")
+        host = dad.load(EXAMPLES / "faithful.dad", target="numpy")
+        got = device.loss.value_and_grad(MIXTURE, durations, waitings)
+        assert np.allclose(flat(got), flat(host.loss.value_and_grad(MIXTURE, durations, waitings)), 1e-10, 1e-10)
+        grid = np.linspace(1, 6, 5), np.linspace(40, 100, 7)
+        assert np.allclose(device.density(MIXTURE, *grid), host.density(MIXTURE, *grid), 1e-12, 0)
