@@ -490,7 +490,7 @@ class Walker:
             return
         allowed = self.lenient[-1][0] if self.lenient else ""
         roots = self.seen(c.grades)
-        self.branches[key] = Branch(span, kind, show_condition(cond), roots, verdict.grade, verdict.proved, verdict.why,
+        self.branches[key] = Branch(span, kind, shown_condition(cond), roots, verdict.grade, verdict.proved, verdict.why,
                                     verdict.boundary, self.where[-1] if self.where else "", dict(c.steps), site=stmt,
                                     raw=stmt.span, difference=verdict.difference, allowed=allowed,
                                     tolerance=self.lenient[-1][1] if self.lenient else INFINITE)
@@ -512,6 +512,12 @@ class Walker:
 
 
 # ---------------------------------------------------------------- small things
+
+
+def shown_condition(cond: Cond) -> str:
+    """As the source would say it, where that is known."""
+    return "the condition" if any(isinstance(part, Unknown) for part in (cond, *getattr(cond, "parts", ()))) \
+        else show_condition(cond)
 
 
 def deciding(c: Value) -> Value:
