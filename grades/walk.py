@@ -490,10 +490,11 @@ class Walker:
             return
         allowed = self.lenient[-1][0] if self.lenient else ""
         roots = self.seen(c.grades)
-        self.branches[key] = Branch(span, kind, shown_condition(cond), roots, verdict.grade, verdict.proved, verdict.why,
-                                    verdict.boundary, self.where[-1] if self.where else "", dict(c.steps), site=stmt,
-                                    raw=stmt.span, difference=verdict.difference, allowed=allowed,
-                                    tolerance=self.lenient[-1][1] if self.lenient else INFINITE)
+        self.branches[key] = Branch(
+            span, kind, shown_condition(cond), roots, verdict.grade, verdict.proved, verdict.why, verdict.boundary,
+            self.where[-1] if self.where else "", dict(c.steps), site=stmt, raw=stmt.span,
+            difference=verdict.difference, allowed=allowed,
+            tolerance=self.lenient[-1][1] if self.lenient else INFINITE)
 
     def seen(self, roots: Iterable[str]) -> tuple[str, ...]:
         """Roots as they are called outside of derivatives and functions that are walked by themselves."""
