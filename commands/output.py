@@ -11,7 +11,7 @@ from ..lang.diagnostics.report import Diagnostic, Diagnostics
 from ..lang.source import Source
 
 if TYPE_CHECKING:
-    from ..checker.result import Definition
+    from ..checker.result import Contract, Definition
 
 
 def colored(stream: TextIO) -> bool:
@@ -64,7 +64,17 @@ def signature(definition: Definition) -> str:
     words += ["".join(f"[{var.name}]" for var in definition.scheme.size_vars)] * bool(definition.scheme.size_vars)
     words += [f"'{var.name.lstrip(chr(39))}" + (f": {var.constraint}" if var.constraint else "")
               for var in definition.scheme.type_vars]
-    for name, type, activity in zip(definition.param_names, definition.param_types, definition.activities, strict=True):
-        words.append(f"({name}: {'' if activity == 'plain' else activity + ' '}{show(type)})")
-    return " ".join([*words, ":", show(definition.result_type)])
+    bounds = [bounds_of(c) for c in definition.contracts] or [""] * (len(definition.param_types) + 1)
+    for name, type, activity, kept in zip(definition.param_names, definition.param_types, definition.activities,
+                                          bounds, strict=False):
+        words.append(f"({name}: {'' if activity == 'plain' else activity + ' '}{show(type)}{kept})")
+    return " ".join([*words, ":", show(definition.result_type) + bounds[-1]])
+
+
+def bounds_of(contracts: Sequence[Contract]) -> str:
+    """The bounds of a number, or of each element of an array of numbers, behind its type: `{>0}`."""
+    from ..checker.result import Refinement
+
+    return "".join("{" + (c.text.replace(" ", "", 1) if c.text[0] in "<>" else c.text) + "}" for c in contracts
+                   if isinstance(c, Refinement) and not c.path)
 
