@@ -362,7 +362,7 @@ class Oracle:
         """The program's own derivative at the point, or at the nearest doubles."""
         point = tuple(x if d is None else np.asarray(x + float(t) * np.asarray(d), np.float64)[()]
                       for x, d in zip(line.point, line.direction, strict=True))
-        if t != 0 and (size > 1e6 or line.stopped):  # what is held fixed is held at its value where the line begins
+        if size > 1e8 or (t != 0 and (size > 1e6 or line.stopped)):  # rounding; stop_grad holds where the line begins
             return
         if not self.inside(point):
             return
