@@ -337,7 +337,7 @@ def test_run_with_data_files(capsys: Captured, good: str, tmp_path: Path) -> Non
     (["square", "1", "2"], "U304", "2 given"), (["square", "[1"], "U301", "<argument 1>:1:3"),
     (["square", ""], "U301", "0 values"), (["square", "[1]"], "U302", "expected f64, found an array of 1"),
     (["pick", "[1.5]", "0"], "U302", "expected i64, found `1.5`"), (["narrow", "1f64"], "U302", "found f64 `1f64`"),
-    (["square", "1", "--target", "cuda"], "U001", "cannot be `cuda`"),
+    (["square", "1", "--target", "gpu"], "U001", "cannot be `gpu`"),
     (["dots", "[1, 2]", "[3]"], "A103", "`n` is 2"), (["shift", "{x = 1}", "3"], "U302", "a record with x, y"),
     (["pick", "[1, 2, 3]", "3"], "R101", "good.dad:9"), (["pick", "[1, 2]", "0", "--grad"], "A10", ""),
     (["dots", "@nothing.npy", "[1]"], "U303", "No such file"), (["dots", "@.", "[1]"], "U303", "it is a folder"),

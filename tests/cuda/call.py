@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-
-from .standin import installed, set_order
+from dad.tests.cuda.standin import installed, set_order
 
 DTYPES = {"f64": np.float64, "f32": np.float32, "f16": np.float16, "bool": np.bool_} | {
     f"{s}{b}": np.dtype(f"{s}{b // 8}").type for s in "iu" for b in (8, 16, 32, 64)}

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from .standin import COUNTS, compiled, installed
+from dad.tests.cuda.standin import COUNTS, compiled, installed
 
 HERE = Path(__file__).resolve().parents[2] / "benchmarks"
 MOST = {"chain": 1, "gmm": 40, "kmeans": 40, "mesh": 20, "hessians": 10, "ode": 20, "hmm": 20}

@@ -4,8 +4,7 @@ from __future__ import annotations
 import dad
 import numpy as np
 import pytest
-
-from .standin import installed
+from dad.tests.cuda.standin import installed
 
 PROGRAM = """
 entry loss [n] (scale: f64{>0}) (xs: [n]f64{-10..10}) : f64{>=0} = sum (map (\\x -> (scale * x) ** 2) xs)

@@ -8,8 +8,7 @@ from typing import Any
 import dad
 import numpy as np
 import pytest
-
-from .standin import compiled, installed
+from dad.tests.cuda.standin import compiled, installed
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 MIXTURE = {"weight": np.zeros(2), "duration": np.array([2.0, 4.5]), "log_duration_sd": np.log([0.5, 0.5]),

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from dad.codegen.backends.cuda.device import folds
 from dad.codegen.runtime import device_folds
-
-from .call import ORDERS, SIZES, Call, bits, device
-from .standin import set_order
+from dad.tests.cuda.call import ORDERS, SIZES, Call, bits, device
+from dad.tests.cuda.standin import set_order
 
 # f(x) = a x + b modulo 2**64, composed: associative, does not commute, and its neutral element is no zero
 TEXT = folds.TEXT + """

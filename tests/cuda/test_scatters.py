@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from dad.codegen.backends.cuda.device import scatters, sorting
 from dad.codegen.runtime import device_scatters
-
-from .call import DTYPES, ORDERS, SIZES, Call, bits, device
-from .standin import set_order
+from dad.tests.cuda.call import DTYPES, ORDERS, SIZES, Call, bits, device
+from dad.tests.cuda.standin import set_order
 
 OPERATIONS = {"add": np.add, "mul": np.multiply, "max": np.fmax, "min": np.fmin}
 EACH = [("add", "f64"), ("add", "f32"), ("add", "i64"), ("add", "i32"), ("add", "u8"), ("max", "f64"), ("min", "i16"),

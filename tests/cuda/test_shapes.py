@@ -9,8 +9,7 @@ import dad
 import numpy as np
 import pytest
 from dad.codegen.runtime.errors import RunError
-
-from .standin import COUNTS, installed
+from dad.tests.cuda.standin import COUNTS, installed
 
 PROGRAM = """
 entry energy [n][m] (x: param [n][3]f64) (tri: data [m][3]i64) : f64 =

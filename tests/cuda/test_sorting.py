@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from dad.codegen.backends.cuda.device import sorting
 from dad.codegen.runtime import device_sorting
-
-from .call import DTYPES, ORDERS, SIZES, Call, device
-from .standin import set_order
+from dad.tests.cuda.call import DTYPES, ORDERS, SIZES, Call, device
+from dad.tests.cuda.standin import set_order
 
 
 def numbers(rng: Any, n: int, dtype: str) -> Any:

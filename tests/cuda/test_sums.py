@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from dad.codegen.backends.cuda.device import sums
 from dad.codegen.runtime import device_sums
-
-from .call import DTYPES, ORDERS, SIZES, Call, bits, device
-from .standin import set_order
+from dad.tests.cuda.call import DTYPES, ORDERS, SIZES, Call, bits, device
+from dad.tests.cuda.standin import set_order
 
 KERNELS = """
 struct Of {{ const {T} *x; long long n;

@@ -9,8 +9,7 @@ import dad
 import numpy as np
 import pytest
 from dad.codegen.backends.cuda.device.primitives import KNOWN
-
-from .standin import COUNTS, installed, set_order
+from dad.tests.cuda.standin import COUNTS, installed, set_order
 
 PROGRAM = """
 entry biggest [n] (x: [n]f64) : (f64, f64, bool, bool) =

@@ -219,7 +219,7 @@ def test_files(tmp_path: Path) -> None:
     (tmp_path / "lib.dad").write_text("def k : f64 = 5.0\n", encoding="utf-8")
     assert live.update().f(3.0) == 15.0
     with pytest.raises(dad.Diagnostics, match="U110"):
-        dad.Live("a.dad", target="cuda")
+        dad.Live("a.dad", target="gpu")
 
 
 @pytest.mark.parametrize("target", ["numpy", "interp"])
