@@ -32,7 +32,7 @@ EPS = mpf(10) ** -44
 BITS = 150
 MOST = 3
 """Changes of one line that are looked at."""
-LARGEST = mpf(10) ** 12
+LARGEST = mpf(10) ** 24
 MOVES = {"add", "sub", "mul", "neg", "dim", "lt", "le", "gt", "ge", "eq", "ne", "max", "min", "abs", "select", "index"}
 DIGITS = 100
 """Beside what differs by 1e-44, its square is still seen."""
