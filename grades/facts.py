@@ -512,15 +512,13 @@ class Facts:
         return self._sums
 
     def _by_terms(self, p: Poly) -> Interval:
-        out = Interval(Fraction(0), Fraction(0), False, False)
+        out: Interval | None = None
         for m, c in p.terms.items():
-            if not m:
-                out = out.plus(Interval(c, c, False, False))
-                continue
-            out = out.plus(self._monomial(m).scale(c))
+            bound = self._monomial(m).scale(c) if m else Interval(c, c, False, False)
+            out = bound if out is None else out.plus(bound)
             if out.lo == -INFINITE and out.hi == INFINITE:
                 return EVERYTHING
-        return out
+        return Interval(Fraction(0), Fraction(0), False, False) if out is None else out
 
     def _monomial(self, m: Monomial) -> Interval:
         if len(m) == 1 and m[0][1] == 1:
@@ -628,12 +626,14 @@ def _factors(p: Poly) -> list[tuple[Poly, po.Exponent]]:
     return found
 
 
+_NOTHING = Fraction(0)
+
+
 def _canonical(p: Poly) -> tuple[Poly, Fraction, Fraction]:
     """(q, c, d) with p = c * q + d, where q is primitive and has no constant."""
-    offset = p.terms.get(po.UNIT, Fraction(0))
+    offset = p.terms.get(po.UNIT, _NOTHING)
     rest = Poly({m: c for m, c in p.terms.items() if m}) if offset else p
-    scale = po.content(rest)
-    return rest.scale(1 / scale), scale, offset
+    return po.primitive(rest), po.content(rest), offset
 
 
 NO_FACTS = Facts({}, frozenset(), False, frozenset())

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import cache
 from typing import Union
 
 Exponent = Union[int, Fraction]  # noqa: UP007  # at run time
@@ -50,11 +51,12 @@ def effort(products: float) -> Iterator[None]:
 class Poly:
     """Immutable. `terms`: monomial → coefficient, none of them 0."""
 
-    __slots__ = ("_hash", "terms")
+    __slots__ = ("_content", "_hash", "terms")
 
     def __init__(self, terms: Mapping[Monomial, Fraction]) -> None:
         self.terms = terms
         self._hash: int | None = None
+        self._content: Fraction | None = None
 
     def __hash__(self) -> int:
         if self._hash is None:
@@ -74,11 +76,15 @@ class Poly:
             return self
         out = dict(self.terms)
         for m, c in other.terms.items():
-            total = out.get(m, 0) + c
+            before = out.get(m)
+            if before is None:
+                out[m] = c
+                continue
+            total = before + c
             if total:
-                out[m] = Fraction(total)
+                out[m] = total
             else:
-                out.pop(m, None)
+                del out[m]
         return Poly(out)
 
     def __neg__(self) -> Poly:
@@ -164,6 +170,7 @@ def constant(value: Fraction | int) -> Poly:
     return Poly({UNIT: Fraction(value)}) if value else ZERO
 
 
+@cache
 def generator(g: int, power: Exponent = 1) -> Poly:
     return Poly({((g, power),): Fraction(1)})
 
@@ -222,15 +229,19 @@ def content(p: Poly) -> Fraction:
     """The rational number c with p / c of whole coefficients without common divisor, the leading one positive."""
     if not p:
         return Fraction(1)
-    top, bottom = 0, 1
-    for c in p.terms.values():
-        top = math.gcd(top, c.numerator)
-        bottom = bottom * c.denominator // math.gcd(bottom, c.denominator)
-    return Fraction(top, bottom) * (1 if p.lead()[1] > 0 else -1)
+    found = p._content
+    if found is None:
+        top, bottom = 0, 1
+        for c in p.terms.values():
+            top = math.gcd(top, c.numerator)
+            bottom = math.lcm(bottom, c.denominator)
+        found = p._content = Fraction(top if p.lead()[1].numerator > 0 else -top, bottom)
+    return found
 
 
 def primitive(p: Poly) -> Poly:
-    return p.scale(1 / content(p))
+    c = content(p)
+    return p if c == 1 else p.scale(Fraction(c.denominator, c.numerator))
 
 
 def common_monomial(polys: Iterable[Poly]) -> Monomial:
