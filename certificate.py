@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -178,8 +178,7 @@ def certificate_of(entry: LiveEntry, args: Sequence[Any], wrt: tuple[str, ...]) 
         length = math.sqrt(sum(float(np.sum(np.square(here(x).astype(np.float64)))) for x in slopes))
         return float(least[k]) / length if length else math.inf
 
-    return Certificate([Switch(site, counts[k], float(least[k]), lambda k=k: step(k))  # type: ignore[misc]
-                        for k, site in enumerate(sites)])
+    return Certificate([Switch(site, counts[k], float(least[k]), partial(step, k)) for k, site in enumerate(sites)])
 
 
 def here(x: Any) -> Any:

@@ -271,8 +271,8 @@ def _argsort(run: Run, stmt: ir.Stmt, op: ir.Prim, args: list[Value]) -> Value:
     out = np.empty(rows.shape, np.int64)
     for at in np.ndindex(rows.shape[:-1]):
         lane = list(rows[at])
-        key = cmp_to_key(lambda i, j, lane=lane: jets.compared(lane[i], lane[j]))  # type: ignore[misc]
-        order = sorted(range(len(lane)), key=key)
+        compared = cmp_to_key(jets.compared)
+        order = sorted(range(len(lane)), key=[compared(x) for x in lane].__getitem__)
         gaps = [lane[j] - lane[i] for i, j in pairwise(order)]
         if gaps:
             run.machine.decide(stmt, tuple(order), min(gaps, key=cmp_to_key(jets.compared)))
