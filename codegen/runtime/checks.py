@@ -20,7 +20,7 @@ def first_failing(holds: Any, *values: Any) -> list[Any]:
     """The values at the first place where `holds` is false."""
     arrays = np.broadcast_arrays(holds, *values)
     at = np.unravel_index(int(np.argmin(arrays[0])), arrays[0].shape)
-    return [a[at].item() for a in arrays[1:]]
+    return [a.item(at) for a in arrays[1:]]
 
 
 def check_index(i: Any, n: Any, what: str, axis: int, where: str) -> Any:

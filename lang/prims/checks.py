@@ -64,7 +64,7 @@ def _verify(name: str, holds: Any, args: Sequence[Any], attrs: Attrs) -> Any:
     first, *_ = arrays = np.broadcast_arrays(*args)
     if not np.all(holds):
         at = np.unravel_index(int(np.argmin(holds)), first.shape)
-        raise CheckFailed(MESSAGES[name][0], message_of(name, [a[at].item() for a in arrays], attrs))
+        raise CheckFailed(MESSAGES[name][0], message_of(name, [a.item(at) for a in arrays], attrs))
     return first[()]
 
 

@@ -7,6 +7,7 @@ its seed and cuts it down. What is asked of a program, `properties` says.
 from __future__ import annotations
 
 import pytest
+from dad.codegen.runtime.errors import RunError
 from dad.driver import deepen
 from dad.tests.programs import exact, marks, properties
 from dad.tests.programs.campaign import Case, examine, failure, kind_of
@@ -61,6 +62,17 @@ def test_a_wrong_derivative_is_found() -> None:
 
     with pytest.raises(AssertionError, match="differences"):
         properties.differences(at, at(0), slopes, properties.FIRST, "differences")
+
+
+UNSETTLED = """
+entry main (x: f64) : f64 = fixpoint (\\y -> 2 * y + x) 1.0
+"""
+
+
+def test_a_check_fails_in_50_digits_as_it_does_in_doubles() -> None:
+    subject = Subject(Generated(UNSETTLED, (("x", F64),), "f64"))
+    with pytest.raises(RunError, match="has not converged"):
+        exact.run(subject.plain, "main", [exact.ONE])
 
 
 def test_failures_are_cut_down(monkeypatch: pytest.MonkeyPatch) -> None:
