@@ -52,10 +52,9 @@ def _inside(op: Op, supply: Fresh, chosen: Callable[[Stmt], bool], elements: dic
         case ir.Scan(arrays, neutral, lam):
             new = function(lam)
             return op if new is lam else ir.Scan(arrays, neutral, new)
-        case ir.Loop(body=body):
-            # The condition of a `while` gives a truth value, which nothing differentiates.
-            new_body = block(body)
-            return op if new_body is body else replace(op, body=new_body)
+        case ir.Loop(cond=cond, body=body):
+            new_cond, new_body = cond and function(cond), block(body)
+            return op if new_cond is cond and new_body is body else replace(op, cond=new_cond, body=new_body)
         case _:
             return op
 

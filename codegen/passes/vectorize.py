@@ -224,10 +224,12 @@ class _Vectorizer:
         levels = [i.levels for i in init]
         count = None if op.count is None else self.atom(op.count, env)
         lanes: Levels = ()
-        if count is not None:
-            lanes = count.levels
+        if count is not None and not count.levels:
+            lanes = ()  # lanes that don't take part run along
         elif ctx.mask is not None:
-            lanes = ctx.mask.levels
+            lanes = ctx.mask.levels if count is None else union([count.levels, ctx.mask.levels])
+        elif count is not None:
+            lanes = count.levels
         while True:
             attempt = self.attempt(op, env, ctx, b.nested(), levels, lanes)
             if attempt.levels == levels and attempt.lanes == lanes:

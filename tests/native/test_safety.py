@@ -8,10 +8,10 @@ import dad
 import llvmlite.binding as llvm
 import numpy as np
 import pytest
+from dad.codegen.backends.loops.sites import HostCall
 from dad.codegen.backends.native import jit, memory, symbols
 from dad.codegen.backends.native.context import END, FLOOR, KEPT, TABLE, USUAL
 from dad.codegen.backends.native.direct import machine_code
-from dad.codegen.backends.native.llvm import HostCall
 from dad.lang.core.primitive import PRIMITIVES
 
 FOREIGN = [

@@ -320,6 +320,7 @@ class Lowering:
         return self.e.scalar("element", x.dtype, x, attrs=(("kind", kind), ("slot", slot)))
 
     def prim(self, stmt: Stmt, op: ir.Prim) -> None:
+        from . import along as along
         from . import factors as factors
         from . import matrices as matrices
         from .arrays import RULES, elementwise, host, on_whole_arrays

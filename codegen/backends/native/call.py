@@ -20,13 +20,13 @@ from ....lang.source import Span
 from ...runtime.arguments import Leaves
 from ...runtime.depth import LEVELS, too_deep
 from ...runtime.errors import RunError
+from ..loops.sites import DEPTH_SITE, FULL_SITE
 from . import jit
 from .address import Address
 from .context import DEPTH, FAILED, STOP, VALUES
 from .direct import direct
 from .engine import Engine
 from .host import view
-from .llvm import DEPTH_SITE, FULL_SITE
 from .memory import Room, entered, failed_room, left, run_alone
 
 FLAT = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)

@@ -20,11 +20,13 @@ from ....lang.core.primitive import PRIMITIVES
 from ....lang.prims.common import NUMPY_NAMES
 from ....lang.source import Span
 from ..loops.room import WIDTH
+from ..loops.sites import HostCall, Site
 from . import background, jit, library, symbols
+from .assembly import Cell, DataCell, Routine, module
 from .duration import long
 from .host import HOST, runner
 from .kernels import table
-from .llvm import Cell, DataCell, HostCall, Routine, Site, flat_name, module
+from .llvm import flat_name
 from .objects import NUMBER, Instance, Made, Object, find, instances, keep, rest, retired, symbol
 from .threads import looped
 from .units import SMALL, Keyed, Units, units_of

@@ -10,8 +10,8 @@ import numpy as np
 
 from ....lang.core.primitive import Primitive
 from ....lang.prims.common import NUMPY_NAMES
+from ..loops.sites import HostCall
 from .context import FAILED
-from .llvm import HostCall
 from .memory import Room, at
 
 HOST = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)

@@ -16,6 +16,7 @@ from ..loops import tree
 from ..loops.operands import defined, everything, own, read
 from ..loops.tree import Code, Imm, Operand, Reg
 from ..loops.varying import Addition, Varying
+from .assembly import ACCESS, CALLING, FEW, WRITTEN_OUT
 from .kernels import table
 from .lanes_sums import lanes_sum
 from .scalars import LLVM, MEMORY, SIZES, number
@@ -329,8 +330,6 @@ class LaneWriter(Elementwise):
         return self.vector(x) if not reg.pointer and reg.id in self.v.values else self.w.at(x)
 
     def loop(self, node: tree.For) -> None:
-        from .llvm import FEW, WRITTEN_OUT
-
         w = self.w
         if self.jammed(node):
             return
@@ -506,8 +505,6 @@ class LaneWriter(Elementwise):
     def jammed(self, node: tree.For) -> bool:
         """A loop that only adds what all lanes give to elements that they share: each element is read once, gets the
         lanes' numbers in their order, and is stored once. LLVM makes vectors of the elements."""
-        from .llvm import ACCESS, CALLING
-
         w, v = self.w, self.v
         if not v.only_adds(node):
             return False

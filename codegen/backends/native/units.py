@@ -13,7 +13,8 @@ from ....lang.clock import timed
 from ..loops import tree
 from ..loops.operands import everything, inner
 from ..loops.sites import FULL, HostCall
-from .llvm import Cell, Unit, flat_name, module, unit
+from .assembly import Cell, Unit, module
+from .llvm import flat_name, unit
 from .polls import polled
 
 SMALL = 4000
