@@ -47,19 +47,20 @@ class Search:
     def __call__(self, graded: Graded, promise: Promise, branch: Branch) -> Witness | None:
         from .grades.refute import Bounds, refute
 
-        if self.left <= 0 or graded.program is None or branch.site is None or not promise.function:
+        function = promise.function or graded.function
+        if self.left <= 0 or graded.program is None or branch.site is None or not function:
             return None
         self.left -= 1
-        params = graded.program.functions[promise.function].params
+        params = graded.program.functions[function].params
         bounds: dict[int, Bounds] = {}
         if promise.kind == "demand":
-            moving = [p.name if k >= promise.held and p.type.is_float else None for k, p in enumerate(params)]
-        else:
-            names = {r.name for r in graded.roots}
-            moving = [name if name in names else None for name in graded.params]
+            moving = [p.name if k >= promise.held and p.name in promise.roots else None for k, p in enumerate(params)]
+            bounds = {k: Bounds(*b) for k, b in enumerate(promise.bounds) if b is not None}
+        else:  # only what is promised of moves
+            moving = [name if name in promise.roots else None for name in graded.params]
             bounds = {k: Bounds(*b) for k, b in enumerate(graded.bounds()) if b is not None}
         wanted = promise.wanted if promise.wanted != "none" else "smooth"
-        return refute(graded.program, promise.function, branch.site, moving, bounds, wanted)
+        return refute(graded.program, function, branch.site, moving, bounds, wanted)
 
 
 class Narrow:

@@ -35,7 +35,7 @@ def said(report: Report, asked: Asked, refute: Refute | None = None, narrow: Nar
     for name, graded in report.functions.items():
         promises = [*(kept(graded, *one) for one in asked.get(name, ())), *graded.promises]
         found: dict[int, Branch] = {}
-        for promise in promises:
+        for k, promise in enumerate(promises):
             if promise.holds:
                 continue
             key = (promise.span and (promise.span.source.name, promise.span.start), promise.kind, promise.wanted,
@@ -43,14 +43,14 @@ def said(report: Report, asked: Asked, refute: Refute | None = None, narrow: Nar
             if key in seen:
                 continue
             seen.add(key)
-            diagnostic = missed(graded, promise, refute, found)
-            if diagnostic is not None:
-                positive = narrow(graded, promise, diagnostic.code[0] == "D") \
-                    if narrow is not None and promise.kind == "promise" else ()
-                if positive:
-                    d = diagnostic
-                    diagnostic = Diagnostic(d.code, d.message, d.labels, d.notes, declared(positive, d.help))
-                errors.append(diagnostic)
+            diagnostic, blame = missed(graded, promise, refute, found)
+            promises[k] = changed(promise, code=diagnostic.code, blame=blame)
+            positive = narrow(graded, promise, diagnostic.code[0] == "D") \
+                if narrow is not None and promise.kind == "promise" else ()
+            if positive:
+                d = diagnostic
+                diagnostic = Diagnostic(d.code, d.message, d.labels, d.notes, declared(positive, d.help))
+            errors.append(diagnostic)
         errors += too_large(graded, refute)
         branches = tuple(found.get(id(b), b) for b in graded.branches)
         whole = changed(graded, promises=tuple(promises), branches=branches)
@@ -67,11 +67,10 @@ def too_large(graded: Graded, refute: Refute | None) -> Iterator[Diagnostic]:
         promise = Promise(b.span, "promise", "cont", b.roots, {}, False, function=graded.function)
         witness = refute(graded, promise, b)
         if witness is not None and witness.order == 0 and witness.jump > b.tolerance:
-            at = ", ".join(f"{k} = {brief(v)}" for k, v in witness.roots.items())
             label = f"the condition depends on {listed([name_of(r) for r in b.roots])}"
             yield Diagnostic(
                 "S102", f"this branch jumps by {witness.jump:.6g}, and `approx({b.tolerance:g})` allows less",
-                (Label(b.span, label, True),), (f"for example at {at}",),
+                (Label(b.span, label, True),), (f"for example at {place(witness)}",),
                 "make the arms agree better where the condition changes, or allow as much as they differ by")
 
 
@@ -92,12 +91,13 @@ def belongs(root: str, param: str) -> bool:
 # ---------------------------------------------------------------- promises that do not hold
 
 
-def missed(graded: Graded, promise: Promise, refute: Refute | None, found: dict[int, Branch]) -> Diagnostic | None:
-    """The error of a promise or demand that does not hold."""
+def missed(graded: Graded, promise: Promise, refute: Refute | None, found: dict[int, Branch]
+           ) -> tuple[Diagnostic, Branch | None]:
+    """The error of a promise or demand that does not hold, and the branch that it shows."""
     if graded.unknown:
         return Diagnostic("S105", f"what `{graded.name}` promises cannot be checked by itself: {graded.unknown}",
                           labels(promise.span, "promised here", graded.span, ""),
-                          help="give its parameters types, or promise it of a definition that uses it")
+                          help="give its parameters types, or promise it of a definition that uses it"), None
     failing = {root: grade for root, grade in promise.found.items() if not better(grade, promise.wanted)}
     worst = "none"
     for grade in failing.values():
@@ -119,13 +119,13 @@ def missed(graded: Graded, promise: Promise, refute: Refute | None, found: dict[
         f"but {promise.wanted} is promised"
     subject = "the function that is given" if promise.kind == "demand" else whose
     if domain is not None and branch is None:
-        return of_domain(promise, domain, names, subject, needs, chain)
+        return of_domain(promise, domain, names, subject, needs, chain), None
     if branch is not None:
-        if refute is not None and branch.kind in ("if", "select", "while", "index", "step") and branch.witness is None:
+        if refute is not None and branch.site is not None and branch.witness is None:
             witness = refute(graded, promise, branch)
             if witness is not None:
                 branch = found[id(branch)] = changed(branch, witness=witness)
-        return of_branch(promise, branch, names, subject, needs, chain, worst)
+        return of_branch(promise, branch, names, subject, needs, chain, worst), branch
     if worst == "opaque":
         code, what = "S104", f"nothing is known of how {subject} depends on {names}, {needs}"
     elif worst in ("jump", "flat"):
@@ -137,7 +137,7 @@ def missed(graded: Graded, promise: Promise, refute: Refute | None, found: dict[
     text = f"this is {culprit.grade} in {names}" if culprit is not None and place is not promise.span else ""
     return Diagnostic(code, what, labels(place, text, promise.span, asked_by(promise)),
                       tuple(path(chain, names)), "`dad check --explain` shows how it comes about; "
-                      "write a smooth formula there, or promise less")
+                      "write a smooth formula there, or promise less"), None
 
 
 def asked_by(promise: Promise) -> str:
@@ -225,9 +225,8 @@ def of_branch(promise: Promise, branch: Branch, names: str, subject: str, needs:
         elif branch.why and (witness is None or branch.kind != "if"):
             notes.append(f"why: {branch.why}")
     if witness is not None:
-        at = ", ".join(f"{k} = {brief(v)}" for k, v in witness.roots.items())
         of = "the value" if witness.order == 0 else f"the {derivative(witness.order)}"
-        notes.append(f"for example at {at}: {of} jumps by {witness.jump:.6g}")
+        notes.append(f"for example at {place(witness)}: {of} jumps by {witness.jump:.6g}")
     notes.append(EFFECTS["jump" if jumps or (not branch.proved and witness is None) else "kink"])
     notes += path(chain, names)
     step = "jumps by a full turn" if full_turn(branch) else "steps from number to number"
@@ -236,6 +235,14 @@ def of_branch(promise: Promise, branch: Branch, names: str, subject: str, needs:
     label = told.get(branch.kind, f"the condition depends on {listed([name_of(r) for r in branch.roots])}")
     return Diagnostic(code, what, labels(branch.span, label, promise.span, asked_by(promise)), tuple(notes),
                       fix(branch, promise, witness))
+
+
+def place(witness: Witness) -> str:
+    """Where it is, `x = 1, y = 2`, and what is held there."""
+    held = {name: value for name, value in witness.others.items()
+            if isinstance(value, float | list) and not str(name).startswith("_")}
+    at = [", ".join(f"{k} = {brief(v)}" for k, v in values.items()) for values in (witness.roots, held)]
+    return ", with ".join(part for part in at if part)
 
 
 def full_turn(branch: Branch) -> bool:

@@ -60,6 +60,8 @@ def promise(w: Walker, stmt: ir.Stmt, values: Sequence[Value]) -> Value:
     value, kind, grade = values[0], text(op, "kind"), text(op, "grade")
     reason = text(op, "reason")
     name = op.args[0].name if isinstance(op.args[0], ir.Var) else ""
+    if stmt.span is not None and stmt.span.text.lstrip("( ").split(")")[0].strip() != name and kind == "promise":
+        name = ""  # what lowering calls it, no name of the program's
     if kind in ("approx", "allow"):
         trust(w, stmt.span, kind, f"jumps up to {text(op, 'tolerance')}" if kind == "approx" else grade, reason)
         return value
@@ -118,10 +120,13 @@ def demand(w: Walker, stmt: ir.Stmt, values: Sequence[Value]) -> Value:
     state = w.activity, w.near, w.exact, w.branches, w.obligations
     w.activity, w.branches, w.obligations = {}, {}, {}
     held = [Value(term=v.term, cond=v.cond, shape=v.shape, rows=None, squares=v.squares) for v in values]
+    ends = tuple(w.ends(v) for v in values)
     args: list[Value] = []
+    moving: list[str] = []
     for p in own:
         if p.type.is_float and (wanted is None or any(p.name == n or p.name.startswith(n + "_") for n in wanted)):
             args.append(w.root_value(p.name, p, name))
+            moving.append(p.name)
         else:
             args.append(w.unknown({}, (), None, p.name, p.type,
                                   shape=tuple(w.count() for _ in range(p.type.rank)) if p.type.rank else None))
@@ -136,9 +141,8 @@ def demand(w: Walker, stmt: ir.Stmt, values: Sequence[Value]) -> Value:
             found[root] = total
     holds = all(better(g, grade) for g in found.values())
     w.promises.append(Promise(
-        stmt.span, "demand", grade, tuple(p.name for p in own if p.type.is_float), found, holds, text(op, "by"),
-        text(op, "parameter"), chains, tuple(w.branches.values()), tuple(w.obligations.values()), function=name,
-        held=len(values)))
+        stmt.span, "demand", grade, tuple(moving), found, holds, text(op, "by"), text(op, "parameter"), chains,
+        tuple(w.branches.values()), tuple(w.obligations.values()), function=name, held=len(values), bounds=ends))
     inner, domains = w.branches, w.obligations
     w.activity, w.near, w.exact, w.branches, w.obligations = state
     for key, branch in inner.items():

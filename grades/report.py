@@ -122,6 +122,12 @@ class Promise:
     function: str = ""
     """Of a demand: the function of the IR, whose first `held` parameters are what it captures."""
     held: int = 0
+    bounds: tuple[tuple[float, float, bool, bool] | None, ...] = ()
+    """Of a demand: where these lie, as far as it is known."""
+    code: str = ""
+    """Of the error, where it does not hold and is reported here."""
+    blame: Branch | None = None
+    """The branch that the error shows, with its witness if there is one."""
 
 
 @dataclass(frozen=True, slots=True)

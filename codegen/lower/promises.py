@@ -160,7 +160,8 @@ def lifted(specialiser: Specialiser, f: Frame, function: FunV, declared: ty.Fun,
         return known
     name = specialiser.lifted[key] = specialiser.unique(hint)
     supply = Fresh()
-    held = tuple([supply.var("x", a.type) for a in leaves(function)])
+    held = tuple([supply.var(f.param_names.get(a.id, a.name) if isinstance(a, ir.Var) else "x", a.type)
+                  for a in leaves(function)])
     frame = Frame(f.checked, specialiser, Builder(supply, f.b.span), {}, {}, f.types, name)
     specialiser.looking.append(set())
     inner = rebuild(function, iter(held))

@@ -1,6 +1,7 @@
-"""Grades of generated programs against 50 digits, by the thousand: `python -m dad.tests.grades.campaign --count 1000`.
+"""Grades of generated programs against 100 digits, by the thousand: `python -m dad.tests.grades.campaign --count 1000`.
 
-`--first N` begins at seed N, `--seed N` shows one program with its grades. Exit status 1 when anything was wrong.
+Programs of even seeds promise things, rightly or not. `--first N` begins at seed N, `--seed N` shows one program with
+its grades. Exit status 1 when anything was wrong.
 """
 from __future__ import annotations
 
@@ -8,19 +9,50 @@ import argparse
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from random import Random
 
 from dad.driver import deepen
-from dad.grades.lattice import better
+from dad.grades.lattice import better, worst
 from dad.tests.grades.generated import Program
+from dad.tests.grades.promised import Promises
 from dad.tests.grades.trial import Subject
 
 
-def trial(seed: int, lines: int = 2, budget: int | None = None) -> tuple[Subject, list[str]]:
-    """A program and what is wrong with its grades."""
-    subject = Subject(Program(seed, budget).text, "f")
+def trial(seed: int, lines: int = 2, budget: int | None = None, counts: Counter[str] | None = None
+          ) -> tuple[Subject, list[str]]:
+    """A program and what is wrong with its grades; what came of its promises is added to the counts."""
+    tried = Promises(Program(seed, budget, promises=seed % 2 == 0).text, lines)
+    subject = tried.subject
     assert not subject.checking.diagnostics, (seed, subject.checking.diagnostics)
-    return subject, list(subject.wrong(Random(seed), lines))
+    wrong = list(subject.wrong(Random(seed), lines))
+    if seed % 2 == 0:
+        wrong += tried.wrong(Random(seed))
+    if counts is not None:
+        counts.update(tried.counts)
+    return subject, wrong
+
+
+def kinds(subject: Subject) -> Iterator[str]:
+    """How a program is counted: by its grade in all roots together, in each root, by its branches."""
+    graded = subject.graded
+    if graded.unknown:
+        yield "not looked at"
+        return
+    yield f"programs {kind(worst(graded.grades))}"
+    yield from (f"roots {kind(graded.grades.get(root.name, 'none'))}" for root in graded.roots)
+    yield from ("branches" if branch.proved else "branches not proved" for branch in graded.branches)
+
+
+def kind(grade: str) -> str:
+    for best in ("C2", "C1", "lip", "cont"):
+        if better(grade, best):
+            return f">= {best}" if best[0] == "C" and best != "cont" else best
+    return "flat" if grade == "flat" else "jump"
+
+
+def said(counts: Counter[str]) -> str:
+    return ", ".join(f"{n} {what}" for what, n in sorted(counts.items()))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -35,13 +67,14 @@ def main(argv: list[str] | None = None) -> int:
         print(subject.text, subject.graded.grades, subject.graded.unknown, *wrong, sep="\n")
         return int(bool(wrong))
     counts: Counter[str] = Counter()
+    promises: Counter[str] = Counter()
     failed = 0
     start = time.process_time()
     for seed in range(options.first, options.first + options.count):
         if seed > options.first and (seed - options.first) % 100 == 0:
             print(f"… {seed - options.first} programs, {failed} wrong", file=sys.stderr, flush=True)
         try:
-            subject, wrong = trial(seed, options.lines)
+            subject, wrong = trial(seed, options.lines, counts=promises)
         except Exception as error:  # a campaign goes on: what went wrong is shown, and counted as failed
             failed += 1
             print(f"seed {seed}: {type(error).__name__}: {error}", flush=True)
@@ -50,13 +83,10 @@ def main(argv: list[str] | None = None) -> int:
             failed += 1
             print(f"seed {seed}: {subject.graded.grades}\n{subject.text}" + "\n".join(f"  {w}" for w in wrong[:3]),
                   flush=True)
-        grades = subject.graded.grades.values()
-        counts["C1 in every root" if all(better(g, "C1") for g in grades) else
-               "lip in every root" if all(better(g, "lip") for g in grades) else "jump or cont"] += 1
-        counts["branches"] += len(subject.graded.branches)
-        counts["witnesses"] += sum(b.witness is not None for b in subject.graded.branches)
-        counts["unknown"] += bool(subject.graded.unknown)
-    print(f"{options.count} programs, {failed} wrong, {dict(counts)}, {time.process_time() - start:.0f} s of computing")
+        counts.update(kinds(subject))
+    print(f"{options.count} programs, {failed} wrong, {time.process_time() - start:.0f} s of computing")
+    print(f"  graded: {said(counts)}")
+    print(f"  promises: {said(promises)}")
     return int(failed > 0)
 
 

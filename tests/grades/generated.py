@@ -7,15 +7,19 @@ from __future__ import annotations
 from random import Random
 
 NAMES = ("x", "y", "z", "k")
+GRADES = ("C1", "C1", "C1", "C2", "C2", "lip", "lip", "cont", "smooth", "affine")
 TYPES = ("f64", "f64", "f64", "f64{>0}", "f64{>=0}", "f64{0..2}")
 CONSTANTS = ("0.5", "1.0", "2.0", "0.25", "3.0", "0.1", "1.5", "0.7")
 
 
 class Program:
-    """`text` of a definition `f`, from a seed."""
+    """`text` of a definition `f`, from a seed. With `promises` the same program says of itself, and of expressions and
+    helpers in it, how smooth they are, rightly or not."""
 
-    def __init__(self, seed: int, budget: int | None = None) -> None:
+    def __init__(self, seed: int, budget: int | None = None, promises: bool = False) -> None:
         self.rng = Random(seed)
+        self.promising = Random(f"promises {seed}") if promises else None
+        """Another source of numbers, so that the program is the same."""
         self.count = 0
         count = self.rng.randrange(1, 4)
         self.types = {name: self.rng.choice(TYPES) for name in NAMES[:count]}
@@ -28,7 +32,7 @@ class Program:
         used = []
         for _ in range(budget or self.rng.choice((1, 1, 2, 2, 3, 4))):
             name, text = self.statement()
-            lines.append(text)
+            lines.append(self.promised(name, text))
             used.append(name)
             self.names += used[-1:]
         params = [f"({name}: {type})" for name, type in self.types.items()]
@@ -36,8 +40,8 @@ class Program:
             params.append("(v: [n]f64)")
         if self.has_data:
             params.append("(w: data f64)")
-        header = f"def f {'[n] ' if self.has_array else ''}{' '.join(params)} : f64 ="
         result = self.result(used)
+        header = f"def f {'[n] ' if self.has_array else ''}{' '.join(params)} : f64{self.promise()} ="
         body = "\n".join(f"  {line}" for line in (*lines, f"in {result}"))
         self.text = "\n\n".join([*self.helpers, f"{header}\n{body}\n"])
 
@@ -54,6 +58,31 @@ class Program:
                 return f"{rng.choice(('sin', 'tanh', 'exp'))} (0.3 * ({' + '.join(used)}))"
             case _:
                 return " + ".join(f"{rng.choice(CONSTANTS)} * {name}" for name in used)
+
+    # ------------------------------------------------------------ promises
+
+    def promise(self, names: list[str] | None = None) -> str:
+        """Behind a type: ` @ C1(x), lip`, or nothing."""
+        rng = self.promising
+        if rng is None or rng.random() < 0.2:
+            return ""
+        roots = [*self.types, *(["v"] if self.has_array else [])] if names is None else names
+        if rng.random() < 0.4:
+            return f" @ {rng.choice(GRADES)}"
+        rng.shuffle(roots)
+        cut = rng.randrange(1, len(roots) + 1)
+        parts = [roots[:cut], roots[cut:]] if rng.random() < 0.5 else [roots[:cut]]
+        return " @ " + ", ".join(f"{rng.choice(GRADES)}({', '.join(part)})" for part in parts if part)
+
+    def promised(self, name: str, text: str) -> str:
+        """A `let` whose right side promises something."""
+        rng = self.promising
+        if rng is None or rng.random() < 0.5:
+            return text
+        roots = [*self.types, *(["v"] if self.has_array else [])]
+        grade = rng.choice(GRADES)
+        of = f"({', '.join(rng.sample(roots, rng.randrange(1, len(roots) + 1)))})" if rng.random() < 0.4 else ""
+        return f"let {name} = ({text.removeprefix(f'let {name} = ')}) @ {grade}{of}"
 
     def fresh(self, stem: str = "u") -> str:
         self.count += 1
@@ -200,7 +229,8 @@ class Program:
                 helper, p, q = self.fresh("g"), self.fresh("p"), self.fresh("q")
                 known = self.positive, self.has_data
                 self.positive, self.has_data = [], False
-                self.helpers.append(f"def {helper} ({p}: f64) ({q}: f64) : f64 = {self.branch([p, q])}")
+                self.helpers.append(
+                    f"def {helper} ({p}: f64) ({q}: f64) : f64{self.promise([p, q])} = {self.branch([p, q])}")
                 self.positive, self.has_data = known
                 text = f"{helper} ({self.smooth(1)}) ({self.smooth(1)})"
                 if rng.random() < 0.5:

@@ -210,6 +210,12 @@ class Oracle:
         return differentiate(extremes(whole)), name
 
     @cached_property
+    def reverse(self) -> tuple[ir.Program, str]:
+        """With the gradient, backwards."""
+        whole, name = derive(self.program, self.function, "vjp")
+        return differentiate(extremes(whole)), name
+
+    @cached_property
     def second(self) -> tuple[ir.Program, str]:
         """With the second derivative along two lines."""
         whole, name = derive(self.program, self.function, "jvp")
@@ -246,6 +252,13 @@ class Oracle:
         results = interp.run(program, name, args)
         floats = [float(v) for r in results if np.asarray(r).dtype.kind == "f" for v in np.ravel(r)]
         return tuple(floats[-(len(floats) // 2**order):])
+
+    def gradient(self, point: Point, direction: Sequence[Value]) -> tuple[float, ...]:
+        """The product of the direction and the program's own gradient, of a function with one number for a result."""
+        program, name = self.reverse
+        found = interp.run(program, name, [*point, 1.0])[1:]
+        floats = [d for d, v in zip(direction, self.f.params, strict=True) if v.type.is_float]
+        return (float(sum(np.sum(g * d) for g, d in zip(found, floats, strict=True) if d is not None)),)
 
     # ------------------------------------------------------------ claims
 
@@ -374,6 +387,10 @@ class Oracle:
             return
         if any(not abs(f - float(x)) <= 1e-4 * float(size) for f, x in zip(found, above, strict=True)):
             yield f"derivative {order} is computed as {found}, is {shown(above)}"
+        elif order == 1 and [t for t in self.f.result_types if t.is_float] == [ir.F64] == list(self.f.result_types):
+            back = self.gradient(point, line.direction)
+            if not abs(back[0] - found[0]) <= 1e-6 * float(size):
+                yield f"the gradient times the direction is {back[0]}, forwards it is {found[0]}"
 
 
 def side(line: Line, t: Any, sign: int) -> list[tuple[Any, ...]]:

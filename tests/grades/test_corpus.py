@@ -6,8 +6,13 @@ from functools import cache
 
 import pytest
 from dad import driver
+from dad.graded import Search
+from dad.grades.lattice import better
+from dad.grades.messages import said
 from dad.grades.report import Graded, Report
+from dad.lang.source import Span
 from dad.tests.grades.cases import Case, cases, read, source, subjects
+from dad.tests.grades.trial import Subject
 
 
 @cache
@@ -17,6 +22,10 @@ def report(subject: str) -> Report:
 
 def graded(case: Case) -> Graded:
     return report(case.subject).functions[case.name]
+
+
+def holds(grade: str) -> bool:
+    return better(grade, "C1")
 
 
 def test_corpus_is_large() -> None:
@@ -49,6 +58,19 @@ def test_exact(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(exact) >= 0.9 * len(branches)
 
 
+@pytest.mark.parametrize("case", [c for c in cases() if not all(holds(g) for g in c.best.values())],
+                         ids=lambda case: f"{case.subject}-{case.name}")
+def test_witnesses_reproduce(case: Case) -> None:
+    """If C1 were promised of it, a branch would be shown with a point, at which runs see the jump that it tells of."""
+    found = graded(case)
+    subject = Subject(source(case.subject).text, case.name)
+    whole = said(Report({case.name: found}), {case.name: [("C1", (), Span(source(case.subject), 0, 1))]}, Search())
+    [promise, *_] = whole.functions[case.name].promises
+    assert promise.code
+    if promise.blame is not None and promise.blame.witness is not None:
+        assert list(subject.unwitnessed(promise.blame.witness)) == []
+
+
 def false_alarms(branches: list[Case]) -> str:
     """Of what is C1 in truth, how much is warned about, by the grades and by the rule to warn at every branch."""
     fine = [case for case in branches if all(holds(grade) for grade in case.best.values())]
@@ -58,7 +80,3 @@ def false_alarms(branches: list[Case]) -> str:
             f"of the rule to warn at every branch on a parameter: {len(ruled)} ({len(ruled) / len(fine):.0%})")
 
 
-def holds(grade: str) -> bool:
-    from dad.grades.lattice import better
-
-    return better(grade, "C1")

@@ -13,10 +13,10 @@ from dad.codegen import interp
 from dad.codegen.lower import lower
 from dad.codegen.runtime.errors import RunError
 from dad.grades.refute import Witness
-from dad.grades.report import Graded
+from dad.grades.report import Graded, Report
 from dad.lang.source import Source
 from dad.tests.grades.arguments import Leaf, leaves
-from dad.tests.grades.oracle import Line, Oracle, Point, Value, greatest
+from dad.tests.grades.oracle import DIGITS, Line, Oracle, Point, Value, differences, greatest
 from dad.tests.programs.exact import mp, mpf
 
 SIZES = {"n": 3, "m": 2}
@@ -34,8 +34,12 @@ class Subject:
         return driver.check(Source("generated.dad", self.text))
 
     @cached_property
+    def report(self) -> Report:
+        return driver.graded(self.checking)
+
+    @cached_property
     def graded(self) -> Graded:
-        return driver.graded(self.checking, [self.name]).functions[self.name]
+        return self.report.functions[self.name]
 
     @cached_property
     def leaves(self) -> list[Leaf]:
@@ -70,7 +74,7 @@ class Subject:
                 for what in self.unwitnessed(branch.witness):
                     yield f"witness of {branch.kind} {branch.condition}: {what}: {branch.witness}"
 
-    def point(self, values: Mapping[str, Any]) -> Point | None:
+    def point(self, values: Mapping[str, Any]) -> Point:
         """Arguments from a witness; what it does not mention is drawn."""
         rng = Random(0)
         found = []
@@ -81,33 +85,60 @@ class Subject:
         return tuple(found)
 
     def unwitnessed(self, w: Witness) -> Iterator[str]:
-        """What a witness says that a run does not show."""
-        if w.effect is None:
-            return
-        point, oracle = self.point(w.roots), self.oracle
-        assert point is not None
+        """What a witness says of the results that a run does not show."""
+        if w.effect is not None:
+            seen, what = self.reproduced(w, w.effect)
+            if seen is False:
+                yield what
+
+    def reproduced(self, w: Witness, effect: tuple[int, float]) -> tuple[bool | None, str]:
+        """Whether the results jump at the witness, in this order and by so much; None where that cannot be said.
+
+        Doubles are compared at the two points beside it, derivatives in 100 digits from either side.
+        """
+        with mp.workdps(DIGITS):
+            return self._reproduced(w, effect)
+
+    def _reproduced(self, w: Witness, effect: tuple[int, float]) -> tuple[bool | None, str]:
+        point = self.point({**w.others, **w.roots})
         direction = [np.asarray(w.direction[leaf.name], np.float64)[()] if leaf.name in w.direction else None
                      for leaf in self.leaves]
-        line = Line(oracle, point, direction)
-        order, size = w.effect
+        line = Line(self.oracle, point, direction)
+        order, size = effect
+        if w.point:
+            if not w.exact or order:
+                return None, ""
+            e = mpf("1e-40")
+            gaps = [greatest(line(mpf(0)), line(t)) for t in (-e, e) if line(mpf(0)) and line(t)]
+            return self.close(gaps, size, "the value at the point differs")
         if order == 0 and size > 1e-9:
-            ends = [self.values(side) for side in (w.below, w.above)]
+            ends = [self.values({**w.others, **side}) for side in (w.below, w.above)]
             if ends[0] is None or ends[1] is None:
-                yield "the points are outside of the domain"
-                return
+                return False, "the points are outside of the domain"
             gap = max(abs(a - b) for a, b in zip(*ends, strict=True))
-            if not abs(gap - size) <= 1e-3 * size + 1e-9:
-                yield f"from below to above the value changes by {gap}, not {size}"
+            if not abs(gap - size) <= 1e-2 * size + 1e-9 * max(1.0, *map(abs, ends[0])):
+                return False, f"from below to above the value changes by {gap}, not {size}"
         pairs = [(mpf(0), mpf(0)), *line.changes(mpf("-1e-6"), mpf("1e-6"), 2)]
         if order == 0:
             e = mpf("1e-40")
             gaps = [greatest(line(a - e), line(b + e)) for a, b in pairs if line(a - e) and line(b + e)]
-            if not any(abs(gap - size) <= 1e-3 * size for gap in gaps):
-                yield f"the value jumps by {[mp.nstr(gap, 6) for gap in gaps]} in 50 digits, not by {size}"
+            return self.close(gaps, size, "the value jumps")
+        h = mpf("1e-12")
+        if order > 2:
+            return None, ""
+        sides = [(differences(line, a, -h, order), differences(line, b, h, order)) for a, b in pairs]
+        gaps = [greatest(low, high) for low, high in sides if low is not None and high is not None]
+        return self.close(gaps, size, f"derivative {order} jumps")
+
+    def close(self, gaps: Sequence[Any], size: float, what: str) -> tuple[bool | None, str]:
+        if not gaps:
+            return None, ""
+        if any(abs(gap - size) <= 1e-3 * size for gap in gaps):
+            return True, ""
+        return False, f"{what} by {[mp.nstr(gap, 6) for gap in gaps]} in 100 digits, not by {size}"
 
     def values(self, side: Mapping[str, Any]) -> list[float] | None:
         point = self.point(side)
-        assert point is not None
         try:
             results = interp.run(self.oracle.plain, self.oracle.function, list(point))
         except RunError:
