@@ -22,6 +22,10 @@ from collections.abc import Sequence
 
 REGISTER = {"f64": "double", "f32": "float", "f16": "float"}
 MEMORY = {"f64": "double", "f32": "float", "f16": "dad_half"}
+STEPS = 6
+"""A warp goes through 2**STEPS nodes at most."""
+LEVELS = 16
+"""A thread of the tree's kernel adds less than 2**LEVELS numbers: rows of less than 2**40 numbers have fewer."""
 
 
 def signature(dtypes: Sequence[str]) -> str:
@@ -122,7 +126,7 @@ template <int U, class F> static __device__ void dad_sum_nodes_{name}(
         const long long half = room >> 1;
         if (path >> k & 1) {{ start += half; room -= half; }} else room = half;
       }}
-      dad_sums_{name} wait[32];
+      dad_sums_{name} wait[{STEPS + 1}];
       const unsigned nodes = 1u << steps;
       for (unsigned t = 0; t < nodes; t++) {{
         long long at = start, octets = room;
@@ -141,11 +145,13 @@ template <int U, class F> static __device__ void dad_sum_nodes_{name}(
 {adds("            ", "sum.x@k", "next.x@k")}
           }}
         }}
-        int level = 0;
-        for (; t >> level & 1; level++) {{
-{adds("          ", "wait[level].x@k", "sum.x@k", "sum.x@k")}
+        bool on = steps > 0;
+        #pragma unroll
+        for (int level = 0; level <= {STEPS}; level++) {{  // indices that are known: registers
+          if (on && (t >> level & 1)) {{
+{adds("            ", "wait[level].x@k", "sum.x@k", "sum.x@k")}
+          }} else if (on) {{ wait[level] = sum; on = false; }}
         }}
-        if (steps) wait[level] = sum;
       }}
     }}
     if (lane == 0) {{
@@ -176,14 +182,19 @@ extern "C" __global__ void dad_sum_tree_{name}(long long rows, long long size, {
 {lines("    ", "@T x@k = 0;")}
     if (row < rows) {{
       const long long first = (row << size) + ((long long)(threadIdx.x & ((1 << wide) - 1)) << each);
-{lines("      ", "@T wait@k[32];")}
+{lines("      ", f"@T wait@k[{LEVELS}];")}
       for (unsigned t = 0; t < 1u << each; t++) {{
 {chr(10).join(f"        x{k} = {loaded(k, f'from{k}[first + t]')};" for k in each)}
-        int level = 0;
-        for (; t >> level & 1; level++) {{
-{adds("          ", "wait@k[level]", "x@k", "x@k")}
+        bool on = true;
+        #pragma unroll
+        for (int level = 0; level < {LEVELS}; level++) {{
+          if (on && (t >> level & 1)) {{
+{adds("            ", "wait@k[level]", "x@k", "x@k")}
+          }} else if (on) {{
+{lines("            ", "wait@k[level] = x@k;")}
+            on = false;
+          }}
         }}
-{lines("        ", "wait@k[level] = x@k;")}
       }}
     }}
     for (int d = 1; d < 1 << inside; d <<= 1) {{
