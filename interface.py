@@ -52,7 +52,7 @@ def entry_spec(definition: Definition, function: str, transforms: dict[str, str]
     params = tuple(ParamSpec(name, value_spec(t), activity) for name, t, activity in
                    zip(definition.param_names, types, definition.activities, strict=True))
     return EntrySpec(definition.name, function, params, value_spec(result), definition.node.doc or "",
-                     transforms, active)
+                     transforms, active, nondet=definition.nondet)
 
 
 def told_apart(definition: Definition) -> list[ty.Type]:

@@ -328,6 +328,8 @@ def _group(session: Session, file: FileScope, nodes: Sequence[ast.Def], guess: G
             if m is members[0]:
                 _undetermined(c)
             _grades(c, m.node)
+            if m is members[0]:
+                _orders(c, members)
         m.definition.entry = (m.node.kind == "entry" or m.node.name == "main") and file.prefix == "" and not c.failed
         if m.definition.entry:
             allowed = entry_scheme(c, m.node, m.scheme)
@@ -565,6 +567,20 @@ def _grades(c: Checker, node: ast.Def) -> None:
     for grade in node.grades:
         if grade.name != "allow":
             contracts.unknown_roots(c, grade, names, f"`{node.name}`", "it has none")
+
+
+def _orders(c: Checker, members: Sequence[Member]) -> None:
+    """What uses a definition that is not determined says so."""
+    for node, use in c.uses.items():
+        match use.target:
+            case GlobalRef(definition=called) if called.node.nondet is not None:
+                holder = next((m.node for m in members if m.node.span.source is node.span.source
+                               and m.node.span.start <= node.span.start < m.node.span.end), None)
+                if holder is not None and holder.nondet is None:
+                    c.error("E513", f"`{holder.name}` uses `{called.name}`, which may give other last digits in every run",
+                            node.span, "adds in any order", others=[(called.node.nondet, "as its head says")],
+                            help=f"say it in the head of `{holder.name}`, too, behind the type of its result: "
+                                 "`… @ nondet = …`")
 
 
 def _names(p: ast.Pattern) -> list[tuple[str, Span]]:

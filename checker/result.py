@@ -106,6 +106,11 @@ class Definition:
     """Something in it promises, demands or assumes a grade: the definition, an expression, or a function it calls."""
 
     @property
+    def nondet(self) -> bool:
+        """Whether its head says `@ nondet`: additions to one place come in any order."""
+        return self.node.nondet is not None
+
+    @property
     def demands(self) -> bool:
         """Whether a parameter is a function that must have a grade."""
         return any(isinstance(c, Graded) for contracts in self.contracts for c in contracts)

@@ -68,7 +68,8 @@ def signature(definition: Definition) -> str:
     for name, type, activity, kept in zip(definition.param_names, definition.param_types, definition.activities,
                                           bounds, strict=False):
         words.append(f"({name}: {'' if activity == 'plain' else activity + ' '}{show(type)}{kept})")
-    return " ".join([*words, ":", show(definition.result_type) + bounds[-1]])
+    words += [":", show(definition.result_type) + bounds[-1]]
+    return " ".join([*words, *(["@ nondet"] if definition.nondet else [])])
 
 
 def bounds_of(contracts: Sequence[Contract]) -> str:

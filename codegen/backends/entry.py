@@ -109,6 +109,8 @@ class EntrySpec:
     active: tuple[str, ...] | None = None
     grades: str = ""
     """How smooth it is in each parameter, in words: `theta C1, sigma smooth`."""
+    nondet: bool = False
+    """Whether numbers may be added to one place in any order."""
 
     @property
     def wrt(self) -> tuple[str, ...]:

@@ -41,6 +41,8 @@ PART_LEAST, MOST_PARTS, FEW_PARTS = 16, 1 << 16, 256
 many parts, what is added is written down."""
 PART_ROOM = 1 << 24
 """Numbers that such arrays have in all."""
+CROWDED = 64
+"""Places of which so few would make threads wait for each other that add to them as they come."""
 WRITTEN_DOWN = 1 << 25
 """Additions that are written down at once."""
 THREADS = 256
@@ -386,6 +388,19 @@ class Run:
                 self.launch(f"dad_join_{op}_{dtype}", min(-(-elements // 32), MOST_BLOCKS), 256,
                             (self.state, address, room, elements, number))
         self.release(mark)
+
+    def adding_there(self, name: str, direct: str, count: int, scratch: bool, targets: Sequence[Any], *args: Any
+                     ) -> None:
+        """The same where any order will do: where arrays for all parts have more elements than there are additions,
+        `direct` adds to the places as it comes."""
+        if count <= 0:
+            return
+        total = sum(size for _, size, *_ in targets)
+        number = max(1, min(-(-count // PART_LEAST), MOST_PARTS, PART_ROOM // max(total, 1)))
+        if total > CROWDED and (number < FEW_PARTS or number * total > count):
+            self.grid(direct, count, scratch, *args)
+        else:
+            self.adding(name, None, count, scratch, targets, *args)
 
     def written_down(self, name: str, count: int, scratch: bool, targets: Sequence[Any], args: Sequence[Any]) -> None:
         """Iterations write down what they add and where, as many at once as there is room for."""

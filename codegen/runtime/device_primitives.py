@@ -27,7 +27,7 @@ DeviceArgs = Sequence[tuple[str, Any, Any]]
 DeviceResults = list[Any] | None
 
 
-def _accumulate(run: Any, args: DeviceArgs, op: str) -> DeviceResults:
+def _accumulate(run: Any, args: DeviceArgs, op: str, nondet: bool = False) -> DeviceResults:
     (dtype, x, shape), (_, values, _), *indices = args
     if any(not i[2] for i in indices):
         return None
@@ -44,7 +44,7 @@ def _accumulate(run: Any, args: DeviceArgs, op: str) -> DeviceResults:
             if n:
                 run.launch("dad_flat_places", grid_of(n), 256, (np.int64(index), np.int64(n), np.int64(shape[k]),
                                                                 np.int64(k == 0), np.int64(places)))
-    scatter_op(run, out, size, places, values, n, dtype, row, op)
+    scatter_op(run, out, size, places, values, n, dtype, row, op, nondet)
     run.release(mark)
     return [out, *shape]
 
@@ -111,7 +111,7 @@ def _columns(run: Any, dtype: str, x: int, before: int, n: int, after: int, each
 
 
 DEVICE_PRIMITIVES: dict[str, Callable[..., Any]] = {
-    "accumulate_at": lambda run, args: _accumulate(run, args, "add"),
+    "accumulate_at": lambda run, args, nondet=False: _accumulate(run, args, "add", nondet),
     "max_at": lambda run, args: _accumulate(run, args, "max"),
     "min_at": lambda run, args: _accumulate(run, args, "min"),
     "scatter": _scatter,

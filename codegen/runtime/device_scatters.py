@@ -8,6 +8,7 @@ import numpy as np
 
 from .device_sorting import grid_of, sort_keys
 
+SCATTER_WHOLE, SCATTER_FRACTIONS = ("i32", "u32", "i64", "u64"), ("f32", "f64")
 SCATTER_STRETCH = 256
 SCATTER_FEW = 1 << 18
 """Comparisons that a block makes at most to do without a sort."""
@@ -15,13 +16,13 @@ SCATTER_SIZES = {"f64": 8, "f32": 4, "f16": 2, "bool": 1} | {f"{s}{b}": b // 8 f
 
 
 def scatter_op(run: Any, target: int, size: int, places: int, values: int, n: int, dtype: str, row: int = 1,
-               op: str = "add") -> None:
+               op: str = "add", nondet: bool = False) -> None:
     """target[places[k], j] = op(target[places[k], j], values[k, j]) for k in order: `target` has `size` rows of `row`
-    numbers, `n` places are i64, those outside are passed over; `op` is add, mul, max or min."""
+    numbers, `n` places are i64, those outside are passed over; `op` is add, mul, max or min; `nondet`: fractions may be added in any order."""
     if n <= 0 or size <= 0 or row <= 0:
         return
     given = (np.int64(target), np.int64(size), np.int64(places), np.int64(values), np.int64(n), np.int64(row))
-    if op == "add" and dtype in ("i32", "u32", "i64", "u64"):
+    if op == "add" and dtype in (*SCATTER_WHOLE, *SCATTER_FRACTIONS * nondet):
         run.launch(f"dad_atomic_add_{dtype}", grid_of(n * row), 256, given)
         return
     if n * n * row <= SCATTER_FEW:

@@ -75,7 +75,7 @@ code("E021", "unknown smoothness grade",
      "def f (x: f64) : f64 @ C3 = x", "use one of the grades.")
 code("E027", "argument of a grade that does not fit",
      "A grade may say of which parameters it is promised, `C1(x, m.weight)`. `approx` says up to which size a jump is taken for "
-     "none, `allow` which grade is accepted, and why.",
+     "none, `allow` which grade is accepted, and why. `nondet` is no grade: it stands alone in the head of a definition.",
      "def f (x: f64) : f64 @ approx(tiny) = x", 'write `@ approx(1e-8)` or `@ allow(jump, "reason")`.')
 code("E028", "assumption that says nothing",
      "`assume continuous(x) \"reason\" in e` is taken on trust: in `e`, x is continuous in all that it depends on. What may be "
@@ -401,6 +401,12 @@ code("E512", "function that takes its own derivative",
      "only when it runs, and code for each must be written before.",
      "def f (x: f64) (n: i64) : f64 = if n == 0 then x else grad (\\y -> f y (n - 1)) x",
      "differentiate another function; or write the recursion as a loop, and take derivatives of a fixed order of it.")
+code("E513", "definition that uses what is not determined",
+     "Where the head of a definition says `@ nondet`, numbers that many iterations add to one place are added in the order in "
+     "which they come on a GPU, so that the last digits may differ from run to run. Whoever uses such a definition says so, too: "
+     "what says nothing gives the same bits in every run.",
+     "def count (k: [9]i64) (x: [9]f64) : [3]f64 @ nondet = hist (+) 0 3 k x\ndef first (k: [9]i64) (x: [9]f64) = (count k x)[0]",
+     "say `@ nondet` in the head of the definition, behind its result type, or use one that is determined.")
 
 # ---------------------------------------------------------------- E6xx: parses, but is not supported yet
 

@@ -496,6 +496,8 @@ class Def(Node):
     body: Exp
     doc: str | None
     attributes: tuple[Attribute, ...]
+    nondet: Span | None = None
+    """Where its head says `@ nondet`."""
 
 
 class TypeDef(Node):

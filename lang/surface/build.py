@@ -52,8 +52,14 @@ class Builder(ModuleBuilder, GradeBuilder):
              body: ast.Exp, start: int, end: int) -> ast.Def:
         sizes, types = split(parameters)
         kind: Literal["def", "entry"] = "entry" if word == "entry" else "def"
+        orders = [g for g in grades if g.name == "nondet"]
+        for grade in orders:
+            if grade.params or grade.of:
+                self.report.error("E027", "`nondet` is said of a definition, not of its parameters", grade.span,
+                                  "as written here", help="write `@ nondet`")
+        promised = tuple([self._promised(g) for g in grades if g.name != "nondet"])
         return ast.Def(self.span(start, end), kind, name.text.strip("`"), self.at(name), sizes, types, tuple(params),
-                       result, tuple([self._promised(g) for g in grades]), body, None, ())
+                       result, promised, body, None, (), orders[0].span if orders else None)
 
     def type_def(self, v: list[Any], start: int, end: int) -> ast.TypeDef:
         sizes, types = split(v[3])

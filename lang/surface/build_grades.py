@@ -88,6 +88,9 @@ class GradeBuilder(TypeBuilder):
             self.report.error("E027", "a grade is promised of parameters", grade.of[0].span, "what it is assumed in",
                               help=f"write `@ {grade.name}({', '.join(grade.params)})`; what is not proved may be "
                                    f'assumed: `assume {grade.name}(y in x) "reason"`')
+        elif grade.name == "nondet":
+            self.report.error("E027", "`nondet` is said of a definition", grade.span, "not of a part of one",
+                              help="write it in the head: `def f (x: [n]f64) : f64 @ nondet = …`")
         elif grade.name not in (*GRADES, "approx", "allow"):
             name = Token("NAME", grade.name, grade.span.first, grade.span.first + len(grade.name))
             self._unknown(name, "after `@`")

@@ -11,11 +11,12 @@ from ..loops import tree
 from ..loops.fuse import straight
 from ..loops.operands import defined, everything, own, read
 from ..loops.tree import Code, Imm, Operand, Reg
+from .device import scatters
 from .device import sums as device_sums
 from .fold_kernels import fold_kernels
 from .folding import ORDERED, Folded, outside, width
 from .folds import Fold
-from .frame import WIDTH, Frame, Moves, stored, takes_scratch
+from .frame import WIDTH, Frame, Kernel, Moves, stored, takes_scratch
 from .kernel import ThreadWriter, operand, register
 from .levels import HOST_DTYPES, HOST_OPS
 from .nesting import Piece, pieces_of
@@ -196,22 +197,27 @@ class Kernels(Frame):
         kernel = self.given(name, [r for r in read(node.body) if r not in inside])
         frame = any(r.id in self.cells for r in kernel.cells)
         params, loads, args = self.passed(kernel, frame)
+        self.owner.kernel(self.thread_each(name, node, writer, kernel, params, loads), name)
+        scratch = "True" if takes_scratch(node.body) else "False"
+        self.line(f"run.grid({', '.join([repr(name), count, scratch, *args])})")
+
+    def thread_each(self, name: str, node: tree.For, writer: BodyWriter, kernel: Kernel, params: list[str],
+                    loads: list[str]) -> str:
+        """The text of a kernel with a thread to each iteration."""
         index = register(node.index)
         formal = ", ".join(["dad_thread *c", *self.formal(kernel, False), f"int64_t {index}"])
         actual = ", ".join(["c", *self.actual(kernel, False), "k"])
-        text = [f"DAD_DEVICE bool {name}_body({formal}) {{", *writer.text(), "  return false;", "}",
-                KERNEL + f"{name}({', '.join(['dad_run *run', 'int64_t count', *params])}) {{",
-                "  if (run->failed) return;", *loads,
-                "  int64_t first = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;",
-                "  int64_t step = (int64_t)gridDim.x * blockDim.x;",
-                "  dad_thread thread, *c = &thread;", "  dad_begin(c, run, first, step);",
-                "  char *top = c->top, *end = c->end;",
-                "  for (int64_t k = first; k < count; k += step) {",
-                "    c->top = top; c->end = end;",
-                f"    if ({name}_body({actual})) {{ dad_report(run, c, k); return; }}", "  }", "}", ""]
-        self.owner.kernel("\n".join(text), name)
-        scratch = "True" if takes_scratch(node.body) else "False"
-        self.line(f"run.grid({', '.join([repr(name), count, scratch, *args])})")
+        return "\n".join([
+            f"DAD_DEVICE bool {name}_body({formal}) {{", *writer.text(), "  return false;", "}",
+            KERNEL + f"{name}({', '.join(['dad_run *run', 'int64_t count', *params])}) {{",
+            "  if (run->failed) return;", *loads,
+            "  int64_t first = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;",
+            "  int64_t step = (int64_t)gridDim.x * blockDim.x;",
+            "  dad_thread thread, *c = &thread;", "  dad_begin(c, run, first, step);",
+            "  char *top = c->top, *end = c->end;",
+            "  for (int64_t k = first; k < count; k += step) {",
+            "    c->top = top; c->end = end;",
+            f"    if ({name}_body({actual})) {{ dad_report(run, c, k); return; }}", "  }", "}", ""])
 
     def adding(self, node: tree.For, found: Places) -> bool:
         """Iterations that meet in places only that they add to, at once; False where the host does not know where
@@ -249,8 +255,11 @@ class Kernels(Frame):
                 "  for (int64_t k = part * size; k < last; k++) {", "    c->top = top; c->end = end;",
                 f"    if ({name}_body({actual})) {{ dad_report(run, c, k); return; }}", "  }", "}", ""]
         self.owner.kernel("\n".join(text), name)
+        kinds = [scatters.atomic(t.op, t.root.dtype, self.owner.nondet) for t in found.targets]
         other = "None"
-        if found.targets and None not in bounds:
+        if kinds and None not in kinds:
+            other = repr(self.direct(node, found, outer))
+        elif found.targets and None not in bounds:
             other = repr(self.written_down(node, found, outer))
         targets = []
         for t, most in zip(found.targets, bounds, strict=True):
@@ -258,8 +267,18 @@ class Kernels(Frame):
             targets.append(f"({self.local(t.root)}, {self.local(t.count)}, {t.root.dtype!r}, {t.op!r}, {most})")
         scratch = "True" if takes_scratch(node.body) else "False"
         given = ", ".join([repr(name), other, count, scratch, f"[{', '.join(targets)}]", *args])
-        self.line(f"run.adding({given})")
+        self.line(f"run.{'adding' if None in kinds or not kinds else 'adding_there'}({given})")
         return True
+
+    def direct(self, node: tree.For, found: Places, outer: list[Reg]) -> str:
+        """The kernel whose iterations add where the places are, in any order."""
+        name = self.owner.fresh("k")
+        writer = AtomicWriter(self.owner, self.function, found)
+        writer.code(node.body)
+        kernel = self.given(name, outer)
+        params, loads, _ = self.passed(kernel, any(r.id in self.cells for r in kernel.cells))
+        self.owner.kernel(self.thread_each(name, node, writer, kernel, params, loads), name)
+        return name
 
     def count_of(self, terms: list[tuple[int, tuple[Operand, ...]]] | None, node: tree.For) -> str | None:
         """A number of additions, as Python computes it before the loop."""
@@ -547,3 +566,22 @@ class AddWriter(BodyWriter):
         value = operand(self.found.values[id(node)])
         value = f"dad_to_half({value})" if node.value.dtype == "f16" else value
         self.line(f"values{target}[at{target}++] = {value};")
+
+
+class AtomicWriter(BodyWriter):
+    """Code of an iteration that adds to places as it comes."""
+
+    def __init__(self, owner: Outline, function: tree.Function, found: Places) -> None:
+        super().__init__(owner, function)
+        self.found = found
+
+    def node(self, node: tree.Node) -> None:
+        if id(node) in self.found.loads or id(node) in self.found.makers:
+            return
+        if id(node) not in self.found.stores:
+            super().node(node)
+            return
+        assert isinstance(node, tree.Store)
+        kind = scatters.atomic("add", node.base.dtype, nondet=True)
+        self.line(f"atomicAdd(({kind} *){register(node.base)} + {operand(node.offset)}, "
+                  f"({kind}){operand(self.found.values[id(node)])});")

@@ -41,7 +41,8 @@ def emit_module(program: ir.Program, entries: Sequence[EntrySpec], version: str)
     """The module of these entries; the same program and entries give the same text."""
     roots = list(dict.fromkeys(f for e in entries for f in (e.function, *e.transforms.values())))
     with stage("loops"):
-        made = outlined(nests(program), roots, types_of(program))
+        nondet = [f for e in entries if e.nondet for f in (e.function, *e.transforms.values())]
+        made = outlined(nests(program), roots, types_of(program), nondet)
     taken = frozenset(RESERVED | set(helpers(DEVICE_FILES)) | {"cupy", "np", "run", "frame"})
     published = public_names(entries, taken)
     tables = Tables()

@@ -8,7 +8,7 @@ others read goes to the function's *frame*, cells in device memory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ....lang.core.ir import AttrValue, Table
@@ -52,9 +52,11 @@ class Outlined:
     blocks: bool = False
     """Whether threads have blocks that grow and stay."""
 
-def outlined(program: tree.Program, roots: Sequence[str], types: Mapping[str, Types]) -> Outlined:
-    """The program, of which Python calls `roots`; `types` of its functions, parameters and results."""
-    return Outline(program, types).run(roots)
+def outlined(program: tree.Program, roots: Sequence[str], types: Mapping[str, Types],
+             nondet: Collection[str] = ()) -> Outlined:
+    """The program, of which Python calls `roots`; `types` of its functions, parameters and results. In calls of the
+    roots `nondet` numbers are added to places in any order."""
+    return Outline(program, types).run(roots, nondet)
 
 
 class Outline:
@@ -69,12 +71,15 @@ class Outline:
         self.texts: list[str] = []
         self.pieces: dict[str, str] = {}
         """Texts of the device library, by what they are for."""
-        self.known: dict[tuple[str, tuple[bool, ...], bool], tuple[str, list[bool]]] = {}
+        self.nondet = False
+        """Of the root that is written."""
+        self.known: dict[tuple[str, tuple[bool, ...], bool, bool], tuple[str, list[bool]]] = {}
         """Functions of the host by what it knows of their parameters: Python's name, and what it knows of results."""
         self.count = 0
 
-    def run(self, roots: Sequence[str]) -> Outlined:
+    def run(self, roots: Sequence[str], nondet: Collection[str]) -> Outlined:
         for root in roots:
+            self.nondet = root in nondet
             f = self.program.functions[root]
             self.made.fails[root] = self.levels.fails(root)
             self.made.roots[root], _ = self.host_function(root, (True,) * len(f.params), root=True)
@@ -84,7 +89,7 @@ class Outline:
         return self.made
 
     def host_function(self, name: str, params: tuple[bool, ...], root: bool = False) -> tuple[str, list[bool]]:
-        key = name, params, root
+        key = name, params, root, self.nondet
         if key not in self.known:
             f = self.program.functions[name]
             python = f"_f{len(self.known)}"
@@ -411,8 +416,14 @@ class HostWriter(Kernels):
         types = ", ".join(f"({first.dtype!r}, {len(sizes)})" for first, *sizes in results)
         way = "host("
         if device_primitives.known(name):
-            way = f"whole({name!r}, {dict(attrs)!r}, "
-            self.owner.pieces |= device_primitives.pieces(name, [g[0].dtype for g in args])
+            how: dict[str, object] = dict(attrs)
+            dtypes = [g[0].dtype for g in args]
+            self.owner.pieces |= device_primitives.pieces(name, dtypes)
+            if self.owner.nondet and name == "accumulate_at" and dtypes[0] in device_scatters.ANY_ORDER:
+                how["nondet"] = True
+                if dtypes[0] not in device_scatters.ATOMIC:
+                    self.owner.pieces |= device_scatters.any_order(dtypes[0])
+            way = f"whole({name!r}, {how!r}, "
         outs = ", ".join(register(r) for group in results for r in group)
         count = sum(len(group) for group in results)
         self.line(f"{outs}{',' if count == 1 else ''} = run.{way}{str(hosts.index(call))!r}, [{', '.join(given)}], "

@@ -230,8 +230,10 @@ def _entry(made: _Stub, entry: EntrySpec, name: str) -> str:
             f"    def vmap(self, *args: Any, in_axes: Any = ..., **named: Any) -> "
             f"{made.result(entry.result, f'{name}_rows', (batch,))}: ..."
         )
-    if entry.grades:
-        lines.insert(0, f'    """Smoothness: {entry.grades}."""')
+    said = [f"Smoothness: {entry.grades}."] * bool(entry.grades)
+    said += ["`@ nondet`: on a GPU the last digits may differ from run to run."] * entry.nondet
+    if said:
+        lines.insert(0, f'    """{" ".join(said)}"""')
     return f"class _{name}(Protocol):\n" + "\n".join(lines) + "\n"
 
 

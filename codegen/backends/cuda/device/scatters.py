@@ -30,7 +30,9 @@ REGISTER = {"f64": "double", "f32": "float", "f16": "float", "bool": "bool"} | {
                f"{ {8: 'char', 16: 'short', 32: 'int', 64: 'long long'}[b] }" for s in "iu" for b in (8, 16, 32, 64)}
 MEMORY = REGISTER | {"f16": "dad_half"}
 ATOMIC = {"i32": "unsigned int", "u32": "unsigned int", "i64": "unsigned long long", "u64": "unsigned long long"}
-"""What atomic additions take the numbers as."""
+"""What atomic additions take whole numbers as: these sums are the same in any order."""
+ANY_ORDER = ATOMIC | {"f32": "float", "f64": "double"}
+"""The same where a definition says `@ nondet`."""
 
 PLACES = """
 extern "C" __global__ void dad_targets(const long long *places, long long size, long long n, unsigned *keys,
@@ -158,6 +160,23 @@ def expression(op: str, dtype: str) -> str:
         return f"dad_rounded(x {sign} y)" if dtype == "f16" else f"x {sign} y"
     wide = "unsigned long long" if dtype[1:] == "64" else "unsigned int"
     return f"({REGISTER[dtype]})(({wide})x {sign} ({wide})y)"
+
+
+def atomic(op: str, dtype: str, nondet: bool) -> str | None:
+    """What an atomic addition takes the numbers as; None where there is none that is allowed.
+
+    >>> atomic("add", "f64", nondet=False), atomic("add", "f64", nondet=True), atomic("add", "i64", nondet=False)
+    (None, 'double', 'unsigned long long')
+    """
+    return (ANY_ORDER if nondet else ATOMIC).get(dtype) if op == "add" else None
+
+
+def any_order(dtype: str) -> dict[str, str]:
+    """CUDA C that adds fractions to places in any order."""
+    text = ATOMICS
+    for key, value in (("@D", dtype), ("@M", MEMORY[dtype]), ("@A", ANY_ORDER[dtype])):
+        text = text.replace(key, value)
+    return {f"any_{dtype}": text}
 
 
 def pieces(additions: Iterable[tuple[str, str]], widths: Iterable[int] = ()) -> dict[str, str]:
