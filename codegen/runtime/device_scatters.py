@@ -18,7 +18,8 @@ SCATTER_SIZES = {"f64": 8, "f32": 4, "f16": 2, "bool": 1} | {f"{s}{b}": b // 8 f
 def scatter_op(run: Any, target: int, size: int, places: int, values: int, n: int, dtype: str, row: int = 1,
                op: str = "add", nondet: bool = False) -> None:
     """target[places[k], j] = op(target[places[k], j], values[k, j]) for k in order: `target` has `size` rows of `row`
-    numbers, `n` places are i64, those outside are passed over; `op` is add, mul, max or min; `nondet`: fractions may be added in any order."""
+    numbers, `n` places are i64, those outside are passed over; `op` is add, mul, max or min; `nondet`: fractions may
+    be added in any order."""
     if n <= 0 or size <= 0 or row <= 0:
         return
     given = (np.int64(target), np.int64(size), np.int64(places), np.int64(values), np.int64(n), np.int64(row))
