@@ -577,8 +577,8 @@ def _orders(c: Checker, members: Sequence[Member]) -> None:
                 holder = next((m.node for m in members if m.node.span.source is node.span.source
                                and m.node.span.start <= node.span.start < m.node.span.end), None)
                 if holder is not None and holder.nondet is None:
-                    c.error("E513", f"`{holder.name}` uses `{called.name}`, which may give other last digits in every run",
-                            node.span, "adds in any order", others=[(called.node.nondet, "as its head says")],
+                    c.error("E513", f"`{holder.name}` uses `{called.name}`, which may give other last digits in every "
+                            "run", node.span, "adds in any order", others=[(called.node.nondet, "as its head says")],
                             help=f"say it in the head of `{holder.name}`, too, behind the type of its result: "
                                  "`… @ nondet = …`")
 

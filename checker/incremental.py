@@ -345,8 +345,8 @@ def _replacement(old: object, new: object) -> tuple[Definition, Definition] | No
 def _outside(d: Definition) -> object:
     """All that others see of a definition, its variables numbered."""
     numbers: dict[int, int] = {}
-    return (d.qualified, d.activities, d.param_names, d.entry, d.recursive, d.nondet, _canonical(d.scheme.type_vars, numbers),
-            _canonical(d.scheme.size_vars, numbers), _canonical(d.scheme.type, numbers),
+    return (d.qualified, d.activities, d.param_names, d.entry, d.recursive, d.nondet,
+            _canonical(d.scheme.type_vars, numbers), _canonical(d.scheme.size_vars, numbers), _canonical(d.scheme.type, numbers),
             _canonical(d.param_types, numbers), _canonical(d.result_type, numbers))
 
 
