@@ -346,8 +346,9 @@ def _outside(d: Definition) -> object:
     """All that others see of a definition, its variables numbered."""
     numbers: dict[int, int] = {}
     return (d.qualified, d.activities, d.param_names, d.entry, d.recursive, d.nondet,
-            _canonical(d.scheme.type_vars, numbers), _canonical(d.scheme.size_vars, numbers), _canonical(d.scheme.type, numbers),
-            _canonical(d.param_types, numbers), _canonical(d.result_type, numbers))
+            _canonical(d.scheme.type_vars, numbers), _canonical(d.scheme.size_vars, numbers),
+            _canonical(d.scheme.type, numbers), _canonical(d.param_types, numbers),
+            _canonical(d.result_type, numbers))
 
 
 def _canonical(x: Any, numbers: dict[int, int]) -> object:
