@@ -12,6 +12,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ..lang.core.primitive import PRIMITIVES
+from . import valued
 from .lattice import Grade, better, compose, join, worst
 from .report import Step
 from .terms import ZERO, Cond, Term, apply, atom, compare, subterms
@@ -128,6 +129,7 @@ def piecewise(w: Walker, term: Term) -> Grade | None:
 
 def piece(w: Walker, t: Term, near: Facts) -> Grade | None:
     """How smooth a primitive is in its arguments where they lie; None for one that has sides."""
+    near = valued.at(w, near, t)
     match t.op:
         case "select":
             return None

@@ -51,6 +51,7 @@ from .terms import (
     simplified,
 )
 from .text import show
+from .valued import compared, meaningful
 
 LENGTHS = (3, 7)
 """How many coefficients are compared: first a few, more where all of these agree or a quotient eats some."""
@@ -168,7 +169,7 @@ def _sides(run: Callable[[Facts, Facts], Series], near: Facts, at: Facts, depth:
 class _Branch:
     def __init__(self, cond: Cond, then: list[Term], orelse: list[Term], facts: Facts, active: Callable[[Term], bool],
                  order: Callable[[Term], int] | None) -> None:
-        self.facts, self.active = facts, active
+        self.facts, self.active = meaningful(facts, [*then, *orelse, *compared(cond)], active), active
         pairs = [(a, b) for a, b in zip(then, orelse, strict=True) if a is not b]
         self.then, self.orelse = [a for a, _ in pairs], [b for _, b in pairs]
         self.cond = self.settled(cond)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..lang.core import ir
 from ..lang.core.primitive import PRIMITIVES, Domain, Primitive
+from . import valued
 from .arrays import ARRAYS
 from .intervals import Interval
 from .lattice import Grade, Grades, at_least, better, joined, times, worst
@@ -115,6 +116,7 @@ def inside(w: Walker, facts: Facts, domain: Domain, v: Value) -> str:
     """`inside` the domain, at its `edge`, or, as far as is known, `outside`."""
     if v.term is None:
         return "outside"
+    facts = valued.at(w, facts, v.term)
     if domain.apart is not None:
         shifted = v.term if domain.apart == 0 else apply("sub", (v.term, number(domain.apart)))
         if facts.nonzero(shifted):
@@ -325,14 +327,15 @@ def abs_(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
     t = stmt.vars[0].type
     if not t.is_float or not v.grades or v.term is None:
         return plain_result(w, stmt, v.grades, args)
+    near, exact = valued.at(w, w.near, v.term), valued.at(w, w.exact, v.term)
     # Where the argument may be 0, derivatives are those of the table of special points, on either side of a boundary.
-    if w.exact.nonzero(v.term):
-        if w.near.nonnegative(v.term):
+    if exact.nonzero(v.term):
+        if near.nonnegative(v.term):
             return made(w, stmt, v.grades, args, v.term, shape=v.shape, squares=v.squares)
         opposite = apply("neg", (v.term,))
-        if w.near.nonnegative(opposite):
+        if near.nonnegative(opposite):
             return made(w, stmt, v.grades, args, opposite, shape=v.shape)
-    if w.near.nonzero(v.term):
+    if near.nonzero(v.term):
         return made(w, stmt, at_least(v.grades, "smooth"), args, term_of("abs", args), shape=v.shape)
     kink(w, stmt, v, "abs", f"{shown(v.term)} = 0")
     return made(w, stmt, at_least(v.grades, "lip"), args, term_of("abs", args), shape=v.shape)
@@ -350,13 +353,14 @@ def extreme(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
     if a.term is b.term:
         return made(w, stmt, a.grades, args, a.term, shape=shape, squares=a.squares)
     gap = apply("sub", (a.term, b.term))
+    near, exact = valued.at(w, w.near, gap), valued.at(w, w.exact, gap)
     first, second = (a, b) if op.name == "max" else (b, a)
-    if w.exact.nonzero(gap):
-        if w.near.nonnegative(gap):
+    if exact.nonzero(gap):
+        if near.nonnegative(gap):
             return made(w, stmt, first.grades, args, first.term, shape=shape, squares=first.squares)
-        if w.near.nonnegative(apply("sub", (b.term, a.term))):
+        if near.nonnegative(apply("sub", (b.term, a.term))):
             return made(w, stmt, second.grades, args, second.term, shape=shape, squares=second.squares)
-    if w.near.nonzero(gap):
+    if near.nonzero(gap):
         return made(w, stmt, at_least(grades, "smooth"), args, term_of(op.name, args), shape=shape)
     moved = Value(grades, chains(grades, args, stmt.span, op.name, False))
     kink(w, stmt, moved, op.name, f"{shown(a.term)} = {shown(b.term)}")

@@ -156,7 +156,8 @@ class Expansion:
                 raise Irregular("a division by 0")
             raise Short
         first = self.reduced(a.coefs[0])
-        if self.checks and not self.at.nonzero_poly(first.num) and (of is None or a.val or not self.at.nonzero(of)):
+        if self.checks and not self.held(a, of) and not self.at.nonzero_poly(first.num) and (
+                of is None or a.val or not self.at.nonzero(of)):
             raise Irregular(f"a division by {show(first)}, which may be 0")
         head = ONE / first
         if a.constant():
@@ -171,6 +172,11 @@ class Expansion:
             coefs.append(-(total * head))
         self.steps += count * count
         return Series(coefs, -a.val, a.exact and len(a.coefs) == 1, a.rough - 2 * a.val)
+
+    def held(self, a: Series, of: Term | None) -> bool:
+        """Whether `of`, whose series is a, is held fixed. Then it is taken to lie where a function of it has a value:
+        where it does not, there is nothing to be smooth (a mean of no elements)."""
+        return of is not None and a.constant() and not self.moves(of)
 
     def regular(self, a: Series, what: str) -> list[Ratio]:
         """All coefficients from t ** 0 on, as many as are known or wanted; poles raise."""
@@ -303,6 +309,8 @@ class Expansion:
             if a.val:
                 raise Irregular("a root of something that vanishes")
             return Series([normal.power(head, p, self.signs)])
+        if self.held(a, base):
+            return Series([normal.power(head, p, self.signs)], 0, True, a.rough)
         bound = self.at.bounds_of_ratio(head)
         if not bound.positive and not a.val:
             bound = bound.meet(self.at.interval(base))
@@ -356,7 +364,7 @@ class Expansion:
             if self.checks and self.at.nonzero_poly(head.num):
                 return Series([], 0, False, -LOGARITHM)
             raise Irregular("the logarithm of something that vanishes, or is unbounded, there")
-        if self.checks > 1 and not self._positive(head) and not self.at.positive(of):
+        if self.checks > 1 and not self.held(a, of) and not self._positive(head) and not self.at.positive(of):
             raise Irregular(f"the logarithm of {show(head)}, which may be <= 0")
         first = normal.logarithm(head, self.signs)
         if a.constant():

@@ -115,6 +115,7 @@ class Walker:
         self.within_term: dict[Term, frozenset[Term]] = {}
         self.alive: list[Facts] = []
         """Facts that verdicts are known by, which must not give their place in memory to others."""
+        self.valued: dict[Hashable, Facts] = {}
         self.universal: dict[Cond, Cond] = {}
         """What holds of each element where a condition holds that says `all`."""
         self.branches: dict[object, Branch] = {}
