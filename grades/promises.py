@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..lang.core import ir
 from ..lang.core.walk import free_in_op
 from .lattice import Grade, Grades, at_least, better, join, joined, worst
+from .recursion import root_value
 from .report import Promise, Step, Trusted
 from .values import Value
 
@@ -125,7 +126,7 @@ def demand(w: Walker, stmt: ir.Stmt, values: Sequence[Value]) -> Value:
     moving: list[str] = []
     for p in own:
         if p.type.is_float and (wanted is None or any(p.name == n or p.name.startswith(n + "_") for n in wanted)):
-            args.append(w.root_value(p.name, p, name))
+            args.append(root_value(w, p.name, p))
             moving.append(p.name)
         else:
             args.append(w.unknown({}, (), None, p.name, p.type,

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from ..lang.core import ir
 from ..lang.core.primitive import PRIMITIVES
-from ..lang.core.walk import called
 from ..lang.source import Span
-from .facts import NO_FACTS, Facts
+from . import recursion
+from .facts import Facts
 from .intervals import INFINITE, Interval
 from .kinks import opened, polished
-from .lattice import Grade, Grades, at_least, better, compose, join, joined, worst
+from .lattice import Grade, Grades, at_least, better, join, joined, worst
 from .prove import Verdict, across
 from .report import Branch, Graded, Obligation, Promise, Root, Step, Trusted
 from .terms import (
@@ -105,10 +105,12 @@ class Walker:
         """Functions that are being walked."""
         self.calls: list[Span] = []
         """The calls that lead here."""
-        self.assumed: dict[str, list[dict[int, Grade]]] = {}
-        """Of recursive functions that are being walked: grades of each result in each parameter, so far."""
+        self.open: dict[str, recursion.Open] = {}
+        """Recursive functions that are being walked."""
         self.recursions = 0
-        self.summaries: dict[str, list[dict[int, Grade]]] = {}
+        self.dead = False
+        """Behind a call that has not come to an end yet, as far as is known."""
+        self.summaries: dict[tuple[str, tuple[recursion.Known, ...]], recursion.Found] = {}
         self.circles: dict[str, frozenset[str]] | None = None
         self.verdicts: dict[Hashable, Verdict] = {}
         self.polished: dict[Hashable, Grade | None] = {}
@@ -188,14 +190,11 @@ class Walker:
 
     def function(self, name: str, args: Sequence[Value], span: Span | None) -> list[Value]:
         """The results of a call."""
-        circle = self.circle(name)
-        if name in self.assumed:
-            self.recursions += 1
-            return self.through(self.assumed[name], args, span, name)
-        if circle:
-            return self.through(self.of_circle(name, circle), args, span, name)
+        found = recursion.call(self, name, args, span)
+        if found is not None:
+            return found
         if self.left <= 0 or len(self.where) > DEEPEST:
-            return self.through(self.summary(name), args, span, name)
+            return recursion.once(self, name, args, span)
         function = self.program.functions[name]
         self.left -= len(function.body.stmts)
         self.where.append(name)
@@ -217,63 +216,6 @@ class Walker:
             results.append(self.unknown(grades, args, span, given.name, t))
         return results
 
-    def circle(self, name: str) -> frozenset[str]:
-        """The functions that call each other in a circle with this one; none if it is not recursive."""
-        if self.circles is None:
-            self.circles = circles(self.program)
-        return self.circles[name]
-
-    def of_circle(self, name: str, circle: frozenset[str]) -> list[dict[int, Grade]]:
-        """Grades of a recursive function, by fixpoint from below: a call that has not ended yet has no grade."""
-        if name not in self.summaries:
-            known: dict[str, list[dict[int, Grade]]] = {
-                each: [{} for _ in self.program.functions[each].body.results] for each in circle}
-            self.quiet += 1
-            while True:
-                self.assumed.update(known)
-                found = {each: self.of_parameters(each) for each in sorted(circle)}
-                merged = {each: [{k: join(a.get(k, "none"), b.get(k, "none")) for k in {**a, **b}}
-                                 for a, b in zip(known[each], found[each], strict=True)] for each in circle}
-                if merged == known:
-                    break
-                known = merged
-            self.quiet -= 1
-            self.of_parameters(name)
-            for each in circle:
-                del self.assumed[each]
-            self.summaries.update(known)
-        return self.summaries[name]
-
-    def summary(self, name: str) -> list[dict[int, Grade]]:
-        """Grades of a function's results in its parameters, whatever is passed."""
-        if name not in self.summaries:
-            left, self.left = self.left, 0
-            self.summaries[name] = self.of_parameters(name)
-            self.left = left
-        return self.summaries[name]
-
-    def of_parameters(self, name: str) -> list[dict[int, Grade]]:
-        """One walk over a function with its parameters for roots, of which nothing is known."""
-        function = self.program.functions[name]
-        roots = [f"\0{self.next()}" for _ in function.params]
-        state = self.activity, self.near, self.exact
-        self.activity, self.near, self.exact = dict(self.activity), NO_FACTS, NO_FACTS
-        self.alias.update((root, (p.name,)) for root, p in zip(roots, function.params, strict=True))
-        args = [self.root_value(root, p, function.name) for root, p in zip(roots, function.params, strict=True)]
-        self.where.append(name)
-        results = self.block(function.body, dict(zip(function.params, args, strict=True)))
-        self.where.pop()
-        self.activity, self.near, self.exact = state
-        number_of = {root: k for k, root in enumerate(roots)}
-        return [{number_of[root]: grade for root, grade in v.grades.items() if root in number_of} for v in results]
-
-    def root_value(self, root: str, param: ir.Var, function: str) -> Value:
-        grades: Grades = {root: "affine"}
-        shape = tuple(self.count() for _ in range(param.type.rank)) if param.type.rank else None
-        value = self.unknown(grades, (), None, param.name, param.type, shape=shape)
-        value.steps = {root: Step(None, param.name, "affine")}
-        return value
-
     def size(self, dim: ir.Atom | None, known: dict[ir.Var, Value]) -> Value:
         """A size of a parameter; equal ones are the same."""
         if isinstance(dim, ir.Const):
@@ -290,17 +232,6 @@ class Walker:
         self.near = self.near.within(term, 0, float("inf"))
         self.exact = self.exact.within(term, 0, float("inf"))
         return Value(term=term)
-
-    def through(self, summary: Sequence[Mapping[int, Grade]], args: Sequence[Value], span: Span | None, name: str
-                ) -> list[Value]:
-        """The results of a function with these grades in its parameters."""
-        function = self.program.functions[name]
-        results = []
-        for grades, atom_ in zip(summary, function.body.results, strict=True):
-            parts = [{root: compose(grade, here) for root, here in args[k].grades.items()}
-                     for k, grade in grades.items()]
-            results.append(self.unknown(joined(parts), args, span, function.source_name or name, atom_.type))
-        return results
 
     def block(self, block: ir.Block, env: dict[ir.Var, Value]) -> list[Value]:
         from .promises import around
@@ -345,16 +276,20 @@ class Walker:
                 return self.function(function, [self.atom(a, env) for a in args], stmt.span)
             case ir.If():
                 return self.branch(stmt, stmt.op, env)
+        dead = self.dead
+        match stmt.op:
             case ir.Map():
-                return loops.map_(self, stmt, stmt.op, env)
+                found = loops.map_(self, stmt, stmt.op, env)
             case ir.Reduce() | ir.Scan():
-                return loops.fold(self, stmt, stmt.op, env)
+                found = loops.fold(self, stmt, stmt.op, env)
             case ir.Loop():
-                return loops.loop(self, stmt, stmt.op, env)
+                found = loops.loop(self, stmt, stmt.op, env)
             case ir.Diff():
-                return derived.diff(self, stmt, stmt.op, env)
+                found = derived.diff(self, stmt, stmt.op, env)
             case ir.Custom():
-                return derived.custom(self, stmt, stmt.op, env)
+                found = derived.custom(self, stmt, stmt.op, env)
+        self.dead = dead  # the body may never have run
+        return found
 
     # ------------------------------------------------------------ branches
 
@@ -367,17 +302,26 @@ class Walker:
             return self.block(op.then, dict(env))
         if cond == FALSE or there.impossible:
             return self.block(op.orelse, dict(env))
-        before = self.recursions
+        before, dead, start = self.recursions, self.dead, len(self.made)
         fixed = not c.grades
+        self.dead = False
         self.near, self.exact = near.assume(cond if fixed else closure(cond)), there
         then = self.block(op.then, dict(env))
         inside = self.near, self.exact
         opposite = negate(cond)
+        ended, self.dead = not self.dead, False
         self.near, self.exact = near.assume(opposite if fixed else closure(opposite)), elsewhere
         orelse = self.block(op.orelse, dict(env))
         outside = self.near, self.exact
         self.near, self.exact = near, exact
         recursive = self.recursions > before
+        if self.dead and ended:
+            self.dead = dead
+            return then
+        if not ended and not self.dead:
+            self.dead = dead
+            return orelse
+        self.dead = self.dead or dead
         results = []
         for var, a, b in zip(stmt.vars, then, orelse, strict=True):
             v = self.choice(stmt, c, cond, a, b, var.type, recursive, "if", (inside[1], outside[1]))
@@ -385,8 +329,20 @@ class Walker:
                     and v.term is not a.term:
                 i, o = [(f.interval(a.term)) for f in inside], [f.interval(b.term) for f in outside]
                 self.within(v.term, (hull(i[0], o[0]), hull(i[1], o[1])))
+            elif v.term is not None and v.term.op == "select":
+                self.keep(a, start, inside)
+                self.keep(b, start, outside)
             results.append(v)
         return results
+
+    def keep(self, v: Value, start: int, facts: tuple[Facts, Facts]) -> None:
+        """Where atoms of an arm lie that stand for nothing outside of it: formulas of the arm still have them."""
+        if v.term is None or facts[1].impossible:
+            return
+        inside = self.atoms(v.term)
+        for made in self.made[start:] if inside else ():
+            if made in inside:
+                self.within(made, (facts[0].interval(made), facts[1].interval(made)))
 
     def choice(self, stmt: ir.Stmt, c: Value, cond: Cond, a: Value, b: Value, t: ir.Type, recursive: bool, kind: str,
                facts: tuple[Facts, Facts] | None = None) -> Value:
@@ -400,6 +356,11 @@ class Walker:
         span = stmt.span
         if t.dtype == "bool":
             return self.truth(c, cond, a, b, t, shape)
+        same = recursion.pushed(self, a, b) if c.grades else None
+        if same is not None:
+            name, k, passed = same
+            args = [self.choice(stmt, c, cond, x, y, kind_, False, kind, facts) for x, y, kind_ in passed]
+            return self.function(name, args, span)[k]
         if c.grades:
             moving = set(c.grades)
             if not t.is_float or recursive or (t.rank and shape is None) or a.term is None or b.term is None:
@@ -566,44 +527,6 @@ def same_shape(a: Value, b: Value) -> tuple[Value, ...] | None:
     if all(m.term is not None and m.term is n.term for m, n in zip(a.shape, b.shape, strict=True)):
         return a.shape
     return None
-
-
-def circles(program: ir.Program) -> dict[str, frozenset[str]]:
-    """The strongly connected components of the calls, for functions that are in one (Tarjan)."""
-    index: dict[str, int] = {}
-    low: dict[str, int] = {}
-    stack: list[str] = []
-    found: dict[str, frozenset[str]] = {}
-    calls = {name: [c for c in called(f) if c in program.functions] for name, f in program.functions.items()}
-
-    for start in program.functions:
-        if start in index:
-            continue
-        work: list[tuple[str, int]] = [(start, 0)]
-        while work:
-            name, k = work.pop()
-            if k == 0:
-                index[name] = low[name] = len(index)
-                stack.append(name)
-            else:
-                low[name] = min(low[name], low[calls[name][k - 1]])
-            while k < len(calls[name]):
-                other = calls[name][k]
-                k += 1
-                if other not in index:
-                    work += [(name, k), (other, 0)]
-                    break
-                if other not in found:
-                    low[name] = min(low[name], index[other])
-            else:
-                if low[name] == index[name]:
-                    at = stack.index(name)
-                    component = frozenset(stack[at:])
-                    del stack[at:]
-                    circle = component if len(component) > 1 or name in calls[name] else frozenset()
-                    for each in component:
-                        found[each] = circle
-    return found
 
 
 def grade_function(program: ir.Program, function: str, roots: Sequence[Root | None], span: Span | None, name: str,
