@@ -14,14 +14,18 @@ from ...runtime.depth import LEVELS
 from ..c.emit import BLOCK, FunctionWriter, Unit, ctype
 from ..c.scalars import MEMORY, REGISTER, half_bits, number
 from ..loops import tree
+from ..loops.fuse import straight
 from ..loops.sites import DEPTH_SITE, FULL, Site
 from ..loops.tree import Imm, Operand, Reg
 from . import preamble
-from .device import special
+from .device import special, terms
+from .device import sums as device_sums
 from .scalars import DeviceScalars
 
-DEEPEST = 48
-"""Halvings of a sum in a thread, at most."""
+SHORT = 16
+"""Nodes of a body that a thread computes several times beside each other."""
+FEW = 16
+"""Terms of a sum whose arrays may be registers, each term with code of its own."""
 
 
 def operand(x: Operand) -> str:
@@ -151,89 +155,19 @@ class ThreadWriter(FunctionWriter):
         return name
 
     def sum(self, node: tree.Sum) -> None:
+        """In NumPy's order, by a template that has the term's code once, or, if it is short, a few times."""
         sums = [out for out, _ in ((node.out, node.value), *node.more)]
-        types = [REGISTER[out.dtype] for out in sums]
-        term, leaf = self.term(node), self.fresh("leaf")
-        given = "".join(f", {t} &s{k}" for k, t in enumerate(types))
-        outs = "".join(f", {register(out)}" for out in sums)
-        for out, t in zip(sums, types, strict=True):
-            self.line(f"{t} {register(out)};")
-        self.open(f"auto {leaf} = [&](int64_t lo, int64_t n{given}) -> bool")
-        self.leaf(term, sums, types)
-        self.close()
-        self.lines[-1] += ";"
-        count = operand(node.count)
-        if isinstance(node.count, Imm) and int(node.count.value) <= BLOCK:
-            self.line(f"if ({leaf}(0, {count}{outs})) return true;")
-            return
-        self.open(f"if ({count} <= {BLOCK})")
-        self.line(f"if ({leaf}(0, {count}{outs})) return true;")
-        self.close()
-        self.lines[-1] += " else {"
-        self.indent += "  "
-        left = " ".join(f"{t} left{k};" for k, t in enumerate(types))
-        self.line(f"struct {{ int64_t size; {left} bool half; }} wait[{DEEPEST}];")
-        self.line(f"int64_t n = {count}, lo = 0;")
-        self.line("int at = 0;")
-        self.open("for (;;)")
-        self.open(f"while (n > {BLOCK})")
-        self.line("int64_t left = n / 2 / 8 * 8;")
-        self.line("wait[at].size = n - left; wait[at++].half = false;")
-        self.line("n = left;")
-        self.close()
-        self.line(" ".join(f"{t} part{k};" for k, t in enumerate(types)))
-        parts = "".join(f", part{k}" for k in range(len(sums)))
-        self.line(f"if ({leaf}(lo, n{parts})) return true;")
-        self.line("lo += n;")
-        self.open("while (at && wait[at - 1].half)")
-        self.line("at--;")
-        for k, out in enumerate(sums):
-            self.line(f"part{k} = {self.added(out.dtype, f'wait[at].left{k}', f'part{k}')};")
-        self.close()
-        ends = " ".join(f"{register(out)} = part{k};" for k, out in enumerate(sums))
-        self.line(f"if (!at) {{ {ends} break; }}")
-        kept = " ".join(f"wait[at - 1].left{k} = part{k};" for k in range(len(sums)))
-        self.line(f"{kept} wait[at - 1].half = true; n = wait[at - 1].size;")
-        self.close()
-        self.close()
-
-    def leaf(self, term: str, sums: Sequence[Reg], types: Sequence[str]) -> None:
-        """The sums of at most 128 terms from `lo` on: eight partial sums at a time, then the rest one by one."""
-        values = "".join(f", v{k}" for k in range(len(sums)))
-        self.line(" ".join(f"{t} v{k};" for k, t in enumerate(types)))
-        for k in range(len(sums)):
-            self.line(f"s{k} = 0;")
-        self.line("int64_t k = 0;")
-        self.open("if (n >= 8)")
-        for k, t in enumerate(types):
-            self.line(f"{t} a{k}[8];")
-        self.open("for (int j = 0; j < 8; j++)")
-        self.line(f"if ({term}(lo + j{values})) return true;")
-        self.line(" ".join(f"a{k}[j] = v{k};" for k in range(len(sums))))
-        self.close()
-        self.open("for (k = 8; k < n - n % 8; k += 8)")
-        self.open("for (int j = 0; j < 8; j++)")
-        self.line(f"if ({term}(lo + k + j{values})) return true;")
-        for k, out in enumerate(sums):
-            self.line(f"a{k}[j] = {self.added(out.dtype, f'a{k}[j]', f'v{k}')};")
-        self.close()
-        self.close()
-        for k, out in enumerate(sums):
-            pairs = [f"a{k}[{j}]" for j in range(8)]
-            while len(pairs) > 1:
-                pairs = [self.added(out.dtype, x, y) for x, y in zip(pairs[::2], pairs[1::2], strict=True)]
-            self.line(f"s{k} = {pairs[0]};")
-        self.close()
-        self.open("for (; k < n; k++)")
-        self.line(f"if ({term}(lo + k{values})) return true;")
-        for k, out in enumerate(sums):
-            self.line(f"s{k} = {self.added(out.dtype, f's{k}', f'v{k}')};")
-        self.close()
-        self.line("return false;")
-
-    @staticmethod
-    def added(dtype: str, x: str, y: str) -> str:
-        return f"dad_rounded({x} + {y})" if dtype == "f16" else f"({x} + {y})"
+        dtypes = [out.dtype for out in sums]
+        name = device_sums.signature(dtypes)
+        self.unit.needed.setdefault(f"terms {name}", terms.text(dtypes))
+        term = self.term(node)
+        for out, d in zip(sums, dtypes, strict=True):
+            self.line(f"{REGISTER[d]} {register(out)};")
+        known = int(node.count.value) if isinstance(node.count, Imm) else BLOCK + 1
+        times = 8 if known <= FEW or (len(node.body) <= SHORT and straight(node.body)) else 0
+        outs = ", ".join(map(register, sums))
+        way = f"dad_few_{name}<{times}>({term}, 0," if known <= BLOCK else f"dad_terms_{name}<{times}>({term},"
+        self.line(f"if ({way} {operand(node.count)}, {outs})) return true;")
 
 
 def whole(unit: DeviceUnit, functions: Sequence[str], kernels: Sequence[str], library: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from .fold_kernels import fold_kernels
 from .folding import ORDERED, Folded, outside, width
 from .folds import Fold
 from .frame import WIDTH, Frame, Kernel, Moves, stored, takes_scratch
-from .kernel import ThreadWriter, operand, register
+from .kernel import SHORT, ThreadWriter, operand, register
 from .levels import HOST_DTYPES, HOST_OPS
 from .nesting import Piece, pieces_of
 from .places import Places, bound
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from .outline import Outline
 
 KERNEL = 'extern "C" __global__ void '
-SHORT = 16
-"""Nodes of a body that a lane computes several times."""
 
 
 def together(body: Code) -> int:
