@@ -16,7 +16,7 @@ import cupy
 import numpy as np
 
 from .arguments import DTYPES, Leaves, type_text
-from .depth import LEVELS, too_deep
+from .depth import LEVELS, Room, too_deep
 from .device_code import OnDevice, load_kernels
 from .device_folds import launch_fold, launch_scan
 from .device_primitives import device_primitive
@@ -25,8 +25,10 @@ from .device_sums import launch_sums
 from .entry import Entry
 from .errors import DadArgumentError, RunError
 
-RUN_WORDS = 11
-"""Words of a `dad_run`: lock, failed, key, four values, scratch, its size, how much of it is kept, depth."""
+RUN_WORDS = 10
+"""Words of a `dad_run`: lock, failed, key, four values, scratch, its size, how much of it is kept."""
+SITE_BITS = 20
+"""Of `failed`: the rest is the turn of the launch that failed."""
 FIRST_CHUNK = 1 << 16
 FIRST_SLICE, MOST_SLICES = 1 << 10, 1 << 17
 """Bytes of scratch memory of a thread, at first, and how many threads have some at once."""
@@ -47,6 +49,8 @@ WRITTEN_DOWN = 1 << 25
 """Additions that are written down at once."""
 THREADS = 256
 MOST_BLOCKS = 1 << 20
+FRAMES = 200
+"""Of Python, inside of the deepest call of a program."""
 ALIGNED = 256
 
 
@@ -61,6 +65,8 @@ class DeviceRoom:
         self.chunks: list[Any] = []
         self.sizes: list[int] = []
         self.slice = FIRST_SLICE
+        self.clean = True
+        """Whether the last call came to its end: if not, the device may still say that it failed."""
         self.state = cupy.cuda.alloc(8 * RUN_WORDS)
         self.size = 0
         self.grow(scratch)
@@ -71,10 +77,15 @@ class DeviceRoom:
             self.scratch = cupy.cuda.alloc(size)
             self.size = size
         words = np.zeros(RUN_WORDS, np.int64)
-        words[7], words[8] = self.scratch.ptr, self.size
+        words[2], words[7], words[8] = np.iinfo(np.int64).max, self.scratch.ptr, self.size
         stream = cupy.cuda.get_current_stream()
         cupy.cuda.runtime.memcpyAsync(self.state.ptr, words.ctypes.data, words.nbytes, 1, stream.ptr)
         stream.synchronize()  # the words are gone after this
+
+    def forget(self, stream: Any) -> None:
+        """No failure is left on the device."""
+        cupy.cuda.runtime.memsetAsync(self.state.ptr, 0, 56, stream.ptr)
+        cupy.cuda.runtime.memsetAsync(self.state.ptr + 16, 127, 8, stream.ptr)  # no iteration has so large a number
 
 
 class Program:
@@ -91,6 +102,7 @@ class Program:
         self.source, self.sites, self.blocks, self.options = source, sites, blocks, options
         self.images, self.file = images, file
         self.primitives = primitives
+        self.recursive = any(name == "depth" for name, *_ in sites)
         self.numbers = tables
         self.tables: list[tuple[int, int]] = []
         self.held: list[Any] = []
@@ -129,7 +141,10 @@ class Program:
 
         def call(*leaves: Any) -> tuple[Any, ...]:
             with OnDevice():
-                return called(*leaves)
+                if not self.recursive:
+                    return called(*leaves)
+                with Room(LEVELS + FRAMES):
+                    return called(*leaves)
 
         def called(*leaves: Any) -> tuple[Any, ...]:
             if self.module is None:
@@ -151,10 +166,12 @@ class Program:
             room = self.room(stream)
             while True:
                 run = Run(self, room, stream)
+                room.clean = False
                 try:
                     found = run.results(host(run, *given), results)
                     if fails:
                         run.check()
+                    room.clean = True
                     break
                 except MoreScratch:
                     room.slice *= 8
@@ -196,10 +213,15 @@ class Run:
         self.state = room.state.ptr
         self.chunk, self.top = 0, 0
         self.depth = 0
+        self.turns = 0
+        self.together = False
+        """Whether launches are those of one nest."""
         self.kept: dict[int, Any] = {}
         """Memory of results, by address."""
+        if not room.clean:
+            room.forget(stream)
         if program.blocks:
-            cupy.cuda.runtime.memsetAsync(self.state + 72, 0, 16, stream.ptr)
+            cupy.cuda.runtime.memsetAsync(self.state + 72, 0, 8, stream.ptr)
 
     # ------------------------------------------------------------ memory
 
@@ -287,6 +309,17 @@ class Run:
         return found
 
     # ------------------------------------------------------------ launches
+
+    def turn(self) -> int:
+        """The number of the next launch, by which its threads know failures of launches before."""
+        if not self.together:
+            self.turns += 1
+        return self.turns
+
+    def nest(self, begin: bool) -> None:
+        """From here on launches are of one nest, or no more: of its iterations the first that fails is named."""
+        self.turns += begin
+        self.together = begin
 
     def launch(self, name: str, grid: int, block: int, args: Sequence[Any]) -> None:
         self.program.kernel(name)((int(grid),), (block,), tuple(args))
@@ -491,8 +524,8 @@ class Run:
 
     def raised(self, words: Any) -> None:
         """Raise the failure, of which nothing is left on the device."""
-        cupy.cuda.runtime.memsetAsync(self.state, 0, 56, self.stream.ptr)
-        number = int(words[1])
+        self.room.forget(self.stream)
+        number = int(words[1]) & (1 << SITE_BITS) - 1
         name, code, message, attrs, dtypes, where = self.program.sites[number - 1]
         if name == "full":
             raise MoreScratch

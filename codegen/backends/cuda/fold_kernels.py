@@ -15,38 +15,43 @@ from ..c.scalars import CELL, REGISTER
 from ..loops import tree
 from ..loops.tree import Reg
 from .folding import Folded
+from .frame import stop
 from .kernel import ThreadWriter, operand, register
 
 KERNEL = 'extern "C" __global__ void '
 
 
 def fold_kernels(writer: Callable[[], ThreadWriter], name: str, node: tree.For, parts: Folded, params: Sequence[str],
-                 loads: Sequence[str], given: Sequence[Reg], used: Sequence[int]) -> list[tuple[str, str]]:
-    """Names and texts. `params` and `loads` are those of each kernel, `given` what they bring, `used` the states whose
+                 loads: Sequence[str], given: Sequence[Reg], used: Sequence[int]) -> tuple[list[tuple[str, str]], bool]:
+    """Names and texts, and whether elements may fail: then kernels take a turn first. `params` and `loads` are those of each kernel, `given` what they bring, `used` the states whose
     last value goes to a cell, at `to0`, `to1`, …"""
     state = f"{name}_state"
     kinds = [REGISTER[r.dtype] for r in node.carried]
     formal = [f"{ctype(r)} {register(r)}" for r in given]
     actual = ["c", *map(register, given)]
     index = f"int64_t {register(node.index)}"
+    of_elements = writer()
     functions = "\n".join([
         f"struct {state} {{ {' '.join(f'{t} x{k};' for k, t in enumerate(kinds))} }};",
-        element(writer(), name, parts, [*formal, index], state),
+        element(of_elements, name, parts, [*formal, index], state),
         join(writer(), name, node, parts, formal, state),
         *([rest(writer(), name, node, parts, [*formal, index], state)] if parts.rest else [])])
+    fails = of_elements.fails
+    params = [*(["int64_t turn"] if fails else []), *params]
+    reported = "dad_report(run, c, turn, k);" if fails else "{ }"
     start = f"{state}{{{', '.join(operand(x) for x in node.init)}}}"
     begin = [*loads, "  dad_thread thread, *c = &thread;",
              "  dad_begin(c, run, (int64_t)blockIdx.x * blockDim.x + threadIdx.x, (int64_t)gridDim.x * blockDim.x);",
              "  char *top = c->top, *end = c->end;"]
     elements = [f"  auto element = [&](long long row, long long k) {{ {state} s = {{}}; c->top = top; c->end = end;",
-                f"    if ({name}_element({', '.join([*actual, 'k', 's'])})) dad_report(run, c, k); return s; }};"]
+                f"    if ({name}_element({', '.join([*actual, 'k', 's'])})) {reported} return s; }};"]
     joined = [f"  auto join = [&](const {state} &a, const {state} &b) {{ {state} s = {{}};",
-              f"    if ({name}_join({', '.join([*actual, 'a', 'b', 's'])})) dad_report(run, c, 0); return s; }};"]
+              f"    {name}_join({', '.join([*actual, 'a', 'b', 's'])}); return s; }};"]
     put = [f"{cell(k, r)} = {value(r, f's.x{k}')};" for k, r in enumerate(node.carried) if k in used]
     ends = [f"  auto give = [&](long long row, const {state} &s) {{ {' '.join(put)} }};"]
     nothing = [f"  auto give = [&](long long row, const {state} &s) {{ }};"]
     prefixes = [f"  auto give = [&](long long row, long long k, const {state} &s) {{",
-                f"    if ({name}_rest({', '.join([*actual, 'k', 's'])})) dad_report(run, c, k); }};"]
+                f"    {name}_rest({', '.join([*actual, 'k', 's'])}); }};"]
     first = f"dad_elements<{state}, decltype(element)>{{element, {start}}}"
     stored = f"dad_stored<{state}>{{(const {state} *)from, n}}"
     sizes = ["int64_t rows", "int64_t n", "int32_t each"]
@@ -55,7 +60,7 @@ def fold_kernels(writer: Callable[[], ThreadWriter], name: str, node: tree.For, 
     def kernel(suffix: str, extra: Sequence[str], lines: Sequence[str], last: str) -> None:
         head = f"{KERNEL}{name}{suffix}({', '.join(['dad_run *run', *params, *extra])}) {{"
         made.append((f"{name}{suffix}", "\n".join([
-            head, "  if (__syncthreads_or(run->failed != 0)) return;", *begin, *lines, f"  {last}", "}", ""])))
+            head, stop(fails, block=True), *begin, *lines, f"  {last}", "}", ""])))
 
     part = [*sizes, "int64_t part"]
     before = [*sizes, "int64_t before"]
@@ -73,7 +78,7 @@ def fold_kernels(writer: Callable[[], ThreadWriter], name: str, node: tree.For, 
                f"dad_fold({stored}, join, give, {of_tiles}")
         kernel("_more", ["int64_t from", "int64_t to", *before], joined,
                f"dad_scan({stored}, join, dad_storing<{state}>{{({state} *)to, n}}, {after_tiles}")
-    return [(each, functions + "\n" + text if k == 0 else text) for k, (each, text) in enumerate(made)]
+    return [(each, functions + "\n" + text if k == 0 else text) for k, (each, text) in enumerate(made)], fails
 
 
 def element(writer: ThreadWriter, name: str, parts: Folded, params: Sequence[str], state: str) -> str:

@@ -12,7 +12,7 @@ from ..loops import tree
 from ..loops.operands import defined, everything, read
 from ..loops.sites import Site
 from ..loops.tree import Code, Imm, Operand, Reg
-from .kernel import register
+from .kernel import ThreadWriter, register
 from .levels import Known
 from .python import literal
 from .roots import Leads
@@ -182,6 +182,16 @@ class Frame:
             loads.append(f"  {ctype(reg)} {register(reg)} = {loaded(cell, reg)};")
         return params, loads, args
 
+    def stops(self, writer: ThreadWriter, params: list[str], args: list[str], block: bool = False) -> str:
+        """The first line of a kernel of many threads: they do nothing where a launch before has failed.
+
+        Kernels that may fail themselves get the number of their launch for it, to tell their own failures.
+        """
+        if writer.fails:
+            params.insert(0, "int64_t turn")
+            args.insert(0, "run.turn()")
+        return stop(writer.fails, block)
+
     def formal(self, kernel: Kernel, frame: bool) -> list[str]:
         """Parameters of the function of a thread."""
         return [*(["dad_cell *frame"] if frame else []),
@@ -190,6 +200,12 @@ class Frame:
     def actual(self, kernel: Kernel, frame: bool) -> list[str]:
         return [*(["frame"] if frame else []),
                 *(register(x) for x in (*kernel.values, *kernel.cells))]
+
+
+def stop(fails: bool, block: bool = False) -> str:
+    """`block`: all threads of a block go on, or none does."""
+    failed = "dad_stopped(run, turn)" if fails else "run->failed != 0"
+    return f"  if ({f'__syncthreads_or({failed})' if block else failed}) return;"
 
 
 def takes_scratch(code: Code) -> bool:

@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ....lang.core.ir import Table
-from ...runtime.depth import LEVELS
 from ..c.emit import BLOCK, FunctionWriter, Unit, ctype
 from ..c.scalars import MEMORY, REGISTER, half_bits, number
 from ..loops import tree
 from ..loops.fuse import straight
-from ..loops.sites import DEPTH_SITE, FULL, Site
+from ..loops.sites import FULL, Site
 from ..loops.tree import Imm, Operand, Reg
 from . import preamble
 from .device import special, terms
@@ -51,6 +50,12 @@ class ThreadWriter(FunctionWriter):
         self.scalars = DeviceScalars(unit.needed, unit.special)
         self.locals: list[str] = []
         """Small arrays: they live as long as the function runs."""
+        self.fails = False
+        """Whether there is a check in the text."""
+
+    def site(self, site: Site) -> int:
+        self.fails = True
+        return super().site(site)
 
     def head(self) -> str:
         f = self.function
@@ -128,13 +133,12 @@ class ThreadWriter(FunctionWriter):
         self.carry(node.outs, node.carried)
 
     def invoke(self, node: tree.Invoke) -> None:
-        site = self.site(Site(DEPTH_SITE, (("function", node.function),), (), node.span))
+        """A call of a function that does not call itself: those are the host's."""
+        self.fails = True
         outs = self.fresh("outs")
         self.line(f"dad_cell {outs}[{max(len(node.outs), 1)}];")
-        self.line(f"if (++c->depth > {LEVELS}) return dad_fail(c, {site});")
         args = ", ".join(["c", *map(operand, node.args), outs])
         self.line(f"if ({self.unit.names[node.function]}({args})) return true;")
-        self.line("c->depth--;")
         for k, out in enumerate(node.outs):
             self.get(f"{outs}[{k}]", out)
 

@@ -16,7 +16,7 @@ from .device import sums as device_sums
 from .fold_kernels import fold_kernels
 from .folding import ORDERED, Folded, outside, width
 from .folds import Fold
-from .frame import WIDTH, Frame, Kernel, Moves, stored, takes_scratch
+from .frame import WIDTH, Frame, Kernel, Moves, stop, stored, takes_scratch
 from .kernel import SHORT, ThreadWriter, operand, register
 from .levels import HOST_DTYPES, HOST_OPS
 from .nesting import Piece, pieces_of
@@ -32,6 +32,22 @@ KERNEL = 'extern "C" __global__ void '
 def together(body: Code) -> int:
     """How many terms a lane computes before it adds them: several of short code, so that it waits for memory once."""
     return 4 if len(body) <= SHORT and straight(body) else 1
+
+
+def piece_key(number: int | None, k: str) -> str:
+    """The place in the program's order of iteration `k` of an inner loop, which is piece `number` of its row: rows are
+    fewer than 2^15, pieces than 2^8."""
+    return k if number is None else f"(row << 48) + {number << 40}ll + {k}"
+
+
+def behind(after: bool, number: int | None, leave: str = "continue;") -> list[str]:
+    """A row in which an earlier piece failed, and those behind it, are left out: not all is there that they need."""
+    return [f"    if (dad_behind(run, {piece_key(number, '0')})) {{ {leave} }}"] if after else []
+
+
+def report(writer: ThreadWriter, key: str, then: str = "return;") -> str:
+    """What happens where the function of a thread says that it failed."""
+    return f"{{ dad_report(run, c, turn, {key}); {then} }}" if writer.fails else f"{{ {then} }}"
 
 
 class Kernels(Frame):
@@ -98,7 +114,7 @@ class Kernels(Frame):
         text = [*body, KERNEL + f"{name}({', '.join(['dad_run *run', *params])}) {{",
                 "  if (run->failed) return;", *loads, "  dad_thread thread, *c = &thread;",
                 "  dad_begin(c, run, 0, 1);",
-                f"  if ({name}_body({given})) dad_report(run, c, 0);",
+                f"  if ({name}_body({given})) dad_report(run, c, 0, 0);",
                 *(["  run->kept = run->size - (c->end - run->scratch);"] if resizes else []), "}", ""]
         self.owner.kernel("\n".join(text), name)
         self.line(f"run.one({', '.join([repr(name), *args])})")
@@ -133,7 +149,8 @@ class Kernels(Frame):
                 rows[n.node.out] = self.reg(n.node.out.dtype, True, known=True), size
                 self.line(f"{register(rows[n.node.out][0])} = run.take({WIDTH[n.node.out.dtype]} * {count} * "
                           f"max({self.local(size)}, 0))")
-        for piece in pieces:
+        start, failing = len(self.lines), 0
+        for number, piece in enumerate(pieces):
             before: Code = [tree.Load(r, rooms[r], node.index) for r in piece.loaded]
             for m in piece.before:
                 if isinstance(m, tree.Alloc | tree.Local):
@@ -146,17 +163,23 @@ class Kernels(Frame):
                 outs = ", ".join(f"({register(rooms[r]) if r in rooms else 0}, {r.dtype!r})"
                                  for r in (piece.node.out, *(o for o, _ in piece.node.more)))
                 width = str(self.local(piece.node.count))
-                self.sums(piece.node, [*before, *piece.node.body], node.index, count, width, outs)
+                fails = self.sums(piece.node, [*before, *piece.node.body], node.index, count, width, outs, number,
+                                  failing > 0)
             elif piece.node is not None:
-                self.both(node, piece.node, before, count)
+                fails = self.both(node, piece.node, before, count, number, failing > 0)
             else:
                 kept: Code = [tree.Store(rooms[r], node.index, r) for r in piece.kept]
                 body = [*before, *piece.code, *kept]
-                self.threads(tree.For(node.index, node.count, (), (), body, (), (), True), count)
+                whole = tree.For(node.index, node.count, (), (), body, (), (), True)
+                fails = self.threads(whole, count, number, failing > 0)
+            failing += fails
+        if failing:
+            self.lines.insert(start, f"{self.indent}run.nest(True)")
+            self.line("run.nest(False)")
         self.line(f"run.release({mark})")
 
-    def both(self, node: tree.For, inner_loop: tree.For, before: Code, count: str) -> None:
-        """A thread to each iteration of two loops."""
+    def both(self, node: tree.For, inner_loop: tree.For, before: Code, count: str, number: int, after: bool) -> bool:
+        """A thread to each iteration of two loops, as piece `number`."""
         name = self.owner.fresh("k")
         code = [*before, *inner_loop.body]
         writer = self.writer()
@@ -165,27 +188,30 @@ class Kernels(Frame):
         kernel = self.given(name, [r for r in read(code) if r not in inside])
         frame = any(r.id in self.cells for r in kernel.cells)
         params, loads, args = self.passed(kernel, frame)
+        stops = self.stops(writer, params, args)
         formal = ", ".join(["dad_thread *c", *self.formal(kernel, False), f"int64_t {register(node.index)}",
                             f"int64_t {register(inner_loop.index)}"])
         actual = ", ".join(["c", *self.actual(kernel, False), "row", "k"])
         text = [f"DAD_DEVICE bool {name}_body({formal}) {{", *writer.text(), "  return false;", "}",
                 f"{KERNEL}{name}({', '.join(['dad_run *run', 'int64_t rows', 'int64_t count', *params])}) {{",
-                "  if (run->failed) return;", *loads,
+                stops, *loads,
                 "  int64_t first = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;",
                 "  int64_t step = (int64_t)gridDim.x * blockDim.x;", "  dad_thread thread, *c = &thread;",
                 "  dad_begin(c, run, blockIdx.y * step + first, step * gridDim.y);",
                 "  char *top = c->top, *end = c->end;",
                 "  for (int64_t row = blockIdx.y; row < rows; row += gridDim.y) {",
+                *behind(after, number),
                 "    for (int64_t k = first; k < count; k += step) {", "      c->top = top; c->end = end;",
-                f"      if ({name}_body({actual})) {{ dad_report(run, c, row * count + k); return; }}", "    }", "  }",
+                f"      if ({name}_body({actual})) {report(writer, piece_key(number, 'k'))}", "    }", "  }",
                 "}", ""]
         self.owner.kernel("\n".join(text), name)
         scratch = "True" if takes_scratch(code) else "False"
         width = str(self.local(inner_loop.count))
         self.line(f"run.both({', '.join([repr(name), count, width, scratch, *args])})")
+        return writer.fails
 
-    def threads(self, node: tree.For, count: str) -> None:
-        """A thread to each iteration."""
+    def threads(self, node: tree.For, count: str, number: int | None = None, after: bool = False) -> bool:
+        """A thread to each iteration, perhaps of piece `number` of a body, `after` one that may fail."""
         name = self.owner.fresh("k")
         writer = self.writer()
         if any(isinstance(n, tree.Resize) for n in everything(node.body)):
@@ -195,27 +221,29 @@ class Kernels(Frame):
         kernel = self.given(name, [r for r in read(node.body) if r not in inside])
         frame = any(r.id in self.cells for r in kernel.cells)
         params, loads, args = self.passed(kernel, frame)
-        self.owner.kernel(self.thread_each(name, node, writer, kernel, params, loads), name)
+        stops = self.stops(writer, params, args)
+        self.owner.kernel(self.thread_each(name, node, writer, kernel, params, [stops, *loads], number, after), name)
         scratch = "True" if takes_scratch(node.body) else "False"
         self.line(f"run.grid({', '.join([repr(name), count, scratch, *args])})")
+        return writer.fails
 
     def thread_each(self, name: str, node: tree.For, writer: BodyWriter, kernel: Kernel, params: list[str],
-                    loads: list[str]) -> str:
+                    begin: list[str], number: int | None = None, after: bool = False) -> str:
         """The text of a kernel with a thread to each iteration."""
         index = register(node.index)
         formal = ", ".join(["dad_thread *c", *self.formal(kernel, False), f"int64_t {index}"])
-        actual = ", ".join(["c", *self.actual(kernel, False), "k"])
+        row, key = ("k", "k") if number is None else ("row", piece_key(number, "0"))
+        actual = ", ".join(["c", *self.actual(kernel, False), row])
         return "\n".join([
             f"DAD_DEVICE bool {name}_body({formal}) {{", *writer.text(), "  return false;", "}",
-            KERNEL + f"{name}({', '.join(['dad_run *run', 'int64_t count', *params])}) {{",
-            "  if (run->failed) return;", *loads,
+            KERNEL + f"{name}({', '.join(['dad_run *run', 'int64_t count', *params])}) {{", *begin,
             "  int64_t first = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;",
             "  int64_t step = (int64_t)gridDim.x * blockDim.x;",
             "  dad_thread thread, *c = &thread;", "  dad_begin(c, run, first, step);",
             "  char *top = c->top, *end = c->end;",
-            "  for (int64_t k = first; k < count; k += step) {",
+            f"  for (int64_t {row} = first; {row} < count; {row} += step) {{", *behind(after, number),
             "    c->top = top; c->end = end;",
-            f"    if ({name}_body({actual})) {{ dad_report(run, c, k); return; }}", "  }", "}", ""])
+            f"    if ({name}_body({actual})) {report(writer, key)}", "  }", "}", ""])
 
     def adding(self, node: tree.For, found: Places) -> bool:
         """Iterations that meet in places only that they add to, at once; False where the host does not know where
@@ -234,6 +262,7 @@ class Kernels(Frame):
         kernel = self.given(name, outer)
         frame = any(r.id in self.cells for r in kernel.cells)
         params, loads, args = self.passed(kernel, frame)
+        stops = self.stops(writer, params, args)
         for reg in kernel.values:
             if reg.id in found.pointers:
                 k = found.pointers[reg.id]
@@ -245,20 +274,20 @@ class Kernels(Frame):
         shifts = [f"int64_t {word}{k}" for k in each for word in ("shift", "own")]
         head = ["dad_run *run", "int64_t count", "int64_t number", "int64_t size", *shifts, *params]
         text = [f"DAD_DEVICE bool {name}_body({', '.join(formal)}) {{", *writer.text(), "  return false;", "}",
-                f"{KERNEL}{name}({', '.join(head)}) {{", "  if (run->failed) return;",
+                f"{KERNEL}{name}({', '.join(head)}) {{", stops,
                 "  int64_t part = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;",
                 "  if (part >= number) return;", *loads, "  dad_thread thread, *c = &thread;",
                 "  dad_begin(c, run, part, (int64_t)gridDim.x * blockDim.x);", "  char *top = c->top, *end = c->end;",
                 "  int64_t last = part * size + size < count ? part * size + size : count;",
                 "  for (int64_t k = part * size; k < last; k++) {", "    c->top = top; c->end = end;",
-                f"    if ({name}_body({actual})) {{ dad_report(run, c, k); return; }}", "  }", "}", ""]
+                f"    if ({name}_body({actual})) {report(writer, 'k')}", "  }", "}", ""]
         self.owner.kernel("\n".join(text), name)
         kinds = [scatters.atomic(t.op, t.root.dtype, self.owner.nondet) for t in found.targets]
         other = "None"
         if kinds and None not in kinds:
-            other = repr(self.direct(node, found, outer))
+            other = repr(self.direct(node, found, outer, writer.fails))
         elif found.targets and None not in bounds:
-            other = repr(self.written_down(node, found, outer))
+            other = repr(self.written_down(node, found, outer, writer.fails))
         targets = []
         for t, most in zip(found.targets, bounds, strict=True):
             self.owner.joins(t.op, t.root.dtype)
@@ -268,14 +297,16 @@ class Kernels(Frame):
         self.line(f"run.{'adding' if None in kinds or not kinds else 'adding_there'}({given})")
         return True
 
-    def direct(self, node: tree.For, found: Places, outer: list[Reg]) -> str:
+    def direct(self, node: tree.For, found: Places, outer: list[Reg], fails: bool) -> str:
         """The kernel whose iterations add where the places are, in any order."""
         name = self.owner.fresh("k")
         writer = AtomicWriter(self.owner, self.function, found)
         writer.code(node.body)
+        writer.fails = fails
         kernel = self.given(name, outer)
-        params, loads, _ = self.passed(kernel, any(r.id in self.cells for r in kernel.cells))
-        self.owner.kernel(self.thread_each(name, node, writer, kernel, params, loads), name)
+        params, loads, args = self.passed(kernel, any(r.id in self.cells for r in kernel.cells))
+        stops = self.stops(writer, params, args)
+        self.owner.kernel(self.thread_each(name, node, writer, kernel, params, [stops, *loads]), name)
         return name
 
     def count_of(self, terms: list[tuple[int, tuple[Operand, ...]]] | None, node: tree.For) -> str | None:
@@ -301,14 +332,16 @@ class Kernels(Frame):
             found.append(" * ".join([str(factor), *(f"max({size}, 0)" for size in sizes)]))
         return None if terms is None else " + ".join(found) or "0"
 
-    def written_down(self, node: tree.For, found: Places, outer: list[Reg]) -> str:
-        """The kernel that writes down what iterations add, and where."""
+    def written_down(self, node: tree.For, found: Places, outer: list[Reg], fails: bool) -> str:
+        """The kernel that writes down what iterations add, and where; it takes what the one that adds takes."""
         name = self.owner.fresh("k")
         writer = AddWriter(self.owner, self.function, found)
         writer.code(node.body)
+        writer.fails = fails
         kernel = self.given(name, outer)
         frame = any(r.id in self.cells for r in kernel.cells)
-        params, loads, _ = self.passed(kernel, frame)
+        params, loads, args = self.passed(kernel, frame)
+        stops = self.stops(writer, params, args)
         each = range(len(found.targets))
         types = [MEMORY[t.root.dtype] for t in found.targets]
         extra = [part for k in each for part in (
@@ -319,12 +352,12 @@ class Kernels(Frame):
         rooms = [f"int64_t {word}{k}" for k in each for word in ("root", "places", "values", "most")]
         head = ["dad_run *run", "int64_t first", "int64_t count", *rooms, *params]
         text = [f"DAD_DEVICE bool {name}_body({', '.join(formal)}) {{", *writer.text(), "  return false;", "}",
-                f"{KERNEL}{name}({', '.join(head)}) {{", "  if (run->failed) return;", *loads,
+                f"{KERNEL}{name}({', '.join(head)}) {{", stops, *loads,
                 "  int64_t from = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;",
                 "  int64_t step = (int64_t)gridDim.x * blockDim.x;", "  dad_thread thread, *c = &thread;",
                 "  dad_begin(c, run, from, step);", "  char *top = c->top, *end = c->end;",
                 "  for (int64_t k = from; k < count; k += step) {", "    c->top = top; c->end = end;",
-                f"    if ({name}_body({actual})) {{ dad_report(run, c, first + k); return; }}", "  }", "}", ""]
+                f"    if ({name}_body({actual})) {report(writer, 'first + k')}", "  }", "}", ""]
         self.owner.kernel("\n".join(text), name)
         for t in found.targets:
             self.owner.scatters(t.op, t.root.dtype)
@@ -369,16 +402,17 @@ class Kernels(Frame):
         seen = set(params)
         both = [*params, *(p for p in more if p not in seen)]
         all_args = [*args, *(a for p, a in zip(more, rest, strict=True) if p not in seen)]
+        stops = self.stops(writer, both, all_args, block=True)
         text = [
             f"struct {state} {{ {fields} }};",
             f"DAD_DEVICE bool {name}_body({', '.join(formal)}) {{", *writer.text(), "  return false;", "}",
-            f"struct {name}_terms {{ dad_run *run;{members}",
+            f"struct {name}_terms {{ dad_run *run; int64_t turn;{members}",
             "  static constexpr bool starts = false;",
             f"  __device__ {state} operator()(long long row, long long k) const {{",
             f"    {state} s = {state}(); dad_thread thread;",
             "    dad_begin(&thread, run, (int64_t)blockIdx.x * blockDim.x + threadIdx.x, "
             "(int64_t)gridDim.x * blockDim.x);",
-            f"    if ({name}_body({call})) dad_report(run, &thread, k);", "    return s;", "  }",
+            f"    if ({name}_body({call})) dad_report(run, &thread, turn, k);", "    return s;", "  }",
             f"  __device__ {state} start(long long) const {{ return {state}(); }}", "};",
             f"struct {name}_join {{ __device__ {state} operator()(const {state} &a, const {state} &b) const {{",
             f"  {state} s; {steps}",
@@ -387,13 +421,13 @@ class Kernels(Frame):
             f"  __device__ void operator()(long long, const {state} &given) const {{",
             f"    {state} total = given; {total} {kept}", "  }", "};",
             f"{KERNEL}{name}({', '.join(['dad_run *run', 'int64_t all', *both, *numbers])}) {{",
-            "  if (__syncthreads_or(run->failed != 0)) return;", *loads, *(x for x in more_loads if x not in loads),
+            stops, *loads, *(x for x in more_loads if x not in loads),
             f"  {state} first; {begun}",
-            f"  {name}_terms f{{{', '.join(['run', *self.actual(kernel, False)])}}}; {name}_join o;",
+            f"  {name}_terms f{{{', '.join(['run', 'turn' if writer.fails else '0', *self.actual(kernel, False)])}}}; {name}_join o;",
             f"  {name}_total g{{frame, all, first}};",
             f"  dad_fold(f, o, g, rows, n, each, ({state} *)part);", "}",
             f"{KERNEL}{name}_more({', '.join(['dad_run *run', 'int64_t all', *more, 'int64_t from', *numbers])}) {{",
-            "  if (__syncthreads_or(run->failed != 0)) return;", *more_loads, f"  {state} first; {begun}",
+            stop(False, block=True), *more_loads, f"  {state} first; {begun}",
             f"  dad_stored<{state}> f{{(const {state} *)from, n}}; {name}_join o;",
             f"  {name}_total g{{frame, all, first}};",
             f"  dad_fold(f, o, g, rows, n, each, ({state} *)part);", "}", ""]
@@ -419,8 +453,11 @@ class Kernels(Frame):
         places = [self.home(node.outs[k]) for k in used]
         given = [*kernel.values, *kernel.cells]
         taken = [*params, *(f"int64_t to{k}" for k in used)]
-        for each, text in fold_kernels(self.writer, name, node, parts, taken, loads, given, used):
+        texts, fails = fold_kernels(self.writer, name, node, parts, taken, loads, given, used)
+        for each, text in texts:
             self.owner.kernel(text, each)
+        if fails:
+            args.insert(0, "run.turn()")
         scratch = "True" if takes_scratch(parts.element) else "False"
         what = [repr(name), repr(bool(parts.rest)), repr(bool(used)), count, scratch,
                 str(width([r.dtype for r in node.carried])), str(ORDERED[parts.kind])]
@@ -438,7 +475,8 @@ class Kernels(Frame):
         outs = ", ".join(f"({self.home(out)}, {out.dtype!r})" for out in (node.out, *(o for o, _ in node.more)))
         self.sums(node, node.body, None, "1", count, outs)
 
-    def sums(self, node: tree.Sum, code: Code, row: Reg | None, rows: str, count: str, outs: str) -> None:
+    def sums(self, node: tree.Sum, code: Code, row: Reg | None, rows: str, count: str, outs: str,
+             number: int | None = None, after: bool = False) -> bool:
         """Sums of the terms that `code` computes, for each row; `outs` are places of the first row's and dtypes."""
         sums = [(node.out, node.value), *node.more]
         name = self.owner.fresh("k")
@@ -453,6 +491,7 @@ class Kernels(Frame):
         kernel = self.given(name, [r for r in needed if r not in inside])
         frame = any(r.id in self.cells for r in kernel.cells)
         params, loads, args = self.passed(kernel, frame)
+        stops = self.stops(writer, params, args, block=True)
         dtypes = [out.dtype for out, _ in sums]
         self.owner.sums_of(dtypes)
         signature = device_sums.signature(dtypes)
@@ -467,17 +506,17 @@ class Kernels(Frame):
         numbers = ["int64_t rows", "int64_t n", "int32_t depth", "int32_t steps"]
         text = [f"DAD_DEVICE bool {name}_body({formal}) {{", *writer.text(), "  return false;", "}",
                 KERNEL + f"{name}({', '.join(['dad_run *run', *params, *numbers, *rooms])}) {{",
-                "  if (__syncthreads_or(run->failed != 0)) return;", *loads,
-                "  dad_thread thread, *c = &thread;",
+                stops, *loads, "  dad_thread thread, *c = &thread;",
                 "  dad_begin(c, run, (int64_t)blockIdx.x * blockDim.x + threadIdx.x, (int64_t)gridDim.x * blockDim.x);",
                 "  char *top = c->top, *end = c->end;",
                 f"  auto term = [&](long long row, long long k, dad_sums_{signature} &v) {{",
-                "    c->top = top; c->end = end;",
-                f"    if ({name}_body({given})) dad_report(run, c, row * n + k);", "  };",
+                *behind(after, number, "v = {}; return;"), "    c->top = top; c->end = end;",
+                f"    if ({name}_body({given})) {report(writer, piece_key(number, 'k'), 'v = {};')}", "  };",
                 f"  dad_sum_nodes_{signature}<{together(node.body)}>(term, rows, n, depth, steps, {places});", "}", ""]
         self.owner.kernel("\n".join(text), name)
         scratch = "True" if takes_scratch(code) else "False"
         self.line(f"run.sum({', '.join([repr(name), rows, count, scratch, f'({outs},)', *args])})")
+        return writer.fails
 
     def sum_of_stored(self, node: tree.Sum, count: str) -> None:
         """Terms that the host computes one by one, then their sums."""

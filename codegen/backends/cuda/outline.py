@@ -379,9 +379,9 @@ class HostWriter(Kernels):
         self.flush()
         python, results = self.owner.host_function(node.function, tuple(kinds))
         outs = ", ".join(register(r) for r in node.outs)
-        site = self.site(Site(DEPTH_SITE, (("function", node.function),), (), node.span))
         call = f"{python}({', '.join(['run', *args])})"
         if node.function in self.levels.recursive:
+            site = self.site(Site(DEPTH_SITE, (("function", node.function),), (), node.span))
             self.line(f"run.deeper({site})")
         self.line(f"{outs}{',' if len(node.outs) == 1 else ''} = {call}" if outs else call)
         if node.function in self.levels.recursive:

@@ -43,20 +43,21 @@ union dad_cell {
   bool b; void *p;
 };
 
-/* Words of 8 bytes: runtime/device.py reads and writes them. */
+/* Words of 8 bytes: runtime/device.py reads and writes them. `failed` is the turn of the launch that failed, then the
+   number of its site in 20 bits; `key` the least iteration that failed, a large number at first. */
 struct dad_run {
   unsigned long long lock;
   int64_t failed, key;
   dad_cell values[4];
   char *scratch;
-  int64_t size, kept, depth;
+  int64_t size, kept;
 };
 
 struct dad_block { char *start; int64_t size; };
 
 struct dad_thread {
   char *top, *end;
-  int64_t failed, depth;
+  int64_t failed;
   dad_cell values[4];
 };
 """
@@ -68,21 +69,30 @@ DAD_DEVICE void dad_begin(dad_thread *c, dad_run *run, int64_t k, int64_t count)
   c->top = run->scratch + k * size;
   c->end = c->top + size;
   c->failed = 0;
-  c->depth = run->depth;
 }
 
 DAD_DEVICE bool dad_fail(dad_thread *c, int64_t site) { c->failed = site; return true; }
 
+/* Whether a launch before this one has failed: then nothing is done. What other threads of the same launch say at this
+   moment does not count, since an iteration before theirs may be this thread's. Volatile: relaxed, for the device. */
+DAD_DEVICE bool dad_stopped(const dad_run *run, int64_t turn) {
+  const int64_t failed = *(const volatile int64_t *)&run->failed;
+  return failed && failed >> 20 != turn;
+}
+
+/* Whether an iteration before this one has failed in a nest that several launches share; then its piece may have left
+   out what this one needs. */
+DAD_DEVICE bool dad_behind(const dad_run *run, int64_t key) { return *(const volatile int64_t *)&run->key < key; }
+
 /* Of all failures in a nest the one of the first iteration is kept; nothing runs after a nest that has failed. */
-DAD_CALLED void dad_report(dad_run *run, const dad_thread *c, int64_t key) {
+DAD_CALLED void dad_report(dad_run *run, const dad_thread *c, int64_t turn, int64_t key) {
   while (atomicCAS(&run->lock, 0ull, 1ull) != 0ull) { }
   __threadfence();
   volatile int64_t *failed = &run->failed, *first = &run->key;
-  if (!*failed || key < *first) {
-    *failed = c->failed;
+  if (key < *first) {
+    *failed = turn << 20 | c->failed;
     *first = key;
     for (int k = 0; k < 4; k++) run->values[k] = c->values[k];
-    run->depth = c->depth;
   }
   __threadfence();
   atomicExch(&run->lock, 0ull);

@@ -28,6 +28,8 @@ PLAIN, QUICK = ("-O1",), ("-O0",)
 ADDRESSES = ("-O0", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined,float-cast-overflow",
              "-fno-sanitize-recover=all", "-fno-sanitize=vptr", "-fsanitize-sections=dad_shared_*")
 RACES = ("-O0", "-g", "-fno-omit-frame-pointer", "-fsanitize=thread")
+VOLATILE = {False: ("--param=tsan-distinguish-volatile=1",), True: ("-mllvm", "-tsan-distinguish-volatile=1")}
+"""What is volatile is a relaxed atomic access, as on a GPU: `machine.cpp` says so. By whether clang compiles."""
 KERNEL = re.compile(r'extern\s+"C"\s+__global__\s+void\s+(?:__launch_bounds__\s*\(\s*(\d+)[^)]*\)\s*)?(\w+)\s*\(')
 DYNAMIC = re.compile(r"extern\s+__shared__\s+(?:__align__\s*\(\s*\d+\s*\)\s*)?([\w ]+?)\s+(\w+)\s*\[\s*\]\s*;")
 ORDERS = {"forward": 0, "reverse": 1, "random": 2}
@@ -77,6 +79,7 @@ def compile_cpp(text: str, flags: Sequence[str]) -> Path:
     """A shared library, perhaps one that is there already."""
     command = compiler()
     assert command is not None, "there is no C++ compiler here to run kernels on the processor with"
+    flags = (*flags, *(VOLATILE["clang" in command] if "-fsanitize=thread" in flags else ()))
     headers = (HERE / "device.h").read_text(encoding="utf-8")
     key = hashlib.sha256("\0".join([text, headers, command, *STANDARD, *flags]).encode()).hexdigest()[:32]
     target = folder() / f"{key}.so"

@@ -32,6 +32,11 @@ void __tsan_destroy_fiber(void *);
 void __tsan_switch_to_fiber(void *, unsigned);
 void __tsan_acquire(void *);
 void __tsan_release(void *);
+// What is volatile is atomic and relaxed, as PTX has it; the accesses themselves stand behind these calls.
+#define VOLATILE(bytes, Word) \
+  void __tsan_volatile_read##bytes(void *at) { (void)__atomic_load_n((Word *)at, __ATOMIC_RELAXED); } \
+  void __tsan_volatile_write##bytes(void *at) { (void)__atomic_fetch_add((Word *)at, 0, __ATOMIC_RELAXED); }
+VOLATILE(1, unsigned char) VOLATILE(2, unsigned short) VOLATILE(4, unsigned) VOLATILE(8, unsigned long long)
 }
 #define HAND_OVER(place) __tsan_release(place)
 #define TAKE_OVER(place) __tsan_acquire(place)
