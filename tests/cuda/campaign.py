@@ -1,9 +1,11 @@
 """Kernels of many programs, on the processor: `python -m dad.tests.cuda.campaign --files all --count 300`.
 
-Programs are those of the tests, with the inputs in their test blocks, and generated ones; their entries run forwards
-and in both modes of derivatives, with threads and blocks in three orders. Results must be the interpreter's, bit for
-bit where nothing is computed that libraries compute differently, and the same bits in all orders. With `--nvrtc` each
-text is compiled for cards too, where NVRTC is installed; with `--card` the GPU of this machine must give these bits.
+Programs are those of the tests, of the documentation, examples and benchmarks, with the inputs in their test blocks or
+with random ones, and generated ones; their entries run forwards and in both modes of derivatives, with threads and
+blocks in three orders. Results must be the interpreter's, bit for bit where nothing is computed that libraries compute
+differently, and the same bits in all orders; a check that fails must be the one that fails first there. With `--nvrtc`
+each text is compiled for cards too, where NVRTC is installed, by processes of their own; with `--card` the GPU of this
+machine must give these bits. What was done is said at the end.
 With `--sanitiser addresses` or `races` kernels are compiled with a sanitiser, each array in a block of memory of its
 own; what it finds ends the process: the last line on standard output then names the program.
 
@@ -17,20 +19,42 @@ import contextlib
 import gc
 import importlib
 import os
+import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import chain, islice
+from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from dad import driver
-from dad.codegen.backends.cuda import nvrtc
+from dad import Diagnostics, driver
+from dad.codegen.backends.cuda import images, nvrtc
 from dad.codegen.backends.cuda.module import emit_program
 from dad.codegen.runtime.errors import RunError
 from dad.lang.core import ir
+from dad.lang.source import Source
 from dad.tests.cuda.standin import compiled, installed, prepare
-from dad.tests.native.sanitised import CORPUS, STACK, Job, difference, exact, files, generated, outcome_of_interpreter
+from dad.tests.native.sanitised import (
+    CORPUS,
+    STACK,
+    TESTS,
+    Job,
+    difference,
+    exact,
+    files,
+    generated,
+    of_source,
+    outcome_of_interpreter,
+)
+
+ALL = (*CORPUS, "numbers", "cuda/programs", "../examples", "../benchmarks", "../benchmarks/gradbench")
+"""Folders of programs; `--files all` means these, the functions of `ad/functions`, and `docs`."""
+BLOCK = re.compile(r"^```dad.*\n((?:.*\n)*?)```$", re.MULTILINE)
 
 ORDERS = (("forward", 0), ("reverse", 0), ("random", 1))
 SANITISERS = {"addresses": compiled.ADDRESSES, "races": compiled.RACES}
@@ -73,36 +97,55 @@ def outcome(function: Function, leaves: Sequence[Any]) -> tuple[Any, ...] | RunE
         return error
 
 
-def examine(jobs: Sequence[Job], orders: Sequence[tuple[str, int]] = ORDERS, batch: int = 20, on_card: bool = False
-            ) -> list[str]:
-    """Runs all calls of the programs, `on_card` also on the GPU of this machine; what is wrong."""
+def examine(jobs: Iterable[Job], orders: Sequence[tuple[str, int]] = ORDERS, batch: int = 20, on_card: bool = False,
+            cards: ForCards | None = None, done: Counter[str] | None = None) -> list[str]:
+    """Runs all calls of the programs, `on_card` also on the GPU of this machine; what is wrong. `cards` get the texts;
+    `done` counts.
+    """
     wrong: list[str] = []
-    for start in range(0, len(jobs), batch):
-        part = list(jobs[start:start + batch])
-        with installed():
-            apart()
-            made = []
-            for job in list(part):
-                try:
-                    made.append(emitted(job.program, [name for name, _ in job.calls]))
-                except Exception as error:
-                    wrong.append(f"{job.name}: {type(error).__name__}: {error}")
-                    part.remove(job)
-            refused = together([program.source for _, program in made])
-        wrong += [f"{job.name}: {refused[k]}" for k, job in enumerate(part) if k in refused]
-        made = [each for k, each in enumerate(made) if k not in refused]
-        part = [job for k, job in enumerate(part) if k not in refused]
-        wants = [[outcome_of_interpreter(job.program, *call) for call in job.calls] for job in part]
-        first: dict[tuple[int, int], Any] = {}
-        for order in orders:
-            with installed(*order):
-                for k, (job, (functions, _)) in enumerate(zip(part, made, strict=True)):
-                    wrong += calls_of(job, functions, wants[k], order, first, k)
-        if on_card:
-            with card():
-                for k, job in enumerate(part):
-                    functions, _ = emitted(job.program, [name for name, _ in job.calls])
-                    wrong += calls_of(job, functions, wants[k], ("card", 0), first, k)
+    done = Counter() if done is None else done
+    rest = iter(jobs)
+    while part := list(islice(rest, batch)):
+        gc.collect()
+        wrong += examine_some(part, orders, on_card, cards, done)
+    return wrong
+
+
+def examine_some(part: list[Job], orders: Sequence[tuple[str, int]], on_card: bool, cards: ForCards | None,
+                 done: Counter[str]) -> list[str]:
+    """The same of a few, which are compiled together."""
+    wrong: list[str] = []
+    done["programs"] += len(part)
+    done["calls"] += sum(len(job.calls) for job in part)
+    with installed():
+        apart()
+        made = []
+        for job in list(part):
+            try:
+                made.append(emitted(job.program, [name for name, _ in job.calls]))
+            except Exception as error:
+                wrong.append(f"{job.name}: {type(error).__name__}: {error}")
+                part.remove(job)
+        for job, (_, program) in zip(part, made, strict=True):
+            done["entries and derivatives"] += len({name for name, _ in job.calls})
+            done["kernels"] += len(compiled.KERNEL.findall(program.source))
+            if cards is not None:
+                cards.take(job.name, program.source)
+        refused = together([program.source for _, program in made])
+    wrong += [f"{job.name}: {refused[k]}" for k, job in enumerate(part) if k in refused]
+    made = [each for k, each in enumerate(made) if k not in refused]
+    part = [job for k, job in enumerate(part) if k not in refused]
+    wants = [[outcome_of_interpreter(job.program, *call) for call in job.calls] for job in part]
+    first: dict[tuple[int, int], Any] = {}
+    for order in orders:
+        with installed(*order):
+            for k, (job, (functions, _)) in enumerate(zip(part, made, strict=True)):
+                wrong += calls_of(job, functions, wants[k], order, first, k, done)
+    if on_card:
+        with card():
+            for k, job in enumerate(part):
+                functions, _ = emitted(job.program, [name for name, _ in job.calls])
+                wrong += calls_of(job, functions, wants[k], ("card", 0), first, k, done)
     return wrong
 
 
@@ -137,12 +180,16 @@ def together(texts: Sequence[str]) -> dict[int, str]:
 
 
 def calls_of(job: Job, functions: dict[str, Function], wants: Sequence[Any], order: tuple[str, int],
-             first: dict[tuple[int, int], Any], number: int) -> Iterator[str]:
+             first: dict[tuple[int, int], Any], number: int, done: Counter[str]) -> Iterator[str]:
     """What is wrong with calls of a program in one order; `first` has what the first order gave."""
     same = exact(job.program)
     for k, ((name, leaves), want) in enumerate(zip(job.calls, wants, strict=True)):
         if want is None:
+            done["calls too long for the interpreter"] += order == ORDERS[0]
             continue
+        done["runs"] += 1
+        done["runs that fail a check"] += isinstance(want, RunError)
+        done["runs with the interpreter's bits"] += same
         what = f"{job.name} {name} {order[0]}"
         print(what, flush=True)
         try:
@@ -151,7 +198,8 @@ def calls_of(job: Job, functions: dict[str, Function], wants: Sequence[Any], ord
             print(f"wrong: {error}", flush=True)
             yield f"{what}: {type(error).__name__}: {error}"
             continue
-        found = other_failure(want, got) or difference(want, got, same) or difference(first.setdefault((number, k), got), got, True)
+        before = first.setdefault((number, k), got)
+        found = other_failure(want, got) or difference(want, got, same) or difference(before, got, True)
         if found:
             print(f"wrong: {found}", flush=True)
             yield f"{what}{' (bits)' * same}: {found}"
@@ -164,19 +212,71 @@ def other_failure(want: Any, got: Any) -> str | None:
     return None
 
 
-def for_cards(jobs: Sequence[Job], architectures: Sequence[int] = nvrtc.ARCHITECTURES) -> list[str]:
-    """What NVRTC says against texts of the programs; nothing where it is not installed."""
-    wrong = []
-    for job in jobs if nvrtc.installed() else ():
-        with installed():
-            _, program = emitted(job.program, [name for name, _ in job.calls])
-        for architecture in architectures:
-            try:
-                nvrtc.compiled(program.source, architecture, ("--fmad=false",))
-            except nvrtc.CompileError as error:
-                wrong.append(f"{job.name}: {error}")
-                break
-    return wrong
+class ForCards:
+    """NVRTC, in processes of its own: what it says against texts, and what kernels need on cards."""
+
+    def __init__(self, architectures: Sequence[int] = nvrtc.ARCHITECTURES, processes: int = 0) -> None:
+        self.architectures = [a for a in architectures if nvrtc.installed() and a in nvrtc.supported()]
+        self.pool = ProcessPoolExecutor(processes or os.cpu_count(), get_context("spawn"))
+        self.pending: list[tuple[str, int, Future[tuple[nvrtc.Usage, ...] | str]]] = []
+        self.seen: set[str] = set()
+
+    def take(self, name: str, text: str) -> None:
+        if "__global__" in text and text not in self.seen:
+            self.seen.add(text)
+            self.pending += [(name, a, self.pool.submit(for_card, text, a)) for a in self.architectures]
+
+    def end(self, done: Counter[str]) -> list[str]:
+        """What is wrong."""
+        wrong = []
+        for name, architecture, future in self.pending:
+            found = future.result()
+            if isinstance(found, str):
+                wrong.append(f"{name}: {found}")
+                continue
+            done[f"kernels for sm_{architecture}"] += len(found)
+            done[f"of them with spills for sm_{architecture}"] += sum(u.spilled > 0 for u in found)
+            done["bytes spilled at most"] = max(done["bytes spilled at most"], *(u.spilled for u in found))
+        self.pool.shutdown()
+        return wrong
+
+
+def for_card(text: str, architecture: int) -> tuple[nvrtc.Usage, ...] | str:
+    """What kernels of a text need on a card, or what NVRTC says against it. Options are those of `dad build`."""
+    try:
+        return nvrtc.compiled(text, architecture, images.OPTIONS).usage
+    except nvrtc.CompileError as error:
+        return str(error)[:2000]
+
+
+def of_functions(path: Path) -> Job | None:
+    """A file of functions, each as an entry."""
+    text = re.sub(r"^def (\w+ \[n\] \(x: \[n\]f64\) : f64 =)", r"entry \1", path.read_text(encoding="utf-8"),
+                  flags=re.MULTILINE)
+    return of_source(Source(path.name, text), path.parent, path.name, drawn=True)
+
+
+def of_page(path: Path) -> Iterator[Job]:
+    """The programs of a page of the documentation."""
+    for k, block in enumerate(BLOCK.findall(path.read_text(encoding="utf-8"))):
+        with contextlib.suppress(Diagnostics):  # some are refused, or import others of the page
+            job = of_source(Source(f"{path.stem} {k}", block), path.parent, f"{path.name} {k}", drawn=True)
+            if job is not None:
+                yield job
+
+
+def corpus(folders: Sequence[str], pattern: str) -> Iterator[Job]:
+    """Programs in folders of the tests."""
+    if list(folders) != ["all"]:
+        yield from files(folders, pattern, drawn=True)
+        return
+    yield from files(ALL, pattern, drawn=True)
+    for path in sorted((TESTS / "ad" / "functions").glob(f"*{pattern}*.dad")):
+        job = of_functions(path)
+        if job is not None:
+            yield job
+    for path in sorted((TESTS.parent / "docs").rglob(f"*{pattern}*.md")):
+        yield from of_page(path)
 
 
 # ------------------------------------------------------------------ the process
@@ -185,15 +285,16 @@ def for_cards(jobs: Sequence[Job], architectures: Sequence[int] = nvrtc.ARCHITEC
 def worker(options: argparse.Namespace) -> int:
     driver.deepen()
     compiled.MODE.flags = SANITISERS.get(options.sanitiser, compiled.QUICK)
-    jobs = list(files(options.files, options.only))
-    jobs += generated(options.first, options.count, options.largest)
-    gc.collect()
-    wrong = examine(jobs, ORDERS[:1] if options.sanitiser else ORDERS, options.batch, options.card)
-    if options.nvrtc:
-        wrong += for_cards(jobs)
+    jobs = chain(corpus(options.files, options.only), generated(options.first, options.count, options.largest))
+    done: Counter[str] = Counter()
+    cards = ForCards(options.nvrtc, options.processes) if options.nvrtc else None
+    wrong = examine(jobs, ORDERS[:1] if options.sanitiser else ORDERS, options.batch, options.card, cards, done)
+    if cards is not None:
+        wrong += cards.end(done)
     for each in wrong:
         print(f"wrong: {each}", flush=True)
-    print(f"{len(jobs)} programs, {sum(len(job.calls) for job in jobs)} calls, {len(wrong)} wrong")
+    print(f"{done.pop('programs')} programs, {done.pop('calls')} calls, {len(wrong)} wrong")
+    print("\n".join(f"{count:10,} {what}" for what, count in done.items()), flush=True)
     return 1 if wrong else 0
 
 
@@ -219,10 +320,12 @@ def main() -> int:
     options.add_argument("--batch", type=int, default=20, help="programs to a run of the C++ compiler")
     options.add_argument("--sanitiser", choices=sorted(SANITISERS), default="")
     options.add_argument("--card", action="store_true", help="run on the GPU of this machine, too")
-    options.add_argument("--nvrtc", action="store_true", help="compile for cards, too")
+    options.add_argument("--nvrtc", nargs="*", type=int, metavar="ARCHITECTURE",
+                         help="compile for cards, too: for these, or for those that modules are built for")
+    options.add_argument("--processes", type=int, default=0, help="of NVRTC; as many as processors, if not said")
     given = options.parse_args()
-    if given.files == ["all"]:
-        given.files = CORPUS
+    if given.nvrtc is not None:
+        given.nvrtc = given.nvrtc or nvrtc.ARCHITECTURES
     if given.sanitiser and "DAD_WORKER" not in os.environ:
         done = start(sys.argv[1:], given.sanitiser)
         print("\n".join(done.stdout.splitlines()[-20:]), done.stderr[-6000:], sep="\n")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from typing import Any
 
 import pytest
+from dad.codegen.backends.cuda import nvrtc
 from dad.tests.cuda import campaign
 from dad.tests.cuda.standin import COUNTS, GPU, Undefined, compiled, installed
 from dad.tests.cuda.standin.modules import make
@@ -103,4 +105,10 @@ def test_sanitisers_find_nothing(sanitiser: str) -> None:
 
 
 def test_cards_take_kernels() -> None:
-    assert campaign.for_cards(few(2), (75,)) == []
+    cards = campaign.ForCards((75,), processes=1)
+    done: Counter[str] = Counter()
+    for job, text in zip(few(2), texts(few(2)), strict=True):
+        cards.take(job.name, text)
+    assert cards.end(done) == []
+    assert not nvrtc.installed() or done["kernels for sm_75"] > 2
+    assert not nvrtc.installed() or "nothing" in campaign.for_card('extern "C" __global__ void f() { nothing; }', 90)

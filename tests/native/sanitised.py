@@ -12,6 +12,7 @@ The process must start with the sanitisers' library in front of all others, so t
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import os
 import subprocess
@@ -28,12 +29,15 @@ from dad import driver, modules
 from dad.codegen import interp
 from dad.codegen.backends.c.scalars import LIBM
 from dad.codegen.lower import Transform, lower
+from dad.codegen.runtime.arguments import DTYPES
 from dad.codegen.runtime.errors import RunError
 from dad.interface import possible
 from dad.lang.core import ir
 from dad.lang.core.walk import summary
 from dad.lang.diagnostics.report import Reporter
+from dad.lang.source import Source
 from dad.testing.blocks import parse_blocks
+from dad.testing.properties import Drawn, Undrawn
 from dad.testing.runner import LEFT_OUT, Problem, Suite
 from dad.tests.native import compiled_c
 from dad.tests.native.compiled_c import Library, build, compiler
@@ -87,17 +91,22 @@ def generated(first: int, count: int, largest: int) -> Iterator[Job]:
         yield Job(f"seed {seed}", program, calls)
 
 
-def of_file(path: Path) -> Job | None:
-    """A program of the tests, with the inputs in its test blocks."""
+def of_file(path: Path, drawn: bool = False) -> Job | None:
+    """A program of the tests, with the inputs in its test blocks; `drawn`: also with random ones, where an entry has
+    none there.
+    """
+    return of_source(driver.read(str(path)), path.parent, path.name, drawn)
+
+
+def of_source(source: Source, folder: Path, name: str, drawn: bool = False) -> Job | None:
     report = Reporter()
-    source = driver.read(str(path))
     blocks = parse_blocks(source, report)
     checked = driver.check(source).checked
-    if checked is None or report.failed:
+    if checked is None or report.failed or not checked.entries:
         return None
     module = modules.Module(source, "interp", "test")
     entries = {d.name: d for d in checked.entries}
-    suite = Suite(path.parent, entries, {"interp": module})
+    suite = Suite(folder, entries, {"interp": module})
     inputs: list[tuple[str, list[Any]]] = []
     for case in (case for block in blocks for case in block.cases if not case.tags & LEFT_OUT):
         for name, _ in case.entries:
@@ -106,6 +115,12 @@ def of_file(path: Path) -> Job | None:
                 inputs.append((name, list(module.entries[name].leaves(tuple(given), {}))))
             except (Problem, TypeError, ValueError, RunError):
                 continue
+    for k, d in enumerate(checked.entries if drawn else ()):
+        if all(d.name != known for known, _ in inputs):
+            with contextlib.suppress(Undrawn, TypeError, ValueError, RunError):
+                draw = Small(np.random.default_rng(k), 4)
+                given = tuple(draw.value(t) for t in d.param_types)
+                inputs.append((d.name, list(module.entries[d.name].leaves(given, {}))))
     wanted = [Transform(d.name, kind, wrt) for d in checked.entries if any(d.name == name for name, _ in inputs)
               for kind, wrt in possible(d) if kind in KINDS]
     with driver.without_collection():
@@ -128,14 +143,30 @@ def of_file(path: Path) -> Job | None:
             seeds = [np.asarray(rng.uniform(-1, 1, next(shapes))).astype(np.dtype(interp.dtype_of(p.type)))[()]
                      for p in params]
             calls.append((derived, [*leaves, *seeds]))
-    return Job(path.name, program, calls)
+    return Job(name, program, calls)
 
 
-def files(folders: Sequence[str], pattern: str = "") -> Iterator[Job]:
+class Small(Drawn):
+    """Sizes from 1 on, floats that most functions are defined at, integers that may be indices."""
+
+    def length(self, size: str) -> int:
+        found = super().length(size)
+        if not found and size in self.sizes:
+            found = self.sizes[size] = 2
+        return found
+
+    def scalars(self, name: str, shape: tuple[int, ...]) -> Any:
+        dtype = np.dtype(DTYPES[name])
+        made = self.generator.uniform(0.2, 1.4, shape) if dtype.kind == "f" else self.generator.integers(0, 2, shape)
+        array = np.asarray(made).astype(dtype)
+        return array if shape else array[()]
+
+
+def files(folders: Sequence[str], pattern: str = "", drawn: bool = False) -> Iterator[Job]:
     for folder in folders:
         for path in sorted((TESTS / folder).glob("*.dad")):
             if pattern in path.name:
-                job = of_file(path)
+                job = of_file(path, drawn)
                 if job is not None:
                     yield job
 

@@ -23,8 +23,8 @@ KERNEL = 'extern "C" __global__ void '
 
 def fold_kernels(writer: Callable[[], ThreadWriter], name: str, node: tree.For, parts: Folded, params: Sequence[str],
                  loads: Sequence[str], given: Sequence[Reg], used: Sequence[int]) -> tuple[list[tuple[str, str]], bool]:
-    """Names and texts, and whether elements may fail: then kernels take a turn first. `params` and `loads` are those of each kernel, `given` what they bring, `used` the states whose
-    last value goes to a cell, at `to0`, `to1`, …"""
+    """Names and texts, and whether elements may fail: then kernels take a turn first. `params` and `loads` are those of
+    each kernel, `given` what they bring, `used` the states whose last value goes to a cell, at `to0`, `to1`, …"""
     state = f"{name}_state"
     kinds = [REGISTER[r.dtype] for r in node.carried]
     formal = [f"{ctype(r)} {register(r)}" for r in given]

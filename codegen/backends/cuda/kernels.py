@@ -108,13 +108,13 @@ class Kernels(Frame):
         kernel = self.given(name, outer)
         needs_frame = written or resizes or any(r.id in self.cells for r in kernel.cells)
         params, loads, args = self.passed(kernel, needs_frame)
+        stops = self.stops(writer, params, args)
         body = [f"DAD_DEVICE bool {name}_body({', '.join(['dad_thread *c', *self.formal(kernel, needs_frame)])}) {{",
                 *writer.text(), "  return false;", "}"]
         given = ", ".join(["c", *self.actual(kernel, needs_frame)])
         text = [*body, KERNEL + f"{name}({', '.join(['dad_run *run', *params])}) {{",
-                "  if (run->failed) return;", *loads, "  dad_thread thread, *c = &thread;",
-                "  dad_begin(c, run, 0, 1);",
-                f"  if ({name}_body({given})) dad_report(run, c, 0, 0);",
+                stops, *loads, "  dad_thread thread, *c = &thread;", "  dad_begin(c, run, 0, 1);",
+                f"  if ({name}_body({given})) {report(writer, '0')}",
                 *(["  run->kept = run->size - (c->end - run->scratch);"] if resizes else []), "}", ""]
         self.owner.kernel("\n".join(text), name)
         self.line(f"run.one({', '.join([repr(name), *args])})")
@@ -423,7 +423,8 @@ class Kernels(Frame):
             f"{KERNEL}{name}({', '.join(['dad_run *run', 'int64_t all', *both, *numbers])}) {{",
             stops, *loads, *(x for x in more_loads if x not in loads),
             f"  {state} first; {begun}",
-            f"  {name}_terms f{{{', '.join(['run', 'turn' if writer.fails else '0', *self.actual(kernel, False)])}}}; {name}_join o;",
+            f"  {name}_terms f{{{', '.join(['run', 'turn' if writer.fails else '0', *self.actual(kernel, False)])}}};",
+            f"  {name}_join o;",
             f"  {name}_total g{{frame, all, first}};",
             f"  dad_fold(f, o, g, rows, n, each, ({state} *)part);", "}",
             f"{KERNEL}{name}_more({', '.join(['dad_run *run', 'int64_t all', *more, 'int64_t from', *numbers])}) {{",
