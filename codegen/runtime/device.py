@@ -43,6 +43,8 @@ PART_LEAST, MOST_PARTS, FEW_PARTS = 16, 1 << 16, 256
 many parts, what is added is written down."""
 PART_ROOM = 1 << 24
 """Numbers that such arrays have in all."""
+BLOCK_WIDTH, BLOCK_WORK = 512, 1 << 15
+"""Steps of loops that are as narrow are done by one block, if all its threads have no more to do in one."""
 CROWDED = 64
 """Places of which so few would make threads wait for each other that add to them as they come."""
 WRITTEN_DOWN = 1 << 25
@@ -358,6 +360,16 @@ class Run:
             self.threads(-(-threads // block) * block * min(rows, MOST_ROWS))
         self.program.kernel(name)((min(-(-threads // block), MOST_BLOCKS), min(rows, MOST_ROWS)), (block,),
                                   (self.state, rows, count, *args))
+
+    def in_block(self, widths: Sequence[int], works: Sequence[int]) -> bool:
+        """Whether steps so narrow, with so much work for all threads in each, are better done by one block than by
+        launches."""
+        return max(widths) <= BLOCK_WIDTH and max(works, default=0) <= BLOCK_WORK
+
+    def block(self, name: str, widths: Sequence[int], *args: Any) -> None:
+        """A kernel of one block."""
+        threads = min(THREADS, max(32, (max(widths) + 31) // 32 * 32))
+        self.program.kernel(name)((1,), (threads,), (self.state, *args))
 
     def sum(self, name: str, rows: int, count: int, scratch: bool, outs: Sequence[tuple[int, str]], *args: Any
             ) -> None:

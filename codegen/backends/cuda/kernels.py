@@ -311,7 +311,17 @@ class Kernels(Frame):
 
     def count_of(self, terms: list[tuple[int, tuple[Operand, ...]]] | None, node: tree.For) -> str | None:
         """A number of additions, as Python computes it before the loop."""
-        makers = {n.out.id: n for n in everything(node.body) if isinstance(n, tree.Scalar)}
+        found = []
+        for factor, counts in terms or ():
+            sizes = [self.ahead(c, node) for c in counts]
+            if None in sizes:
+                return None
+            found.append(" * ".join([str(factor), *(f"max({size}, 0)" for size in sizes)]))
+        return None if terms is None else " + ".join(found) or "0"
+
+    def ahead(self, x: Operand, node: tree.For | tree.While) -> str | None:
+        """A number that a loop computes of what the host knows, as Python computes it before the loop."""
+        makers = {n.out.id: n for n in everything([node]) if isinstance(n, tree.Scalar)}
         inside = {r.id for r in defined([node])}
 
         def before(x: Operand) -> str | None:
@@ -324,13 +334,7 @@ class Kernels(Frame):
             args = [before(a) for a in maker.args]
             return None if None in args else f"({python_of(maker, [str(a) for a in args])})"
 
-        found = []
-        for factor, counts in terms or ():
-            sizes = [before(c) for c in counts]
-            if None in sizes:
-                return None
-            found.append(" * ".join([str(factor), *(f"max({size}, 0)" for size in sizes)]))
-        return None if terms is None else " + ".join(found) or "0"
+        return before(x)
 
     def written_down(self, node: tree.For, found: Places, outer: list[Reg], fails: bool) -> str:
         """The kernel that writes down what iterations add, and where; it takes what the one that adds takes."""

@@ -16,6 +16,7 @@ from ..loops import tree
 from ..loops.operands import everything
 from ..loops.sites import DEPTH_SITE, HostCall, Site
 from ..loops.tree import Code, Imm, Operand, Reg
+from .blocks import BlockKernels
 from .device import folds as device_folds
 from .device import parts as device_parts
 from .device import primitives as device_primitives
@@ -25,7 +26,6 @@ from .device import sums as device_sums
 from .folds import fold_of
 from .frame import WIDTH
 from .kernel import DeviceUnit, ThreadWriter, register, whole
-from .kernels import Kernels
 from .levels import Levels, Types
 from .places import places_of
 from .python import python_of
@@ -144,7 +144,7 @@ class Outline:
             self.pieces[name] = device_sums.text(dtypes)
             self.made.kernels.append(f"dad_sum_tree_{name}")
 
-class HostWriter(Kernels):
+class HostWriter(BlockKernels):
     """Writes one function of the host."""
 
     def write(self) -> None:
@@ -219,7 +219,8 @@ class HostWriter(Kernels):
                 self.sum(node)
             case tree.While():
                 if id(node) in self.known.driven:
-                    self.while_(node)
+                    if not self.narrow(node):
+                        self.while_(node)
                 else:
                     self.pending.append(node)
             case tree.Choice():
@@ -275,7 +276,8 @@ class HostWriter(Kernels):
         elif self.folds(node) or self.meets(node):
             pass
         elif id(node) in self.known.driven:
-            self.driven(node)
+            if not self.narrow(node):
+                self.driven(node)
         else:
             self.pending.append(node)
     def folds(self, node: tree.For) -> bool:
@@ -323,6 +325,12 @@ class HostWriter(Kernels):
                 self.line(f"{register(out)} = {register(reg)}")
             else:
                 self.moves([(out, reg)])
+
+    def stepwise(self, node: tree.For | tree.While) -> None:
+        if isinstance(node, tree.For):
+            self.driven(node)
+        else:
+            self.while_(node)
 
     def driven(self, node: tree.For) -> None:
         count = self.force(node.count)

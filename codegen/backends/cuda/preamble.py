@@ -71,6 +71,13 @@ DAD_DEVICE void dad_begin(dad_thread *c, dad_run *run, int64_t k, int64_t count)
   c->failed = 0;
 }
 
+/* Part `k` of `count` of what is left of a slice. */
+DAD_DEVICE void dad_share(dad_thread *c, int64_t k, int64_t count) {
+  int64_t size = (c->end - c->top) / count / 16 * 16;
+  c->top += k * size;
+  c->end = c->top + size;
+}
+
 DAD_DEVICE bool dad_fail(dad_thread *c, int64_t site) { c->failed = site; return true; }
 
 /* Whether a launch before this one has failed: then nothing is done. What other threads of the same launch say at this
