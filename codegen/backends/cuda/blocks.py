@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from ..c.emit import ctype
 from ..c.scalars import MEMORY
 from ..loops import tree
-from ..loops.operands import defined, everything, inner, own, read
+from ..loops.operands import defined, everything, inner, read
 from ..loops.tree import Code, Imm, Operand, Reg
 from .frame import WIDTH, stored, takes_scratch
 from .kernel import operand, register
