@@ -22,8 +22,9 @@ def graded(checked: Checked, names: Sequence[str] | None = None, *, asking: bool
     from .grades.report import Graded, Report
     from .grades.sink import sunk
 
+    asked = asking_definitions(checked) if asking else None
     wanted = [d for d in checked.definitions.values()
-              if own(d) and (d.asks or not asking) and (names is None or d.name in names)]
+              if own(d) and (asked is None or d in asked) and (names is None or d.name in names)]
     made = lower(checked, (), wanted, promises=True)
     made = type(made)(sunk(made.program), made.entries, made.transforms, made.unknown)
     found: dict[str, Graded] = {}
@@ -34,6 +35,37 @@ def graded(checked: Checked, names: Sequence[str] | None = None, *, asking: bool
             found[name_of(definition, found)] = Graded(
                 definition.name, definition.node.name_span, (), {}, unknown="it is looked at where it is used")
     return said(Report(found), promises(wanted, found), Search(), Narrow(made, dict(zip(found, wanted, strict=True))))
+
+
+def asking_definitions(checked: Checked) -> set[Definition]:
+    """The user's definitions that promise or demand something, and those that use one of them that can only be looked
+    at where it is used: since it takes functions, or values of any type.
+    """
+    from .checker.result import GlobalRef
+    from .codegen.lower.promises import number_types
+    from .lang import types as ty
+    from .lang.surface.walk import descendants
+
+    found = {d for d in checked.definitions.values() if own(d) and d.asks}
+
+    def open_(d: Definition) -> bool:
+        return number_types(d) is None or any(ty.holds_function(t) for t in d.param_types)
+
+    new = {d for d in found if open_(d)}
+    if not new:
+        return found
+    users: dict[Definition, list[Definition]] = {}
+    for d in checked.definitions.values():
+        if own(d) and d not in found:
+            for node in descendants(d.node):
+                use = checked.uses.get(node)
+                if use is not None and isinstance(use.target, GlobalRef) and own(use.target.definition):
+                    users.setdefault(use.target.definition, []).append(d)
+    while new:
+        next_ = {user for d in new for user in users.get(d, ())} - found
+        found |= next_
+        new = {d for d in next_ if open_(d)}
+    return found
 
 
 class Search:
@@ -134,7 +166,7 @@ def given(made: Lowered) -> dict[str, Given]:
         for g in unknown.grades:
             if not g.params and g.name in RANK:
                 grade = g.name if grade == "opaque" else join(grade, g.name)
-        found[name] = Given(unknown.parameter, grade)
+        found[name] = Given(unknown.parameter or unknown.definition.name, grade, not unknown.parameter)
     return found
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..lang.diagnostics.report import Diagnostic, Label
 from ..lang.source import Span
 from .lattice import Grade, better, join
+from .promises import inside
 from .report import Branch, Graded, Obligation, Promise, Report, Step, changed
 
 if TYPE_CHECKING:
@@ -35,16 +36,19 @@ def said(report: Report, asked: Asked, refute: Refute | None = None, narrow: Nar
     for name, graded in report.functions.items():
         promises = [*(kept(graded, *one) for one in asked.get(name, ())), *graded.promises]
         found: dict[int, Branch] = {}
+        missing: list[Promise] = []  # what is passed on by who demands it too is said once
         for k, promise in enumerate(promises):
-            if promise.holds:
+            if promise.holds or promise.waits or any(inside(p.span, call) for p in missing for call in promise.calls):
                 continue
             key = (promise.span and (promise.span.source.name, promise.span.start), promise.kind, promise.wanted,
-                   promise.by)
+                   promise.by, promise.function)
             if key in seen:
                 continue
             seen.add(key)
+            missing.append(promise)
             diagnostic, blame = missed(graded, promise, refute, found)
             promises[k] = changed(promise, code=diagnostic.code, blame=blame)
+            diagnostic = passed_on(diagnostic, promise)
             positive = narrow(graded, promise, diagnostic.code[0] == "D") \
                 if narrow is not None and promise.kind == "promise" else ()
             if positive:
@@ -126,18 +130,37 @@ def missed(graded: Graded, promise: Promise, refute: Refute | None, found: dict[
             if witness is not None:
                 branch = found[id(branch)] = changed(branch, witness=witness)
         return of_branch(promise, branch, names, subject, needs, chain, worst), branch
+    place = promise.span
+    if culprit is not None:  # of what happens in the library, where the program calls it
+        place = next((step.span for step in chain[chain.index(culprit):]
+                      if step.span is not None and not step.span.source.shipped), place)
+    text = f"this is {culprit.grade} in {names}" if culprit is not None and place is not promise.span else ""
+    notes = list(path(chain, names))
+    help = "`dad check --explain` shows how it comes about; write a smooth formula there, or promise less"
     if worst == "opaque":
         code, what = "S104", f"nothing is known of how {subject} depends on {names}, {needs}"
+        if culprit is not None and culprit.what in graded.searches:
+            notes.insert(0, f"why: `{culprit.what}` searches; its derivative is that of the place it has found, but "
+                            f"with other {names} it may stop earlier, or find another place")
+            help = 'if there is one such place, and it is not flat, give it a name and say so: `assume C1(x) "one ' \
+                'minimum, and it is not flat"`'
+        elif culprit is not None and culprit.what.isidentifier():
+            grade = promise.wanted if promise.wanted != "none" else "smooth"
+            help = f"say how smooth `{culprit.what}` is where it is declared, as in `(g: f64 -> f64 @ {grade})`: who " \
+                "uses this has to pass a function that is"
     elif worst in ("jump", "flat"):
         code, what = "S102", f"{subject} {MEANING[worst]} in {names}, {needs}"
     else:
         code, what = "S101", f"{subject} is only {worst} in {names}, {needs}"
-    place = culprit.span if culprit is not None and culprit.span is not None and not culprit.span.source.shipped \
-        else promise.span
-    text = f"this is {culprit.grade} in {names}" if culprit is not None and place is not promise.span else ""
-    return Diagnostic(code, what, labels(place, text, promise.span, asked_by(promise)),
-                      tuple(path(chain, names)), "`dad check --explain` shows how it comes about; "
-                      "write a smooth formula there, or promise less"), None
+    return Diagnostic(code, what, labels(place, text, promise.span, asked_by(promise)), tuple(notes), help), None
+
+
+def passed_on(d: Diagnostic, promise: Promise) -> Diagnostic:
+    """With the call from which a function is passed on to who needs it to be smooth."""
+    if not promise.calls:
+        return d
+    label = Label(promise.calls[0], f"from here it is passed on to `{promise.by}`")
+    return Diagnostic(d.code, d.message, (*d.labels, label), d.notes, d.help)
 
 
 def asked_by(promise: Promise) -> str:
@@ -195,7 +218,10 @@ def of_domain(promise: Promise, domain: Obligation, names: str, subject: str, ne
 
 
 EFFECTS = {"jump": "effect: the gradient does not see this jump; a search along a line can stall there",
-           "kink": "effect: the gradient is one-sided at the kink, and changes suddenly beside it"}
+           "kink": "effect: the gradient is one-sided at the kink, and changes suddenly beside it",
+           "bend": "effect: the gradient is continuous, but second derivatives change suddenly there; Newton's steps "
+                   "can go back and forth across it",
+           "unknown": "effect: if the value jumps there, the gradient does not see it"}
 
 
 def of_branch(promise: Promise, branch: Branch, names: str, subject: str, needs: str, chain: Sequence[Step],
@@ -227,7 +253,9 @@ def of_branch(promise: Promise, branch: Branch, names: str, subject: str, needs:
     if witness is not None:
         of = "the value" if witness.order == 0 else f"the {derivative(witness.order)}"
         notes.append(f"for example at {place(witness)}: {of} jumps by {witness.jump:.6g}")
-    notes.append(EFFECTS["jump" if jumps or (not branch.proved and witness is None) else "kink"])
+    order = witness.order if witness is not None else 2 if branch.grade[0] == "C" and branch.grade != "cont" else 1
+    notes.append(EFFECTS["jump" if jumps else "unknown" if not branch.proved and witness is None
+                         else "kink" if order < 2 else "bend"])
     notes += path(chain, names)
     step = "jumps by a full turn" if full_turn(branch) else "steps from number to number"
     told = {"kink": "a kink", "index": "the element taken depends on " + names, "step": step,
@@ -266,6 +294,19 @@ def brief(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+WEAKER = {"newton": "`lbfgs`", "newton_with": "`lbfgs_with`"}
+"""Searches of the library for functions that are C1, in place of those that need C2."""
+
+
+def otherwise(promise: Promise, grade: Grade) -> str:
+    """What to do with a function that has this grade, other than to make it smoother."""
+    if promise.kind != "demand":
+        return f"promise `@ {grade}`, or "
+    if promise.by in WEAKER and better(grade, "C1"):
+        return f"take {WEAKER[promise.by]}, which needs C1 alone, or "
+    return ""
+
+
 def fix(branch: Branch, promise: Promise, witness: Witness | None) -> str:
     """What to write instead."""
     reason = "`@ allow(jump, \"why\")` behind the expression, if the gradient may miss it"
@@ -280,10 +321,10 @@ def fix(branch: Branch, promise: Promise, witness: Witness | None) -> str:
         return "run a fixed number of iterations with `for`, or solve the equation with `fixpoint`"
     if branch.kind == "kink":
         return SUBSTITUTES.get(next((k for k in SUBSTITUTES if f"`{k}`" in branch.why), ""),
-                               f"promise `@ {branch.grade}`, or write a smooth formula in its place")
+                               otherwise(promise, branch.grade) + "write a smooth formula in its place")
     if branch.proved or (witness is not None and witness.order > 0):
         grade = branch.grade if branch.proved else "lip" if witness is not None and witness.order == 1 else "C1"
-        return f"promise `@ {grade}`, or write a smooth formula for both arms"
+        return otherwise(promise, grade) + "write a smooth formula for both arms"
     if witness is not None and 0 < witness.jump < ROUNDING:
         tolerance = f"1e-{math.floor(-math.log10(witness.jump))}"
         return f"if the condition is there for the sake of rounding, say so: `(if …) @ approx({tolerance})`; " \

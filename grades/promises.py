@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..lang.core import ir
-from ..lang.core.walk import free_in_op
+from ..lang.core.walk import callees, free_in_op
 from .lattice import Grade, Grades, at_least, better, join, joined, worst
 from .recursion import root_value
 from .report import Promise, Step, Trusted
@@ -47,6 +47,7 @@ def around(block: ir.Block) -> dict[int, tuple[str, float, str]]:
             marks[k] = mark
             wanted.update(free_in_op(other.op))
     return marks
+
 
 
 def inside(span: Span | None, outer: Span | None) -> bool:
@@ -143,7 +144,8 @@ def demand(w: Walker, stmt: ir.Stmt, values: Sequence[Value]) -> Value:
     holds = all(better(g, grade) for g in found.values())
     w.promises.append(Promise(
         stmt.span, "demand", grade, tuple(moving), found, holds, text(op, "by"), text(op, "parameter"), chains,
-        tuple(w.branches.values()), tuple(w.obligations.values()), function=name, held=len(values), bounds=ends))
+        tuple(w.branches.values()), tuple(w.obligations.values()), function=name, held=len(values), bounds=ends,
+        calls=tuple(s for s in w.calls if not s.source.shipped), waits=waits(w, name)))
     inner, domains = w.branches, w.obligations
     w.activity, w.near, w.exact, w.branches, w.obligations = state
     for key, branch in inner.items():
@@ -151,6 +153,23 @@ def demand(w: Walker, stmt: ir.Stmt, values: Sequence[Value]) -> Value:
     for key, obligation in domains.items():
         w.obligations.setdefault(key, obligation)
     return Value()
+
+
+def waits(w: Walker, name: str) -> bool:
+    """Whether the function calls one that the definition is given and of which its type says nothing."""
+    seen: dict[str, None] = {}
+    todo = [name]
+    while todo:
+        here = todo.pop()
+        if here in seen:
+            continue
+        seen[here] = None
+        given = w.given.get(here)
+        if given is not None and not given.library and given.grade == "opaque":
+            return True
+        if here in w.program.functions:
+            todo += callees(w.program.functions[here].body)
+    return False
 
 
 def stop_grad(w: Walker, stmt: ir.Stmt, values: Sequence[Value]) -> Value:

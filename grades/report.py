@@ -124,6 +124,11 @@ class Promise:
     held: int = 0
     bounds: tuple[tuple[float, float, bool, bool] | None, ...] = ()
     """Of a demand: where these lie, as far as it is known."""
+    calls: tuple[Span, ...] = ()
+    """Of a demand inside of definitions that were called: the calls in the user's files, from outside."""
+    waits: bool = False
+    """Of a demand of a function that calls one which the definition is given, of which nothing is said: it is looked at
+    where the definition is used."""
     code: str = ""
     """Of the error, where it does not hold and is reported here."""
     blame: Branch | None = None
@@ -155,6 +160,8 @@ class Graded:
     """What the parameters of that function are called that move."""
     bounds: Callable[[], tuple[tuple[float, float, bool, bool] | None, ...]] = tuple
     """Of each parameter of that function, as far as that is known: low, high, and which of these are left out."""
+    searches: frozenset[str] = frozenset()
+    """What definitions of the library are called that were not looked into, as the steps of chains name them."""
     unknown: str = ""
     """Why the definition could not be looked at; then it has no grades."""
 

@@ -24,7 +24,7 @@ from . import ranges
 from .frame import Frame, UnknownSize
 from .memory import Memory, of_data
 from .patterns import axes, bind, data, derivable, open_sizes, plain_name
-from .promises import Unknown, demands, trusts_itself, unlooked
+from .promises import Unknown, demands, steps, trusts_itself, unlooked
 from .values import FunV, RowV, TupV, Value, form, from_type, leaves, rebuild, the_atom
 
 Types = Mapping[ty.TypeVar, ty.Type]
@@ -192,7 +192,9 @@ class Specialiser:
 
     def write(self, name: str, hint: str, inputs: Value, body: Callable[[Frame, Value], Value]) -> Special:
         supply = Fresh()
-        params = tuple(supply.var("x", atom.type) for atom in leaves(inputs))
+        # For who checks grades what functions capture keeps its name; code does not depend on what callers call it.
+        params = tuple(supply.var(atom.name if self.promises and isinstance(atom, ir.Var) else "x", atom.type)
+                       for atom in leaves(inputs))
         frame = Frame(self.checked, self, Builder(supply), {}, {}, {}, name)
         self.looking.append(set())
         result = body(frame, rebuild(inputs, iter(params)))
@@ -298,7 +300,7 @@ def definition_value(f: Frame, definition: Definition, use: Use, span: Span) -> 
             applied, spans = g.specialiser.applied
             demands(g, definition, [substituted(t, types) for t in definition.param_types], args,
                     spans if applied is function else [None] * len(args))
-            if definition.node.span.source.shipped:
+            if definition.node.span.source.shipped and not steps(g.checked, definition):
                 return unlooked(g, definition, substituted(definition.result_type, use.types), inputs)
         params = [g.concrete(substituted(t, use.types)) for t in definition.param_types] if bounded else ()
         checked = bounded and ranges.trusted(g, definition, params, args)

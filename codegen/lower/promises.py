@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ...checker.result import Definition, Graded, LocalRef
+from ...checker.result import Checked, Definition, GlobalRef, Graded, LocalRef
 from ...lang import types as ty
 from ...lang.core import ir
 from ...lang.core.build import Builder, Fresh
@@ -25,6 +25,7 @@ from ...lang.core.ir import Atom
 from ...lang.sizes import Size
 from ...lang.source import Span
 from ...lang.surface import ast
+from ...lang.surface.walk import descendants
 from .frame import Frame
 from .patterns import axes, bind_key, data, project
 from .values import FunV, RecV, TupV, Value, form, from_type, leaves, rebuild
@@ -117,6 +118,21 @@ def trusts_itself(definition: Definition) -> bool:
         and "assume " in node.body.span.text
 
 
+def steps(checked: Checked, definition: Definition) -> bool:
+    """Whether a definition that demands something takes a given number of steps and says no grade of its own: what it
+    gives is a function like others. Where a search stops, or which minimum it finds, may change suddenly.
+    """
+    if definition.node.grades:
+        return False
+    for node in descendants(definition.node):
+        use = checked.uses.get(node)
+        if isinstance(node, ast.Loop) and isinstance(node.form, ast.While):
+            return False
+        if use is not None and isinstance(use.target, GlobalRef) and use.target.definition.demands:
+            return False
+    return True
+
+
 def unlooked(f: Frame, definition: Definition, result: ty.Type, inputs: Value) -> Value:
     """What a definition of the library gives that demands something of its arguments, as a search or a sampler, or that
     takes its own grade on trust. Nobody looks into it: it is what its header says."""
@@ -160,8 +176,7 @@ def lifted(specialiser: Specialiser, f: Frame, function: FunV, declared: ty.Fun,
         return known
     name = specialiser.lifted[key] = specialiser.unique(hint)
     supply = Fresh()
-    held = tuple([supply.var(f.param_names.get(a.id, a.name) if isinstance(a, ir.Var) else "x", a.type)
-                  for a in leaves(function)])
+    held = tuple([supply.var(a.name if isinstance(a, ir.Var) else "x", a.type) for a in leaves(function)])
     frame = Frame(f.checked, specialiser, Builder(supply, f.b.span), {}, {}, f.types, name)
     specialiser.looking.append(set())
     inner = rebuild(function, iter(held))
@@ -171,7 +186,7 @@ def lifted(specialiser: Specialiser, f: Frame, function: FunV, declared: ty.Fun,
     t: ty.Type = declared
     names = function.names[len(function.args):]
     while isinstance(t, ty.Fun):
-        own = t.name or (names[len(args)] if len(args) < len(names) else "x")
+        own = t.name or (names[len(args)] if len(args) < len(names) else "") or "x"
         args.append(unknown_value(frame, f.concrete(t.param), own, params, None, ()))
         frame.name_params(own, args[-1])
         t = t.result
@@ -272,10 +287,10 @@ def by_itself(specialiser: Specialiser, definition: Definition) -> bool:
         f.name_params(n, arg)
         if data(t):
             f.note_dims(axes(t, arg))
+    f.named(tuple(params))  # functions that capture them call them so
     result = definition_body(f, definition, args)
     del specialiser.unfinished[key]
     specialiser.seen[name] = specialiser.looking.pop()
-    f.named(tuple(params))
     dims = tuple(f.param_dims.get(p.id, (None,) * p.type.rank) for p in params)
     specialiser.functions[name] = ir.Function(name, tuple(params), f.b.block(leaves(result)), definition.name, dims)
     # Definitions below call this one.
