@@ -165,7 +165,7 @@ def waits(w: Walker, name: str) -> bool:
             continue
         seen[here] = None
         given = w.given.get(here)
-        if given is not None and not given.library and given.grade == "opaque":
+        if given is not None and not given.shipped and given.grade == "opaque":
             return True
         if here in w.program.functions:
             todo += callees(w.program.functions[here].body)

@@ -59,7 +59,7 @@ class Given:
 
     name: str
     grade: Grade
-    library: bool = False
+    shipped: bool = False
     """Or one of the library that is not looked into: a search, a sampler."""
 
 
@@ -564,5 +564,5 @@ def grade_function(program: ir.Program, function: str, roots: Sequence[Root | No
                   tuple(w.branches.values()), tuple(w.obligations.values()), tuple(w.trusted.values()),
                   tuple(w.promises), tuple(w.bound), function=function, program=program,
                   params=tuple(r.name if r is not None else None for r in roots),
-                  searches=frozenset(g.name for g in (given or {}).values() if g.library),
+                  searches=frozenset(g.name for g in (given or {}).values() if g.shipped),
                   bounds=lambda: tuple(w.ends(v) for v in args))
