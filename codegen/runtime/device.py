@@ -413,14 +413,15 @@ class Run:
         for address, elements, dtype, op, _ in targets:
             width = DTYPES[dtype].itemsize
             if number > 1:
-                rooms.append(self.take(number * elements * width))
+                size_of_all = -(-elements * width // 8) * 8 * number
+                rooms.append(self.take(size_of_all))
                 if op == "add":
-                    self.clear(rooms[-1], number * elements * width)
+                    self.clear(rooms[-1], size_of_all)
                 elif elements > 0:
-                    self.array(rooms[-1], dtype, (number * elements,))[:] = neutral(op, dtype)
-                shifts += [rooms[-1] - address, elements * width]
+                    self.array(rooms[-1], dtype, (size_of_all // width,))[:] = neutral(op, dtype)
+                shifts += [rooms[-1] - address, rooms[-1]]
             else:
-                shifts += [0, 0]
+                shifts += [0, address]
         if scratch:
             number_of_threads = self.threads(number)
             block = 32 if number_of_threads < number else THREADS
@@ -430,7 +431,8 @@ class Run:
         self.program.kernel(name)((-(-number // block),), (block,), (self.state, count, number, size, *shifts, *args))
         for room, (address, elements, dtype, op, _) in zip(rooms, targets, strict=False):
             if elements > 0:
-                self.launch(f"dad_join_{op}_{dtype}", min(-(-elements // 32), MOST_BLOCKS), 256,
+                together = 256 >> min(number.bit_length() - 1, 8)
+                self.launch(f"dad_join_{op}_{dtype}", min(-(-elements // together), MOST_BLOCKS), 256,
                             (self.state, address, room, elements, number))
         self.release(mark)
 

@@ -157,13 +157,16 @@ class BlockKernels(Kernels):
         kernel = self.given(name, [r for r in read([node]) if r not in inside])
         frame = bool(kept) or any(r.id in self.cells for r in kernel.cells)
         params, loads, args = self.passed(kernel, frame)
-        formal = ", ".join(["dad_thread *c", "dad_run *run", *self.formal(kernel, frame)])
-        actual = ", ".join(["c", "run", *self.actual(kernel, frame)])
+        stops = self.stops(writer, params, args, block=True)
+        turn = ["turn"] * writer.fails
+        formal = ", ".join(["dad_thread *c", "dad_run *run", *(f"int64_t {t}" for t in turn),
+                            *self.formal(kernel, frame)])
+        actual = ", ".join(["c", "run", *turn, *self.actual(kernel, frame)])
+        report = f"if ({name}_body({actual}) && c->failed && threadIdx.x == 0) dad_report(run, c, turn, 0);"
         text = [f"DAD_DEVICE bool {name}_body({formal}) {{", *writer.text(), "  return false;", "}",
                 f"{KERNEL}{name}({', '.join(['dad_run *run', *params])}) {{",
-                "  if (__syncthreads_or(run->failed != 0)) return;", *loads, "  dad_thread thread, *c = &thread;",
-                "  dad_begin(c, run, 0, 1);",
-                f"  if ({name}_body({actual}) && c->failed && threadIdx.x == 0) dad_report(run, c, 0);", "}", ""]
+                stops, *loads, "  dad_thread thread, *c = &thread;", "  dad_begin(c, run, 0, 1);",
+                f"  {report if writer.fails else f'{name}_body({actual});'}", "}", ""]
         self.owner.kernel("\n".join(text), name)
         given = ", ".join([repr(name), f"({', '.join(widths)},)", *args])
         self.line(f"run.block({given})")
@@ -390,7 +393,7 @@ class BlockWriter(BodyWriter):
         self.open(f"for (int64_t {k} = threadIdx.x; {k} < {operand(count)}; {k} += blockDim.x)")
         self.line(f"{mine}.top = top{k};")
         call = f"{name}(&{mine}, {k})"
-        self.line(f"if ({call}) {{ dad_report(run, &{mine}, {k}); {bad} = true; break; }}" if can else f"{call};")
+        self.line(f"if ({call}) {{ dad_report(run, &{mine}, turn, {k}); {bad} = true; break; }}" if can else f"{call};")
         self.close()
         if can:
             self.line(f"if (__syncthreads_or({bad})) return true;")

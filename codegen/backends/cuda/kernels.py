@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from ..loops import tree
 from ..loops.fuse import straight
 from ..loops.operands import defined, everything, own, read
 from ..loops.tree import Code, Imm, Operand, Reg
+from .apart import scratch_apart, words_of
 from .device import scatters
 from .device import sums as device_sums
 from .fold_kernels import fold_kernels
@@ -22,6 +24,7 @@ from .levels import HOST_DTYPES, HOST_OPS
 from .nesting import Piece, pieces_of
 from .places import Places, bound
 from .python import python_of
+from .roots import Leads
 
 if TYPE_CHECKING:
     from .outline import Outline
@@ -58,6 +61,12 @@ class Kernels(Frame):
 
     def writer(self) -> BodyWriter:
         return BodyWriter(self.owner, self.function)
+
+    def writer_of(self, code: Code, apart: Mapping[int, str] | None = None) -> BodyWriter:
+        """Of code that each of many threads runs: its arrays lie beside each other."""
+        made = BodyWriter(self.owner, self.function)
+        made.memory, made.apart = self.memory, {**(apart or {}), **scratch_apart(code, self.memory)}
+        return made
     def flush(self) -> None:
         """Run what waits."""
         items, self.pending = self.pending, []
@@ -182,7 +191,7 @@ class Kernels(Frame):
         """A thread to each iteration of two loops, as piece `number`."""
         name = self.owner.fresh("k")
         code = [*before, *inner_loop.body]
-        writer = self.writer()
+        writer = self.writer_of(code)
         writer.code(code)
         inside = {*defined(code), node.index, inner_loop.index}
         kernel = self.given(name, [r for r in read(code) if r not in inside])
@@ -213,7 +222,7 @@ class Kernels(Frame):
     def threads(self, node: tree.For, count: str, number: int | None = None, after: bool = False) -> bool:
         """A thread to each iteration, perhaps of piece `number` of a body, `after` one that may fail."""
         name = self.owner.fresh("k")
-        writer = self.writer()
+        writer = self.writer_of(node.body)
         if any(isinstance(n, tree.Resize) for n in everything(node.body)):
             writer.blocks(self.function.slots)
         writer.code(node.body)
@@ -257,7 +266,7 @@ class Kernels(Frame):
         count = self.force(node.count)
         self.flush()
         name = self.owner.fresh("k")
-        writer = self.writer()
+        writer = self.writer_of(node.body, {t.root.id: f"places{k}" for k, t in enumerate(found.targets)})
         writer.code(node.body)
         kernel = self.given(name, outer)
         frame = any(r.id in self.cells for r in kernel.cells)
@@ -266,12 +275,14 @@ class Kernels(Frame):
         for reg in kernel.values:
             if reg.id in found.pointers:
                 k = found.pointers[reg.id]
-                loads.append(f"  {register(reg)} = ({ctype(reg)})(at_{register(reg)} + shift{k} + part * own{k});")
+                loads.append(f"  {register(reg)} = ({ctype(reg)})(at_{register(reg)} + shift{k});")
         index = register(node.index)
         each = range(len(found.targets))
-        formal = ["dad_thread *c", *self.formal(kernel, False), f"int64_t {index}"]
-        actual = ", ".join(["c", *self.actual(kernel, False), "k"])
-        shifts = [f"int64_t {word}{k}" for k in each for word in ("shift", "own")]
+        loads += [f"  dad_memory places{k} = {{(char *)room{k}, (char *)room{k} + 8 * part, number}};" for k in each]
+        formal = ["dad_thread *c", *self.formal(kernel, False), *(f"dad_memory places{k}" for k in each),
+                  f"int64_t {index}"]
+        actual = ", ".join(["c", *self.actual(kernel, False), *(f"places{k}" for k in each), "k"])
+        shifts = [f"int64_t {word}{k}" for k in each for word in ("shift", "room")]
         head = ["dad_run *run", "int64_t count", "int64_t number", "int64_t size", *shifts, *params]
         text = [f"DAD_DEVICE bool {name}_body({', '.join(formal)}) {{", *writer.text(), "  return false;", "}",
                 f"{KERNEL}{name}({', '.join(head)}) {{", stops,
@@ -485,7 +496,7 @@ class Kernels(Frame):
         """Sums of the terms that `code` computes, for each row; `outs` are places of the first row's and dtypes."""
         sums = [(node.out, node.value), *node.more]
         name = self.owner.fresh("k")
-        writer = self.writer()
+        writer = self.writer_of(code)
         if any(isinstance(n, tree.Resize) for n in everything(code)):
             writer.blocks(self.function.slots)
         writer.code(code)
@@ -580,10 +591,32 @@ class BodyWriter(ThreadWriter):
         super().__init__(owner.unit, function)
         self.owner = owner
         self.count = 0
+        self.memory: Leads | None = None
+        self.apart: Mapping[int, str] = {}
+        """Arrays that lie beside those of other threads, by root: `apart.py`."""
 
     def invoke(self, node: tree.Invoke) -> None:
         self.owner.needed_functions[node.function] = None
         super().invoke(node)
+
+    def place(self, base: Reg, offset: str) -> str | None:
+        """An element of an array that does not lie as it seems."""
+        words = None if self.memory is None else words_of(self.apart, self.memory, base)
+        return None if words is None else f"dad_word({words}, {register(base)} + {offset})"
+
+    def node(self, node: tree.Node) -> None:
+        match node:
+            case tree.Load(out, base, offset) if (cell := self.place(base, operand(offset))) is not None:
+                self.define(out, f"dad_of_half({cell})" if out.dtype == "f16" else cell)
+            case tree.Store(base, offset, value) if (cell := self.place(base, operand(offset))) is not None:
+                self.line(f"{cell} = {f'dad_to_half({operand(value)})' if value.dtype == 'f16' else operand(value)};")
+            case tree.Copy(target, source, count) if self.place(target, "0") or self.place(source, "0"):
+                t, s, n, k = register(target), register(source), operand(count), self.fresh("k")
+                moved = f"{self.place(target, k) or f'{t}[{k}]'} = {self.place(source, k) or f'{s}[{k}]'};"
+                self.line(f"if ({t} > {s} && {t} < {s} + {n}) for (int64_t {k} = {n}; {k}-- > 0;) {moved}")
+                self.line(f"else for (int64_t {k} = 0; {k} < {n}; {k}++) {moved}")
+            case _:
+                super().node(node)
 
     def text(self) -> list[str]:
         return [*self.locals, *self.lines]

@@ -55,8 +55,12 @@ struct dad_run {
 
 struct dad_block { char *start; int64_t size; };
 
+/* Memory of a thread that lies word by word beside that of others: it seems to begin at `start`. */
+struct dad_memory { char *start, *first; int64_t count; };
+
 struct dad_thread {
   char *top, *end;
+  dad_memory own;
   int64_t failed;
   dad_cell values[4];
 };
@@ -68,6 +72,9 @@ DAD_DEVICE void dad_begin(dad_thread *c, dad_run *run, int64_t k, int64_t count)
   int64_t size = (run->size - run->kept) / count / 16 * 16;
   c->top = run->scratch + k * size;
   c->end = c->top + size;
+  c->own.start = c->top;
+  c->own.first = run->scratch + 8 * k;
+  c->own.count = count;
   c->failed = 0;
 }
 
@@ -113,6 +120,13 @@ DAD_DEVICE void *dad_take(dad_thread *c, int64_t count, int64_t width) {
   char *start = c->top;
   c->top += size;
   return start;
+}
+
+/* The place of what seems to be at `p`. */
+template <class T> static __device__ __forceinline__ T &dad_word(const dad_memory &words, T *p) {
+  int64_t at = (const char *)p - words.start;
+  if (sizeof(T) == 8) return *(T *)(words.first + at * words.count);
+  return *(T *)(words.first + (at & ~(int64_t)7) * words.count + (at & 7));
 }
 
 DAD_DEVICE void dad_copy(void *target, const void *source, int64_t size) {

@@ -1,9 +1,10 @@
 """Joining what threads have added up, each in an array of its own, as CUDA C.
 
-    target[j] = op(target[j], op over c of part[c * size + j])     for j below `size`, c below `number`
+    target[j] = op(target[j], op over c of part c, element j)     for j below `size`, c below `number`
 
-A block takes 32 places, eight of its threads to a place: each takes every eighth part, in order, then the eight are
-joined, the first with the second, and so on. So the bits depend on the number of parts alone.
+Parts lie word by word beside each other (`apart.py`), so threads side by side take parts of one element: as many
+threads as there are parts, up to 256, each goes through its parts in order, then they are joined in halves. So the
+bits depend on the number of parts alone.
 """
 
 from __future__ import annotations
@@ -13,33 +14,36 @@ from .scatters import MEMORY, REGISTER, expression
 JOIN = """
 extern "C" __global__ void dad_join_@O_@D(dad_run *run, long long target, long long part, long long size,
                                           long long number) {
-  __shared__ @T held[8][32];
-  if (run->failed) return;
+  __shared__ @T held[256];
+  if (__syncthreads_or(run->failed != 0)) return;
   @M *to = (@M *)target;
-  const @M *from = (const @M *)part;
-  const int lane = threadIdx.x & 31, row = threadIdx.x >> 5;
-  for (long long base = 32ll * blockIdx.x; base < size; base += 32ll * gridDim.x) {
-    const long long j = base + lane;
+  int wide = 1;
+  while (wide < 256 && 2 * wide <= number) wide *= 2;
+  const int lane = threadIdx.x % wide, place = threadIdx.x / wide, each = 256 / wide;
+  for (long long base = (long long)each * blockIdx.x; base < size; base += (long long)each * gridDim.x) {
+    const long long j = base + place, at = j * sizeof(@M);
+    const char *from = (const char *)part + (at >> 3) * number * 8 + (at & 7);
     @T x = 0;
-    if (j < size && row < number) {
-      x = @L(from[row * size + j]);
-      for (long long c = row + 8; c < number; c += 8) {
-        const @T y = @L(from[c * size + j]);
+    if (j < size) {
+      x = @L(*(const @M *)(from + 8 * lane));
+      for (long long c = lane + wide; c < number; c += wide) {
+        const @T y = @L(*(const @M *)(from + 8 * c));
         x = @E;
       }
     }
-    held[row][lane] = x;
+    held[threadIdx.x] = x;
     __syncthreads();
-    if (row == 0 && j < size) {
-      x = @L(to[j]);
-      @T all = held[0][lane];
-      for (int r = 1; r < 8 && r < number; r++) {
-        const @T left = x, y = held[r][lane];
-        x = all;
-        all = @E;
-        x = left;
+    for (int d = wide / 2; d > 0; d /= 2) {
+      if (lane < d) {
+        const @T y = held[threadIdx.x + d];
+        x = held[threadIdx.x];
+        held[threadIdx.x] = @E;
       }
-      const @T y = all;
+      __syncthreads();
+    }
+    if (lane == 0 && j < size) {
+      const @T y = held[threadIdx.x];
+      x = @L(to[j]);
       to[j] = @S(@E);
     }
     __syncthreads();
