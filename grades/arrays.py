@@ -50,6 +50,9 @@ def at(w: Walker, cell: Term, indices: Sequence[Value], steps_of: Sequence[Value
             name = f"{c.name}[{text}]" if not c.name.endswith("]") else f"{c.name[:-1]}, {text}]"
             by[c] = w.fresh(name, grades, (w.near.interval(c), w.exact.interval(c)), integer=c.integer,
                             cell=rank > 0, key=("at", c.id, places))
+            where = tuple(v.term for v in indices if v.term is not None)
+            if len(where) == len(indices):
+                w.places[by[c]] = c, where
     return replaced(cell, by)
 
 

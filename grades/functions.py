@@ -14,7 +14,7 @@ SMOOTH = frozenset({"atan", "asin", "acosh", "asinh", "erf", "lgamma", "digamma"
                     "erfinv"})
 """Functions without a rule in the normal form that are smooth inside of their domain."""
 _ARITHMETIC = frozenset({"number", "atom", "constant", "add", "sub", "neg", "mul", "scaled", "div", "pow", "sqrt",
-                         "exp", "log", "sin", "cos", "abs", "max", "min", "cbrt"})
+                         "exp", "log", "sin", "cos", "abs", "max", "min", "cbrt", "element"})
 _PROBE = terms.atom(("probe", 1), "x"), terms.atom(("probe", 2), "y"), terms.atom(("probe", 3), "z")
 
 

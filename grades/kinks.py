@@ -1,10 +1,10 @@
-"""Kinks that cancel: `h * h` with `h = max 0 x` is C1, though h is not; `m + log (exp (a - m) + exp (b - m))` with
-`m = max a b` is smooth.
+"""Kinks and jumps that cancel: `h * h` with `h = max 0 x` is C1, though h is not; `m + log (exp (a - m) + exp (b - m))`
+with `m = max a b` is smooth; `abs (x - floor x - 0.5)` has no jumps.
 
-A result that is continuous with kinks is looked at as a whole: its formula is taken for a piecewise one, with a
-boundary where an `abs`, `max`, `min` or `if` in it changes sides. All the pieces are smooth if their primitives are,
+A result that is not C1 is looked at as a whole: its formula is taken for a piecewise one, with a boundary where an
+`abs`, `max`, `min`, `if`, `sign`, `floor` … in it changes sides. All the pieces are smooth if their primitives are,
 inside their domains; then the formula is as smooth as the worst of its boundaries, each of which the prover is asked
-about.
+about. What jumps from one number to the next is taken apart by `steps.py`.
 """
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from ..lang.core.primitive import PRIMITIVES
 from . import valued
 from .lattice import Grade, better, compose, join, worst
 from .report import Step
-from .terms import ZERO, Cond, Term, apply, atom, compare, subterms
-from .values import Value, replaced
+from .steps import Apart, plainer, taken_apart
+from .terms import ONE, ZERO, Cond, Term, apply, atom, compare, compared, negate, number, subterms
+from .values import Value, closure, replaced
 
 if TYPE_CHECKING:
     from .facts import Facts
@@ -25,18 +26,21 @@ if TYPE_CHECKING:
 MOST = 6
 """Boundaries that are looked at in one formula."""
 LARGEST = 400
+EFFORT = 15_000
+"""What the question about one step may cost: many will fail."""
+KINKS = ("abs", "max", "min")
 PLAIN = frozenset({"add", "sub", "mul", "neg", "scaled", "number", "atom", "constant"})
 
 
 def polished(w: Walker, v: Value) -> Value:
-    """The value, with better grades if its kinks cancel."""
-    if v.term is None or not v.grades or not any(g in ("lip", "cont") for g in v.grades.values()) \
+    """The value, with better grades if its kinks and jumps cancel."""
+    if v.term is None or not v.grades or not any(g in ("lip", "cont", "jump") for g in v.grades.values()) \
             or v.term.op == "atom":
         return v
     key = v.term, id(w.near)
     if key not in w.polished:
         w.alive.append(w.near)
-        w.polished[key] = piecewise(w, v.term)
+        w.polished[key] = piecewise(w, v.term, worst(v.grades))
     grade = w.polished[key]
     return v if grade is None else regraded(w, v, grade)
 
@@ -59,13 +63,15 @@ def regraded(w: Walker, v: Value, grade: Grade) -> Value:
     """The value, if its formula has this grade in its atoms."""
     assert v.term is not None
     inner: dict[str, Grade] = {}
-    for t in subterms([v.term]):
+    for t in subterms([plainer(w, v.term) if worst(v.grades) == "jump" else v.term]):
         if t.op == "atom":
             for root, here in w.activity.get(t, {}).items():
                 inner[root] = join(inner.get(root, "none"), here)
     found: dict[str, Grade] = {}
     for root, here in v.grades.items():
         better_one = compose(join(grade, "smooth"), inner.get(root, "none"))
+        if here == "flat" and better(better_one, "cont"):
+            here = better_one  # continuous, and constant almost everywhere
         found[root] = better_one if better_one != "none" and better(better_one, here) else here
     if found == v.grades:
         return v
@@ -83,47 +89,77 @@ def eased(step: Step, grade: Grade) -> Step:
     return before
 
 
-def piecewise(w: Walker, term: Term) -> Grade | None:
-    """The grade of a formula in its atoms together; None where nothing better than continuity is shown."""
-    nodes = subterms([term])
-    if len(nodes) > LARGEST:
+def piecewise(w: Walker, term: Term, before: Grade) -> Grade | None:
+    """The grade of a formula in its atoms together; None where nothing better than `before` is shown."""
+    if len(subterms([term])) > LARGEST:
         return None
+    apart = taken_apart(w, term) if before == "jump" else Apart(term, w.near, ())
+    if apart is None:
+        return None
+    term, near = apart.term, apart.near
     found: Grade = "smooth"
     boundaries: list[tuple[Cond, Term, Term, Term]] = []
-    for t in nodes:
+    for t, facts in parts(term, near):
         if not any(map(w.active, w.atoms(t))):
             continue
-        grade = piece(w, t, w.near)
+        grade = piece(w, t, facts)
         if grade is None:
             side = sides(t)
-            if side is None:
+            if side is None or len(boundaries) == MOST:
                 return None
-            boundaries.append((side[0], t, side[1], side[2]))
-            if len(boundaries) > MOST:
-                return None
+            if all(t is not node for _, node, _, _ in boundaries):
+                boundaries.append((side[0], t, side[1], side[2]))
         else:
             found = join(found, grade)
-    if better("lip", found):
-        return None
+            if better(before, found):
+                return None
+    for step in apart.steps:
+        verdict = w.verdict(step.cond, step.below, step.above, step.near, EFFORT)
+        found = join(found, verdict.grade)
+        if not verdict.proved or better(before, found):
+            return None
     for cond, node, a, b in boundaries:
         one, other = replaced(term, {node: a}), replaced(term, {node: b})
-        verdict = w.verdict(cond, one, other)
+        verdict = w.verdict(cond, one, other, near)
         gap = apply("sub", (a, b))
-        if node.op != "select" and not w.exact.nonzero(gap) and (
-                w.near.nonnegative(gap) or w.near.nonnegative(apply("neg", (gap,)))):
+        if node.op in KINKS and not w.exact.nonzero(gap) and (
+                near.nonnegative(gap) or near.nonnegative(apply("neg", (gap,)))):
             return None  # the kink is at the end of what the argument may be, and is met there
-        if verdict.proved and node.op != "select" and not better("C1", verdict.grade):
+        if verdict.proved and node.op in KINKS and not better("C1", verdict.grade):
             # At the kink derivatives are those of the table of special points: a slope between those beside it.
             slope = atom(("slope", node.id), "s")
             between = apply("add", (b, apply("mul", (slope, apply("sub", (a, b))))))
-            second = w.verdict(cond, one, replaced(term, {node: between}))
+            second = w.verdict(cond, one, replaced(term, {node: between}), near)
             if second.proved and better(second.grade, "C1"):
                 verdict = second
             else:
                 found = join(found, "C1")
-        if not verdict.proved or not better(verdict.grade, "C1"):
-            return None
         found = join(found, verdict.grade)
+        if node.op == "sign" and verdict.proved:
+            # Where the argument is 0, so is the sign: this is taken on a thin set alone.
+            thin = w.verdict(compare("==", node.args[0], ZERO), replaced(term, {node: ZERO}), one, near)
+            found = join(found, thin.grade if thin.proved else "jump")
+        if not verdict.proved or better(before, found):
+            return None
+    return found
+
+
+def parts(term: Term, near: Facts) -> list[tuple[Term, Facts]]:
+    """All parts of a formula, with what holds where they are used: parts of an arm are used where it is taken."""
+    found: list[tuple[Term, Facts]] = []
+    seen: set[tuple[Term, int]] = set()
+    stack = [(term, near)]
+    while stack and len(found) <= LARGEST:
+        t, facts = stack.pop()
+        if (t, id(facts)) in seen:
+            continue
+        seen.add((t, id(facts)))
+        found.append((t, facts))
+        if t.cond is not None:
+            stack += [(a, facts) for a in compared(t.cond)]
+            stack += [(t.args[0], facts.assume(closure(t.cond))), (t.args[1], facts.assume(closure(negate(t.cond))))]
+        else:
+            stack += [(a, facts) for a in t.args]
     return found
 
 
@@ -133,6 +169,12 @@ def piece(w: Walker, t: Term, near: Facts) -> Grade | None:
     match t.op:
         case "select":
             return None
+        case "sign":
+            return "smooth" if near.nonzero(t.args[0]) else None
+        case "copysign":
+            return "jump" if near.nonzero(t.args[1]) else None
+        case "element":
+            return "smooth"
         case "abs":
             return "smooth" if near.nonzero(t.args[0]) else None
         case "max" | "min":
@@ -181,6 +223,11 @@ def sides(t: Term) -> tuple[Cond, Term, Term] | None:
         case "min":
             a, b = t.args
             return compare("<=", a, b), a, b
+        case "sign":
+            return compare("<=", ZERO, t.args[0]), ONE, number(-1)
+        case "copysign":
+            size = apply("abs", (t.args[0],))
+            return compare("<=", ZERO, t.args[1]), size, apply("neg", (size,))
         case "select" if t.cond is not None:
             return t.cond, t.args[0], t.args[1]
     return None

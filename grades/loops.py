@@ -66,9 +66,9 @@ class Elements:
 
     def parts(self, v: Value) -> list[Term]:
         if v.cond is not None:
-            from .terms import _compared
+            from .terms import compared
 
-            return _compared(v.cond)
+            return compared(v.cond)
         return [v.term] if v.term is not None else []
 
     def back(self, v: Value, t: ir.Type, made: set[Term], shape: tuple[Value, ...] | None, name: str,

@@ -99,19 +99,19 @@ class _Finding:
 
 
 def across(cond: Cond, then: Sequence[Term], orelse: Sequence[Term], facts: Facts, active: Callable[[Term], bool],
-           order: Callable[[Term], int] | None = None) -> Verdict:
+           order: Callable[[Term], int] | None = None, effort: int = EFFORT) -> Verdict:
     """The regularity of a branch, jointly in its active atoms.
 
     `then`, `orelse`: one term for each result. `facts`: what is known where the branch stands, without the condition.
     `active`: whether an atom moves. `order`: up to which order an atom is smooth on a neighbourhood of the boundary,
-    -1 for one that may jump; by default atoms are as smooth as one likes.
+    -1 for one that may jump; by default atoms are as smooth as one likes. `effort`: what it may cost.
 
     >>> x = terms.atom("x", "x")
     >>> across(compare(">", x, terms.ZERO), [apply("mul", (x, x))], [terms.ZERO], Facts.none(), lambda a: True).grade
     'C1'
     """
     try:
-        with po.effort(EFFORT):
+        with po.effort(effort):
             return _Branch(simplified(cond), list(then), list(orelse), facts, active, order).verdict()
     except (TooHard, ZeroDivisionError, RecursionError, OverflowError):
         return Verdict("jump", False, "the formulas are too large to be compared", show_condition(cond))
@@ -122,6 +122,8 @@ def closure(cond: Cond) -> Cond:
     match cond:
         case Compare(_, a, b) if jumps(a, b):
             return terms.TRUE
+        case Compare("<", a, b) if terms.whole(a) and terms.whole(b):
+            return cond  # whole numbers do not come closer
         case Compare("<", a, b):
             return compare("<=", a, b)
         case Compare("!="):

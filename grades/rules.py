@@ -33,6 +33,7 @@ from .terms import (
     disj,
     negate,
     number,
+    whole,
 )
 from .values import Value, chains
 
@@ -125,14 +126,14 @@ def inside(w: Walker, facts: Facts, domain: Domain, v: Value) -> str:
     i = facts.interval(v.term)
     low = i.lo > domain.lo or (i.lo == domain.lo and (i.lo_open or domain.lo == -INFINITE))
     high = i.hi < domain.hi or (i.hi == domain.hi and (i.hi_open or domain.hi == INFINITE))
-    if low and high:
-        return "inside"
-    if domain.lo == 0 and domain.hi == INFINITE:
-        if facts.positive(v.term):
-            return "inside"
-        if facts.nonnegative(v.term):
-            return "edge"
-    return "edge" if i.lo >= domain.lo and i.hi <= domain.hi else "outside"
+    reached = i.lo >= domain.lo, i.hi <= domain.hi
+    if not low:
+        above = apply("sub", (v.term, number(domain.lo)))
+        low, reached = facts.positive(above), (reached[0] or facts.nonnegative(above), reached[1])
+    if not high:
+        below = apply("sub", (number(domain.hi), v.term))
+        high, reached = facts.positive(below), (reached[0], reached[1] or facts.nonnegative(below))
+    return "inside" if low and high else "edge" if all(reached) else "outside"
 
 
 def note_domain(w: Walker, stmt: ir.Stmt, name: str, domain: Domain, v: Value, found: str) -> None:
@@ -380,6 +381,9 @@ def step(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
             value = steady(op.name, i)
             if value is not None:
                 return made(w, stmt, {}, (), number(value), shape=v.shape)
+        if op.name == "sign" and w.near.nonzero(v.term):
+            # The same number on each side of where nothing is.
+            return made(w, stmt, at_least(v.grades, "smooth"), args, term, shape=v.shape)
         jumping(w, stmt, v, op.name)
     return made(w, stmt, grades, args, term, shape=v.shape)
 
@@ -496,7 +500,7 @@ def comparison(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
     if a.cond is not None or b.cond is not None or a.term is None or b.term is None:
         grades = flat_of(args)
         return w.unknown(grades, args, stmt.span, op.name, stmt.vars[0].type, shape=shape)
-    cond = compare(op.name, a.term, b.term)
+    cond = chosen(op.name, a.term, b.term) or compare(op.name, a.term, b.term)
     if under:
         if w.exact.assume(cond, False).impossible:
             cond = TRUE
@@ -506,6 +510,20 @@ def comparison(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
     if not grades:
         return Value(cond=cond, shape=shape)
     return Value(grades, chains(under, args, stmt.span, op.name, False), None, cond, under, shape)
+
+
+def chosen(op: str, a: Term, b: Term) -> Cond | None:
+    """A comparison of a number with one that a condition chooses, as the tag of a sum type: a question about the
+    condition; None for others."""
+    for select, other in ((a, b), (b, a)):
+        if select.op == "select" and other.op == "number" and all(whole(t) for t in select.args):
+            assert select.cond is not None
+            sides = [chosen(op, t, b) if select is a else chosen(op, a, t) for t in select.args]
+            plain = [compare(op, t, b) if select is a else compare(op, a, t) for t in select.args]
+            first, second = (s or p for s, p in zip(sides, plain, strict=True))
+            if first in (TRUE, FALSE) or second in (TRUE, FALSE):
+                return disj(conj(select.cond, first), conj(negate(select.cond), second))
+    return None
 
 
 def logic(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:

@@ -261,6 +261,8 @@ class Expansion:
                 return self.cube_root(a)
             case "atan2", (y, x):
                 return self.angle(y, x)
+            case "element", _:
+                return self.element(term)
         plainer = expanded(term)
         if plainer is not None:
             return self.series(plainer)
@@ -456,6 +458,9 @@ class Expansion:
             return self.mul(both, Series([normal.constant(Fraction(1, 2))]))
         sign = self.sign(gap)
         if sign is None:
+            for inner in (a, b):  # their cases first: then this one is about plainer terms
+                if inner.op in ("max", "min"):
+                    self.series(inner)
             raise Split(compare(">=", gap, terms.ZERO))
         return self.series(a if (sign > 0) == (op == "max") else b)
 
@@ -534,6 +539,13 @@ class Expansion:
             raise Irregular("an angle that may jump by a turn")
         return Series([normal.call("atan2", (self.regular(self.series(y), "an angle")[0],
                                              self.regular(self.series(x), "an angle")[0]))])
+
+    def element(self, term: Term) -> Series:
+        """An element of an array: a function of its place, which stands still."""
+        inner = [self.series(a) for a in term.args]
+        if not all(a.constant() for a in inner):
+            raise Irregular("a place that moves")
+        return Series([normal.call("element", tuple(self.reduced(a.at(0)) for a in inner))])
 
     # ---- functions by their derivative
 

@@ -176,6 +176,8 @@ def _folded(op: str, args: tuple[Term, ...]) -> Term | None:
                 return _of_fraction(x ** int(y))
     first, last = args[0] if args else ZERO, args[-1] if args else ZERO
     match op, len(args):
+        case ("floor" | "ceil" | "trunc" | "round"), 1 if whole(first):
+            return first
         case "add", 2 if first is ZERO:
             return last
         case ("add" | "sub"), 2 if last is ZERO:
@@ -189,6 +191,20 @@ def _folded(op: str, args: tuple[Term, ...]) -> Term | None:
         case ("max" | "min"), 2 if first is last:
             return first
     return None
+
+
+def whole(term: Term, depth: int = 12) -> bool:
+    """Whether a term is a whole number, as far as one can see."""
+    match term.op:
+        case "number":
+            return term.value.denominator == 1
+        case "atom":
+            return term.integer
+        case "floor" | "ceil" | "trunc" | "round" | "sign":
+            return True
+        case "add" | "sub" | "mul" | "neg" | "max" | "min" | "select" if depth:
+            return all(whole(a, depth - 1) for a in term.args)
+    return False
 
 
 def compare(op: str, a: Term, b: Term) -> Cond:
@@ -289,18 +305,19 @@ def subterms(roots: Iterable[Term]) -> list[Term]:
             stack.append((term, True))
             stack.extend((a, False) for a in term.args)
             if term.cond is not None:
-                stack.extend((a, False) for a in _compared(term.cond))
+                stack.extend((a, False) for a in compared(term.cond))
     return out
 
 
-def _compared(cond: Cond) -> list[Term]:
+def compared(cond: Cond) -> list[Term]:
+    """What a condition compares."""
     match cond:
         case Compare(_, a, b):
             return [a, b]
         case And(parts) | Or(parts):
-            return [t for part in parts for t in _compared(part)]
+            return [t for part in parts for t in compared(part)]
         case Not(part):
-            return _compared(part)
+            return compared(part)
         case Unknown(_, of):
             return list(of or ())
 
@@ -327,7 +344,7 @@ def in_order(roots: Iterable[Term]) -> list[Term]:
 
 def atoms_of(cond: Cond) -> frozenset[Term]:
     """The atoms that occur in a condition."""
-    return frozenset(t for t in subterms(_compared(cond)) if t.op == "atom")
+    return frozenset(t for t in subterms(compared(cond)) if t.op == "atom")
 
 
 # ------------------------------------------------------------------ text

@@ -8,7 +8,7 @@ from ..lang.source import Span
 from .functions import jumps
 from .lattice import RANK, Grade, Grades
 from .report import Step
-from .terms import And, Compare, Cond, Not, Or, Term, Unknown, apply, compare, conj, disj, negate, select
+from .terms import And, Compare, Cond, Not, Or, Term, Unknown, apply, compare, conj, disj, negate, select, whole
 
 
 @dataclass(slots=True, eq=False)
@@ -74,6 +74,8 @@ def closure(cond: Cond) -> Cond:
     match cond:
         case Compare(_, a, b) if jumps(a, b):
             return And(())
+        case Compare("<", a, b) if whole(a) and whole(b):
+            return cond  # whole numbers do not come closer
         case Compare("<", a, b):
             return compare("<=", a, b)
         case Compare("<=" | "==" | "!=", _, _):

@@ -21,7 +21,7 @@ from .facts import Facts
 from .intervals import INFINITE, Interval
 from .kinks import opened, polished
 from .lattice import Grade, Grades, at_least, better, join, joined, worst
-from .prove import Verdict, across
+from .prove import EFFORT, Verdict, across
 from .report import Branch, Graded, Obligation, Promise, Root, Step, Trusted
 from .terms import (
     FALSE,
@@ -120,6 +120,8 @@ class Walker:
         self.alive: list[Facts] = []
         """Facts that verdicts are known by, which must not give their place in memory to others."""
         self.valued: dict[Hashable, Facts] = {}
+        self.places: dict[Term, tuple[Term, tuple[Term, ...]]] = {}
+        """Atoms that stand for the element of an array at a place: the cell of the array, the place."""
         self.universal: dict[Cond, Cond] = {}
         """What holds of each element where a condition holds that says `all`."""
         self.branches: dict[object, Branch] = {}
@@ -410,14 +412,15 @@ class Walker:
                 found = disj(cond, b.cond)
         return Value(grades, chains(under, (c, a, b), None, "if", False), None, found, under, shape)
 
-    def verdict(self, cond: Cond, a: Term, b: Term) -> Verdict:
+    def verdict(self, cond: Cond, a: Term, b: Term, near: Facts | None = None, effort: int = EFFORT) -> Verdict:
         """What the prover says across the boundary of a condition."""
-        key = (cond, a, b, id(self.near))
+        near = self.near if near is None else near
+        key = (cond, a, b, id(near))
         found = self.verdicts.get(key)
         if found is None:
-            found = across(cond, (a,), (b,), self.near, self.active, self.order)
+            found = across(cond, (a,), (b,), near, self.active, self.order, effort)
             self.verdicts[key] = found
-            self.alive.append(self.near)
+            self.alive.append(near)
         return found
 
     def behind(self, arms: Grades, moving: Iterable[str], c: Value, verdict: Verdict, close: bool) -> Grades:

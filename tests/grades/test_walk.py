@@ -36,7 +36,7 @@ PROGRAMS = [
     ("def f (x: f64) = if x < 0 then 0 else if x < 1 then x * x / 2 else x - 0.5", "C1"),
     ("def f (x: f64) = if x == 0 then 1 else sin x / x", "C1"),
     ("def f (x: f64) = if x > 0 then x * log x else 0", "cont"),
-    ("def f (x: f64) = if floor x < 3 then x else 2 * x - 3", "jump"),
+    ("def f (x: f64) = if floor x < 3 then x else 2 * x - 3", "lip"),
     ("def f (x: f64) (y: f64) = if x > 0 && y > 0 then x * x * y * y else 0", "C1 C1"),
     ("def f (x: f64) (r: f64) = if abs r <= 1 then 0.5 * r * r + x else abs r - 0.5 + x", "affine C1"),
     # kinks that cancel, derivatives at kinks
