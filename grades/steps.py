@@ -1,8 +1,8 @@
 """Formulas with parts that jump from one number to the next, taken apart: `x - floor x` is x - n where n <= x <= n + 1.
 
-Comes in: a formula with `floor`, `ceil`, `round`, `trunc`, `%`, `atan2`, and elements at places that move. Goes out: the
-formula with a whole number that stands still in place of each, what is known of these, and what has to be compared: at
-x = n + 1 the formula with n and that with n + 1. An angle is one of a smooth function that is shifted by whole turns.
+Comes in: a formula with `floor`, `ceil`, `round`, `trunc`, `%`, `atan2`, and elements at places that move. Goes out:
+the formula with a whole number that stands still in place of each, what is known of these, and what has to be compared:
+at x = n + 1 the formula with n and that with n + 1. An angle is a smooth function that is shifted by whole turns.
 
 Two of these may jump at the same place. So they are only taken apart together if they do not share what moves them; and
 none whose argument jumps itself.
