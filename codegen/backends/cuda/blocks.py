@@ -21,9 +21,10 @@ from ..c.scalars import MEMORY
 from ..loops import tree
 from ..loops.operands import defined, everything, inner, read
 from ..loops.tree import Code, Imm, Operand, Reg
+from .bodies import BodyWriter
 from .frame import WIDTH, stored, takes_scratch
 from .kernel import operand, register
-from .kernels import KERNEL, BodyWriter, Kernels
+from .kernels import KERNEL, Kernels
 from .levels import escapes, few
 from .roots import UNKNOWN
 
@@ -126,7 +127,7 @@ class BlockKernels(Kernels):
                 else:
                     yield from self.steps(n)
 
-    def depths(self, code: Code, node: tree.Node) -> Iterator[list[str]]:
+    def depths(self, code: Code, node: tree.For | tree.While) -> Iterator[list[str]]:
         """The numbers of iterations, one inside of the other, that the host knows."""
         for n in code:
             if isinstance(n, tree.For | tree.Sum) and not few(n):

@@ -12,7 +12,8 @@ from ..loops import tree
 from ..loops.fuse import straight
 from ..loops.operands import defined, everything, own, read
 from ..loops.tree import Code, Imm, Operand, Reg
-from .apart import scratch_apart, words_of
+from .apart import scratch_apart
+from .bodies import AddWriter, AtomicWriter, BodyWriter
 from .device import scatters
 from .device import sums as device_sums
 from .fold_kernels import fold_kernels
@@ -24,10 +25,9 @@ from .levels import HOST_DTYPES, HOST_OPS
 from .nesting import Piece, pieces_of
 from .places import Places, bound
 from .python import python_of
-from .roots import Leads
 
 if TYPE_CHECKING:
-    from .outline import Outline
+    pass
 
 KERNEL = 'extern "C" __global__ void '
 
@@ -582,81 +582,3 @@ class Same:
 
     def __hash__(self) -> int:
         return id(self.node)
-
-
-class BodyWriter(ThreadWriter):
-    """Code of one kernel."""
-
-    def __init__(self, owner: Outline, function: tree.Function) -> None:
-        super().__init__(owner.unit, function)
-        self.owner = owner
-        self.count = 0
-        self.memory: Leads | None = None
-        self.apart: Mapping[int, str] = {}
-        """Arrays that lie beside those of other threads, by root: `apart.py`."""
-
-    def invoke(self, node: tree.Invoke) -> None:
-        self.owner.needed_functions[node.function] = None
-        super().invoke(node)
-
-    def place(self, base: Reg, offset: str) -> str | None:
-        """An element of an array that does not lie as it seems."""
-        words = None if self.memory is None else words_of(self.apart, self.memory, base)
-        return None if words is None else f"dad_word({words}, {register(base)} + {offset})"
-
-    def node(self, node: tree.Node) -> None:
-        match node:
-            case tree.Load(out, base, offset) if (cell := self.place(base, operand(offset))) is not None:
-                self.define(out, f"dad_of_half({cell})" if out.dtype == "f16" else cell)
-            case tree.Store(base, offset, value) if (cell := self.place(base, operand(offset))) is not None:
-                self.line(f"{cell} = {f'dad_to_half({operand(value)})' if value.dtype == 'f16' else operand(value)};")
-            case tree.Copy(target, source, count) if self.place(target, "0") or self.place(source, "0"):
-                t, s, n, k = register(target), register(source), operand(count), self.fresh("k")
-                moved = f"{self.place(target, k) or f'{t}[{k}]'} = {self.place(source, k) or f'{s}[{k}]'};"
-                self.line(f"if ({t} > {s} && {t} < {s} + {n}) for (int64_t {k} = {n}; {k}-- > 0;) {moved}")
-                self.line(f"else for (int64_t {k} = 0; {k} < {n}; {k}++) {moved}")
-            case _:
-                super().node(node)
-
-    def text(self) -> list[str]:
-        return [*self.locals, *self.lines]
-
-
-class AddWriter(BodyWriter):
-    """Code of an iteration that writes down what it adds, and where."""
-
-    def __init__(self, owner: Outline, function: tree.Function, found: Places) -> None:
-        super().__init__(owner, function)
-        self.found = found
-
-    def node(self, node: tree.Node) -> None:
-        if id(node) in self.found.loads or id(node) in self.found.makers:
-            return
-        target = self.found.stores.get(id(node))
-        if target is None:
-            super().node(node)
-            return
-        assert isinstance(node, tree.Store)
-        self.line(f"places{target}[at{target}] = {register(node.base)} + {operand(node.offset)} - root{target};")
-        value = operand(self.found.values[id(node)])
-        value = f"dad_to_half({value})" if node.value.dtype == "f16" else value
-        self.line(f"values{target}[at{target}++] = {value};")
-
-
-class AtomicWriter(BodyWriter):
-    """Code of an iteration that adds to places as it comes."""
-
-    def __init__(self, owner: Outline, function: tree.Function, found: Places) -> None:
-        super().__init__(owner, function)
-        self.found = found
-
-    def node(self, node: tree.Node) -> None:
-        if id(node) in self.found.loads or id(node) in self.found.makers:
-            return
-        if id(node) not in self.found.stores:
-            super().node(node)
-            return
-        assert isinstance(node, tree.Store)
-        kind = scatters.atomic("add", node.base.dtype, nondet=True)
-        self.line(f"atomicAdd(({kind} *){register(node.base)} + {operand(node.offset)}, "
-                  f"({kind}){operand(self.found.values[id(node)])});")
