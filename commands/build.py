@@ -85,7 +85,14 @@ def images(given: Given, name: str, module: Module) -> dict[str, str | bytes]:
         print(f"note[U116]: {nvrtc.MISSING}: no code for GPUs lies beside the module, CuPy compiles it at the first "
               f"call; {nvrtc.HELP}")
         return {}
-    made = images.images(name, module.kernels)
+    from ..codegen.backends.native import store
+
+    def read(key: str) -> tuple[dict[str, object], bytes] | None:
+        found = store.read(key)
+        return None if found is None else (found.about, found.code)
+
+    kept = images.Kept(read, lambda key, about, code: store.write([key], about, code))
+    made = images.images(name, module.kernels, kept=kept)
     if given.has("report"):
         print(images.report(made.usage, images.users(module.python)))
     return {f"{name}.py": images.known(module.python, made.table), **made.files}

@@ -128,14 +128,14 @@ class Module:
     memory.
 
     `body` is only what is written for this program, for people to read; `stub` is the text of the .pyi file; `kernels`
-    the CUDA C that is part of it.
+    are names of kernels and the CUDA C that makes them, for each text that is compiled at once.
     """
 
     python: str
     stub: str
     linked: str
     body: str
-    kernels: str = ""
+    kernels: tuple[tuple[tuple[str, ...], str], ...] = ()
 
 
 def leaves(value: ValueSpec, outer: tuple[DimSpec, ...] = ()) -> Iterator[tuple[str, tuple[DimSpec, ...]]]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from .arguments import DTYPES, Leaves, type_text
 from .depth import LEVELS, Room, too_deep
-from .device_code import OnDevice, load_kernels
+from .device_code import KernelCode, OnDevice
 from .device_folds import launch_fold, launch_scan
 from .device_primitives import device_primitive
 from .device_scatters import scatter_op
@@ -93,41 +93,47 @@ class DeviceRoom:
 class Program:
     """The kernels of a module, and its functions.
 
-    `sites` are the places where checks may fail: code, message, place, name of the check and dtypes of its values.
-    `tables` are arrays that the program reads, `primitives` functions of NumPy arrays by number, `blocks` whether
-    threads have blocks that grow. `images` is code for cards beside the module's `file`.
+    `programs` are compiled or loaded when one of their kernels is launched: names of kernels, numbers of `texts`, and
+    what stands before these. `sites` are the places where checks may fail: code, message, place, name of the check and
+    dtypes of its values. `tables` are arrays that the program reads, `primitives` functions of NumPy arrays by number,
+    `blocks` whether threads have blocks that grow. `images` is code for cards beside the module's `file`.
     """
 
-    def __init__(self, source: str, sites: Sequence[Any], tables: Sequence[Any], primitives: Mapping[str, Any],
-                 blocks: bool, images: Sequence[tuple[int, str, str]] = (), file: str = "",
+    def __init__(self, texts: Sequence[str], programs: Sequence[tuple[Sequence[str], Sequence[int], str]],
+                 sites: Sequence[Any], tables: Sequence[Any], primitives: Mapping[str, Any], blocks: bool,
+                 images: Sequence[tuple[int, str, str, Sequence[int]]] = (), file: str = "",
                  options: tuple[str, ...] = ("--std=c++17", "--fmad=false")) -> None:
-        self.source, self.sites, self.blocks, self.options = source, sites, blocks, options
+        self.sources = tuple("".join((head, *(texts[k] for k in numbers))) for _, numbers, head in programs)
+        self.places = {name: k for k, (names, _, _) in enumerate(programs) for name in names}
+        self.sites, self.blocks, self.options = sites, blocks, options
         self.images, self.file = images, file
         self.primitives = primitives
         self.recursive = any(name == "depth" for name, *_ in sites)
         self.numbers = tables
         self.tables: list[tuple[int, int]] = []
         self.held: list[Any] = []
-        self.module: Any = None
+        self.code: KernelCode | None = None
         self.kernels: dict[str, Any] = {}
         self.rooms: dict[tuple[int, int], DeviceRoom] = {}
         self.lock = threading.Lock()
 
     def load(self) -> None:
-        """Compile, or load what was compiled before."""
+        """Find out what there is for this card, and bring tables there."""
         with self.lock:
-            if self.module is None:
-                module = load_kernels(cupy, self.source, self.options, self.images, self.file)
+            if self.code is None:
+                code = KernelCode(cupy, self.sources, self.options, self.images, self.file)
                 for numbers in self.numbers:
                     array = cupy.asarray(numbers)
                     self.held.append(array)
                     self.tables.append((array.data.ptr, len(numbers)))
-                self.module = module
+                self.code = code
 
     def kernel(self, name: str) -> Any:
         found = self.kernels.get(name)
         if found is None:
-            found = self.kernels[name] = self.module.get_function(name)
+            assert self.code is not None
+            with self.lock:
+                found = self.kernels[name] = self.code.function(self.places[name], name)
         return found
 
     def room(self, stream: Any) -> DeviceRoom:
@@ -138,8 +144,10 @@ class Program:
         return found
 
     def function(self, host: Callable[..., Any], params: Sequence[tuple[str, int]], results: Sequence[tuple[str, int]],
-                 fails: bool) -> Callable[..., Any]:
-        """A function of leaves: arrays, of NumPy or on the device, and numbers. `fails`: a check of it may."""
+                 fails: bool, programs: Sequence[int] = ()) -> Callable[..., Any]:
+        """A function of leaves: arrays, of NumPy or on the device, and numbers. `fails`: a check of it may; `programs`
+        are those whose kernels it may launch."""
+        first = [True]
 
         def call(*leaves: Any) -> tuple[Any, ...]:
             with OnDevice():
@@ -149,8 +157,12 @@ class Program:
                     return called(*leaves)
 
         def called(*leaves: Any) -> tuple[Any, ...]:
-            if self.module is None:
-                self.load()
+            if first[0]:
+                if self.code is None:
+                    self.load()
+                assert self.code is not None
+                self.code.ahead(programs)
+                first[0] = False
             there = any(isinstance(x, cupy.ndarray) for x in leaves)
             given: list[Any] = []
             held: list[Any] = []

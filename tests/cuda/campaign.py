@@ -128,10 +128,11 @@ def examine_some(part: list[Job], orders: Sequence[tuple[str, int]], on_card: bo
                 part.remove(job)
         for job, (_, program) in zip(part, made, strict=True):
             done["entries and derivatives"] += len({name for name, _ in job.calls})
-            done["kernels"] += len(compiled.KERNEL.findall(program.source))
-            if cards is not None:
-                cards.take(job.name, program.source)
-        refused = together([program.source for _, program in made])
+            for text in program.sources:
+                done["kernels"] += len(compiled.KERNEL.findall(text))
+                if cards is not None:
+                    cards.take(job.name, text)
+        refused = together([program.sources for _, program in made])
     wrong += [f"{job.name}: {refused[k]}" for k, job in enumerate(part) if k in refused]
     made = [each for k, each in enumerate(made) if k not in refused]
     part = [job for k, job in enumerate(part) if k not in refused]
@@ -164,16 +165,16 @@ def card() -> Iterator[None]:
         forget()
 
 
-def together(texts: Sequence[str]) -> dict[int, str]:
-    """Compiles these texts; what the compiler says against some of them, by number."""
+def together(programs: Sequence[Sequence[str]]) -> dict[int, str]:
+    """Compiles texts of these programs; what the compiler says against some of them, by number."""
     try:
-        prepare(texts)
+        prepare([text for texts in programs for text in texts])
         return {}
     except compiled.CompileError:
         refused = {}
-        for k, text in enumerate(texts):
+        for k, texts in enumerate(programs):
             try:
-                prepare([text])
+                prepare(texts)
             except compiled.CompileError as error:
                 refused[k] = str(error)[:1000]
         return refused

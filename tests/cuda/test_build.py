@@ -124,7 +124,8 @@ def test_what_is_missing_is_said_with_a_code(source: Path, capsys: pytest.Captur
 def test_code_for_cards_lies_beside_the_module(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source.write_text("entry after (x: i64) : i64 = x + 1\n", encoding="utf-8")
     if not nvrtc.installed():  # then the texts that it would get are all there is to see
-        assert images.known(f"a{images.NO_IMAGES}b", ((90, "m", "0"),)) == "a\n_IMAGES = (\n    (90, 'm', '0'),\n)\nb"
+        assert images.known(f"a{images.NO_IMAGES}b", ((90, "m", "0", (3,)),)) == \
+            "a\n_IMAGES = (\n    (90, 'm', '0', (3,)),\n)\nb"
         return
     folder = build(source, "--report")
     said = capsys.readouterr().out
@@ -142,8 +143,10 @@ def test_code_for_cards_lies_beside_the_module(source: Path, capsys: pytest.Capt
     if compiled.compiler() is not None:
         with installed():
             module = imported(folder)
-            image = (folder / "model.sm_90.cubin").read_bytes()
-            IMAGES[image] = module._SOURCE
+            sizes = next(row[3] for row in module._IMAGES if row[0] == 90)  # one program after the other
+            assert len(sizes) == len(module._program.sources)
+            image = (folder / "model.sm_90.cubin").read_bytes()[:sizes[0]]
+            IMAGES[image] = module._program.sources[0]
             GPU.architecture, GPU.loaded = "90", []
             assert module.after(5) == 7
             assert GPU.loaded == [image]

@@ -28,7 +28,8 @@ def few(count: int) -> list[Job]:
 
 def texts(jobs: list[Job]) -> list[str]:
     with installed():
-        return [campaign.emitted(job.program, [name for name, _ in job.calls])[1].source for job in jobs]
+        return [text for job in jobs for text in
+                campaign.emitted(job.program, [name for name, _ in job.calls])[1].sources]
 
 
 def test_kernels_do_what_the_interpreter_does_in_every_order() -> None:

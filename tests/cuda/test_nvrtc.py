@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from dad.codegen.backends.cuda import images, nvrtc
 from dad.codegen.runtime import device_code
-from dad.codegen.runtime.device_code import OnDevice, device_error, fitting_images, load_kernels
+from dad.codegen.runtime.device_code import KernelCode, OnDevice, device_error, fitting_images
 from dad.codegen.runtime.errors import DeviceError
 from dad.tests.cuda.standin import DEVICE, GPU, compiled, installed
 from dad.tests.cuda.standin.launch import IMAGES
@@ -34,18 +34,20 @@ extern "C" __global__ void heavy(double *y) {
 
 def test_texts_become_code_for_every_card() -> None:
     if not nvrtc.installed():  # then a module is built without
-        assert images.images("m", TEXT).files == {}
+        assert images.images("m", [(("twice",), TEXT)]).files == {}
         return
-    made = images.images("m", TEXT)
+    kernels = [(("twice", "heavy"), TEXT)]
+    made = images.images("m", kernels)
     assert list(made.files) == ["m.sm_75.cubin", "m.sm_90.cubin", "m.sm_120.cubin", "m.ptx"]
     assert all(data.startswith(b"\x7fELF") for name, data in made.files.items() if name.endswith(".cubin"))
     assert b".target sm_75" in made.files["m.ptx"]
-    assert [hashlib.sha256(made.files[name]).hexdigest() for _, name, _ in made.table] == [d for _, _, d in made.table]
-    assert made.files == images.images("m", TEXT, ("--fmad=false",)).files
+    digests = [hashlib.sha256(made.files[name]).hexdigest() for _, name, *_ in made.table]
+    assert digests == [d for _, _, d, _ in made.table]
+    assert made.files == images.images("m", kernels, ("--fmad=false",)).files
     heavy = made.usage[90][0]
     assert (heavy.kernel, heavy.shared, heavy.stack >= 320) == ("heavy", 512, True)
     assert images.report(made.usage, {}).startswith("kernel  registers: sm_75  sm_90  sm_120  shared  spilled")
-    assert images.images("m", "").files == {}
+    assert images.images("m", []).files == {}
     with pytest.raises(nvrtc.CompileError, match=r'kernels.cu\(1\): error: identifier "nothing" is undefined'):
         nvrtc.compiled('extern "C" __global__ void f(double *x) { *x = nothing; }', 90)
     with pytest.raises(nvrtc.CompileError, match="sm_35"):
@@ -57,20 +59,20 @@ def test_examples(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0
 
 
-def written(folder: Path) -> list[tuple[int, str, str]]:
+def written(folder: Path) -> list[tuple[int, str, str, tuple[int, ...]]]:
     """Images as `dad build` writes them, which the stand-in knows."""
     table = []
     for architecture, name in ((75, "m.sm_75.cubin"), (90, "m.sm_90.cubin"), (0, "m.ptx")):
         path = folder / name
         path.write_bytes(f"image {name}".encode())
         IMAGES[path.read_bytes()] = TEXT
-        table.append((architecture, name, hashlib.sha256(path.read_bytes()).hexdigest()))
+        table.append((architecture, name, hashlib.sha256(path.read_bytes()).hexdigest(), (len(path.read_bytes()),)))
     return table
 
 
 def runs(cupy: Any, module: Any) -> bool:
     x, y = cupy.asarray([1.0, 2.0]), cupy.empty(2)
-    module.get_function("twice")((1,), (32,), (x, y, 2))
+    module.function(0, "twice")((1,), (32,), (x, y, 2))
     return list(y.get()) == [2, 4]
 
 
@@ -78,12 +80,12 @@ def runs(cupy: Any, module: Any) -> bool:
                                               ("120", "m.ptx"), ("70", None)])
 def test_a_card_gets_the_image_that_fits(card: str, wanted: str | None, tmp_path: Path) -> None:
     table = written(tmp_path)
-    assert [name for _, name, _ in fitting_images(table, card)][:1] == ([wanted] if wanted else [])
+    assert [name for _, name, *_ in fitting_images(table, card)][:1] == ([wanted] if wanted else [])
     if compiled.compiler() is None:
         return
     with installed() as cupy:
         GPU.architecture, GPU.loaded = card, []
-        assert runs(cupy, load_kernels(cupy, TEXT, (), table, str(tmp_path / "m.py")))
+        assert runs(cupy, KernelCode(cupy, [TEXT], (), table, str(tmp_path / "m.py")))
         assert GPU.loaded == ([f"image {wanted}".encode()] if wanted else [])
 
 
@@ -95,21 +97,21 @@ def test_images_of_another_module_are_left_alone(tmp_path: Path) -> None:
         return
     with installed() as cupy:
         GPU.loaded = []
-        assert runs(cupy, load_kernels(cupy, TEXT, (), table, str(tmp_path / "m.py")))
+        assert runs(cupy, KernelCode(cupy, [TEXT], (), table, str(tmp_path / "m.py")))
         assert GPU.loaded == []
         GPU.images = False  # and of a driver that is too old for them
-        assert runs(cupy, load_kernels(cupy, TEXT, (), written(tmp_path), str(tmp_path / "m.py")))
+        assert runs(cupy, KernelCode(cupy, [TEXT], (), written(tmp_path), str(tmp_path / "m.py")))
 
 
 def test_what_is_missing_has_a_code(tmp_path: Path) -> None:
     with installed() as cupy:
         GPU.devices = 0
         with pytest.raises(DeviceError, match=r"U113: no GPU of NVIDIA can be used here: cudaErrorNoDevice.*-smi"):
-            load_kernels(cupy, TEXT, (), (), "")
+            KernelCode(cupy, [TEXT], (), (), "")
     with installed() as cupy:
         GPU.status = 35
         with pytest.raises(DeviceError, match=r'U113: .*cudaErrorInsufficientDriver.*with target "native"'):
-            load_kernels(cupy, TEXT, (), (), "")
+            KernelCode(cupy, [TEXT], (), (), "")
     with installed() as cupy:
         DEVICE.limit = 1000
         with pytest.raises(DeviceError, match=r"U115: .*allocating 80,000 bytes.*free_all_blocks"), OnDevice():

@@ -1,58 +1,104 @@
 """What `dad build --target cuda` writes beside a module: its kernels as code for cards, and what they need.
 
-In: the text of the kernels. Out: files (cubins for `nvrtc.ARCHITECTURES`, PTX of the first of them) and a table of them
-for the module, with their SHA-256, so that it takes no others.
+In: the texts of programs of kernels. Out: files (cubins for `nvrtc.ARCHITECTURES`, PTX of the first of them), each with
+the code of one program after the other, and a table of them for the module, with their SHA-256, so that it takes no
+others. Programs are compiled side by side, on all processors, and kept by what they are made of: after an edit only
+those are compiled that it has changed.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
+from ...runtime.device_code import plain_kernel
 from . import nvrtc
-from .nvrtc import Usage
+from .nvrtc import Code, Usage
 
 NO_IMAGES = "\n_IMAGES = ()\n"
 """What modules are emitted with."""
 OPTIONS = ("--fmad=false",)
 """As at run time, so that a card gives the bits that a processor gives."""
+Kernels = Sequence[tuple[tuple[str, ...], str]]
+"""Names of kernels as the module calls them, and the text that makes them."""
+Table = tuple[tuple[int, str, str, tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True)
 class Images:
-    """`files` by name; `table` as the module holds it: architecture (0: PTX), name, SHA-256; `usage` by architecture.
+    """`files` by name; `table` as the module holds it: architecture (0: PTX), name, SHA-256, bytes of each program;
+    `usage` by architecture.
     """
 
     files: dict[str, bytes]
-    table: tuple[tuple[int, str, str], ...]
+    table: Table
     usage: dict[int, tuple[Usage, ...]]
 
 
-def images(name: str, text: str, options: Sequence[str] = OPTIONS) -> Images:
+@dataclass(frozen=True)
+class Kept:
+    """Where code is kept: what is there by a name, with a description, and a way to put it there."""
+
+    read: Callable[[str], tuple[dict[str, object], bytes] | None] = lambda key: None
+    write: Callable[[str, dict[str, object], bytes], None] = lambda key, about, code: None
+
+
+def images(name: str, kernels: Kernels, options: Sequence[str] = OPTIONS, kept: Kept | None = None) -> Images:
     """The images of a module of this name; none where NVRTC is not installed.
 
-    A text without kernels has none. Raises nvrtc.CompileError.
+    A module without kernels has none. Raises nvrtc.CompileError.
     """
-    if not nvrtc.installed() or "__global__" not in text:
+    if not nvrtc.installed() or not kernels:
         return Images({}, (), {})
     wanted = [a for a in nvrtc.ARCHITECTURES if a in nvrtc.supported()]
-    with ThreadPoolExecutor(len(wanted)) as pool:
-        made = list(pool.map(lambda a: nvrtc.compiled(text, a, options), wanted))
-    files = {f"{name}.sm_{code.architecture}.cubin": (code.architecture, code.cubin) for code in made}
-    files[f"{name}.ptx"] = (0, made[0].ptx)
-    return Images({file: data for file, (_, data) in files.items()},
-                  tuple((a, file, hashlib.sha256(data).hexdigest()) for file, (a, data) in files.items()),
-                  {code.architecture: code.usage for code in made})
+    jobs = [(text, a) for a in wanted for _, text in kernels]
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        made = list(pool.map(lambda job: code(*job, options, kept or Kept()), jobs))
+    files: dict[str, bytes] = {}
+    table: list[tuple[int, str, str, tuple[int, ...]]] = []
+    usage: dict[int, tuple[Usage, ...]] = {}
+    of = {a: made[k * len(kernels):(k + 1) * len(kernels)] for k, a in enumerate(wanted)}
+    parts = [(a, f"{name}.sm_{a}.cubin", [c.cubin for c in of[a]]) for a in wanted]
+    for a, file, each in [*parts, (0, f"{name}.ptx", [c.ptx for c in of[wanted[0]]])]:
+        files[file] = b"".join(each)
+        table.append((a, file, hashlib.sha256(files[file]).hexdigest(), tuple(map(len, each))))
+    for a in wanted:
+        found = [named(u, names) for (names, _), c in zip(kernels, of[a], strict=True) for u in c.usage]
+        usage[a] = tuple(sorted(found, key=lambda u: (len(u.kernel), u.kernel)))
+    return Images(files, tuple(table), usage)
 
 
-def known(module: str, table: tuple[tuple[int, str, str], ...]) -> str:
+def named(used: Usage, names: Sequence[str]) -> Usage:
+    """With the name by which the module knows the kernel."""
+    name = next((name for name in names if plain_kernel(name) == used.kernel), used.kernel)
+    return Usage(name, used.registers, used.shared, used.spilled, used.stack)
+
+
+def code(text: str, architecture: int, options: Sequence[str], kept: Kept) -> Code:
+    """Code of a program, made now if it is not kept. PTX is kept for the oldest architecture alone."""
+    what = repr(("cuda", nvrtc.version(), nvrtc.options_of(architecture, options), text))
+    key = hashlib.sha256(what.encode()).hexdigest()
+    found = kept.read(key)
+    if found is not None:
+        about, data = found
+        match about:
+            case {"cubin": int(size), "usage": [*rows]}:
+                return Code(architecture, data[:size], data[size:], tuple(Usage(*row) for row in rows))  # type: ignore[misc]  # as it was written
+    made = nvrtc.compiled(text, architecture, options)
+    ptx = made.ptx if architecture == nvrtc.ARCHITECTURES[0] else b""
+    kept.write(key, {"cubin": len(made.cubin), "usage": [list(astuple(u)) for u in made.usage]}, made.cubin + ptx)
+    return Code(architecture, made.cubin, ptx, made.usage)
+
+
+def known(module: str, table: Table) -> str:
     """The text of a module that knows of these images.
 
-    >>> known("import cupy\\n_IMAGES = ()\\n", ((90, "m.sm_90.cubin", "00"),))
-    "import cupy\\n_IMAGES = (\\n    (90, 'm.sm_90.cubin', '00'),\\n)\\n"
+    >>> known("import cupy\\n_IMAGES = ()\\n", ((90, "m.sm_90.cubin", "00", (9,)),))
+    "import cupy\\n_IMAGES = (\\n    (90, 'm.sm_90.cubin', '00', (9,)),\\n)\\n"
     """
     before, none, behind = module.partition(NO_IMAGES)
     assert none, "a module without a place for images"
@@ -120,7 +166,8 @@ def report(usage: dict[int, tuple[Usage, ...]], users: Mapping[str, Sequence[str
     table = [["kernel", *cards, "shared", "spilled", "stack", "in"]]
     for kernel, each in rows.items():
         most = (max(getattr(u, what) for u in each) for what in ("shared", "spilled", "stack"))
-        table.append([kernel, *(str(u.registers) for u in each), *map(str, most), ", ".join(users.get(kernel, ()))])
+        table.append([kernel, *(str(u.registers) for u in each), *map(str, most),
+                      ", ".join(users.get(kernel, users.get(kernel.partition("_")[0], ())))])
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     ends = (0, len(table[0]) - 1)
     return "\n".join("  ".join(cell.ljust(w) if k in ends else cell.rjust(w) for k, (cell, w) in

@@ -6,7 +6,6 @@ What a thread runs is a function that returns true when a check failed, as in C 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ....lang.core.ir import Table
@@ -16,9 +15,8 @@ from ..loops import tree
 from ..loops.fuse import straight
 from ..loops.sites import FULL, Site
 from ..loops.tree import Imm, Operand, Reg
-from . import preamble
-from .device import special, terms
 from .device import sums as device_sums
+from .device import terms
 from .scalars import DeviceScalars
 
 SHORT = 16
@@ -172,9 +170,3 @@ class ThreadWriter(FunctionWriter):
         outs = ", ".join(map(register, sums))
         way = f"dad_few_{name}<{times}>({term}, 0," if known <= BLOCK else f"dad_terms_{name}<{times}>({term},"
         self.line(f"if ({way} {operand(node.count)}, {outs})) return true;")
-
-
-def whole(unit: DeviceUnit, functions: Sequence[str], kernels: Sequence[str], library: Sequence[str]) -> str:
-    """The text of a module: what everything stands on, helpers, functions of threads, kernels."""
-    return "\n".join([preamble.TYPES, preamble.STATE, preamble.HALF, special.text(unit.special),
-                      *unit.needed.values(), *library, *functions, *kernels])

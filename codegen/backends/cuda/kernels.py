@@ -449,7 +449,6 @@ class Kernels(Frame):
             f"  dad_fold(f, o, g, rows, n, each, ({state} *)part);", "}", ""]
         self.owner.folds()
         self.owner.kernel("\n".join(text), name)
-        self.owner.made.kernels.append(f"{name}_more")
         scratch = "True" if takes_scratch(found.body) else "False"
         given = [repr(name), count, scratch, str(8 * len(types)), f"({', '.join(all_args)},)", f"({', '.join(rest)},)"]
         self.line(f"run.fold({', '.join(given)})")

@@ -50,7 +50,7 @@ def emit_module(program: ir.Program, entries: Sequence[EntrySpec], version: str)
     constants = "\n".join(ast.unparse(ast.fix_missing_locations(tree)) for tree in tables.made)
     functions = "\n\n\n".join([*(ast.unparse(ast.fix_missing_locations(tree)) for tree in primitives), *made.python])
     calls = {root: call("_program.function", ast.Name(made.roots[root]), *(literal(x) for x in types(program, root)),
-                        const(made.fails[root])) for root in roots}
+                        const(made.fails[root]), literal(made.reached[root])) for root in roots}
     wrappers = [entry_of(e, published[e.name], {f: calls[f] for f in (e.function, *e.transforms.values())},
                          "DeviceEntry") for e in entries]
     instances = "\n".join(ast.unparse(ast.fix_missing_locations(tree)) for tree in wrappers)
@@ -66,7 +66,7 @@ def emit_module(program: ir.Program, entries: Sequence[EntrySpec], version: str)
 
     body = "\n\n".join([header.rstrip("\n"), program_text, functions]) + "\n"
     return Module(whole(standalone(wanted, DEVICE_FILES)), stub(entries, published, version),
-                  whole(linked(wanted, DEVICE_FILES)), body, made.source)
+                  whole(linked(wanted, DEVICE_FILES)), body, made.programs.each())
 
 
 def emit_program(program: ir.Program, roots: Sequence[str], version: str) -> str:
@@ -77,7 +77,7 @@ def emit_program(program: ir.Program, roots: Sequence[str], version: str) -> str
     mentioned = {n.id for tree in (*tables.made, *primitives) for n in ast.walk(tree) if isinstance(n, ast.Name)}
     wanted = sorted((mentioned & set(helpers(DEVICE_FILES))) | {*RUNTIME})
     functions = {root: f"_program.function({made.roots[root]}, {', '.join(map(repr, types(program, root)))}, "
-                       f"{made.fails[root]})" for root in roots}
+                       f"{made.fails[root]}, {made.reached[root]})" for root in roots}
     return "\n\n".join([
         f"# Written by dad {version}.", IMPORTS, "import cupy", linked(wanted, DEVICE_FILES),
         *(ast.unparse(ast.fix_missing_locations(tree)) for tree in (*tables.made, *primitives)), described(made),
@@ -89,10 +89,15 @@ def described(made: Outlined) -> str:
     sites = "".join(f"    {site(s)!r},\n" for s in made.sites)
     tables = "".join(f"    {ast.unparse(numbers_of(t))},\n" for t in made.tables)
     hosts = "".join(f"    {str(k)!r}: lambda *args: _p{k}(*args),\n" for k in range(len(made.hosts)))
-    text = made.source.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    return (f'_SOURCE = """\\\n{text}"""\n_SITES = (\n{sites})\n_TABLES = (\n{tables}){NO_IMAGES}'
-            f"_program = Program(_SOURCE, _SITES, _TABLES, {{\n{hosts}}}, {made.blocks}, _IMAGES,\n"
+    texts = "".join(f'    """\\\n{quoted(text)}""",\n' for text in made.programs.texts)
+    programs = "".join(f"    ({p.kernels!r}, {p.texts!r}, {p.head!r}),\n" for p in made.programs.programs)
+    return (f"_TEXTS = (\n{texts})\n_PROGRAMS = (\n{programs})\n_SITES = (\n{sites})\n_TABLES = (\n{tables}){NO_IMAGES}"
+            f"_program = Program(_TEXTS, _PROGRAMS, _SITES, _TABLES, {{\n{hosts}}}, {made.blocks}, _IMAGES,\n"
             '                   globals().get("__file__", ""))')
+
+
+def quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
 
 
 def site(s: Site) -> tuple[object, ...]:

@@ -8,7 +8,8 @@ others read goes to the function's *frame*, cells in device memory.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ....lang.core.ir import AttrValue, Table
@@ -22,12 +23,14 @@ from .device import parts as device_parts
 from .device import primitives as device_primitives
 from .device import scatters as device_scatters
 from .device import sorting as device_sorting
+from .device import special
 from .device import sums as device_sums
 from .folds import fold_of
 from .frame import WIDTH
-from .kernel import DeviceUnit, ThreadWriter, register, whole
+from .kernel import DeviceUnit, ThreadWriter, register
 from .levels import Levels, Types
 from .places import places_of
+from .programs import Programs, programs, reached, renamed, shared
 from .python import python_of
 
 SMALL = 8
@@ -38,19 +41,29 @@ SMALL = 8
 class Outlined:
     """A program for the device: CUDA C, and Python text of functions of the host."""
 
-    source: str = ""
+    programs: Programs = field(default_factory=lambda: Programs((), ()))
     python: list[str] = field(default_factory=list)
-    kernels: list[str] = field(default_factory=list)
     sites: list[Site] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     roots: dict[str, str] = field(default_factory=dict)
     """The Python function of each root."""
+    reached: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Numbers of the programs that a root may launch."""
     fails: dict[str, bool] = field(default_factory=dict)
     """Whether something on the device may fail in a call of a root."""
     hosts: list[HostCall] = field(default_factory=list)
     """Primitives that NumPy computes on the host, by number."""
     blocks: bool = False
     """Whether threads have blocks that grow and stay."""
+
+def names_of(functions: Iterable[str]) -> dict[str, str]:
+    """What functions of threads are called, whatever other functions there are."""
+    names: dict[str, str] = {}
+    for name in functions:
+        plain = "dad_of_" + re.sub(r"\W", "_", name, flags=re.ASCII)
+        names[name] = plain if plain not in names.values() else f"{plain}_{len(names)}"
+    return names
+
 
 def outlined(program: tree.Program, roots: Sequence[str], types: Mapping[str, Types],
              nondet: Collection[str] = ()) -> Outlined:
@@ -65,10 +78,10 @@ class Outline:
     def __init__(self, program: tree.Program, types: Mapping[str, Types]) -> None:
         self.program = program
         self.levels = Levels(program, types)
-        self.unit = DeviceUnit("", {name: f"dad_f{k}" for k, name in enumerate(program.functions)})
+        self.unit = DeviceUnit("", names_of(program.functions))
         self.made = Outlined()
         self.needed_functions: dict[str, None] = {}
-        self.texts: list[str] = []
+        self.texts: list[tuple[str, str]] = []
         self.pieces: dict[str, str] = {}
         """Texts of the device library, by what they are for."""
         self.nondet = False
@@ -84,7 +97,11 @@ class Outline:
             self.made.fails[root] = self.levels.fails(root)
             self.made.roots[root], _ = self.host_function(root, (True,) * len(f.params), root=True)
         functions = self.thread_functions()
-        self.made.source = whole(self.unit, functions, self.texts, list(self.pieces.values()))
+        kernels, names = shared(self.texts)
+        self.made.python = [renamed(text, names) for text in self.made.python]
+        self.made.programs = programs(kernels, functions, special.pieces(self.unit.special).values(),
+                                      self.unit.needed.values(), self.pieces.values())
+        self.made.reached = reached(self.made.roots, self.made.python, self.made.programs)
         self.made.sites = self.unit.sites
         return self.made
 
@@ -98,27 +115,22 @@ class Outline:
             HostWriter(self, f, params, python, results, root).write()
         return self.known[key]
 
-    def thread_functions(self) -> list[str]:
-        """The functions that threads call, heads first."""
-        heads: list[str] = []
-        bodies: list[str] = []
-        done: set[str] = set()
+    def thread_functions(self) -> dict[str, tuple[str, str]]:
+        """The functions that threads call, heads and bodies."""
+        made: dict[str, tuple[str, str]] = {}
         pending = list(self.needed_functions)
         while pending:
             name = pending.pop()
-            if name in done:
+            if self.unit.names[name] in made:
                 continue
-            done.add(name)
             f = self.program.functions[name]
             writer = ThreadWriter(self.unit, f)
-            heads.append(writer.head() + ";")
-            bodies.append(writer.write())
+            made[self.unit.names[name]] = writer.head() + ";", writer.write()
             pending += [n.function for n in everything(f.body) if isinstance(n, tree.Invoke)]
-        return [*heads, *bodies]
+        return made
 
     def kernel(self, text: str, name: str) -> None:
-        self.texts.append(text)
-        self.made.kernels.append(name)
+        self.texts.append((name, text))
 
     def fresh(self, kind: str) -> str:
         self.count += 1
@@ -131,7 +143,6 @@ class Outline:
         """The kernel that joins what threads have added up."""
         if f"join {op} {dtype}" not in self.pieces:
             self.pieces[f"join {op} {dtype}"] = device_parts.text(op, dtype)
-            self.made.kernels.append(f"dad_join_{op}_{dtype}")
 
     def scatters(self, op: str, dtype: str) -> None:
         """The kernels that add to places in order."""
@@ -142,7 +153,6 @@ class Outline:
         name = device_sums.signature(dtypes)
         if name not in self.pieces:
             self.pieces[name] = device_sums.text(dtypes)
-            self.made.kernels.append(f"dad_sum_tree_{name}")
 
 class HostWriter(BlockKernels):
     """Writes one function of the host."""

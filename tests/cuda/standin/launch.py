@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -129,19 +132,31 @@ IMAGES: dict[bytes, str] = {}
 """The texts that images were made of."""
 
 
+PENDING: list[weakref.ref[RawModule]] = []
+LOCK = threading.RLock()
+
+
 class RawModule:
-    """`cupy.RawModule` of a text: compiled when a kernel is asked for."""
+    """`cupy.RawModule` of a text: compiled when a kernel is asked for, together with all others that are there."""
 
     def __init__(self, *, code: str, options: tuple[str, ...] = (), backend: str = "nvrtc") -> None:
         if not isinstance(options, tuple):
             raise TypeError(f"Argument 'options' has incorrect type (expected tuple, got {type(options).__name__})")
         self.code, self.options, self.backend = code, options, backend
         self.made: compiled.Program | None = None
+        PENDING.append(weakref.ref(self))
 
     def compile(self, log_stream: Any = None) -> None:
+        with LOCK:
+            self.compile_all()
+
+    def compile_all(self) -> None:
         GPU.ask()
         if self.made is not None:
             return
+        with contextlib.suppress(compiled.CompileError):  # then this one alone says what is wrong with it
+            compiled.prepare([m.code for ref in PENDING if (m := ref()) is not None and "#include" not in m.code])
+        PENDING.clear()
         if "#include" in self.code:
             raise CompileException("cannot open source file: texts stand alone", self.code, "kernels.cu", self.options)
         try:

@@ -55,17 +55,22 @@ def function(primitive: str, attrs: Mapping[str, object], dtype: str) -> str:
 
 def text(names: Iterable[str]) -> str:
     """CUDA C of the functions with these names, after everything that they call."""
-    pieces: dict[str, str] = {}
+    return "\n".join(pieces(names).values())
+
+
+def pieces(names: Iterable[str]) -> dict[str, str]:
+    """The same, each function by its name."""
+    found: dict[str, str] = {}
     for name in names:
         kernel, dtype = name.removeprefix("dad_").rsplit("_", 1)
         if RESULTS.get(kernel, 1) > 1:
             raise ValueError(f"{name} gives more than one number")
-        pieces |= _pieces(kernel)
+        found |= _pieces(kernel)
         if dtype == "f32":
             params, args = (", ".join(f"{t}x{k}" for k in range(meaning(kernel)[1])) for t in ("float ", ""))
-            pieces[name] = (f"static __device__ __forceinline__ float {name}({params}) {{ "
-                            f"return (float)dad_{kernel}_f64({args}); }}\n")
-    return BITS + "\n".join(pieces.values()) if pieces else ""
+            found[name] = (f"static __device__ __forceinline__ float {name}({params}) {{ "
+                           f"return (float)dad_{kernel}_f64({args}); }}\n")
+    return {"bits": BITS} | found if found else {}
 
 
 @cache
