@@ -108,8 +108,8 @@ def test_sanitisers_find_nothing(sanitiser: str) -> None:
 def test_cards_take_kernels() -> None:
     cards = campaign.ForCards((75,), processes=1)
     done: Counter[str] = Counter()
-    for job, text in zip(few(2), texts(few(2)), strict=True):
-        cards.take(job.name, text)
+    for text in texts(few(2)):
+        cards.take("few", text)
     assert cards.end(done) == []
     assert not nvrtc.installed() or done["kernels for sm_75"] > 2
     assert not nvrtc.installed() or "nothing" in campaign.for_card('extern "C" __global__ void f() { nothing; }', 90)
