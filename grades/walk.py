@@ -93,6 +93,8 @@ class Walker:
         self.cells: set[Term] = set()
         """Atoms that stand for an element of an array."""
         self.made: list[Term] = []
+        self.own: set[Term] = set()
+        """Atoms that were made once, for one value; an element `x[0]` is the same one wherever it is read."""
         self.quiet = 0
         """Above zero while something is walked that will be walked again: nothing is noted down."""
         self.trusting = 0
@@ -135,10 +137,13 @@ class Walker:
     def fresh(self, name: str, grades: Grades, bounds: tuple[Interval, Interval] | None = None, *,
               integer: bool = False, cell: bool = False, key: Hashable = None) -> Term:
         """An atom that stands for a value with these grades, and lies in these intervals (`near`, `exact`)."""
-        if key is None:
+        own = key is None
+        if own:
             self.counter += 1
             key = ("value", self.counter, name, integer)
         made = atom(key, name, integer)
+        if own:
+            self.own.add(made)
         if grades:
             self.activity[made] = grades
         elif made in self.activity:
@@ -345,7 +350,7 @@ class Walker:
             return
         inside = self.atoms(v.term)
         for made in self.made[start:] if inside else ():
-            if made in inside:
+            if made in inside and made in self.own:
                 self.within(made, (facts[0].interval(made), facts[1].interval(made)))
 
     def choice(self, stmt: ir.Stmt, c: Value, cond: Cond, a: Value, b: Value, t: ir.Type, recursive: bool, kind: str,
