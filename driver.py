@@ -298,18 +298,19 @@ def optimised(program: ir.Program, roots: Sequence[str], *, verify: bool = False
         raise Diagnostics([too_deep()]) from None
 
 
-def graded(checking: Checking, names: Sequence[str] | None = None, *, asking: bool = False) -> Report:
+def graded(checking: Checking, names: Sequence[str] | None = None, *, asking: bool = False, examples: bool = False
+           ) -> Report:
     """How smooth the program's definitions are in their float parameters (`grades`), and what of that is promised.
 
-    `names`: only of these definitions; `asking`: only of those that promise or demand something. Raises Diagnostics
-    when the program has errors.
+    `names`: only of these definitions; `asking`: only of those that promise or demand something. `examples`: notes
+    show points at which branches jump, which takes some time to find. Raises Diagnostics when the program has errors.
     """
     from .graded import graded as of
 
     deepen()
     try:
         with without_collection():
-            return of(checking.require(), names, asking=asking)
+            return of(checking.require(), names, asking=asking, examples=examples)
     except RecursionError:
         raise Diagnostics([too_deep()]) from None
 

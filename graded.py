@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from .lang.source import Span
 
 
-def graded(checked: Checked, names: Sequence[str] | None = None, *, asking: bool = False) -> Report:
+def graded(checked: Checked, names: Sequence[str] | None = None, *, asking: bool = False, examples: bool = False
+           ) -> Report:
     """The report of the user's definitions, in order: of those that `names` has, or (`asking`) of those that promise or
-    demand something.
+    demand something. `examples`: notes show points at which branches jump.
     """
     from .codegen.lower import lower
     from .grades.messages import said
@@ -34,7 +35,8 @@ def graded(checked: Checked, names: Sequence[str] | None = None, *, asking: bool
         else:
             found[name_of(definition, found)] = Graded(
                 definition.name, definition.node.name_span, (), {}, unknown="it is looked at where it is used")
-    return said(Report(found), promises(wanted, found), Search(), Narrow(made, dict(zip(found, wanted, strict=True))))
+    return said(Report(found), promises(wanted, found), Search(), Narrow(made, dict(zip(found, wanted, strict=True))),
+                Search() if examples else None)
 
 
 def asking_definitions(checked: Checked) -> set[Definition]:

@@ -88,7 +88,7 @@ def once(given: Given, checks: Mapping[str, Callable[[Source], driver.Checking]]
             checking = check(read(path))
             diagnostics = checking.diagnostics
             if checking.checked is not None and (asked or checking.checked.promises):
-                report = reports[path] = driver.graded(checking, asking=not asked)
+                report = reports[path] = driver.graded(checking, asking=not asked, examples=given.has("notes"))
                 diagnostics += report.diagnostics
                 if given.has("notes"):
                     diagnostics += report.notes

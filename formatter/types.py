@@ -151,9 +151,12 @@ class TypeRules(Rules):
 
     def rule_type_apply(self, items: list[Item]) -> Doc:
         """`t [n][m] a`: sizes together, and a refinement at what it refines."""
-        parts: list[Doc] = [self.doc(items[0])]
+        return self.refined(items[0], items[1])
+
+    def refined(self, head: Item, arguments: list[Item]) -> Doc:
+        parts: list[Doc] = [self.doc(head)]
         previous = ""
-        for item in items[1]:
+        for item in arguments:
             kind = item.name if isinstance(item, Tree) else ""
             if not (kind in ("refine", "refine_range") or kind == previous == "type_size_arg"):
                 parts.append(" ")
@@ -181,4 +184,5 @@ class TypeRules(Rules):
         return Group(Align(joined([doc for _, doc in parts], LINE)))
 
     def rule_sum_clause(self, items: list[Item]) -> Doc:
-        return self.words([items[0], *(items[1] if len(items) > 1 else [])])
+        """`#c t u{>0}`"""
+        return self.refined(items[0], items[1] if len(items) > 1 else [])

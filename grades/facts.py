@@ -164,6 +164,8 @@ class Facts:
         if op == "!=":
             return self._unequal(p)
         if op == "==":
+            if p.constant is None and po.primitive(p) in self.unequal:
+                return Facts(self.bounds, self.unequal, True, self.others)
             return self._bounded(p, Interval(Fraction(0), Fraction(0), False, False))
         return self._bounded(p, Interval(Fraction(0), INFINITE, op == "<"))
 

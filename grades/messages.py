@@ -23,11 +23,12 @@ MEANING: dict[Grade, str] = {
     "flat": "changes only in jumps", "opaque": "is computed by a function of which nothing is known"}
 
 
-def said(report: Report, asked: Asked, refute: Refute | None = None, narrow: Narrow | None = None) -> Report:
+def said(report: Report, asked: Asked, refute: Refute | None = None, narrow: Narrow | None = None,
+         noted: Refute | None = None) -> Report:
     """The report with its diagnostics; `asked` has grade, parameters and place of what each definition promises.
 
-    `refute` looks for a point at which a branch is missed; without it none is shown. `narrow` looks for a parameter
-    that need only be positive for a promise to hold.
+    `refute` looks for a point at which a branch is missed, `noted` does so for notes; without it none is shown.
+    `narrow` looks for a parameter that need only be positive for a promise to hold.
     """
     functions: dict[str, Graded] = {}
     errors: list[Diagnostic] = []
@@ -59,7 +60,7 @@ def said(report: Report, asked: Asked, refute: Refute | None = None, narrow: Nar
         branches = tuple(found.get(id(b), b) for b in graded.branches)
         whole = changed(graded, promises=tuple(promises), branches=branches)
         functions[name] = whole
-        notes += notes_of(whole, seen)
+        notes += notes_of(whole, seen, noted)
     return Report(functions, tuple(errors), tuple(notes))
 
 
@@ -251,8 +252,7 @@ def of_branch(promise: Promise, branch: Branch, names: str, subject: str, needs:
         elif branch.why and (witness is None or branch.kind != "if"):
             notes.append(f"why: {branch.why}")
     if witness is not None:
-        of = "the value" if witness.order == 0 else f"the {derivative(witness.order)}"
-        notes.append(f"for example at {place(witness)}: {of} jumps by {witness.jump:.6g}")
+        notes.append(f"for example at {example(witness)}")
     order = witness.order if witness is not None else 2 if branch.grade[0] == "C" and branch.grade != "cont" else 1
     notes.append(EFFECTS["jump" if jumps else "unknown" if not branch.proved and witness is None
                          else "kink" if order < 2 else "bend"])
@@ -271,6 +271,11 @@ def place(witness: Witness) -> str:
             if isinstance(value, float | list) and not str(name).startswith("_")}
     at = [", ".join(f"{k} = {brief(v)}" for k, v in values.items()) for values in (witness.roots, held)]
     return ", with ".join(part for part in at if part)
+
+
+def example(witness: Witness) -> str:
+    of = "the value" if witness.order == 0 else f"the {derivative(witness.order)}"
+    return f"{place(witness)}: {of} jumps by {witness.jump:.6g}"
 
 
 def full_turn(branch: Branch) -> bool:
@@ -348,7 +353,7 @@ SUBSTITUTES = {
 # ---------------------------------------------------------------- notes
 
 
-def notes_of(graded: Graded, seen: set[object]) -> Iterator[Diagnostic]:
+def notes_of(graded: Graded, seen: set[object], refute: Refute | None = None) -> Iterator[Diagnostic]:
     """What `--notes` says of a definition: its branches and domains, each place once."""
     for b in graded.branches:
         if b.span is None or (b.span.source.name, b.span.start, b.kind) in seen or b.kind == "step":
@@ -368,6 +373,14 @@ def notes_of(graded: Graded, seen: set[object]) -> Iterator[Diagnostic]:
         else:
             what = f"this branch on {names} is not known to be continuous" if b.kind == "if" else \
                 f"{names} may jump here: {b.why}"
+            witness = b.witness
+            if refute is not None and witness is None and b.site is not None:
+                witness = refute(graded, Promise(b.span, "promise", "C1", b.roots, {}, False), b)
+            if witness is not None:
+                if b.kind == "if":
+                    what = f"this branch on {names} jumps" if witness.order == 0 else \
+                        f"this branch on {names} has a {derivative(witness.order)} that jumps"
+                notes.append(f"for example at {example(witness)}")
             if b.difference and b.boundary:
                 notes.append(f"across {b.boundary} the arms differ by  {b.difference}")
             elif b.kind == "if" and b.why:

@@ -508,7 +508,9 @@ class Search:
     # ------------------------------------------------------------ how it is said
 
     def witness(self, c: Crossing, sides: Sides, order: int, jump: float, values: tuple[float, float]) -> Witness:
-        whole = difference(sides.whole_below, sides.whole_above, self.limit) if self.inside else None
+        # Where something else is decided too, a series may be too short to say on which side of that it is.
+        known = self.inside and sides.settled and not sides.crowded
+        whole = difference(sides.whole_below, sides.whole_above, self.limit) if known else None
         effect = (order, jump) if not self.inside else None if whole is None else (whole[0], whole[1])
         line = c.line
         here = line.many(sides.t)
@@ -534,11 +536,11 @@ class Search:
         width = 4e-16 * max(abs(t), *(abs(float(v)) for x in c.line.point for v in np.ravel(np.asarray(x, object))
                                       if isinstance(v, Fraction)), 1e-300)
         try:
-            for _ in range(30):
+            for k in range(60):
                 low, high = self.looked(c.line, t - width), self.looked(c.line, t + width)
                 if low is not None and high is not None and differs(low, high) is not None:
                     break
-                width *= 2
+                width = width * 2 if k < 20 or width > 1e-6 else width**0.8  # a power of it may be too small for doubles
         except Spent:
             pass
         return width

@@ -598,13 +598,23 @@ def check(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
                 cond = compare("==", terms[0], terms[1])
             case "check_range":
                 sign = "<" if op.attr("open") else "<="
-                cond = conj(*(compare(sign, a, b) for a, b in ((terms[1], terms[0]), (terms[0], terms[2]))
+                (low, others), (high, _) = limited(terms[1]), limited(terms[2])
+                cond = conj(*(disj(*others, compare(sign, a, b)) for a, b in ((low, terms[0]), (terms[0], high))
                               if a.op != "nonfinite" and b.op != "nonfinite"))
     for part in cond.parts if isinstance(cond, And) else (cond,):
         part = w.universal.get(part, part) if part is not None else None
         if part is not None and part not in (TRUE, FALSE):
             w.near, w.exact = w.near.assume(part), w.exact.assume(part)
     return v
+
+
+def limited(limit: Term) -> tuple[Term, list[Cond]]:
+    """A limit, and where there is none: of what a sum's constructor holds, where the value is another one."""
+    others: list[Cond] = []
+    while limit.op == "select" and limit.cond is not None and limit.args[1].op == "nonfinite":
+        others.append(negate(limit.cond))
+        limit = limit.args[0]
+    return limit, others
 
 
 def all_(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:

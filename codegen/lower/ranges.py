@@ -67,12 +67,16 @@ def leaves_at(value: Value, t: ty.Type, path: Sequence[str], suffix: str = "",
 
 def check(f: Frame, contracts: Iterable[Contract], value: Value, t: ty.Type, what: str, whose: str, span: Span) -> None:
     """Write the checks of a value of type `t`; `what` is its name, `whose` says of which function it is."""
+    sums: set[Atom] = set()
     for refinement in contracts:
         if not isinstance(refinement, Refinement) or isinstance(value, FunV):
             continue
         for leaf in leaves_at(value, t, refinement.path):
             if not satisfied(f, leaf, refinement):
                 f.b.span = span
+                if f.specialiser.promises and not sums.issuperset(tag for tag, _ in leaf.cases):
+                    sums.update(tag for tag, _ in leaf.cases)
+                    _some_constructor(f.b, value, t)
                 name = f"{what}{leaf.suffix}"
                 _check(f, refinement, leaf, (name if what == RESULT else f"`{name}`") + whose)
                 note(f, leaf, refinement)
@@ -87,8 +91,10 @@ def _check(f: Frame, refinement: Refinement, leaf: Leaf, what: str) -> None:
     both = refinement.low is not None and refinement.high is not None
     attrs = (("bound", f"in {refinement.text}" if both else refinement.text), ("open", refinement.open),
              ("shown", "both" if shown and both else shown), ("what", what))
-    if f.specialiser.promises and not leaf.cases:  # nobody runs this: what is said of all elements is said at once
+    if f.specialiser.promises and all(tag.type.rank == 0 for tag, _ in leaf.cases):
+        # Nobody runs this: what is said of all elements is said at once, of a constructor where it is the one.
         x = leaf.atom if dtype == "f64" else f.b.prim("cast", leaf.atom, to="f64")
+        low, high = _where(f.b, leaf.cases, low, high)
         f.b.bind(ir.Prim("check_range", (x, low, high), attrs))
         return
     tags, numbers = [tag for tag, _ in leaf.cases], [number for _, number in leaf.cases]
@@ -99,11 +105,7 @@ def _written(b: Builder, x: Atom, tags: Sequence[Atom], numbers: Sequence[int], 
              index: list[Atom], attrs: tuple[tuple[str, ir.AttrValue], ...]) -> Atom:
     """The check of a number, or of each element of an array."""
     if x.type.rank == 0:
-        low, high = limits
-        for tag, number in zip(tags, numbers, strict=True):
-            here = b.prim("eq", tag, Const(number, ty.TAG))
-            low = b.select(here, low, Const(-math.inf, "f64"))
-            high = b.select(here, high, Const(math.inf, "f64"))
+        low, high = _where(b, list(zip(tags, numbers, strict=True)), *limits)
         wide = x if x.type.dtype == "f64" else b.prim("cast", x, to="f64")
         return b.bind(ir.Prim("check_range", (wide, low, high, *index), attrs))[0]
     arrays = (x, b.prim("iota", b.dim(x, 0), as_="is"), *(tag for tag in tags if tag.type.rank))
@@ -114,6 +116,34 @@ def _written(b: Builder, x: Atom, tags: Sequence[Atom], numbers: Sequence[int], 
     checked = _written(inner, rows[0], inside, numbers, limits, [*index, rows[1]], attrs)
     shape = tuple(b.dim(x, axis) for axis in range(1, x.type.rank))
     return b.bind(ir.Map(arrays, Lambda(rows, inner.block([checked])), (shape,)), "checked")[0]
+
+
+def _some_constructor(b: Builder, value: Value, t: ty.Type) -> None:
+    """For who checks grades: that the value of a sum has one of its constructors. Nobody runs it."""
+    match value, t:
+        case SumV(tag, _, _), ty.Sum(constructors) if tag is not None and tag.type.rank == 0:
+            cases = [b.prim("eq", tag, Const(value.number(name), ty.TAG)) for name, _ in constructors]
+            any_ = cases[0]
+            for case in cases[1:]:
+                any_ = b.prim("or", any_, case)
+            b.bind(ir.Prim("assert", (any_,), (("what", "a constructor"),)))
+        case TupV(items), ty.Tuple(types):
+            for item, inner in zip(items, types, strict=True):
+                _some_constructor(b, item, inner)
+        case RecV(), ty.Record(fields):
+            for name, inner in fields:
+                _some_constructor(b, value.get(name), inner)
+        case _:
+            pass
+
+
+def _where(b: Builder, cases: Sequence[tuple[Atom, int]], low: Atom, high: Atom) -> tuple[Atom, Atom]:
+    """Limits where these are the constructors, none elsewhere."""
+    for tag, number in cases:
+        here = b.prim("eq", tag, Const(number, ty.TAG))
+        low = b.select(here, low, Const(-math.inf, "f64"))
+        high = b.select(here, high, Const(math.inf, "f64"))
+    return low, high
 
 
 def rounded(value: float, dtype: str) -> float:

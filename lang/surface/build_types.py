@@ -220,4 +220,20 @@ class TypeBuilder(Chains):
         return ast.TSum(self.span(start, end), tuple(v[0]))
 
     def sum_clause(self, v: list[Any], start: int, end: int) -> tuple[str, tuple[ast.TypeExp, ...]]:
-        return v[0].text[1:], tuple(v[1]) if len(v) > 1 else ()
+        """`#c t u`, and refinements among these: each refines the type before it, or the elements of that."""
+        made: list[ast.TypeExp] = []
+        for argument in v[1] if len(v) > 1 else ():
+            if not isinstance(argument, Refinement):
+                made.append(argument)
+            elif made:
+                made[-1] = self._elements_refined(made[-1], argument)
+            else:
+                self.report.error("E010", "a refinement stands behind a type", argument.span, "what does it refine?",
+                                  help="write `#c f64{>0}`")
+        return v[0].text[1:], tuple(made)
+
+    def _elements_refined(self, type: ast.TypeExp, refinement: Refinement) -> ast.TypeExp:
+        if isinstance(type, ast.TArray):
+            return ast.TArray(type.span.to(refinement.span), type.size,
+                              self._elements_refined(type.element, refinement))
+        return self._refined(type, refinement)

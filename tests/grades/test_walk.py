@@ -69,6 +69,11 @@ PROGRAMS = [
     ("def f (x: f64) (n: i64) : f64 = if n == 0 then x else sin (f x (n - 1))", "smooth"),
     ("def f (x: f64) : f64 = if x < 1 then x else f (x - 1)", "jump"),
     ("def f (x: f64) = fixpoint (\\s -> 0.5 * cos (s * x)) 0.5", "smooth"),
+    # what constructors hold
+    ("def f (s: #disk f64{>0} | #box f64{>=0} f64{0..1} | #many [2]f64{>0}) : f64 = "
+     "match s case #disk r -> log r case #box a b -> a * b case #many xs -> sum (map log xs)",
+     "smooth smooth smooth smooth"),
+    ("def f (s: #disk f64{>0} | #box f64{>=0}) : f64 = match s case #disk r -> r case #box a -> sqrt a", "cont affine"),
     # derivatives, rules, trust
     ("def f (x: f64) = grad (\\y -> y ** 4) x", "smooth"),
     ("def f (x: f64) = grad (\\y -> if y < 0 then 0 else y * y) x", "cont"),
