@@ -540,7 +540,7 @@ class Search:
                 low, high = self.looked(c.line, t - width), self.looked(c.line, t + width)
                 if low is not None and high is not None and differs(low, high) is not None:
                     break
-                width = width * 2 if k < 20 or width > 1e-6 else width**0.8  # a power of it may be too small for doubles
+                width = width * 2 if k < 20 or width > 1e-6 else width**0.8  # powers of it may be too small for doubles
         except Spent:
             pass
         return width
