@@ -52,6 +52,8 @@ def explained(report: Report, what: str) -> str:
     line = int(number) if number.isdecimal() else 0
     if colon and not line:
         raise fail("U307", f"`{what}` is no name with a line", "such as `--explain loss` or `--explain y:12`")
+    from ..grades.lattice import published
+
     lines: list[str] = []
     for graded in report.functions.values():
         if graded.name == name and (not line or (graded.span is not None and graded.span.line == line)):
@@ -63,7 +65,8 @@ def explained(report: Report, what: str) -> str:
             if bound == name and span is not None and (not line or span.line == line):
                 found[graded.name, span.line] = steps
         for (owner, at), steps in found.items():
-            lines.append(f"{name}, line {at} of {owner} : {', '.join(f'{r} {s.grade}' for r, s in steps.items())}")
+            known = ", ".join(f"{r} {published(s.grade)}" for r, s in steps.items())
+            lines.append(f"{name}, line {at} of {owner} : {known}")
             lines += chains(steps)
     if not lines:
         names = [g.name for g in report.functions.values()]
@@ -74,11 +77,13 @@ def explained(report: Report, what: str) -> str:
 
 
 def chains(steps: Mapping[str, Step]) -> Iterator[str]:
+    from ..grades.lattice import published
+
     for root, step in steps.items():
         yield f"  in {root}:"
         for link in step.chain():
             where = f"  line {link.span.line}" if link.span is not None and not link.span.source.shipped else ""
-            yield f"    {link.grade:8}{link.what}{where}"
+            yield f"    {published(link.grade):8}{link.what}{where}"
 
 
 def behind(graded: Graded) -> Iterator[str]:

@@ -130,9 +130,9 @@ def raised(grade: Grade) -> Grade:
     if grade in RAISED:
         return RAISED[grade]
     if grade == "lip":
-        return "C1"
+        return "C1+"
     if grade[0] == "C":
-        return f"C{min(int(grade[1:]) + 1, 9)}"
+        return f"C{int(grade[1]) + 1}{grade[2:]}" if grade[1] != "9" else grade
     return "jump"
 
 

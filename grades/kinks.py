@@ -115,7 +115,7 @@ def piecewise(w: Walker, term: Term, before: Grade) -> Grade | None:
                 return None
     for step in apart.steps:
         verdict = w.verdict(step.cond, step.below, step.above, step.near, EFFORT)
-        found = join(found, verdict.grade)
+        found = join(found, verdict.tight)
         if not verdict.proved or better(before, found):
             return None
     for cond, node, a, b in boundaries:
@@ -125,7 +125,7 @@ def piecewise(w: Walker, term: Term, before: Grade) -> Grade | None:
         if node.op in KINKS and not w.exact.nonzero(gap) and (
                 near.nonnegative(gap) or near.nonnegative(apply("neg", (gap,)))):
             return None  # the kink is at the end of what the argument may be, and is met there
-        if verdict.proved and node.op in KINKS and not better("C1", verdict.grade):
+        if verdict.proved and node.op in KINKS and not better("C1+", verdict.tight):
             # At the kink derivatives are those of the table of special points: a slope between those beside it.
             slope = atom(("slope", node.id), "s")
             between = apply("add", (b, apply("mul", (slope, apply("sub", (a, b))))))
@@ -133,12 +133,12 @@ def piecewise(w: Walker, term: Term, before: Grade) -> Grade | None:
             if second.proved and better(second.grade, "C1"):
                 verdict = second
             else:
-                found = join(found, "C1")
-        found = join(found, verdict.grade)
+                found = join(found, "C1+")
+        found = join(found, verdict.tight)
         if node.op == "sign" and verdict.proved:
             # Where the argument is 0, so is the sign: this is taken on a thin set alone.
             thin = w.verdict(compare("==", node.args[0], ZERO), replaced(term, {node: ZERO}), one, near)
-            found = join(found, thin.grade if thin.proved else "jump")
+            found = join(found, thin.tight if thin.proved else "jump")
         if not verdict.proved or better(before, found):
             return None
     return found

@@ -6,6 +6,10 @@ A value has a grade in each *root*, a float of a parameter of the function that 
 are meant jointly: for every grade g, the value is at least g as a function of all roots together whose grade is at
 least as good as g, the others held fixed. A root that is not mentioned has the grade `none`: the value does not depend
 on it.
+
+`C1+` and its like, between C2 and C1, are for this room alone: the first derivative has no jumps, and kinks at most. It
+is what tells apart the derivatives of `x * abs x`, which are `lip`, and of `x ** 1.5`, which are `cont`. To everybody
+else it is C1 (`published`).
 """
 from __future__ import annotations
 
@@ -16,9 +20,10 @@ Grades = Mapping[str, Grade]
 
 MOST = 9
 """Beyond C9 a function is called C9."""
-CHAIN: tuple[Grade, ...] = ("none", "affine", "smooth", *(f"C{k}" for k in range(MOST, 0, -1)), "lip", "cont", "jump",
-                            "opaque")
+CHAIN: tuple[Grade, ...] = ("none", "affine", "smooth", *(f"C{k}{more}" for k in range(MOST, 0, -1) for more in ("+", "")), "lip", "cont",
+                            "jump", "opaque")
 RANK: dict[Grade, int] = {grade: rank for rank, grade in enumerate(CHAIN)}
+LOWEST = {"C1+": "lip", "C1": "cont"}
 GRADES: tuple[Grade, ...] = (*CHAIN, "flat")
 
 
@@ -67,15 +72,15 @@ def compose(outer: Grade, inner: Grade) -> Grade:
 def lowered(grade: Grade) -> Grade:
     """The grade of the derivative of a function with this grade.
 
-    >>> lowered("smooth"), lowered("affine"), lowered("C2"), lowered("C1"), lowered("lip"), lowered("none")
-    ('smooth', 'none', 'C1', 'cont', 'jump', 'none')
+    >>> lowered("smooth"), lowered("affine"), lowered("C2"), lowered("C1+"), lowered("C1"), lowered("lip")
+    ('smooth', 'none', 'C1', 'lip', 'cont', 'jump')
     """
     if grade in ("none", "affine"):
         return "none"
     if grade in ("smooth", "opaque"):
         return grade
     if grade[0] == "C":
-        return "cont" if grade == "C1" else f"C{int(grade[1:]) - 1}"
+        return LOWEST[grade] if grade in LOWEST else f"C{int(grade[1]) - 1}{grade[2:]}"
     return "jump"
 
 
@@ -86,6 +91,24 @@ def joined(several: Iterable[Grades]) -> dict[str, Grade]:
         for root, grade in grades.items():
             found[root] = join(found[root], grade) if root in found else grade
     return found
+
+
+def published(grade: Grade) -> Grade:
+    """The grade as everybody knows it."""
+    return grade.removesuffix("+")
+
+
+def shown(grades: Grades) -> dict[str, Grade]:
+    return {root: published(grade) for root, grade in grades.items()}
+
+
+def bounded(grade: Grade) -> Grade:
+    """The grade of a function whose derivatives up to this one are continuous, and the next one bounded.
+
+    >>> bounded("C1"), bounded("smooth")
+    ('C1+', 'smooth')
+    """
+    return grade + "+" if grade[0] == "C" and grade[-1] != "+" else grade
 
 
 def worst(grades: Grades) -> Grade:

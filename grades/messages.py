@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..lang.diagnostics.report import Diagnostic, Label
 from ..lang.source import Span
-from .lattice import Grade, better, join
+from .lattice import Grade, better, join, published
 from .promises import inside
 from .report import Branch, Graded, Obligation, Promise, Report, Step, changed
 
@@ -135,7 +135,8 @@ def missed(graded: Graded, promise: Promise, refute: Refute | None, found: dict[
     if culprit is not None:  # of what happens in the library, where the program calls it
         place = next((step.span for step in chain[chain.index(culprit):]
                       if step.span is not None and not step.span.source.shipped), place)
-    text = f"this is {culprit.grade} in {names}" if culprit is not None and place is not promise.span else ""
+    bad = culprit is not None and place is not promise.span
+    text = f"this is {published(culprit.grade)} in {names}" if culprit is not None and bad else ""
     notes = list(path(chain, names))
     help = "`dad check --explain` shows how it comes about; write a smooth formula there, or promise less"
     if worst == "opaque":
@@ -152,7 +153,7 @@ def missed(graded: Graded, promise: Promise, refute: Refute | None, found: dict[
     elif worst in ("jump", "flat"):
         code, what = "S102", f"{subject} {MEANING[worst]} in {names}, {needs}"
     else:
-        code, what = "S101", f"{subject} is only {worst} in {names}, {needs}"
+        code, what = "S101", f"{subject} is only {published(worst)} in {names}, {needs}"
     return Diagnostic(code, what, labels(place, text, promise.span, asked_by(promise)), tuple(notes), help), None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..lang.core import ir
 from ..lang.core.walk import callees, free_in_op
-from .lattice import Grade, Grades, at_least, better, join, joined, worst
+from .lattice import Grade, Grades, at_least, better, join, joined, shown, worst
 from .recursion import root_value
 from .report import Promise, Step, Trusted
 from .values import Value
@@ -80,7 +80,7 @@ def promise(w: Walker, stmt: ir.Stmt, values: Sequence[Value]) -> Value:
     if not w.quiet:
         holds = all(better(g, grade) for g in found.values())
         chains = {root: value.steps[root] for root in found if root in value.steps}
-        w.promises.append(Promise(stmt.span, "expression", grade, roots, found, holds, what=name, chains=chains))
+        w.promises.append(Promise(stmt.span, "expression", grade, roots, shown(found), holds, what=name, chains=chains))
     return value
 
 
@@ -143,7 +143,7 @@ def demand(w: Walker, stmt: ir.Stmt, values: Sequence[Value]) -> Value:
             found[root] = total
     holds = all(better(g, grade) for g in found.values())
     w.promises.append(Promise(
-        stmt.span, "demand", grade, tuple(moving), found, holds, text(op, "by"), text(op, "parameter"), chains,
+        stmt.span, "demand", grade, tuple(moving), shown(found), holds, text(op, "by"), text(op, "parameter"), chains,
         tuple(w.branches.values()), tuple(w.obligations.values()), function=name, held=len(values), bounds=ends,
         calls=tuple(s for s in w.calls if not s.source.shipped), waits=waits(w, name)))
     inner, domains = w.branches, w.obligations

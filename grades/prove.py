@@ -29,7 +29,7 @@ from . import polynomials as po
 from .facts import NO_FACTS, Facts
 from .functions import jumps
 from .intervals import INFINITE
-from .lattice import Grade
+from .lattice import Grade, bounded
 from .loci import Crossing, Roots, Zeros, vanishes, zeros
 from .normal import GENERATORS, Ratio
 from .polynomials import TooHard
@@ -68,7 +68,8 @@ class Verdict:
 
     `grade`: `smooth` (also where there is no such point), `C4` … `C1`, `lip`, `cont`; or `jump`, with `proved` false,
     where nothing is shown. `why`: a sentence. `boundary`: where the condition changes, as text, "" where nowhere.
-    `difference`: what the arms differ by there, where that is not shown to be 0.
+    `difference`: what the arms differ by there, where that is not shown to be 0. `bounded`: of C^k, whether the next
+    derivative is bounded.
     """
 
     grade: Grade
@@ -76,6 +77,12 @@ class Verdict:
     why: str
     boundary: str = ""
     difference: str = ""
+    bounded: bool = False
+
+    @property
+    def tight(self) -> Grade:
+        """The grade, with what is known besides."""
+        return bounded(self.grade) if self.bounded else self.grade
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,7 @@ class _Finding:
 
 
 def across(cond: Cond, then: Sequence[Term], orelse: Sequence[Term], facts: Facts, active: Callable[[Term], bool],
-           order: Callable[[Term], int] | None = None, effort: int = EFFORT) -> Verdict:
+           order: Callable[[Term], float] | None = None, effort: int = EFFORT) -> Verdict:
     """The regularity of a branch, jointly in its active atoms.
 
     `then`, `orelse`: one term for each result. `facts`: what is known where the branch stands, without the condition.
@@ -170,7 +177,7 @@ def _sides(run: Callable[[Facts, Facts], Series], near: Facts, at: Facts, depth:
 
 class _Branch:
     def __init__(self, cond: Cond, then: list[Term], orelse: list[Term], facts: Facts, active: Callable[[Term], bool],
-                 order: Callable[[Term], int] | None) -> None:
+                 order: Callable[[Term], float] | None) -> None:
         self.facts, self.active = meaningful(facts, [*then, *orelse, *compared(cond)], active), active
         pairs = [(a, b) for a, b in zip(then, orelse, strict=True) if a is not b]
         self.then, self.orelse = [a for a, _ in pairs], [b for _, b in pairs]
@@ -514,6 +521,7 @@ class _Branch:
         if agree == INFINITE:
             return Verdict("smooth", True, f"the arms agree with all derivatives across {boundary}", boundary)
         k = int(min(agree, MOST))
+        tight = min(limit, *(f.agree + (f.rough == INFINITE) / 2 for f in findings)) > k
         if k == 0:
             if worst.agree == 0 and worst.rough < 1:
                 why = f"the values agree across {worst.text}, but a slope is infinite there"
@@ -521,10 +529,10 @@ class _Branch:
             said = "the arm that is taken there alone has another slope, by" if self.thin else "the slope jumps by"
             slope = f"; {said} {worst.difference}" if worst.difference else ""
             why = f"the values agree across {worst.text}{slope}"
-            return Verdict("lip" if worst.agree == 0 else "cont", True, why, boundary)
+            return Verdict("lip" if worst.agree == 0 or tight else "cont", True, why, boundary)
         jumps = f"; the {_nth(k + 1)} derivative jumps by {worst.difference}" if worst.difference else ""
         upto = "first derivatives agree" if k == 1 else f"derivatives up to the {_nth(k)} agree"
-        return Verdict(f"C{k}", True, f"values and {upto} across {worst.text}{jumps}", boundary)
+        return Verdict(f"C{k}", True, f"values and {upto} across {worst.text}{jumps}", boundary, bounded=tight)
 
 
 def _worst(findings: Sequence[_Finding]) -> _Finding:

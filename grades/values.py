@@ -125,9 +125,11 @@ def replaced_in(cond: Cond, by: Mapping[Term, Term], known: dict[Term, Term] | N
             return Unknown(key, None if of is None else tuple(replaced(t, by, known) for t in of))
 
 
-ORDERS: dict[Grade, int] = {"none": 99, "affine": 99, "smooth": 99, "lip": 0, "cont": 0}
+ORDERS: dict[Grade, float] = {"none": 99, "affine": 99, "smooth": 99, "lip": 0.5, "cont": 0}
 
 
-def order(grades: Grades) -> int:
-    """Up to which derivative a value with these grades is continuous; -1 where it may jump itself."""
-    return min((ORDERS[g] if g in ORDERS else int(g[1:]) if g[0] == "C" else -1 for g in grades.values()), default=99)
+def order(grades: Grades) -> float:
+    """Up to which derivative a value with these grades is continuous, and 1/2 more if it has no infinite slopes; -1
+    where it may jump itself."""
+    return min((ORDERS[g] if g in ORDERS else int(g[1]) + (len(g) - 2) / 2 if g[0] == "C" else -1
+                for g in grades.values()), default=99)

@@ -20,7 +20,7 @@ from . import recursion
 from .facts import Facts
 from .intervals import INFINITE, Interval
 from .kinks import opened, polished
-from .lattice import Grade, Grades, at_least, better, join, joined, worst
+from .lattice import Grade, Grades, at_least, better, join, joined, shown, worst
 from .prove import EFFORT, Verdict, across
 from .report import Branch, Graded, Obligation, Promise, Root, Step, Trusted
 from .terms import (
@@ -177,7 +177,7 @@ class Walker:
     def active(self, term: Term) -> bool:
         return bool(self.activity.get(term))
 
-    def order(self, term: Term) -> int:
+    def order(self, term: Term) -> float:
         return order(self.activity.get(term, {}))
 
     def unknown(self, grades: Grades, of: Iterable[Value], span: Span | None, what: str, t: ir.Type, *,
@@ -436,7 +436,7 @@ class Walker:
         for root in moving:
             if verdict.proved:
                 here = arms.get(root, "none")
-                crossing = "lip" if close else verdict.grade
+                crossing = "lip" if close else verdict.tight
                 if not better(c.under.get(root, "cont"), "cont"):
                     crossing = "jump"
                 found[root] = here if crossing in ("none", "affine") else join(here, crossing)
@@ -568,7 +568,8 @@ def grade_function(program: ir.Program, function: str, roots: Sequence[Root | No
         for root_name, step in v.steps.items():
             if v.grades[root_name] == found[root_name]:
                 ends.setdefault(root_name, step)
-    return Graded(name, span, tuple(r for r in roots if r is not None), found, tuple(v.grades for v in results), ends,
+    return Graded(name, span, tuple(r for r in roots if r is not None), shown(found),
+                  tuple(shown(v.grades) for v in results), ends,
                   tuple(w.branches.values()), tuple(w.obligations.values()), tuple(w.trusted.values()),
                   tuple(w.promises), tuple(w.bound), function=function, program=program,
                   params=tuple(r.name if r is not None else None for r in roots),
