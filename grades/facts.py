@@ -290,6 +290,11 @@ class Facts:
                     return left
         return None
 
+    def contradictory(self) -> bool:
+        """Whether an equation that was assumed has become wrong by what has been assumed since."""
+        return any(i.lo == i.hi and len(p.terms) > 1 and self._by_terms(p).meet(i).empty
+                   for p, i in self.bounds.items())
+
     def equations(self) -> list[Poly]:
         """Polynomials that are 0."""
         found = [p - po.constant(Fraction(i.lo)) for p, i in self.bounds.items() if i.lo == i.hi]

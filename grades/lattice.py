@@ -20,8 +20,9 @@ Grades = Mapping[str, Grade]
 
 MOST = 9
 """Beyond C9 a function is called C9."""
-CHAIN: tuple[Grade, ...] = ("none", "affine", "smooth", *(f"C{k}{more}" for k in range(MOST, 0, -1) for more in ("+", "")), "lip", "cont",
-                            "jump", "opaque")
+CHAIN: tuple[Grade, ...] = ("none", "affine", "smooth",
+                            *(f"C{k}{more}" for k in range(MOST, 0, -1) for more in ("+", "")),
+                            "lip", "cont", "jump", "opaque")
 RANK: dict[Grade, int] = {grade: rank for rank, grade in enumerate(CHAIN)}
 LOWEST = {"C1+": "lip", "C1": "cont"}
 GRADES: tuple[Grade, ...] = (*CHAIN, "flat")

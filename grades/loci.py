@@ -78,9 +78,11 @@ def zeros(p: Poly, at: Facts, roots: Roots, depth: int = 4) -> list[Zeros]:
     text = ways[0][0].text if ways else f"{show_poly(p)} = 0"
     if not ways and depth > 0:
         inverted = _inverted(p, here, roots, depth)
-        if inverted is not None:
+        if inverted is not None and all(z.corner or (z.ways and z.ways[0][0].equation is None) for z in inverted):
             return inverted
         ways = [*_powers(p, here, roots), *_followed(p, here, roots, text)]
+        if inverted is not None and not ways:
+            return inverted
     return [Zeros(p, here, text, tuple(ways))]
 
 
@@ -234,21 +236,95 @@ def _inverse(made: normal.Generator, e: po.Exponent, value: Ratio, at: Facts) ->
 
 def _followed(p: Poly, at: Facts, roots: Roots, text: str) -> list[tuple[Crossing, ...]]:
     """p cannot be solved: along each active variable, if the gradient vanishes nowhere on the zeros."""
-    if any(GENERATORS[g].kind != "atom" for g in p.generators):
-        return []
-    terms: list[tuple[Term, Poly]] = []
-    for g in sorted(p.generators):
-        term = GENERATORS[g].term
-        assert term is not None
-        if roots.active(term):
-            terms.append((term, p.derivative(g)))
-    for term, slope in terms:
-        if at.nonzero_poly(slope) or at.nonzero_poly(reduced(normal.ratio(slope), p).num):
-            return [(Crossing(term, normal.of_atom(term), at, text, p),)]
-    square = po.total(slope * slope for _, slope in terms)
-    if len(square.terms) < 60 and (at.nonzero_poly(square) or at.nonzero_poly(reduced(normal.ratio(square), p).num)):
-        return [tuple(Crossing(term, normal.of_atom(term), at, text, p) for term, _ in terms)]
+    moving = {term for g in p.generators for term in GENERATORS[g].atoms if roots.active(term)}
+    slopes: list[tuple[Term, Ratio]] = []
+    try:
+        for term in sorted(moving, key=roots.place):
+            slope = slope_along(normal.ratio(p), term)
+            if slope is None:
+                return []
+            slopes.append((term, slope))
+        for term, slope in slopes:
+            if not _vanishing(slope, p, at):
+                here = at.compared("!=", slope)
+                return [(Crossing(term, normal.of_atom(term), here, text, p),)]
+        square = normal.ZERO
+        for _, slope in slopes:
+            square = square + slope * slope
+        if len(square.num.terms) < 60 and not _vanishing(square, p, at):
+            return [tuple(Crossing(term, normal.of_atom(term), at, text, p) for term, _ in slopes)]
+    except (TooHard, ZeroDivisionError):
+        pass
     return []
+
+
+def _vanishing(r: Ratio, p: Poly, at: Facts) -> bool:
+    """Whether r may be 0 on the zeros of p."""
+    if not r.num:
+        return True
+    if at.nonzero_poly(r.num):
+        return False
+    here = reduced(normal.ratio(r.num), p)
+    if not here.num:
+        return True
+    if at.nonzero_poly(here.num):
+        return False
+    # cos u is nowhere 0 where sin u is: its square is 1 there.
+    square = reduced(here * here, p)
+    return not square.num or not at.nonzero_poly(square.num)
+
+
+def slope_along(r: Ratio, term: Term) -> Ratio | None:
+    """The derivative of a normal form in an atom; None where a function in it has none that is known."""
+    num = _slope(r.num, term)
+    if num is None or r.den.constant is not None:
+        return num if num is None else num / normal.ratio(r.den)
+    den = _slope(r.den, term)
+    if den is None:
+        return None
+    under = normal.ratio(r.den)
+    return (num * under - normal.ratio(r.num) * den) / (under * under)
+
+
+def _slope(p: Poly, term: Term) -> Ratio | None:
+    total = normal.ZERO
+    for g in sorted(p.generators):
+        made = GENERATORS[g]
+        if term not in made.atoms:
+            continue
+        inner: Ratio | None
+        factor = normal.ZERO
+        if made.kind in ("exp", "root"):  # with exponents that are no whole numbers: (g ** e)' = e * g ** e * rate
+            for e, rest in p.coefficients(g).items():
+                if e:
+                    factor = factor + normal.ratio(rest * po.generator(g, e)).scale(Fraction(e))
+            if made.kind == "exp":
+                inner = slope_along(made.args[0], term)
+            else:
+                inner = _slope(made.base, term)
+                inner = inner / normal.ratio(made.base) if inner is not None else None
+        else:
+            factor = normal.ratio(p.derivative(g))
+            inner = _rate(made, term)
+        if inner is None:
+            return None
+        total = total + factor * inner
+    return total
+
+
+def _rate(made: normal.Generator, term: Term) -> Ratio | None:
+    """The derivative of a generator that stands with whole exponents."""
+    if made.kind == "atom":
+        return normal.ONE if made.term is term else normal.ZERO
+    if made.kind not in ("log", "sin", "cos"):
+        return None
+    inner = slope_along(made.args[0], term)
+    if inner is None:
+        return None
+    if made.kind == "log":
+        return inner / made.args[0]
+    sine, cosine = normal.angle(made.args[0])
+    return inner * cosine if made.kind == "sin" else -(inner * sine)
 
 
 def reduced(r: Ratio, equation: Poly) -> Ratio:
@@ -256,9 +332,28 @@ def reduced(r: Ratio, equation: Poly) -> Ratio:
     lead, factor = equation.lead()
     rest = (equation - Poly({lead: factor})).scale(-1 / factor)
     num, den = _reduced(r.num, lead, rest), _reduced(r.den, lead, rest)
+    other = _partner(lead)
+    if other is not None and other not in rest.generators and lead[0][0] not in rest.generators:
+        square = po.ONE - rest * rest
+        num, den = (_reduced(q, ((other, 2),), square) for q in (num, den))
     if num is r.num and den is r.den:
         return r
     return normal.ratio(num, den) if den else r
+
+
+def _partner(lead: Monomial) -> int | None:
+    """The cosine beside a sine."""
+    if len(lead) != 1 or lead[0][1] != 1 or GENERATORS[lead[0][0]].kind != "sin":
+        return None
+    _, cosine = normal.angle(GENERATORS[lead[0][0]].args[0])
+    return next(iter(cosine.num.generators), None)
+
+
+def in_sines(p: Poly, factor: Poly) -> Poly:
+    """p with squares of a cosine written by the sine, if that is what the factor is."""
+    lead, _ = factor.lead()
+    other = _partner(lead) if len(factor.terms) == 1 else None
+    return p if other is None else _reduced(p, ((other, 2),), po.ONE - po.generator(lead[0][0], 2))
 
 
 def _reduced(p: Poly, lead: Monomial, rest: Poly) -> Poly:

@@ -30,7 +30,7 @@ from .facts import NO_FACTS, Facts
 from .functions import jumps
 from .intervals import INFINITE
 from .lattice import Grade, bounded
-from .loci import Crossing, Roots, Zeros, vanishes, zeros
+from .loci import Crossing, Roots, Zeros, in_sines, vanishes, zeros
 from .normal import GENERATORS, Ratio
 from .polynomials import TooHard
 from .rewriting import one_angle
@@ -57,6 +57,8 @@ LENGTHS = (3, 7)
 """How many coefficients are compared: first a few, more where all of these agree or a quotient eats some."""
 MOST = 4
 """No more than C4 is claimed of arms that are different functions."""
+SMOOTH = 99
+"""The order of an atom that is smooth."""
 EFFORT = 60_000
 """Products of terms that a verdict may cost: some tenths of a second."""
 _CASES = 6
@@ -171,7 +173,7 @@ def _sides(run: Callable[[Facts, Facts], Series], near: Facts, at: Facts, depth:
         at_side = at
         for cond in near_side.others - near.others:
             at_side = at_side.assume(closure(cond))
-        if not at_side.impossible:
+        if not at_side.impossible and not at_side.contradictory():
             yield from _cases(run, near_side, at_side, depth - 1, splits)
 
 
@@ -234,7 +236,7 @@ class _Branch:
         limit: Order = INFINITE
         if self.order is not None:
             inside = {a for t in (*self.then, *self.orelse) for a in terms.atoms(t)} | atoms_of(self.cond)
-            limit = min((self.order(a) for a in inside if self.active(a)), default=INFINITE)
+            limit = min((o for a in inside if self.active(a) and (o := self.order(a)) < SMOOTH), default=INFINITE)
             if limit < 0:
                 return Verdict("jump", False, "a value is not known to be smooth near the boundary",
                                show_condition(self.cond))
@@ -427,7 +429,7 @@ class _Branch:
                     continue
                 found = self.difference(left, right, at, crossing, 1 if values else length)
                 if values and found.order >= 0:
-                    found = _Finding(0, right.rough, crossing.text)
+                    found = _Finding(0, right.order, crossing.text)
                 elif found.order >= 0 and found.order >= length - 1 and self.same(a, b, left_near, right_near, at):
                     found = _Finding(INFINITE, INFINITE, crossing.text)
                 findings.append(found)
@@ -455,7 +457,7 @@ class _Branch:
 
     def difference(self, left: Series, right: Series, at: Facts, crossing: Crossing, length: int) -> _Finding:
         """How many coefficients of two series agree."""
-        rough = min(left.rough, right.rough)
+        rough = min(left.order, right.order)
         low = min(left.val, right.val, 0)
         end = int(min(left.end, right.end, length))
         for s in (left, right):
@@ -474,6 +476,10 @@ class _Branch:
                 return _Finding(k - 1, rough, crossing.text, "", show(shown.scale(math.factorial(k))))
         if end < length and end < rough:
             raise Short
+        if rough <= 0:
+            raise Irregular("an arm is not known to be continuous there")
+        if left.end == right.end == rough == INFINITE and max(s.val + len(s.coefs) for s in (left, right)) <= length:
+            return _Finding(INFINITE, INFINITE, crossing.text)
         return _Finding(length - 1 if rough > length - 1 else math.ceil(rough) - 1, rough, crossing.text)
 
     def divided(self, part: Zeros, a: Term, b: Term, near: tuple[Facts, Facts], thin: bool) -> _Finding | None:
@@ -487,7 +493,7 @@ class _Branch:
                     difference: Ratio = left.at(0) - right.at(0)
                     if min(left.rough, right.rough) != INFINITE or min(left.val, right.val) < 0:
                         return None
-                    count, rest = 0, difference.num
+                    count, rest = 0, in_sines(difference.num, part.factor)
                     while rest and count <= MOST:
                         quotient = po.divide(rest, part.factor)
                         if quotient is None:

@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
-from . import normal, terms
+from . import limits, normal, terms
 from .facts import NO_FACTS, Facts
 from .functions import JUMPING, SMOOTH, expanded, known, slope_of
 from .intervals import INFINITE
@@ -48,15 +48,18 @@ class Series:
     """t ** val * (coefs[0] + coefs[1] t + …), known as far as there are coefficients, in full where `exact`.
 
     `rough`: the smallest exponent of t with something behind it that is no power series; infinite where all is smooth.
+    `loss`: by how much a derivative lowers that exponent, 2 for sin (1/t). `exact` is also what vanishes with all of
+    its derivatives besides, as exp (-1/t).
     """
 
-    __slots__ = ("coefs", "exact", "rough", "val")
+    __slots__ = ("coefs", "exact", "loss", "rough", "val")
 
-    def __init__(self, coefs: list[Ratio], val: int = 0, exact: bool = True, rough: Order = INFINITE) -> None:
+    def __init__(self, coefs: list[Ratio], val: int = 0, exact: bool = True, rough: Order = INFINITE,
+                 loss: Order = 1) -> None:
         if exact:
             while coefs and not coefs[-1]:
                 coefs = coefs[:-1]
-        self.coefs, self.val, self.exact, self.rough = coefs, val, exact, rough
+        self.coefs, self.val, self.exact, self.rough, self.loss = coefs, val, exact, rough, loss
 
     @property
     def end(self) -> float:
@@ -66,6 +69,11 @@ class Series:
     def at(self, k: int) -> Ratio:
         i = k - self.val
         return self.coefs[i] if 0 <= i < len(self.coefs) else ZERO
+
+    @property
+    def order(self) -> Order:
+        """Below how many derivatives all is known."""
+        return self.rough / self.loss
 
     def constant(self) -> bool:
         return self.exact and self.val >= 0 and self.val + len(self.coefs) <= 1
@@ -108,20 +116,22 @@ class Expansion:
 
     def add(self, a: Series, b: Series, sign: int = 1) -> Series:
         if a.exact and not a.coefs:
-            a = Series([], b.val, True, a.rough)
+            a = Series([], b.val, True, a.rough, a.loss)
         if b.exact and not b.coefs:
-            b = Series([], a.val, True, b.rough)
+            b = Series([], a.val, True, b.rough, b.loss)
         val = min(a.val, b.val)
         end = min(a.end, b.end)
         top = max(a.val + len(a.coefs), b.val + len(b.coefs))
         exact = end == INFINITE
         count = int(min(end, top)) - val
         coefs = [a.at(k) + (b.at(k) if sign > 0 else -b.at(k)) for k in range(val, val + max(count, 0))]
-        return Series(coefs, val, exact, min(a.rough, b.rough))
+        return Series(coefs, val, exact, min(a.rough, b.rough), max(a.loss, b.loss))
 
     def mul(self, a: Series, b: Series) -> Series:
         if (a.exact and not a.coefs) or (b.exact and not b.coefs):
-            return Series([], 0, True, min(a.rough, b.rough))
+            if any(s.exact and not s.coefs and s.rough == INFINITE for s in (a, b)):
+                return Series([])
+            return Series([], 0, True, min(a.rough, b.rough), max(a.loss, b.loss))
         a, b = self.trim(a), self.trim(b)
         full = max(len(a.coefs) + len(b.coefs) - 1, 0)
         exact = a.exact and b.exact
@@ -136,14 +146,14 @@ class Expansion:
                     total = total + a.coefs[i] * b.coefs[k - i]
             coefs.append(total)
         self.steps += count * count
-        return Series(coefs, a.val + b.val, exact, min(a.rough + b.val, b.rough + a.val))
+        return Series(coefs, a.val + b.val, exact, min(a.rough + b.val, b.rough + a.val), max(a.loss, b.loss))
 
     def trim(self, a: Series) -> Series:
         """Without leading coefficients that are 0."""
         skip = 0
         while skip < len(a.coefs) and not self.reduced(a.coefs[skip]):
             skip += 1
-        return Series(a.coefs[skip:], a.val + skip, a.exact, a.rough) if skip else a
+        return Series(a.coefs[skip:], a.val + skip, a.exact, a.rough, a.loss) if skip else a
 
     def reduced(self, r: Ratio) -> Ratio:
         return self.reduce(r) if self.reduce is not None else r
@@ -151,6 +161,7 @@ class Expansion:
     def inverse(self, a: Series, of: Term | None = None) -> Series:
         """1 / a; `of` is what a is the series of."""
         a = self.trim(a)
+        calm(a)
         if not a.coefs:
             if a.exact:
                 raise Irregular("a division by 0")
@@ -180,6 +191,7 @@ class Expansion:
 
     def regular(self, a: Series, what: str) -> list[Ratio]:
         """All coefficients from t ** 0 on, as many as are known or wanted; poles raise."""
+        calm(a)
         if a.val < 0:
             a = self.trim(a)
             if a.val < 0 and (a.coefs or not a.exact):
@@ -233,7 +245,7 @@ class Expansion:
             case "sqrt", (a,):
                 return self.rational(self.series(a), Fraction(1, 2), a)
             case "exp", (a,):
-                return self.exponential(self.series(a))
+                return self.exponential(self.series(a), a)
             case "log", (a,):
                 return self.logarithm(self.series(a), a)
             case ("sin" | "cos"), (a,):
@@ -269,7 +281,7 @@ class Expansion:
         return self.function(term)
 
     def negative(self, a: Series) -> Series:
-        return Series([-c for c in a.coefs], a.val, a.exact, a.rough)
+        return Series([-c for c in a.coefs], a.val, a.exact, a.rough, a.loss)
 
     def power(self, a: Term, b: Term) -> Series:
         exponent = self.series(b)
@@ -281,6 +293,9 @@ class Expansion:
         first = self.first(base)
         if first is not None and self.signs.bounds_of_ratio(first).positive:
             return self.exponential(self.mul(exponent, self.logarithm(base, a)))
+        found = limits.power(self, base, exponent, a)
+        if found is not None:
+            return found
         if self.checks:
             raise Irregular("a power with an exponent that varies, of something that may be <= 0")
         return Series([normal.call("pow", (self.regular(base, "a power")[0], self.regular(exponent, "a power")[0]))])
@@ -299,6 +314,7 @@ class Expansion:
                 raise TooHard
             return _plain_power(a if n >= 0 else self.inverse(a, base), abs(n), self.mul)
         a = self.trim(a)
+        calm(a)
         if not a.coefs:
             if not a.exact:
                 raise Short
@@ -319,7 +335,7 @@ class Expansion:
         if a.val:
             if p < 0 or a.val < 0:
                 raise Irregular("a root of something unbounded, or its inverse")
-            if not (bound.positive or (a.val % 2 and bound.nonzero)):
+            if not (bound.positive or (a.val % 2 and self.at.nonzero_poly(head.num))):
                 raise Irregular("a root of something that vanishes there")
             rough: Order = a.val * p
             return Series([ZERO] * math.ceil(rough), 0, False, rough)
@@ -343,7 +359,9 @@ class Expansion:
             coefs.append((total / head).scale(Fraction(1, k)))
         return Series(coefs, 0, False, rough)
 
-    def exponential(self, a: Series) -> Series:
+    def exponential(self, a: Series, of: Term | None = None) -> Series:
+        if of is not None and limits.vanishes(self, a, of):
+            return Series([])
         s = self.regular(a, "the exponential")
         head = normal.exponential(self.reduced(s[0]))
         if a.constant():
@@ -359,6 +377,7 @@ class Expansion:
 
     def logarithm(self, a: Series, of: Term) -> Series:
         a = self.trim(a)
+        calm(a)
         if not a.coefs:
             raise Irregular("the logarithm of something that vanishes there")
         head = self.reduced(a.coefs[0])
@@ -386,6 +405,8 @@ class Expansion:
         return bound.positive or (bound.nonnegative and self.at.nonzero_poly(r.num))
 
     def sine_cosine(self, a: Series) -> tuple[Series, Series]:
+        if self.checks and (found := limits.oscillation(self.trim(a))) is not None:
+            return found, found
         s = self.regular(a, "the sine")
         sine, cosine = normal.sine_cosine(self.reduced(s[0]))
         if a.constant():
@@ -590,6 +611,12 @@ class Expansion:
                     need(args[2] * (ONE - args[2]), "its last argument may leave 0 .. 1")
             case _:
                 pass
+
+
+def calm(a: Series) -> None:
+    """Of what oscillates without end only sums and products are understood."""
+    if a.loss != 1:
+        raise Irregular("something that oscillates faster and faster")
 
 
 def _bowl(term: Term) -> bool:
