@@ -7,30 +7,19 @@ little of Fourier and Motzkin), from its factors, and from being a sum of square
 """
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from . import normal, parts
+from . import normal, parts, ranges
 from . import polynomials as po
-from .intervals import EVERYTHING, INFINITE, Bound, Interval, fractional, logarithm, root_interval
-from .normal import GENERATORS, Generator, Ratio
+from .intervals import EVERYTHING, INFINITE, Bound, Interval, fractional, root_interval
+from .normal import GENERATORS, Ratio
 from .polynomials import Monomial, Poly, TooHard
 from .rewriting import replaced
 from .terms import FALSE, And, Compare, Cond, Not, Or, Term, Unknown, negate, simplified
 
 _NOT_NEGATIVE = Interval(Fraction(0), INFINITE, False)
-_POSITIVE = Interval(Fraction(0), INFINITE)
-_UNIT = Interval(Fraction(-1), Fraction(1), False, False)
-_PI = Interval(Fraction(3141592653589793, 10**15), Fraction(3141592653589794, 10**15))
-_RANGES = {"atan": Interval(Fraction(-1571, 1000), Fraction(1571, 1000)),
-           "asin": Interval(Fraction(-1571, 1000), Fraction(1571, 1000), False, False),
-           "erf": Interval(Fraction(-1), Fraction(1)), "gammainc": Interval(Fraction(0), Fraction(1), False, False),
-           "gammaincc": Interval(Fraction(0), Fraction(1), False, False),
-           "betainc": Interval(Fraction(0), Fraction(1), False, False),
-           "acosh": _NOT_NEGATIVE, "bessel_i0": Interval(Fraction(1), INFINITE, False),
-           "log_i0": _NOT_NEGATIVE, "trigamma": _POSITIVE}
 _DEPTH = 3
 _WIDTH = (0, 3, 5, 12)
 """How many facts are tried to cancel a term, by how many may still follow."""
@@ -539,13 +528,13 @@ class Facts:
                 bound = Interval(Fraction(0), INFINITE, bound.positive) if e > 0 else EVERYTHING
                 made = GENERATORS[g]
                 if made.kind in ("exp", "root"):
-                    bound = fractional(self._base(g), e)
+                    bound = fractional(self.base(g), e)
             out = bound if out is None else out.times(bound)
         assert out is not None
         known = self.bounds.get(Poly({m: Fraction(1)}))
         return out if known is None else out.meet(known)
 
-    def _base(self, g: int) -> Interval:
+    def base(self, g: int) -> Interval:
         made = GENERATORS[g]
         if made.kind == "exp":
             return self._generator(g)
@@ -556,7 +545,7 @@ class Facts:
         found = self._generators.get(g)
         if found is None:
             self._generators[g] = EVERYTHING  # while it is asked for
-            found = self._range(g)
+            found = ranges.of_generator(self, g)
             known = self.bounds.get(po.generator(g))
             if known is not None:
                 found = found.meet(known)
@@ -564,54 +553,6 @@ class Facts:
                 found = Interval(found.lo, found.hi, found.lo_open or found.lo == 0, found.hi_open or found.hi == 0)
             self._generators[g] = found
         return found
-
-    def _range(self, g: int) -> Interval:
-        """Where a generator lies by what it is."""
-        made = GENERATORS[g]
-        match made.kind:
-            case "pi":
-                return _PI
-            case "exp":
-                return self.bounds_of_ratio(made.args[0]).rising(math.exp, Fraction(0)).meet(_POSITIVE)
-            case "log":
-                inner = self.bounds_of_ratio(made.args[0])
-                if inner.hi <= 0:
-                    return EVERYTHING  # there it has no value, or one that is not a number
-                lowest = Interval(inner.lo if inner.lo > 0 else Fraction(0), inner.hi, inner.lo_open, inner.hi_open)
-                return lowest.rising(logarithm)
-            case "root":
-                return fractional(self._base(g), Fraction(1))
-            case "sin" | "cos":
-                return _UNIT
-            case "abs":
-                inner = self.bounds_of(made.base)
-                if inner.nonnegative:
-                    return inner
-                if inner.nonpositive:
-                    return inner.scale(Fraction(-1))
-                strict = made.base in self.unequal
-                top, closed = max((-inner.lo, not inner.lo_open), (inner.hi, not inner.hi_open))
-                return Interval(Fraction(0), top, strict, not closed)
-            case "call":
-                return self._called(made)
-        return EVERYTHING
-
-    def _called(self, made: Generator) -> Interval:
-        bound = _RANGES.get(made.op, EVERYTHING)
-        if not made.args:
-            return bound
-        inner = self.bounds_of_ratio(made.args[0])
-        if made.op in ("atan", "asin", "erf", "cbrt", "asinh", "erfinv", "atanh"):
-            zero = Fraction(0)
-            bound = bound.meet(Interval(zero if inner.nonnegative else -INFINITE,
-                                        zero if inner.nonpositive else INFINITE,
-                                        not inner.nonnegative or inner.positive,
-                                        not inner.nonpositive or inner.negative))
-        elif made.op == "floor":
-            bound = inner.floor()
-        elif made.op == "gamma" and inner.positive:
-            bound = _POSITIVE
-        return bound
 
 
 def _halvable(g: int, e: po.Exponent) -> po.Exponent | None:

@@ -15,9 +15,9 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
-from . import limits, normal, terms
+from . import limits, normal, special, terms
 from .facts import NO_FACTS, Facts
-from .functions import JUMPING, SMOOTH, expanded, known, slope_of
+from .functions import JUMPING, expanded, known
 from .intervals import INFINITE
 from .normal import GENERATORS, ONE, ZERO, Ratio
 from .polynomials import TooHard
@@ -278,7 +278,7 @@ class Expansion:
         plainer = expanded(term)
         if plainer is not None:
             return self.series(plainer)
-        return self.function(term)
+        return special.function(self, term)
 
     def negative(self, a: Series) -> Series:
         return Series([-c for c in a.coefs], a.val, a.exact, a.rough, a.loss)
@@ -567,50 +567,6 @@ class Expansion:
         if not all(a.constant() for a in inner):
             raise Irregular("a place that moves")
         return Series([normal.call("element", tuple(self.reduced(a.at(0)) for a in inner))])
-
-    # ---- functions by their derivative
-
-    def function(self, term: Term) -> Series:
-        inner = [self.series(a) for a in term.args]
-        heads = tuple(self.reduced(self.regular(a, term.op)[0]) for a in inner)
-        value = normal.function(term.op, heads)
-        if not self.checks or not self.moves(term):
-            return Series([value], 0, all(a.constant() for a in inner) or self.length == 1)
-        if term.op not in SMOOTH:
-            raise Irregular(f"{term.op}, of which nothing is known")
-        rough = min((a.rough for a in inner), default=INFINITE)
-        if self.checks > 1:
-            if term.op in ("asin", "acosh"):
-                room = (ONE - heads[0] * heads[0]) if term.op == "asin" else heads[0] - ONE
-                if not self._positive(room) and self.at.bounds_of_ratio(room).nonnegative:
-                    return Series([value], 0, False, min(rough, Fraction(1, 2)))  # at the edge: like a root
-            self.inside(term.op, heads)
-        if all(a.constant() for a in inner):
-            return Series([value], 0, True, rough)
-        slope = slope_of(term)
-        if slope is None:
-            return Series([value], 0, False, min(rough, Fraction(1)))
-        return self.integral(value, self.series(slope), inner[0])
-
-    def inside(self, op: str, args: tuple[Ratio, ...]) -> None:
-        """Whether arguments lie in the open set where a function is smooth."""
-        def need(r: Ratio, what: str) -> None:
-            if not self._positive(r):
-                raise Irregular(f"{op} of {show(args[0])}: {what}")
-        match op:
-            case "asin" | "erfinv":
-                need(ONE - args[0] * args[0], "its argument may leave -1 .. 1")
-            case "acosh":
-                need(args[0] - ONE, "its argument may be <= 1")
-            case "ndtri":
-                need(args[0] * (ONE - args[0]), "its argument may leave 0 .. 1")
-            case "lgamma" | "digamma" | "trigamma" | "gamma" | "gammainc" | "gammaincc" | "lbeta" | "betainc":
-                for r in args[:2]:
-                    need(r, "an argument may be <= 0")
-                if op == "betainc":
-                    need(args[2] * (ONE - args[2]), "its last argument may leave 0 .. 1")
-            case _:
-                pass
 
 
 def calm(a: Series) -> None:

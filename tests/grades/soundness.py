@@ -432,7 +432,7 @@ def violation(branch: Branch, found: Verdict, points: int = 9) -> str | None:
             for k in range(order + 1):
                 right, left, size = sides(f, k)
                 if abs(right - left) > size * mp.mpf("1e-5"):
-                    nearer = sides(f, k, 30) if k in (1, 2) else (right, left)
+                    nearer = sides(f, k, 30) if k < 3 else (right, left)
                     if abs(nearer[0] - nearer[1]) < abs(right - left) / 2:
                         continue  # it goes to 0 slowly, as t ** 0.1 does
                     return f"order {k} at {_shown(point)} along {_shown(way)}: {mp.nstr(right, 8)}, {mp.nstr(left, 8)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 from dad.grades.prove import Verdict
 from dad.tests.grades.formulas import PI, F, atom, both, either, graded, iff, op
-from dad.tests.grades.soundness import Branch, violation
+from dad.tests.grades.soundness import Branch, Wild, violation
 
 x, y, z, r, a, b, c, k, s, w = map(atom, "xyzrabcksw")
 lam, delta, alpha, eps, mu = map(atom, ["lam", "delta", "alpha", "eps", "mu"])
@@ -244,6 +244,17 @@ def test_generated(first: int) -> None:
         assert violation(branch, found, 6) is None, (seed, found)
         proved += found.proved
     assert proved > 15
+
+
+def test_generated_limits() -> None:
+    """The same at zeros of sines, and with limits such as those of exp (-1/t), t sin (1/t), t ** a."""
+    proved = 0
+    for seed in range(100):
+        branch = Wild(seed)
+        found = branch.verdict()
+        assert violation(branch, found, 6) is None, (seed, found)
+        proved += found.proved
+    assert proved > 25
 
 
 def test_fixed_atoms_have_no_boundary() -> None:

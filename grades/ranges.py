@@ -1,0 +1,74 @@
+"""Where the generators of normal forms lie by what they are: exponentials are positive, sines between -1 and 1."""
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from .intervals import EVERYTHING, INFINITE, Interval, fractional, logarithm
+from .normal import GENERATORS, Generator
+
+if TYPE_CHECKING:
+    from .facts import Facts
+
+_NOT_NEGATIVE = Interval(Fraction(0), INFINITE, False)
+_POSITIVE = Interval(Fraction(0), INFINITE)
+_UNIT = Interval(Fraction(-1), Fraction(1), False, False)
+_PI = Interval(Fraction(3141592653589793, 10**15), Fraction(3141592653589794, 10**15))
+_RANGES = {"atan": Interval(Fraction(-1571, 1000), Fraction(1571, 1000)),
+           "asin": Interval(Fraction(-1571, 1000), Fraction(1571, 1000), False, False),
+           "erf": Interval(Fraction(-1), Fraction(1)), "gammainc": Interval(Fraction(0), Fraction(1), False, False),
+           "gammaincc": Interval(Fraction(0), Fraction(1), False, False),
+           "betainc": Interval(Fraction(0), Fraction(1), False, False),
+           "acosh": _NOT_NEGATIVE, "bessel_i0": Interval(Fraction(1), INFINITE, False),
+           "log_i0": _NOT_NEGATIVE, "trigamma": _POSITIVE}
+
+
+def of_generator(facts: Facts, g: int) -> Interval:
+    """Where a generator lies by what it is."""
+    made = GENERATORS[g]
+    match made.kind:
+        case "pi":
+            return _PI
+        case "exp":
+            return facts.bounds_of_ratio(made.args[0]).rising(math.exp, Fraction(0)).meet(_POSITIVE)
+        case "log":
+            inner = facts.bounds_of_ratio(made.args[0])
+            if inner.hi <= 0:
+                return EVERYTHING  # there it has no value, or one that is not a number
+            lowest = Interval(inner.lo if inner.lo > 0 else Fraction(0), inner.hi, inner.lo_open, inner.hi_open)
+            return lowest.rising(logarithm)
+        case "root":
+            return fractional(facts.base(g), Fraction(1))
+        case "sin" | "cos":
+            return _UNIT
+        case "abs":
+            inner = facts.bounds_of(made.base)
+            if inner.nonnegative:
+                return inner
+            if inner.nonpositive:
+                return inner.scale(Fraction(-1))
+            strict = made.base in facts.unequal
+            top, closed = max((-inner.lo, not inner.lo_open), (inner.hi, not inner.hi_open))
+            return Interval(Fraction(0), top, strict, not closed)
+        case "call":
+            return _called(facts, made)
+    return EVERYTHING
+
+
+def _called(facts: Facts, made: Generator) -> Interval:
+    bound = _RANGES.get(made.op, EVERYTHING)
+    if not made.args:
+        return bound
+    inner = facts.bounds_of_ratio(made.args[0])
+    if made.op in ("atan", "asin", "erf", "cbrt", "asinh", "erfinv", "atanh"):
+        zero = Fraction(0)
+        bound = bound.meet(Interval(zero if inner.nonnegative else -INFINITE,
+                                    zero if inner.nonpositive else INFINITE,
+                                    not inner.nonnegative or inner.positive,
+                                    not inner.nonpositive or inner.negative))
+    elif made.op == "floor":
+        bound = inner.floor()
+    elif made.op == "gamma" and inner.positive:
+        bound = _POSITIVE
+    return bound
