@@ -78,12 +78,20 @@ def zeros(p: Poly, at: Facts, roots: Roots, depth: int = 4) -> list[Zeros]:
     text = ways[0][0].text if ways else f"{show_poly(p)} = 0"
     if not ways and depth > 0:
         inverted = _inverted(p, here, roots, depth)
-        if inverted is not None and all(z.corner or (z.ways and z.ways[0][0].equation is None) for z in inverted):
+        if inverted is not None and all(map(_plain, inverted)):
             return inverted
         ways = [*_powers(p, here, roots), *_followed(p, here, roots, text)]
         if inverted is not None and not ways:
             return inverted
     return [Zeros(p, here, text, tuple(ways))]
+
+
+def _plain(part: Zeros) -> bool:
+    """Whether zeros can be crossed, and have not been written by logarithms to no avail."""
+    if not part.ways:
+        return bool(part.corner)
+    equation = part.ways[0][0].equation
+    return equation is None or not any(GENERATORS[g].kind == "log" for g in equation.generators)
 
 
 def _corner(p: Poly) -> tuple[Term, ...]:
