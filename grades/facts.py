@@ -179,7 +179,7 @@ class Facts:
         known = self.bounds_of(shape)
         bound = interval.plus(Interval(-offset, -offset, False, False)).scale(1 / scale)
         both = known.meet(bound)
-        stored = whole(shape, self.bounds.get(shape, EVERYTHING).meet(both))
+        stored = ranges.whole(shape, self.bounds.get(shape, EVERYTHING).meet(both))
         if not both.empty and both.lo <= 0 <= both.hi and shape in self.unequal:
             stored = Interval(stored.lo, stored.hi, stored.lo_open or stored.lo == 0, stored.hi_open or stored.hi == 0)
         facts = Facts({**self.bounds, shape: stored}, self.unequal, both.empty or stored.empty, self.others)
@@ -582,22 +582,6 @@ def _canonical(p: Poly) -> tuple[Poly, Fraction, Fraction]:
     offset = p.terms.get(po.UNIT, _NOTHING)
     rest = Poly({m: c for m, c in p.terms.items() if m}) if offset else p
     return po.primitive(rest), po.content(rest), offset
-
-
-def whole(p: Poly, i: Interval) -> Interval:
-    """The bounds of a polynomial with whole coefficients, narrowed to whole numbers if its atoms are such."""
-    for g in p.generators:
-        term = GENERATORS[g].term
-        if GENERATORS[g].kind != "atom" or term is None or not term.integer:
-            return i
-    if any(e != int(e) or e < 0 for m in p.terms for _, e in m):
-        return i
-    lo, hi = i.lo, i.hi
-    if lo != -INFINITE:
-        lo = Fraction(math.floor(lo) + 1 if i.lo_open else math.ceil(lo))
-    if hi != INFINITE:
-        hi = Fraction(math.ceil(hi) - 1 if i.hi_open else math.floor(hi))
-    return Interval(lo, hi, i.lo_open and lo == -INFINITE, i.hi_open and hi == INFINITE)
 
 
 NO_FACTS = Facts({}, frozenset(), False, frozenset())

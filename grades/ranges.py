@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .intervals import EVERYTHING, INFINITE, Interval, fractional, logarithm
 from .normal import GENERATORS, Generator
+from .polynomials import Poly
 
 if TYPE_CHECKING:
     from .facts import Facts
@@ -72,3 +73,19 @@ def _called(facts: Facts, made: Generator) -> Interval:
     elif made.op == "gamma" and inner.positive:
         bound = _POSITIVE
     return bound
+
+
+def whole(p: Poly, i: Interval) -> Interval:
+    """The bounds of a polynomial with whole coefficients, narrowed to whole numbers if its atoms are such."""
+    for g in p.generators:
+        term = GENERATORS[g].term
+        if GENERATORS[g].kind != "atom" or term is None or not term.integer:
+            return i
+    if any(e != int(e) or e < 0 for m in p.terms for _, e in m):
+        return i
+    lo, hi = i.lo, i.hi
+    if lo != -INFINITE:
+        lo = Fraction(math.floor(lo) + 1 if i.lo_open else math.ceil(lo))
+    if hi != INFINITE:
+        hi = Fraction(math.ceil(hi) - 1 if i.hi_open else math.floor(hi))
+    return Interval(lo, hi, i.lo_open and lo == -INFINITE, i.hi_open and hi == INFINITE)
