@@ -76,7 +76,7 @@ PROGRAMS = [
     ("def f (s: #disk f64{>0} | #box f64{>=0}) : f64 = match s case #disk r -> r case #box a -> sqrt a", "cont affine"),
     # derivatives, rules, trust
     ("def f (x: f64) = grad (\\y -> y ** 4) x", "smooth"),
-    ("def f (x: f64) = grad (\\y -> if y < 0 then 0 else y * y) x", "cont"),
+    ("def f (x: f64) = grad (\\y -> if y < 0 then 0 else y * y) x", "lip"),
     ("def f (x: f64) = grad abs x", "jump"),
     ("def f (x: f64) (y: f64) = grad (\\z -> 3 * z + sin y) x", "none smooth"),
     ("def f (x: f64) (y: f64) = jvp (\\z -> z * z) x y", "smooth affine"),
