@@ -61,7 +61,7 @@ def test_examples(module: ModuleType) -> None:
 
 def written(folder: Path) -> list[tuple[int, str, str, tuple[int, ...]]]:
     """Images as `dad build` writes them, which the stand-in knows."""
-    table = []
+    table: list[tuple[int, str, str, tuple[int, ...]]] = []
     for architecture, name in ((75, "m.sm_75.cubin"), (90, "m.sm_90.cubin"), (0, "m.ptx")):
         path = folder / name
         path.write_bytes(f"image {name}".encode())

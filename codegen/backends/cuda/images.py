@@ -57,7 +57,7 @@ def images(name: str, kernels: Kernels, options: Sequence[str] = OPTIONS, kept: 
     wanted = [a for a in nvrtc.ARCHITECTURES if a in nvrtc.supported()]
     jobs = [(text, a) for a in wanted for _, text in kernels]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        made = list(pool.map(lambda job: code(*job, options, kept or Kept()), jobs))
+        made = list(pool.map(lambda job: code(job[0], job[1], options, kept or Kept()), jobs))
     files: dict[str, bytes] = {}
     table: list[tuple[int, str, str, tuple[int, ...]]] = []
     usage: dict[int, tuple[Usage, ...]] = {}

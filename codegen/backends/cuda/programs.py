@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from . import preamble
+from .cuts import in_parts
 
 REGISTER = re.compile(r"\b(at_[pr]|[pr])(\d+)\b")
 SITE = re.compile(r"\bdad_fail\(c, (\d+)\)")
@@ -97,7 +98,7 @@ def shared(kernels: Sequence[tuple[str, str]]) -> tuple[dict[str, tuple[Apart, l
     made: dict[str, tuple[Apart, list[str]]] = {}
     names: dict[str, str] = {}
     for base, parts in units.items():
-        unit = apart(renumbered("\n".join(text for _, text in parts), base), "k")
+        unit = apart(in_parts(renumbered("\n".join(text for _, text in parts), base)), "k")
         if unit not in known:
             known[unit] = f"k{len(known) + 1}"
             made[known[unit]] = unit, [f"{known[unit]}{end.removeprefix('k')}" for end in KERNEL.findall(unit.text)]
@@ -136,7 +137,7 @@ def programs(kernels: Mapping[str, tuple[Apart, list[str]]], functions: Mapping[
         of_library += [own] if own else []
     bodies: dict[int, int] = {}
     heads: dict[int, str] = {}
-    ends = {name: apart(body, name) for name, (_, body) in functions.items()}
+    ends = {name: apart(in_parts(body), name) for name, (_, body) in functions.items()}
     for name, (head, _) in functions.items():
         bodies[len(texts)] = len(texts) + len(functions)
         heads[len(texts)] = ends[name].head(name)
