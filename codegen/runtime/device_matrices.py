@@ -13,6 +13,11 @@ from typing import Any
 import cupy
 import numpy as np
 
+MOST_LEFT_OUT = 256
+"""Singular values of which all products but two are made at once."""
+EQUAL_EIGENVALUES = {"float64": 2.0**-46, "float32": 2.0**-17, "float16": 2.0**-5}
+"""Eigenvalues that differ by less, times the largest one, are taken to be equal."""
+
 MatrixArgs = Sequence[tuple[str, Any, Any]]
 
 
@@ -99,6 +104,55 @@ def _svd(a: Any) -> Any:
     return cupy.concatenate([values[None, :], u * sign, v * sign], axis=0)
 
 
+def _turned(left: Any, right: Any) -> Any:
+    """det U · det V of orthogonal matrices."""
+    return cupy.linalg.det(left) * cupy.linalg.det(right)
+
+
+def _whole_svd(a: Any) -> tuple[Any, Any, Any]:
+    """Singular values of a square matrix and its factors, nan where it is not finite."""
+    fine = cupy.isfinite(a).all()
+    left, values, right = cupy.linalg.svd(cupy.where(fine, a, cupy.zeros_like(a)), full_matrices=True)
+    return left, cupy.where(fine, values, cupy.asarray(np.nan, values.dtype)), right
+
+
+def _cofactors(a: Any) -> Any:
+    """det A · A⁻ᵀ, from singular values, so that A may be singular."""
+    left, values, right = _whole_svd(_wide(a))
+    one = cupy.ones_like(values[:1])
+    before = cupy.concatenate([one, cupy.cumprod(values[:-1])])
+    after = cupy.flip(cupy.concatenate([one, cupy.cumprod(cupy.flip(values[1:]))]))
+    return _turned(left, right) * cupy.matmul(left * (before * after)[None, :], right)
+
+
+def _cofactors_along(a: Any, d: Any) -> Any:
+    """The derivative of the cofactors of A along D: with A = U S Vᵀ, products of singular values but two."""
+    left, values, right = _whole_svd(_wide(a))
+    n = values.shape[0]
+    if n > MOST_LEFT_OUT:
+        return None
+    places = cupy.arange(n)
+    i, j, k = places[:, None, None], places[None, :, None], places[None, None, :]
+    one = cupy.asarray(1, values.dtype)
+    others = cupy.where((k == i) | (k == j), one, values[None, None, :]).prod(axis=-1)
+    others = cupy.where(i[:, :, 0] == j[:, :, 0], cupy.asarray(0, values.dtype), others)
+    across = cupy.matmul(cupy.matmul(left.T, _wide(d)), right.T)
+    diagonal = cupy.matmul(others, cupy.diagonal(across))
+    inner = cupy.where(i[:, :, 0] == j[:, :, 0], diagonal[:, None], -others * across.T)
+    return _turned(left, right) * cupy.matmul(cupy.matmul(left, inner), right)
+
+
+def _eigen_toward(a: Any, d: Any) -> Any:
+    """`eigen` where no two eigenvalues are equal, which the host waits to hear."""
+    found = _eigen(a)
+    values = found[0]
+    if values.shape[0] > 1:
+        slack = EQUAL_EIGENVALUES[str(a.dtype)] * cupy.abs(values).max()
+        if not bool((cupy.diff(values) > slack).all()):
+            return None
+    return found
+
+
 def _failed_pivot(a: Any, result: Any, kind: str) -> Any:
     if kind == "general":
         return None if bool(cupy.isnan(result).any()) else cupy.asarray(-1)
@@ -131,5 +185,6 @@ DEVICE_MATRICES: dict[str, Callable[..., Any]] = {
     "matmul": _by_cupy(_matmul), "solve": _by_cupy(_solve), "solve_triangular": _by_cupy(_solve_triangular),
     "inverse": _by_cupy(_inverse), "cholesky": _by_cupy(_cholesky), "orthogonal": _by_cupy(_orthogonal),
     "log_det": _by_cupy(_log_det), "det": _by_cupy(_det), "det_sign": _by_cupy(_det_sign),
-    "eigen": _by_cupy(_eigen), "svd": _by_cupy(_svd), "failed_pivot": _by_cupy(_failed_pivot, "i64"),
+    "cofactors": _by_cupy(_cofactors), "cofactors_along": _by_cupy(_cofactors_along),
+    "eigen_toward": _by_cupy(_eigen_toward), "eigen": _by_cupy(_eigen), "svd": _by_cupy(_svd), "failed_pivot": _by_cupy(_failed_pivot, "i64"),
 }

@@ -132,3 +132,25 @@ def test_both_sides_know_the_same_primitives() -> None:
         from dad.codegen.runtime.device_primitives import DEVICE_PRIMITIVES
 
         assert set(DEVICE_PRIMITIVES) == KNOWN
+
+
+def test_derivatives_of_determinants_and_spectra_stay_on_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = """
+entry dets [n] (a: param [n][n]f64) : f64 = det a
+entry spectrum [n] (a: param [n][n]f64) : f64 =
+  let (w, v) = eigen a in sum (map2 (\\x r -> x * r[0] ** 2) w v)
+"""
+    rng = np.random.default_rng(8)
+    with installed():
+        device, other = dad.compile(text, target="cuda"), dad.compile(text, target="numpy")
+        from dad.codegen.runtime.device import Run
+
+        def nowhere(self: object, *args: object) -> list[int]:
+            raise AssertionError("NumPy was asked")
+
+        monkeypatch.setattr(Run, "host", nowhere)
+        for n in (2, 7):
+            a = rng.normal(size=(n, n))
+            for name, matrix in (("dets", a), ("dets", np.zeros((n, n))), ("spectrum", a)):
+                found, want = (getattr(m, name).value_and_grad(matrix) for m in (device, other))
+                same(found, want, 1e-8)

@@ -99,7 +99,7 @@ DAD_DEVICE bool dad_stopped(const dad_run *run, int64_t turn) {
 DAD_DEVICE bool dad_behind(const dad_run *run, int64_t key) { return *(const volatile int64_t *)&run->key < key; }
 
 /* Of all failures in a nest the one of the first iteration is kept; nothing runs after a nest that has failed. */
-DAD_CALLED void dad_report(dad_run *run, const dad_thread *c, int64_t turn, int64_t key) {
+DAD_CALLED void dad_reported(dad_run *run, const dad_thread *c, int64_t turn, int64_t key) {
   while (atomicCAS(&run->lock, 0ull, 1ull) != 0ull) { }
   __threadfence();
   volatile int64_t *failed = &run->failed, *first = &run->key;
@@ -110,6 +110,12 @@ DAD_CALLED void dad_report(dad_run *run, const dad_thread *c, int64_t turn, int6
   }
   __threadfence();
   atomicExch(&run->lock, 0ull);
+}
+
+/* A copy is handed on: what is never handed on itself lies in registers. */
+DAD_DEVICE void dad_report(dad_run *run, const dad_thread *c, int64_t turn, int64_t key) {
+  dad_thread copy = *c;
+  dad_reported(run, &copy, turn, key);
 }
 
 DAD_DEVICE void *dad_take(dad_thread *c, int64_t count, int64_t width) {

@@ -12,7 +12,7 @@ from . import scatters, sorting, sums
 KNOWN = frozenset({
     "accumulate_at", "max_at", "min_at", "scatter", "argsort", "positions", "sum", "matmul", "solve",
     "solve_triangular", "inverse", "cholesky", "orthogonal", "log_det", "det", "det_sign", "eigen", "svd",
-    "failed_pivot"})
+    "failed_pivot", "cofactors", "cofactors_along", "eigen_toward"})
 """What `runtime/device_primitives.py` runs."""
 
 ROWS = """
