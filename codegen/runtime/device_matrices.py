@@ -186,5 +186,6 @@ DEVICE_MATRICES: dict[str, Callable[..., Any]] = {
     "inverse": _by_cupy(_inverse), "cholesky": _by_cupy(_cholesky), "orthogonal": _by_cupy(_orthogonal),
     "log_det": _by_cupy(_log_det), "det": _by_cupy(_det), "det_sign": _by_cupy(_det_sign),
     "cofactors": _by_cupy(_cofactors), "cofactors_along": _by_cupy(_cofactors_along),
-    "eigen_toward": _by_cupy(_eigen_toward), "eigen": _by_cupy(_eigen), "svd": _by_cupy(_svd), "failed_pivot": _by_cupy(_failed_pivot, "i64"),
+    "eigen_toward": _by_cupy(_eigen_toward), "eigen": _by_cupy(_eigen), "svd": _by_cupy(_svd),
+    "failed_pivot": _by_cupy(_failed_pivot, "i64"),
 }
