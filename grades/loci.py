@@ -245,6 +245,8 @@ def _inverse(made: normal.Generator, e: po.Exponent, value: Ratio, at: Facts) ->
 def _followed(p: Poly, at: Facts, roots: Roots, text: str) -> list[tuple[Crossing, ...]]:
     """p cannot be solved: along each active variable, if the gradient vanishes nowhere on the zeros."""
     moving = {term for g in p.generators for term in GENERATORS[g].atoms if roots.active(term)}
+    if not all(at.nonzero_poly(base) for base in _under_roots(p)):
+        return []  # a slope may be infinite there
     slopes: list[tuple[Term, Ratio]] = []
     try:
         for term in sorted(moving, key=roots.place):
@@ -264,6 +266,19 @@ def _followed(p: Poly, at: Facts, roots: Roots, text: str) -> list[tuple[Crossin
     except (TooHard, ZeroDivisionError):
         pass
     return []
+
+
+def _under_roots(p: Poly) -> list[Poly]:
+    """What roots are taken of, anywhere in p."""
+    found: list[Poly] = []
+    for g in p.generators:
+        made = GENERATORS[g]
+        if made.kind == "root":
+            found.append(made.base)
+        for inner in (made.base, *(part for r in made.args for part in (r.num, r.den))):
+            if inner.generators:
+                found += _under_roots(inner)
+    return found
 
 
 def _vanishing(r: Ratio, p: Poly, at: Facts) -> bool:
