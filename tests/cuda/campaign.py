@@ -49,6 +49,7 @@ from dad.tests.native.sanitised import (
     files,
     generated,
     of_source,
+    options_of,
     outcome_of_interpreter,
 )
 
@@ -312,13 +313,7 @@ def start(arguments: Sequence[str], sanitiser: str = "") -> subprocess.Completed
 
 
 def main() -> int:
-    options = argparse.ArgumentParser(description="Run kernels on the processor.")
-    options.add_argument("--files", nargs="*", default=[], help="folders of tests with programs, or `all`")
-    options.add_argument("--only", default="", help="files whose names have this in them")
-    options.add_argument("--first", type=int, default=0, help="the first seed of generated programs")
-    options.add_argument("--count", type=int, default=0)
-    options.add_argument("--largest", type=int, default=10**6, help="characters of a generated program, at most")
-    options.add_argument("--batch", type=int, default=20, help="programs to a run of the C++ compiler")
+    options = options_of("Run kernels on the processor.", "a run of the C++ compiler")
     options.add_argument("--sanitiser", choices=sorted(SANITISERS), default="")
     options.add_argument("--card", action="store_true", help="run on the GPU of this machine, too")
     options.add_argument("--nvrtc", nargs="*", type=int, metavar="ARCHITECTURE",

@@ -280,14 +280,20 @@ def start(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
                           capture_output=True, text=True, check=False)
 
 
-def main() -> int:
-    options = argparse.ArgumentParser(description="Run C from loops under sanitisers.")
+def options_of(description: str, batch: str) -> argparse.ArgumentParser:
+    """Which programs a campaign runs; so many of them to a `batch`."""
+    options = argparse.ArgumentParser(description=description)
     options.add_argument("--files", nargs="*", default=[], help="folders of tests with programs, or `all`")
     options.add_argument("--only", default="", help="files whose names have this in them")
     options.add_argument("--first", type=int, default=0, help="the first seed of generated programs")
     options.add_argument("--count", type=int, default=0)
     options.add_argument("--largest", type=int, default=10**6, help="characters of a generated program, at most")
-    options.add_argument("--batch", type=int, default=20, help="programs to a file of C")
+    options.add_argument("--batch", type=int, default=20, help=f"programs to {batch}")
+    return options
+
+
+def main() -> int:
+    options = options_of("Run C from loops under sanitisers.", "a file of C")
     options.add_argument("--optimised", action="store_true", help="fastest and slowest code without sanitisers")
     given = options.parse_args()
     if given.files == ["all"]:

@@ -173,9 +173,7 @@ int64_t dad_failed(const dad_context *c, dad_cell *values) {
 
 HALF = """\
 static dad_half dad_to_half(double x) {
-  uint64_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  dad_half sign = (dad_half)(bits >> 48 & 0x8000);
+  dad_half sign = signbit(x) ? 0x8000 : 0;
   double size = fabs(x);
   if (x != x) return sign | 0x7e00;
   if (size >= 65520.0) return sign | 0x7c00;

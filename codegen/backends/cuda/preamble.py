@@ -10,6 +10,10 @@ A thread takes arrays from the lower end of its slice and gives them back; block
 end. What a glue kernel takes there stays until the call ends: `kept` says how much that is.
 """
 
+from __future__ import annotations
+
+from ..c import preamble as c_preamble
+
 TYPES = """\
 #define int8_t signed char
 #define int16_t short
@@ -163,23 +167,5 @@ DAD_CALLED void *dad_resize(dad_thread *c, dad_block *block, int64_t count, int6
 }
 """
 
-HALF = """\
-DAD_CALLED dad_half dad_to_half(double x) {
-  double size = fabs(x);
-  dad_half sign = signbit(x) ? 0x8000 : 0;
-  if (x != x) return sign | 0x7e00;
-  if (size >= 65520.0) return sign | 0x7c00;
-  if (size < 0x1p-14) return sign | (dad_half)(int)rint(size * 0x1p24);
-  int exponent;
-  double part = frexp(size, &exponent);
-  return sign | (dad_half)(((exponent + 14) << 10) + (int)rint(ldexp(part, 11)) - 1024);
-}
-DAD_DEVICE float dad_of_half(dad_half h) {
-  int exponent = h >> 10 & 31, part = h & 1023;
-  float size = exponent == 31 ? (part ? NAN : INFINITY)
-             : exponent ? ldexpf((float)(1024 + part), exponent - 25) : ldexpf((float)part, -24);
-  return copysignf(size, h & 0x8000 ? -1.0f : 1.0f);
-}
-/* Half precision is computed in single precision and rounded. */
-DAD_DEVICE float dad_rounded(double x) { return dad_of_half(dad_to_half(x)); }
-"""
+HALF = c_preamble.HALF.replace("static dad_half", "DAD_CALLED dad_half").replace("static float", "DAD_DEVICE float")
+"""As in C, where a conversion to half precision is called, not part of what calls it."""

@@ -25,6 +25,21 @@ with that as its start.
 
 from __future__ import annotations
 
+TILES = """\
+  __shared__ dad_words<S> held[8];
+  const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
+  const long long size = 256ll * each, tiles = n > size ? (n + size - 1) / size : 1;
+  for (long long block = blockIdx.x; block < rows * tiles; block += gridDim.x) {
+    const long long row = block / tiles, tile = block - row * tiles, start = tile * size;
+    const long long first = start + (long long)each * threadIdx.x;
+    const long long last = first + each < n ? first + each : n;
+    // threads that have something come first: how many there are in this block, and in this warp
+    const long long left = (n - start + each - 1) / each;
+    const int count = left < 256 ? (int)left : 256, mine = count - 32 * warp;
+    dad_words<S> s;
+    if (first < last) s.s = dad_own<S>(f, o, row, first, last);
+"""
+"""How folds and scans go through tiles; each thread has folded its own elements."""
 TEXT = """
 template <class S> union dad_words { S s; unsigned w[(sizeof(S) + 3) / 4]; __device__ dad_words() {} };
 
@@ -73,19 +88,7 @@ template <class S, class F, class O> static __device__ __forceinline__ S dad_own
 
 template <class S, class F, class O, class G> static __device__ void dad_fold(
     const F &f, const O &o, const G &g, long long rows, long long n, int each, S *part) {
-  __shared__ dad_words<S> held[8];
-  const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
-  const long long size = 256ll * each, tiles = n > size ? (n + size - 1) / size : 1;
-  for (long long block = blockIdx.x; block < rows * tiles; block += gridDim.x) {
-    const long long row = block / tiles, tile = block - row * tiles, start = tile * size;
-    const long long first = start + (long long)each * threadIdx.x;
-    const long long last = first + each < n ? first + each : n;
-    // threads that have something come first: how many there are in this block, and in this warp
-    const long long left = (n - start + each - 1) / each;
-    const int count = left < 256 ? (int)left : 256, mine = count - 32 * warp;
-    dad_words<S> s;
-    if (first < last) s.s = dad_own<S>(f, o, row, first, last);
-    for (int d = 1; d < 32; d <<= 1) {
+@TILES    for (int d = 1; d < 32; d <<= 1) {
       const S other = dad_from_right(s.s, d);
       if ((lane & (2 * d - 1)) == 0 && lane + d < mine) s.s = o(s.s, other);
     }
@@ -103,18 +106,7 @@ template <class S, class F, class O, class G> static __device__ void dad_fold(
 
 template <class S, class F, class O, class G> static __device__ void dad_scan(
     const F &f, const O &o, const G &g, long long rows, long long n, int each, const S *before) {
-  __shared__ dad_words<S> held[8];
-  const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
-  const long long size = 256ll * each, tiles = n > size ? (n + size - 1) / size : 1;
-  for (long long block = blockIdx.x; block < rows * tiles; block += gridDim.x) {
-    const long long row = block / tiles, tile = block - row * tiles, start = tile * size;
-    const long long first = start + (long long)each * threadIdx.x;
-    const long long last = first + each < n ? first + each : n;
-    const long long left = (n - start + each - 1) / each;
-    const int count = left < 256 ? (int)left : 256, mine = count - 32 * warp;
-    dad_words<S> s;
-    if (first < last) s.s = dad_own<S>(f, o, row, first, last);
-    for (int d = 1; d < 32; d <<= 1) {
+@TILES    for (int d = 1; d < 32; d <<= 1) {
       const S other = dad_from_left(s.s, d);
       if (lane >= d && lane < mine) s.s = o(other, s.s);
     }
@@ -142,4 +134,4 @@ template <class S, class F, class O, class G> static __device__ void dad_scan(
     __syncthreads();
   }
 }
-"""
+""".replace("@TILES", TILES)
