@@ -13,7 +13,7 @@ ARGS ?=
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types bench fuzz sanitise kernels campaign tables clean
+.PHONY: help install demo test lint types bench fuzz sanitise kernels races campaign tables clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,7 +43,7 @@ $(STAMP): pyproject.toml
 export PYTHON
 
 # What is compiled here is kept here, not among the user's files.
-test fuzz sanitise kernels campaign: export DAD_CACHE_DIR ?= $(CURDIR)/build/cache
+test fuzz sanitise kernels races campaign: export DAD_CACHE_DIR ?= $(CURDIR)/build/cache
 
 # What the command line says, not the environment: others use this name, too.
 demo: export DAD_TARGET := $(if $(filter command line,$(origin TARGET)),$(TARGET))
@@ -68,10 +68,12 @@ fuzz: $(STAMP) ## mutate programs for 60 s (SECONDS=…); anything but diagnosti
 sanitise: $(STAMP) ## C from loops under sanitisers: programs of the tests, and COUNT=1000 generated ones from seed FIRST=0 on
 	@$(BIN)/python -m dad.tests.native.sanitised --files all --first $(FIRST) --count $(COUNT)
 
-kernels: $(STAMP) ## CUDA C on the processor, in three orders and under sanitisers, and compiled for cards; FIRST, COUNT
+kernels: $(STAMP) ## CUDA C on the processor, in three orders, and compiled for cards; COUNT=1000 generated programs from FIRST=0 on
 	@$(BIN)/python -m dad.tests.cuda.campaign --files all --first $(FIRST) --count $(COUNT) --nvrtc
-	@$(BIN)/python -m dad.tests.cuda.campaign --files all --first $(FIRST) --count $(COUNT) --sanitiser addresses
+
+races: $(STAMP) ## CUDA C on the processor under the sanitisers of threads and of addresses; COUNT, FIRST as above
 	@$(BIN)/python -m dad.tests.cuda.campaign --files all --first $(FIRST) --count $(COUNT) --sanitiser races
+	@$(BIN)/python -m dad.tests.cuda.campaign --files all --first $(FIRST) --count $(COUNT) --sanitiser addresses
 
 campaign: $(STAMP) ## generate COUNT=1000 programs from seed FIRST=0 on; derivatives in 50 digits, NumPy, vmap must agree
 	@$(BIN)/python -m dad.tests.programs.campaign --first $(FIRST) --count $(COUNT)
