@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -119,6 +120,10 @@ def machine() -> ctypes.CDLL:
     return machine_of(MODE.flags if MODE.sanitised else PLAIN)
 
 
+LAUNCHING = threading.Lock()
+"""There is one machine, and `ctypes` lets other threads of Python run while it does."""
+
+
 class Kernel:
     """A kernel: `parameters` are its types, as `*f8` (a pointer to numbers of 8 bytes), `i8`, `f4`, `bool`."""
 
@@ -139,8 +144,9 @@ class Kernel:
         held = [ctypes.create_string_buffer(value, len(value)) for value in values]
         places = (ctypes.c_void_p * max(1, len(held)))(*[ctypes.addressof(each) for each in held])
         triple = ctypes.c_uint * 3
-        said = machine().dad_launch(self.entry, places, triple(*grid), triple(*block), dynamic, self.shared,
-                                    self.shared_size)
+        with LAUNCHING:
+            said = machine().dad_launch(self.entry, places, triple(*grid), triple(*block), dynamic, self.shared,
+                                        self.shared_size)
         if said is not None:
             raise Undefined(f"kernel {self.name}: {said.decode()}")
 
