@@ -62,6 +62,69 @@ def test_what_messages_propose_is_accepted(program: str) -> None:
     assert said(program) == "\n"
 
 
+FIXES = {  # what is wrong: the program, a part of the help, what it proposes done
+    "jump": ("def f (k: data f64) (x: f64) : f64 @ C1 = if x < k then x else 2 * x",
+             "let w = sigmoid ((x - k) / width) in w * a + (1 - w) * b",
+             "def f (k: data f64) (x: f64) : f64 @ C1 = let w = sigmoid ((x - k) / 0.1) in w * (2 * x) + (1 - w) * x"),
+    "jump, accepted": ("def f (x: f64) : f64 @ C1 = if x < 1 then x else 2 * x", '`@ allow(jump, "why")`',
+                       'def f (x: f64) : f64 @ C1 = (if x < 1 then x else 2 * x) @ allow(jump, "tariff")'),
+    "rounding": ("def f (x: f64) : f64 @ smooth = if x < 20 then log1p (exp x) else x", "`(if …) @ approx(1e-8)`",
+                 "def f (x: f64) : f64 @ smooth = (if x < 20 then log1p (exp x) else x) @ approx(1e-8)"),
+    "kink of a branch": ("def f (x: f64) : f64 @ C1 = if x < 1 then x else 2 * x - 1", "promise `@ lip`",
+                         "def f (x: f64) : f64 @ lip = if x < 1 then x else 2 * x - 1"),
+    "curvature": ("def f (x: f64) : f64 @ C2 = if x < 0 then 0 else x * x", "promise `@ C1`",
+                  "def f (x: f64) : f64 @ C1 = if x < 0 then 0 else x * x"),
+    "abs": ("def f (x: f64) : f64 @ C1 = abs x", "`sqrt (u * u + w * w)` in place of `abs u`",
+            "def f (x: f64) : f64 @ C1 = let w = 0.1 in sqrt (x * x + w * w)"),
+    "max": ("def f (x: f64) : f64 @ C1 = max x 1", "`b + softplus (a - b)` in place of `max a b`",
+            "def f (x: f64) : f64 @ C1 = 1 + softplus (x - 1)"),
+    "min": ("def f (x: f64) : f64 @ C1 = min x 1", "`b - softplus (b - a)` in place of `min a b`",
+            "def f (x: f64) : f64 @ C1 = 1 - softplus (1 - x)"),
+    "maximum": ("def f (x: [3]f64) : f64 @ C1 = maximum x", "`log (sum (map exp xs))` in place of `maximum xs`",
+                "def f (x: [3]f64) : f64 @ C1 = log (sum (map exp x))"),
+    "step": ("def f (x: f64) : f64 @ C1 = x + floor x", "hold its argument fixed with `stop_grad`",
+             "def f (x: f64) : f64 @ C1 = x + floor (stop_grad x)"),
+    "element": ("def f (x: f64) (t: data [9]f64) : f64 @ C1 = t[i64 x] * x", "with `stop_grad`",
+                "def f (x: f64) (t: data [9]f64) : f64 @ C1 = t[i64 (stop_grad x)] * x"),
+    "angle": ("def f (x: f64) (y: f64) : f64 @ C1 = atan2 y x", "say that the second argument is positive",
+              "def f (x: f64{>0}) (y: f64) : f64 @ C1 = atan2 y x"),
+    "while": ("def f (x: f64) : f64 @ C1 = loop s = x while s < 100 do 2 * s", "with `for`",
+              "def f (x: f64) : f64 @ C1 = loop s = x for _i < 9 do 2 * s"),
+    "domain": ("def f (x: f64) : f64 @ smooth = log x", "declare `x: f64{>0}`", "def f (x: f64{>0}) : f64 @ smooth = log x"),
+    "domain of a quotient": ("def f (x: f64) (y: f64) : f64 @ smooth = x / y", "declare `y: f64{>0}`",
+                             "def f (x: f64) (y: f64{>0}) : f64 @ smooth = x / y"),
+    "end of a domain": ("def f (x: f64{>=0}) : f64 @ C1 = sqrt x", "add a small positive number under the root",
+                        "def f (x: f64{>=0}) : f64 @ C1 = sqrt (x + 1e-9)"),
+    "root of squares": ("def f (x: [2]f64) : f64 @ lip = sqrt (x[0] * x[0] + x[1] - x[1] * x[0])",
+                        "add a small", "def f (x: [2]f64) : f64 @ lip = norm x"),
+    "unknown function": ("def f (g: f64 -> f64) (x: f64) : f64 @ C1 = g x", "`(g: f64 -> f64 @ C1)`",
+                         "def f (g: f64 -> f64 @ C1) (x: f64) : f64 @ C1 = g x"),
+    "any type": ("def f 'a (x: a) (y: f64) : f64 @ C1 = y * y", "give its parameters types",
+                 "def f (x: i64) (y: f64) : f64 @ C1 = y * y"),
+    "what a search gives": ("def f (y: f64) : f64 @ C1 = (optimise.newton (\\x -> (x - y) ** 2) 0.0).x",
+                            'assume C1(x) "one minimum, and it is not flat"',
+                            "def f (y: f64) : f64 @ C1 =\n  let x = (optimise.newton (\\x -> (x - y) ** 2) 0.0).x\n"
+                            '  assume C1(x) "one minimum, and it is not flat"\n  in x'),
+    "demand": ("def f = optimise.newton (\\x -> if x < 1 then 0 else (x - 1) ** 2) 0.0", "take `lbfgs`, which needs C1",
+               "def f = optimise.lbfgs (\\x -> if x < 1 then 0 else (x - 1) ** 2) 0.0"),
+    "expression": ("def f (x: f64) : f64 = let v = (if x < 1 then x else 2 * x - 1) @ C1 in v * v", "promise `@ lip`",
+                   "def f (x: f64) : f64 = let v = (if x < 1 then x else 2 * x - 1) @ lip in v * v"),
+    "larger than allowed": ("def f (x: f64) : f64 @ smooth = (if x < 5 then log1p (exp x) else x) @ approx(1e-8)",
+                            "or allow as much as they differ by",
+                            "def f (x: f64) : f64 @ smooth = (if x < 5 then log1p (exp x) else x) @ approx(1e-2)"),
+}
+
+
+@pytest.mark.parametrize("kind", FIXES)
+def test_the_fix_of_each_kind_of_message(kind: str) -> None:
+    """It is proposed, and applied it checks at the grade that is promised."""
+    program, part, fixed = FIXES[kind]
+    found = said(program)
+    assert "error[" in found
+    assert part in found.split("= help:", 1)[1]
+    assert said(fixed) == "\n"
+
+
 def test_built_modules_say_how_smooth_entries_are() -> None:
     source = Source("m.dad", "entry f (theta: param f64) (s: f64{>0}) : f64 @ C1 =\n"
                     "  log s + (if theta < 0 then 0 else theta ** 2)")
