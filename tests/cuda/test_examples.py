@@ -32,3 +32,18 @@ def test_old_faithful(monkeypatch: pytest.MonkeyPatch) -> None:
         assert np.allclose(flat(got), flat(host.loss.value_and_grad(MIXTURE, durations, waitings)), 1e-10, 1e-10)
         grid = np.linspace(1, 6, 5), np.linspace(40, 100, 7)
         assert np.allclose(device.density(MIXTURE, *grid), host.density(MIXTURE, *grid), 1e-12, 0)
+
+
+def test_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run decides is counted on the device too."""
+    monkeypatch.setattr(compiled.MODE, "flags", compiled.QUICK)
+    text = "entry f [n] (x: [n]f64) (k: f64) : f64 = sum (map (\\v -> if v < k then v else 2 * v) x)"
+    x = np.array([1.0, -2.0, 3.0, 0.5])
+    with installed():
+        device, host = (dad.compile(text, target=target).f.value_and_grad(x, 1.0, certificate=True)
+                        for target in ("cuda", "numpy"))
+        assert np.allclose(flat(device[:2]), flat(host[:2]), 1e-12, 0)
+        seen, wanted = ([(s.text, s.below, s.above, s.on, s.distance, s.step) for s in certificate]
+                        for certificate in (device[2], host[2]))
+    assert seen == wanted
+    assert [s[1:4] for s in seen if s[0] == "v < k"] == [(2, 1, 1)]
