@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..lang.core import ir
+from ..lang.core.walk import atoms, scopes
 from ..lang.prims.common import NUMPY_NAMES
 from ..lang.record import dataclass
 from .jets import Jet
@@ -108,11 +109,37 @@ def _many(x: Any) -> Any:
     return x
 
 
+def numbers(program: ir.Program, function: str) -> list[Fraction]:
+    """The numbers that a function and what it calls are written with, if they are none that are tried anyway."""
+    found: dict[Fraction, None] = {}
+    seen: set[str] = set()
+    names = [function]
+    while names:
+        name = names.pop()
+        if name in seen or name not in program.functions:
+            continue
+        seen.add(name)
+        blocks = [program.functions[name].body]
+        while blocks:
+            block = blocks.pop()
+            for stmt in block.stmts:
+                for a in atoms(stmt.op):
+                    if isinstance(a, ir.Const) and a.type.is_float and math.isfinite(a.value) and abs(a.value) > 4:
+                        found[Fraction(repr(float(a.value)))] = None
+                if isinstance(stmt.op, ir.Call):
+                    names.append(stmt.op.function)
+                blocks += [inner for _, inner in scopes(stmt.op)]
+    return [x for x in found if abs(x) < 10**12][:40]
+
+
 class Space:
     """The arguments of a function: sizes that fit each other, numbers that fit their bounds."""
 
-    def __init__(self, function: ir.Function, moving: Sequence[bool], bounds: Mapping[int, Bounds], seed: int) -> None:
+    def __init__(self, function: ir.Function, moving: Sequence[bool], bounds: Mapping[int, Bounds], seed: int,
+                 named: Sequence[Fraction] = ()) -> None:
         self.function = function
+        self.named = tuple(named)
+        """Numbers of the program itself: what it compares with may lie far from all others."""
         self.moving = moving
         self.bounds = bounds
         self.random = Random(seed)
@@ -150,6 +177,10 @@ class Space:
         return np.array(numbers, NUMPY_NAMES[type.dtype]).reshape(shape)
 
     def number(self, bounds: Bounds, wide: bool) -> Fraction:
+        if wide and self.named and self.random.random() < 0.5:
+            far = [x for x in self.named if bounds.hold(x)]
+            if far:
+                return self.random.choice(far)
         fitting = [x for x in (NICE + WIDE if wide else NICE) if bounds.hold(x)]
         if len(fitting) < 3:
             fitting += [x for x in inside(bounds) if bounds.hold(x)]

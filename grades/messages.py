@@ -111,6 +111,8 @@ def missed(graded: Graded, promise: Promise, refute: Refute | None, found: dict[
     names = listed([name_of(r) for r in failing])
     chain = promise.chains[root].chain() if root in promise.chains else ()
     culprit = next((step for step in chain if not better(step.grade, promise.wanted)), None)
+    if worst == "jump":  # what is to blame jumps, or is constant in between
+        culprit = next((step for step in chain if step.grade in ("jump", "flat")), culprit)
     branch = next((b for b in promise.branches or graded.branches if culprit is not None and b.raw is culprit.span
                    and not better(b.grade if b.proved or b.kind != "if" else "jump", promise.wanted)), None)
     domain = next((o for o in promise.obligations or graded.obligations
@@ -231,7 +233,14 @@ def of_branch(promise: Promise, branch: Branch, names: str, subject: str, needs:
     notes: list[str] = []
     witness = branch.witness
     jumps = branch.kind in ("index", "step", "while") or (witness is not None and witness.order == 0)
-    if branch.proved:
+    cancels = better(worst, "cont") and not branch.proved
+    """Whether it jumps, and what is made of it does not."""
+    effect = witness.effect if witness is not None and cancels else None
+    if cancels:
+        jumps = False
+        code, what = "S101", f"{subject} is only {worst} in {names}, {needs}"
+        notes.append(f"its jumps cancel: what is made of it is {worst}, and no more is shown")
+    elif branch.proved:
         code = "S101"
         what = f"{subject} is only {worst} in {names}, {needs}"
         if branch.kind == "kink":
@@ -247,15 +256,22 @@ def of_branch(promise: Promise, branch: Branch, names: str, subject: str, needs:
     else:
         code = "S103"
         what = f"it is not shown that {subject} is {promise.wanted} in {names}, {needs}"
-    if not branch.proved:
+    if not branch.proved and not cancels:
         if branch.difference and branch.boundary:
             notes.append(f"across {branch.boundary} the arms differ by  {branch.difference}")
         elif branch.why and (witness is None or branch.kind != "if"):
             notes.append(f"why: {branch.why}")
-    if witness is not None:
+    if witness is not None and cancels:
+        if effect is not None:
+            notes.append(f"for example at {place(witness)}: the {derivative(effect[0])} jumps by {effect[1]:.6g}")
+    elif witness is not None:
         notes.append(f"for example at {example(witness)}")
-    order = witness.order if witness is not None else 2 if branch.grade[0] == "C" and branch.grade != "cont" else 1
-    notes.append(EFFECTS["jump" if jumps else "unknown" if not branch.proved and witness is None
+    order = 2 if branch.grade[0] == "C" and branch.grade != "cont" else 1
+    if cancels:
+        order = effect[0] if effect is not None else 1
+    elif witness is not None:
+        order = witness.order
+    notes.append(EFFECTS["jump" if jumps else "unknown" if not branch.proved and witness is None and not cancels
                          else "kink" if order < 2 else "bend"])
     notes += path(chain, names)
     step = "jumps by a full turn" if full_turn(branch) else "steps from number to number"
@@ -263,6 +279,7 @@ def of_branch(promise: Promise, branch: Branch, names: str, subject: str, needs:
             "while": "how often it runs depends on " + names}
     label = told.get(branch.kind, f"the condition depends on {listed([name_of(r) for r in branch.roots])}")
     return Diagnostic(code, what, labels(branch.span, label, promise.span, asked_by(promise)), tuple(notes),
+                      otherwise(promise, worst) + "write a smooth formula" if cancels else
                       fix(branch, promise, witness))
 
 

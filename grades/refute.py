@@ -42,7 +42,7 @@ from .compare import (
 )
 from .evaluate import Machine, Watch
 from .jets import Jet
-from .lines import Bounds, Line, Space, samples
+from .lines import Bounds, Line, Space, numbers, samples
 from .operations import COMPARISONS, Failed, Value
 from .reals import context
 
@@ -184,7 +184,8 @@ class Search:
         self.doubles = Machine(program, False)
         self.many = Machine(program, True)
         self.left = BUDGET
-        self.space = Space(self.function, [root is not None for root in roots], bounds, seed)
+        self.space = Space(self.function, [root is not None for root in roots], bounds, seed,
+                           numbers(program, function))
 
     def watch(self, decisions: bool = False) -> Watch:
         return Watch(self.site, decisions or self.site is None, self.condition)

@@ -313,7 +313,9 @@ def sqrt(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
     domain = PRIMITIVES["sqrt"].domain[0]
     if v.squares is not None and v.term is not None and not w.near.positive(v.term):
         grades = at_least(v.squares, "lip")
-        kink(w, stmt, v, "sqrt", f"{shown(v.term)} = 0")
+        library = stmt.span is not None and stmt.span.source.shipped
+        kink(w, stmt, v, "sqrt", "all that is squared = 0" if library and v.term.op == "atom" else
+             f"{shown(v.term)} = 0")
         note_domain(w, stmt, "sqrt", domain, v, "edge")
         return made(w, stmt, grades, args, term_of("sqrt", args), shape=v.shape)
     grade = domain_grade(w, stmt, "sqrt", domain, v)
