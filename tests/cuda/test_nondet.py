@@ -80,6 +80,6 @@ def test_gradients_add_in_any_order_too(both: tuple[Any, Any]) -> None:
 
 
 def test_the_type_says_it() -> None:
-    checked = check(Source("orders.dad", PROGRAM)).checked
+    checked = check(Source("orders.dad", PROGRAM)).require()
     heads = [signature(d) for d in checked.entries]
     assert [head.endswith("@ nondet") for head in heads] == [True, False, False, True, True, True]

@@ -119,8 +119,8 @@ def of_source(source: Source, folder: Path, name: str, drawn: bool = False) -> J
         if all(d.name != known for known, _ in inputs):
             with contextlib.suppress(Undrawn, TypeError, ValueError, RunError):
                 draw = Small(np.random.default_rng(k), 4)
-                given = tuple(draw.value(t) for t in d.param_types)
-                inputs.append((d.name, list(module.entries[d.name].leaves(given, {}))))
+                made = tuple(draw.value(t) for t in d.param_types)
+                inputs.append((d.name, list(module.entries[d.name].leaves(made, {}))))
     wanted = [Transform(d.name, kind, wrt) for d in checked.entries if any(d.name == name for name, _ in inputs)
               for kind, wrt in possible(d) if kind in KINDS]
     with driver.without_collection():
