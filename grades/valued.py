@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from .walk import Walker
 
 
-def divisors(values: Iterable[Term], active: Callable[[Term], bool]) -> list[Term]:
-    """What these formulas divide by that is held fixed and is no number."""
+def divisors(values: Iterable[Term]) -> list[Term]:
+    """What these formulas divide by, but numbers."""
     seen: set[Term] = set()
     found: list[Term] = []
     stack = list(values)
@@ -25,8 +25,7 @@ def divisors(values: Iterable[Term], active: Callable[[Term], bool]) -> list[Ter
         if term in seen or term.op == "select":
             continue
         seen.add(term)
-        if term.op == "div" and term.args[1].op not in ("number", "constant") \
-                and not any(map(active, atoms(term.args[1]))):
+        if term.op == "div" and term.args[1].op not in ("number", "constant"):
             found.append(term.args[1])
         stack.extend(term.args)
     return found
@@ -39,7 +38,9 @@ def compared(cond: Cond) -> tuple[Term, ...]:
 
 def meaningful(facts: Facts, values: Iterable[Term], active: Callable[[Term], bool]) -> Facts:
     """The facts where these formulas have a value."""
-    for divisor in divisors(values, active):
+    for divisor in divisors(values):
+        if any(map(active, atoms(divisor))):
+            continue
         known = facts
         facts = known.assume(compare("!=", divisor, ZERO))
         if facts is known or facts.impossible:
@@ -55,7 +56,13 @@ def meaningful(facts: Facts, values: Iterable[Term], active: Callable[[Term], bo
 
 def at(w: Walker, facts: Facts, *values: Term) -> Facts:
     """What a walk knows where these formulas have a value."""
-    if not divisors(values, w.active):
+    held = False
+    for value in values:
+        known = w.divisors.get(value)
+        if known is None:
+            known = w.divisors[value] = divisors((value,))
+        held = held or any(not any(map(w.active, w.atoms(d))) for d in known)
+    if not held:
         return facts
     key = id(facts), values
     found = w.valued.get(key)

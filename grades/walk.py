@@ -122,6 +122,8 @@ class Walker:
         self.alive: list[Facts] = []
         """Facts that verdicts are known by, which must not give their place in memory to others."""
         self.valued: dict[Hashable, Facts] = {}
+        self.divisors: dict[Term, list[Term]] = {}
+        """What formulas divide by, looked for once."""
         self.places: dict[Term, tuple[Term, tuple[Term, ...]]] = {}
         """Atoms that stand for the element of an array at a place: the cell of the array, the place."""
         self.universal: dict[Cond, Cond] = {}
