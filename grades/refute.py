@@ -515,6 +515,8 @@ class Search:
         effect = (order, jump) if not self.inside else None if whole is None else (whole[0], whole[1])
         line = c.line
         here = line.many(sides.t)
+        if sides.point and not self.has_value(here):
+            effect = None  # series cross what a run divides by
         exact = all(decimal(here[k][at] if at else here[k]) is not None for k, at in line.slopes)
         width = self.apart(c, float(sides.t))
         point = self.said([said(x) for x in here])
@@ -528,6 +530,16 @@ class Search:
             jump, values, effect, exact, sides.direct, sides.point,
             {name: said(here[k]) for k, (name, root) in enumerate(zip(self.names, self.roots, strict=True))
              if root is None}, sizes)
+
+    def has_value(self, here: Sequence[Any]) -> bool:
+        """Whether a run at this very point ends, with numbers."""
+        try:
+            results = self.many.run(self.name, here, self.watch())
+        except Failed:
+            return False
+        finally:
+            self.spend(self.many.steps * WEIGHT)
+        return all(jets.finite(x) for r in results for x in flat(r))
 
     def said(self, args: Sequence[Any]) -> dict[str, Any]:
         return {root: x for root, x in zip(self.roots, args, strict=True) if root is not None}

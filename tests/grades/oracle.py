@@ -118,12 +118,18 @@ class Violation:
         return f"not {self.grade}: {self.what}, at {dict(self.point)} along {dict(self.direction)}"
 
 
+def decimals(x: Value) -> Value:
+    """Numbers that are read as literals are: 0.1 is a tenth."""
+    x = np.asarray(x)
+    return lifted(x) if x.dtype.kind != "f" else np.frompyfunc(lambda v: mpf(repr(float(v))), 1, 1)(x)
+
+
 class Line:
     """The float results of a function along `point + t direction`, with the trace of each run."""
 
     def __init__(self, oracle: Oracle, point: Point, direction: Sequence[Value]) -> None:
         self.oracle, self.point, self.direction = oracle, point, direction
-        self.start = [lifted(x) for x in point]
+        self.start = [decimals(x) for x in point]
         self.ahead = [lifted(d) if d is not None else None for d in direction]
         self.seen: dict[Any, tuple[tuple[Any, ...], Any, list[Any]]] = {}
         self.stopped: Sequence[Value] = ()
