@@ -134,8 +134,11 @@ class Imports:
             return None
         self.sought[file] = None
         if not exists:
+            from .checker.scope import library_names
+
             self.report.error("E193", f"there is no file `{path}.dad`", span, f"looked for {path}.dad beside this file",
-                              help="imports are paths relative to this file, without `.dad`")
+                              help=f"`{path}` is a module of the library and needs no import: write `{path}.NAME`"
+                              if path in library_names() else "imports are paths relative to this file, without `.dad`")
             return None
         return file
 

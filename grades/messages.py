@@ -258,7 +258,7 @@ def of_branch(promise: Promise, branch: Branch, names: str, subject: str, needs:
         what = f"it is not shown that {subject} is {promise.wanted} in {names}, {needs}"
     if not branch.proved and not cancels:
         if branch.difference and branch.boundary:
-            notes.append(f"across {branch.boundary} the arms differ by  {branch.difference}")
+            notes.append(f"across {branch.boundary} the arms differ by {branch.difference}")
         elif branch.why and (witness is None or branch.kind != "if"):
             notes.append(f"why: {branch.why}")
     if witness is not None and cancels:
@@ -400,7 +400,7 @@ def notes_of(graded: Graded, seen: set[object], refute: Refute | None = None) ->
                         f"this branch on {names} has a {derivative(witness.order)} that jumps"
                 notes.append(f"for example at {example(witness)}")
             if b.difference and b.boundary:
-                notes.append(f"across {b.boundary} the arms differ by  {b.difference}")
+                notes.append(f"across {b.boundary} the arms differ by {b.difference}")
             elif b.kind == "if" and b.why:
                 notes.append(f"why: {b.why}")
         yield Diagnostic("S110", what, (Label(b.span, b.condition, True),), tuple(notes), None, "note")

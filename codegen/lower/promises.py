@@ -187,19 +187,23 @@ def lifted(specialiser: Specialiser, f: Frame, function: FunV, declared: ty.Fun,
     names = function.names[len(function.args):]
     while isinstance(t, ty.Fun):
         own = t.name or (names[len(args)] if len(args) < len(names) else "") or "x"
-        args.append(unknown_value(frame, f.concrete(t.param), own, params, None, ()))
+        given = f.concrete(t.param)
+        args.append(unknown_value(frame, given, own, params, None, ()))
         frame.name_params(own, args[-1])
+        if data(given):
+            frame.note_dims(axes(given, args[-1]))
         t = t.result
     result = apply(frame, inner, args)
     specialiser.seen[name] = specialiser.looking.pop()
-    specialiser.functions[name] = ir.Function(name, (*held, *frame.named(tuple(params))), frame.b.block(leaves(result)),
-                                              hint)
+    whole = (*held, *frame.named(tuple(params)))
+    dims = tuple(frame.param_dims.get(p.id, (None,) * p.type.rank) for p in whole)
+    specialiser.functions[name] = ir.Function(name, whole, frame.b.block(leaves(result)), hint, dims)
     return name
 
 
 def form_of(t: ty.Type) -> ty.Type:
-    """The type without its sizes."""
-    return ty.map_type(t, lambda _: None, lambda _: Size.constant(0))
+    """The type with no sizes but numbers."""
+    return ty.map_type(t, lambda _: None, lambda s: s if s.value is not None else Size.constant(-1))
 
 
 # ---------------------------------------------------------------- definitions by themselves

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dad
 import pytest
+from dad import driver
 from dad.checker import Checked, check, scope
 from dad.checker.result import BuiltinRef, GlobalRef, LocalRef, SizeRef
 from dad.checker.scope import library_declaration, library_index, library_names, nearest
@@ -167,6 +168,14 @@ def test_imports_bring_definitions_and_types() -> None:
 
 def test_an_import_that_was_reported_is_not_reported_again() -> None:
     assert run('import "lib"\ndef f = 1', lambda path, span: None)[1].diagnostics == []
+
+
+def test_files_that_are_not_there() -> None:
+    """What the library has needs no import, and who imports it is told so."""
+    for path, words in (("optimise", "needs no import: write `optimise.NAME`"), ("beside", "relative to this file")):
+        [found] = driver.check(Source("main.dad", f'import "{path}"\nentry f (x: f64) = x')).diagnostics
+        assert found.code == "E193"
+        assert words in (found.help or "")
 
 
 def test_every_definition_of_the_prelude_checks_and_has_documentation() -> None:

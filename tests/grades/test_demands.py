@@ -118,6 +118,14 @@ def test_what_is_captured_is_held() -> None:
     assert float(at[2]) > 0
 
 
+def test_points_have_the_sizes_of_their_types() -> None:
+    """A witness has as many numbers as the parameter, whether its size is written or follows from the start."""
+    for f in ("f", "(\\p -> f p)"):
+        [error] = errors("def f (p: [2]f64) : f64 = if p[0] < 1 then p[0] + p[1] else 2 * p[0]\n"
+                         f"def use = optimise.lbfgs {f} [0, 0]")
+        assert re.search(r"at p = \[[-\d.e]+, [-\d.e]+\]: the value jumps", "\n".join(error.notes)), error.notes
+
+
 def test_what_a_search_gives() -> None:
     """Steps are looked into; of a search nothing is known, until the program says so."""
     f = "def f (k: f64) (x: [1]f64) : f64 = (x[0] - k) ** 2\n"
