@@ -76,6 +76,13 @@ class Imports:
     active: list[str] = field(default_factory=list)
     sought: dict[str, None] = field(default_factory=dict)
     """All files that imports name, those that do not exist included."""
+    refused: set[Span] = field(default_factory=set)
+    """Where it has been said why not."""
+
+    def _refuse(self, code: str, message: str, span: Span, label: str, help: str) -> None:
+        if span not in self.refused:
+            self.refused.add(span)
+            self.report.error(code, message, span, label, help=help)
 
     def resolve(self, path: str, span: Span) -> ast.Program | None:
         from .lang.surface.parser import parse
@@ -86,12 +93,12 @@ class Imports:
         if file in self.active:
             circle = [*self.active[self.active.index(file):], file]
             chain = " → ".join(os.path.basename(p).removesuffix(".dad") for p in circle)
-            self.report.error("E191", f"files import each other in a circle: {chain}", span,
-                              "this import closes the circle", help="move what both need into a third file")
+            self._refuse("E191", f"files import each other in a circle: {chain}", span,
+                         "this import closes the circle", help="move what both need into a third file")
             return None
         if len(self.active) > MAX_IMPORTS:
-            self.report.error("E194", f"imports are nested more than {MAX_IMPORTS} deep", span, "the innermost import",
-                              help="import what is needed directly")
+            self._refuse("E194", f"imports are nested more than {MAX_IMPORTS} deep", span, "the innermost import",
+                         help="import what is needed directly")
             return None
         if file not in self.programs:
             self.active.append(file)
@@ -128,17 +135,17 @@ class Imports:
         except (OSError, ValueError):
             inside, exists, file = False, False, here
         if not inside:
-            self.report.error("E192", f"`{path}` lies outside the program's folder", span,
-                              "not below the main file's folder",
-                              help="put the imported file beside the main file or in a folder below it")
+            self._refuse("E192", f"`{path}` lies outside the program's folder", span,
+                         "not below the main file's folder",
+                         help="put the imported file beside the main file or in a folder below it")
             return None
         self.sought[file] = None
         if not exists:
             from .checker.scope import library_names
 
-            self.report.error("E193", f"there is no file `{path}.dad`", span, f"looked for {path}.dad beside this file",
-                              help=f"`{path}` is a module of the library and needs no import: write `{path}.NAME`"
-                              if path in library_names() else "imports are paths relative to this file, without `.dad`")
+            self._refuse("E193", f"there is no file `{path}.dad`", span, f"looked for {path}.dad beside this file",
+                         help=f"`{path}` is a module of the library and needs no import: write `{path}.NAME`"
+                         if path in library_names() else "imports are paths relative to this file, without `.dad`")
             return None
         return file
 
