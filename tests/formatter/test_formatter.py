@@ -111,7 +111,7 @@ def test_every_node_and_layout_is_tested() -> None:
     rng = random.Random(1)
     texts = [path.read_text(encoding="utf-8") for path in PROGRAMS] + [declaration(rng) for _ in range(800)]
     texts += ["def x = M.N.(map (.[0, 1]) [(2+), (+2), (.a), (-)])", "type t 'a = {a: f64{0..1}, b: f64{>0}}",
-              "def x = let f [n] 'a (x: [n]a) = ??? in f",
+              "def x = let f [n] 'a (x: [n]a) = ??? in f", "def x = let (+) = 1 in 1 + 1",
               'def f (g: f64 -> f64 @ C1(x.y) @ lip) (h: (f64 -> f64 @ approx(1.5))) = g 1',
               'def f (x: f64) = assume C1(x, y in x, z) "so" in x @ smooth',
               "module type S = { module M : T #[inline] val x : i64 }"]

@@ -29,7 +29,7 @@ BRANCHES: dict[str, tuple[object, ...]] = {
     "half angle": ("smooth", th > 0, sin(th) * sin(th), (1 - cos(2 * th)) / 2),
     "tan": ("C1", x > 0, op("tan", x) ** 2, 0, x < 1, x > -1),
     "heaviside smooth": ("smooth", x > 0, 1 / (1 + exp(-x / s)), 1 - 1 / (1 + exp(x / s)), s > 0),
-    "exp(-1/x)": ("jump", x > 0, exp(-1 / x), 0),
+    "exp(-1/x)": ("smooth", x > 0, exp(-1 / x), 0),
     "monod": ("lip", x > 0, x / (k + x), 0, k > 0),
     "hill": ("C1", x > 0, x ** 2 / (k ** 2 + x ** 2), 0, k > 0),
     "arrhenius cut": ("jump", T > T0, A * exp(-B / T), 0, T > 0, T0 > 0),
