@@ -1,6 +1,7 @@
 """Calls of native entries: what comes in and out, from where, and what must raise."""
 from __future__ import annotations
 
+import ctypes
 import gc
 import math
 import os
@@ -14,6 +15,7 @@ import dad
 import numpy as np
 import pytest
 from dad.codegen.backends.native import direct, memory
+from dad.codegen.backends.native.context import NEXT
 from dad.codegen.runtime.entry import Entry
 
 PROGRAM = """
@@ -198,6 +200,26 @@ def test_rooms_of_a_thread_go_with_it(program: Any) -> None:
     assert kept[0]() is None
     for _ in range(3):
         assert program.slow(10) == 3 + 18 + 3
+
+
+def test_contexts_are_there_whoever_takes_the_rooms(program: Any) -> None:
+    """Machine code follows the list of contexts: rooms that the collector of garbage takes at once leave none that is
+    freed, and new rooms have those that are left."""
+    assert program.slow(10) == 3 + 18 + 3
+    for _ in range(3):
+        rooms: list[Any] = [memory.Room(-1, 1 << 28) for _ in range(3)]
+        rooms.append(rooms)
+        del rooms
+        gc.collect()
+    there = {ctypes.addressof(words) for words in memory._contexts}
+    at, found = memory.HEAD.value, []
+    while at:
+        found.append(at)
+        at = ctypes.c_int64.from_address(at + NEXT).value
+    assert sorted(found) == sorted(there)
+    assert set(memory.rooms) <= there
+    assert len(memory.rooms) == len(memory._contexts) - len(memory._spare)
+    assert program.slow(10) == 3 + 18 + 3
 
 
 def test_deep_recursion_has_room(program: Any) -> None:

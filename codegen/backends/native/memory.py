@@ -60,7 +60,7 @@ class Room:
         """`owner` is the number of a thread's state, or -1; `most` the bytes of the arena."""
         self.arena, self.size = _reserved(most)
         self.start = ctypes.addressof(ctypes.c_char.from_buffer(self.arena))
-        self.words = (ctypes.c_int64 * WORDS)()
+        self.words = _context()
         self.address = ctypes.addressof(self.words)
         self.error: BaseException | None = None
         """What a callback raised."""
@@ -68,14 +68,13 @@ class Room:
         """Bytes of the arena that may have memory; bytes that the run before took."""
         limit = self.start + min(self.size, memory())
         self[START], self[FLOOR], self[LIMIT] = self.start, min(self.start + USUAL, limit), limit
-        self[END], self[STACK], self[OWNER] = self[FLOOR], lowest(), owner
+        self[END], self[STACK] = self[FLOOR], lowest()
         if owner >= 0 and threading.current_thread() is threading.main_thread():
             self[LOOK] = _look()
         if owner >= 0 and not _rooms.alone:
             self[POOL] = _pool[0]
-        self[NEXT] = HEAD.value or 0
-        HEAD.value = self.address
         rooms[self.address] = self
+        self[OWNER] = owner
 
     def __getitem__(self, field: int) -> int:
         return self.words[field // 8]
@@ -142,23 +141,43 @@ class Room:
             _free(self[TABLE])
         self[TABLE] = self[CAPACITY] = self[KEPT] = 0
 
-    def unlink(self) -> None:
-        """Take the room out of the list of rooms."""
-        if HEAD.value == self.address:
-            HEAD.value = self[NEXT]
-            return
-        for other in list(rooms.values()):
-            if other[NEXT] == self.address:
-                other[NEXT] = self[NEXT]
-
     def __del__(self) -> None:
         if _free is not None and hasattr(self, "words"):  # nothing is there any more when Python itself ends
-            self.unlink()
+            self[OWNER] = NOBODY
             self.free_blocks()
+            _spare.append(self.words)
 
 
 HEAD = ctypes.c_int64(0)
 """Address of the first context of a list of all."""
+NOBODY = -2
+"""The owner of a context whose room is gone."""
+_contexts: list[ctypes.Array[ctypes.c_int64]] = []
+_spare: list[ctypes.Array[ctypes.c_int64]] = []
+_linking = threading.Lock()
+
+
+def _context() -> ctypes.Array[ctypes.c_int64]:
+    """The words of a context, in the list of all.
+
+    Machine code follows the list, so none of it is ever freed: contexts of rooms that are gone, at whatever moment the
+    collector of garbage takes them, stay where they are until a new room has them.
+    """
+    try:
+        words = _spare.pop()
+    except IndexError:
+        words = (ctypes.c_int64 * WORDS)()
+        words[OWNER // 8] = NOBODY
+        with _linking:
+            _contexts.append(words)
+            words[NEXT // 8], HEAD.value = HEAD.value or 0, ctypes.addressof(words)
+        return words
+    for k in range(WORDS):
+        if k not in (NEXT // 8, OWNER // 8):
+            words[k] = 0
+    return words
+
+
 rooms: weakref.WeakValueDictionary[int, Room] = weakref.WeakValueDictionary()
 """Rooms by the addresses of their contexts."""
 
