@@ -68,14 +68,26 @@ def precise(name: str) -> Callable[..., Any] | None:
     """The primitive `name` on numbers of many digits; None where it has no such meaning."""
     record = PRIMITIVES.get(name)
     if name in MEANINGS:
-        return _guarded(MEANINGS[name])
-    return None if record is None or record.mp is None else _guarded(record.mp)
+        return _guarded(name, MEANINGS[name])
+    return None if record is None or record.mp is None else _guarded(name, record.mp)
 
 
-def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+VAST = 10 ** 24
+"""From here on the many digits of an exponential or a sine take for ever: they count as numbers without a value."""
+ANY_SIZE = frozenset((
+    "add", "sub", "mul", "div", "neg", "abs", "sign", "copysign", "sqrt", "cbrt", "hypot", "max", "min", "floor",
+    "ceil", "round", "trunc", "log", "log2", "log10", "log1p", "square", "recip", "select", "cast"))
+
+
+def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def vast(x: Any) -> bool:
+        return isinstance(x, context().mpf) and bool(context().isfinite(x)) and bool(abs(x) > VAST)
+
     def of_numbers(*args: Any, **attrs: Any) -> Any:
         mp = context()
         try:
+            if name not in ANY_SIZE and any(map(vast, args[1:] if name == "pow" else args)):
+                return mp.nan
             return real(function(mp, *args, **attrs))
         except (ZeroDivisionError, ValueError, OverflowError, TypeError):
             return mp.nan

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from dad.codegen import interp
 from dad.codegen.passes.differentiate import differentiate
+from dad.grades.reals import context, precise
 from dad.grades.refute import Bounds, Witness, jump_along_lines, refute
 from dad.lang.core import ir
 from dad.tests.ad.harness import derive
@@ -206,6 +207,22 @@ def test_the_same_question_has_the_same_answer() -> None:
     assert again is not None
     assert first.roots == again.roots
     assert first.jump == again.jump
+
+
+def test_vast_numbers_end() -> None:
+    """An exponential whose exponent fills the memory is not computed: it has no value."""
+    mp = context()
+    huge = mp.exp(mp.mpf(10) ** 20)
+    for name in ("exp", "sin", "tanh", "lgamma", "erf"):
+        rule = precise(name)
+        assert rule is not None
+        assert mp.isnan(rule(huge))
+        assert not mp.isnan(rule(mp.mpf("0.5")))
+    power, log = precise("pow"), precise("log")
+    assert power is not None
+    assert log is not None
+    assert mp.isnan(power(2, huge))
+    assert abs(log(power(huge, mp.mpf("0.5"))) - mp.mpf(10) ** 20 / 2) < 1
 
 
 # ------------------------------------------------------------------ generated branches
