@@ -7,6 +7,7 @@ from __future__ import annotations
 import doctest
 from collections.abc import Callable
 from random import Random
+from types import ModuleType
 
 import pytest
 from dad import driver
@@ -39,8 +40,8 @@ def test_texts_stand_once_and_know_nothing_of_the_rest() -> None:
 
 
 @pytest.mark.parametrize("module", [programs, cuts], ids=lambda module: module.__name__)
-def test_examples(module: object) -> None:
-    assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]  # a module
+def test_examples(module: ModuleType) -> None:
+    assert doctest.testmod(module).failed == 0
 
 
 def test_long_functions_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:

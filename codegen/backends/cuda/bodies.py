@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -55,8 +56,8 @@ class BodyWriter(ThreadWriter):
         return [*self.locals, *self.lines]
 
 
-class AddWriter(BodyWriter):
-    """Code of an iteration that writes down what it adds, and where."""
+class PlacesWriter(BodyWriter):
+    """Code of an iteration that adds to places: the additions are not what is written for them elsewhere."""
 
     def __init__(self, owner: Outline, function: tree.Function, found: Places) -> None:
         super().__init__(owner, function)
@@ -70,26 +71,27 @@ class AddWriter(BodyWriter):
             super().node(node)
             return
         assert isinstance(node, tree.Store)
+        self.add(node, target)
+
+    @abstractmethod
+    def add(self, node: tree.Store, target: int) -> None:
+        """Write an addition; `target` is the number of the array."""
+
+
+class AddWriter(PlacesWriter):
+    """Code of an iteration that writes down what it adds, and where."""
+
+    def add(self, node: tree.Store, target: int) -> None:
         self.line(f"places{target}[at{target}] = {register(node.base)} + {operand(node.offset)} - root{target};")
         value = operand(self.found.values[id(node)])
         value = f"dad_to_half({value})" if node.value.dtype == "f16" else value
         self.line(f"values{target}[at{target}++] = {value};")
 
 
-class AtomicWriter(BodyWriter):
+class AtomicWriter(PlacesWriter):
     """Code of an iteration that adds to places as it comes."""
 
-    def __init__(self, owner: Outline, function: tree.Function, found: Places) -> None:
-        super().__init__(owner, function)
-        self.found = found
-
-    def node(self, node: tree.Node) -> None:
-        if id(node) in self.found.loads or id(node) in self.found.makers:
-            return
-        if id(node) not in self.found.stores:
-            super().node(node)
-            return
-        assert isinstance(node, tree.Store)
+    def add(self, node: tree.Store, target: int) -> None:
         kind = scatters.atomic("add", node.base.dtype, nondet=True)
         self.line(f"atomicAdd(({kind} *){register(node.base)} + {operand(node.offset)}, "
                   f"({kind}){operand(self.found.values[id(node)])});")

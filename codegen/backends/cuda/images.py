@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
+from typing import Any
 
 from ...runtime.device_code import plain_kernel
 from . import nvrtc
@@ -43,8 +44,8 @@ class Images:
 class Kept:
     """Where code is kept: what is there by a name, with a description, and a way to put it there."""
 
-    read: Callable[[str], tuple[dict[str, object], bytes] | None] = lambda key: None
-    write: Callable[[str, dict[str, object], bytes], None] = lambda key, about, code: None
+    read: Callable[[str], tuple[dict[str, Any], bytes] | None] = lambda key: None
+    write: Callable[[str, dict[str, Any], bytes], None] = lambda key, about, code: None
 
 
 def images(name: str, kernels: Kernels, options: Sequence[str] = OPTIONS, kept: Kept | None = None) -> Images:
@@ -85,9 +86,8 @@ def code(text: str, architecture: int, options: Sequence[str], kept: Kept) -> Co
     found = kept.read(key)
     if found is not None:
         about, data = found
-        match about:
-            case {"cubin": int(size), "usage": [*rows]}:
-                return Code(architecture, data[:size], data[size:], tuple(Usage(*row) for row in rows))  # type: ignore[misc]  # as it was written
+        size = about["cubin"]
+        return Code(architecture, data[:size], data[size:], tuple(Usage(*row) for row in about["usage"]))
     made = nvrtc.compiled(text, architecture, options)
     ptx = made.ptx if architecture == nvrtc.ARCHITECTURES[0] else b""
     kept.write(key, {"cubin": len(made.cubin), "usage": [list(astuple(u)) for u in made.usage]}, made.cubin + ptx)
