@@ -1,9 +1,8 @@
-"""Runs programs on a GPU through CuPy: kernels, memory, failures, and what is between arrays of users and addresses.
+"""Runs programs on a GPU through CuPy: kernels, failures, and what is between arrays of users and addresses.
 
 A `Program` has the text of the kernels and what Python must know of it. A function of the host level gets a `Run`,
-the call on the device, and addresses, sizes and numbers. Memory of a call is an arena that belongs to the program, the
-thread and the stream: it is as large as calls before needed, so that nothing is allocated but results. Nothing waits
-for the device but `read`, and the end of a call where a check may fail.
+the call on the device, and addresses, sizes and numbers. Nothing is allocated but results, if calls before were as
+large (`device_memory.py`). Nothing waits for the device but `read`, and the end of a call where a check may fail.
 """
 
 from __future__ import annotations
@@ -19,22 +18,16 @@ from .arguments import DTYPES, Leaves, type_text
 from .depth import LEVELS, Room, too_deep
 from .device_code import KernelCode, OnDevice
 from .device_folds import launch_fold, launch_scan
+from .device_memory import FIRST_BLOCKS, FIRST_SCRATCH, MOST_SLICES, RUN_WORDS, DeviceRoom, Memory, MoreScratch
+from .device_numbers import host_number, neutral
 from .device_primitives import device_primitive
 from .device_scatters import scatter_op
 from .device_sums import launch_sums
 from .entry import Entry
 from .errors import DadArgumentError, RunError
 
-RUN_WORDS = 10
-"""Words of a `dad_run`: lock, failed, key, four values, scratch, its size, how much of it is kept."""
 SITE_BITS = 20
 """Of `failed`: the rest is the turn of the launch that failed."""
-FIRST_CHUNK = 1 << 16
-FIRST_SLICE, MOST_SLICES = 1 << 10, 1 << 17
-"""Bytes of scratch memory of a thread, at first, and how many threads have some at once."""
-FIRST_SCRATCH = 1 << 20
-FIRST_BLOCKS = 1 << 24
-"""Bytes of scratch memory at first; where a program has blocks that grow."""
 NESTED_MOST, NESTED_LEAST = 1 << 15, 8
 """Below so many outer iterations, inner loops of so many have threads of their own."""
 MOST_ROWS = 1 << 15
@@ -53,41 +46,6 @@ THREADS = 256
 MOST_BLOCKS = 1 << 20
 FRAMES = 200
 """Of Python, inside of the deepest call of a program."""
-ALIGNED = 256
-
-
-class MoreScratch(Exception):
-    """A thread had too little scratch memory."""
-
-
-class DeviceRoom:
-    """Memory of calls of one program, in one thread and stream: they come one after the other."""
-
-    def __init__(self, scratch: int) -> None:
-        self.chunks: list[Any] = []
-        self.sizes: list[int] = []
-        self.slice = FIRST_SLICE
-        self.clean = True
-        """Whether the last call came to its end: if not, the device may still say that it failed."""
-        self.state = cupy.cuda.alloc(8 * RUN_WORDS)
-        self.size = 0
-        self.grow(scratch)
-
-    def grow(self, size: int) -> None:
-        """Have so much scratch memory, and nothing of a call before."""
-        if size > self.size:
-            self.scratch = cupy.cuda.alloc(size)
-            self.size = size
-        words = np.zeros(RUN_WORDS, np.int64)
-        words[2], words[7], words[8] = np.iinfo(np.int64).max, self.scratch.ptr, self.size
-        stream = cupy.cuda.get_current_stream()
-        cupy.cuda.runtime.memcpyAsync(self.state.ptr, words.ctypes.data, words.nbytes, 1, stream.ptr)
-        stream.synchronize()  # the words are gone after this
-
-    def forget(self, stream: Any) -> None:
-        """No failure is left on the device."""
-        cupy.cuda.runtime.memsetAsync(self.state.ptr, 0, 56, stream.ptr)
-        cupy.cuda.runtime.memsetAsync(self.state.ptr + 16, 127, 8, stream.ptr)  # no iteration has so large a number
 
 
 class Program:
@@ -201,128 +159,26 @@ class Program:
         return call
 
 
-def neutral(op: str, dtype: str) -> Any:
-    """What an operation leaves as it is."""
-    if op == "mul":
-        return 1
-    kind = DTYPES[dtype]
-    if kind.kind == "f":
-        return -np.inf if op == "max" else np.inf
-    return np.iinfo(kind).min if op == "max" else np.iinfo(kind).max
-
-
-def host_number(x: Any, dtype: str) -> Any:
-    """A number as code of the host has it: integers of 64 bits and truth values are Python's, others NumPy's. Halves
-    are single there, as kernels take them."""
-    if dtype == "i64":
-        return int(x)
-    return bool(x) if dtype == "bool" else np.float32(x) if dtype == "f16" else DTYPES[dtype].type(x)
-
-
-class Run:
+class Run(Memory):
     """One call: memory, launches, and what the host reads."""
 
     def __init__(self, program: Program, room: DeviceRoom, stream: Any) -> None:
-        self.program, self.room, self.stream = program, room, stream
+        super().__init__(room, stream)
+        self.program = program
         self.state = room.state.ptr
-        self.chunk, self.top = 0, 0
         self.depth = 0
         self.turns = 0
         self.together = False
         """Whether launches are those of one nest."""
-        self.kept: dict[int, Any] = {}
-        """Memory of results, by address."""
         if not room.clean:
             room.forget(stream)
         if program.blocks:
             cupy.cuda.runtime.memsetAsync(self.state + 72, 0, 8, stream.ptr)
 
-    # ------------------------------------------------------------ memory
-
-    def take(self, size: int) -> int:
-        """The address of so many bytes of the arena."""
-        size = (max(size, 1) + ALIGNED - 1) // ALIGNED * ALIGNED
-        room = self.room
-        while self.chunk < len(room.chunks):
-            if self.top + size <= room.sizes[self.chunk]:
-                address: int = room.chunks[self.chunk].ptr + self.top
-                self.top += size
-                return address
-            self.chunk, self.top = self.chunk + 1, 0
-        more = max(size, FIRST_CHUNK, sum(room.sizes))
-        room.chunks.append(cupy.cuda.alloc(more))
-        room.sizes.append(more)
-        self.top = size
-        return int(room.chunks[-1].ptr)
-
-    def fresh(self, size: int) -> int:
-        """The address of so many bytes that are a result."""
-        memory = cupy.cuda.alloc(max(size, 1))
-        self.kept[memory.ptr] = memory
-        return int(memory.ptr)
-
-    def mark(self) -> tuple[int, int]:
-        return self.chunk, self.top
-
-    def release(self, mark: tuple[int, int]) -> None:
-        """Give back what was taken since the mark. What runs on the device has its turn before what comes."""
-        self.chunk, self.top = mark
-
-    def end(self) -> None:
-        """The arena is one piece of memory from now on."""
-        room = self.room
-        if len(room.chunks) > 1:
-            total = sum(room.sizes)
-            room.chunks.clear()
-            room.chunks.append(cupy.cuda.alloc(total))
-            room.sizes[:] = [total]
-
-    def clear(self, address: int, size: int) -> None:
-        cupy.cuda.runtime.memsetAsync(address, 0, size, self.stream.ptr)
-
-    def copy(self, target: int, source: int, size: int) -> None:
-        """Bytes of the device; the two may overlap."""
-        if size <= 0 or target == source:
-            return
-        if abs(target - source) < size:
-            mark = self.mark()
-            between = self.take(size)
-            self.copy(between, source, size)
-            self.copy(target, between, size)
-            self.release(mark)
-            return
-        cupy.cuda.runtime.memcpyAsync(target, source, size, 3, self.stream.ptr)
+    # ------------------------------------------------------------ launches
 
     def table(self, number: int) -> tuple[int, int]:
         return self.program.tables[number]
-
-    def array(self, address: int, dtype: Any, shape: Sequence[int]) -> Any:
-        """The array that lies there; `dtype` as Dad or NumPy calls it."""
-        kind = DTYPES[dtype] if isinstance(dtype, str) else np.dtype(dtype)
-        size = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
-        if size <= 0:
-            return cupy.empty(tuple(max(n, 0) for n in shape), kind)
-        memory = cupy.cuda.UnownedMemory(address, size, self)
-        return cupy.ndarray(tuple(shape), kind, memptr=cupy.cuda.MemoryPointer(memory, 0))
-
-    def results(self, given: Sequence[Any], types: Sequence[tuple[str, int]]) -> list[Any]:
-        """Arrays of the user's: numbers are arrays of no axes."""
-        found: list[Any] = []
-        at = 0
-        for dtype, rank in types:
-            shape = tuple(max(n, 0) for n in given[at + 1:at + 1 + rank])
-            address = given[at]
-            at += 1 + rank
-            memory = self.kept.pop(address, None)
-            if memory is not None:
-                found.append(cupy.ndarray(shape, DTYPES[dtype], memptr=memory))
-            else:
-                made = cupy.empty(shape, DTYPES[dtype])
-                self.copy(made.data.ptr, address, made.nbytes)
-                found.append(made)
-        return found
-
-    # ------------------------------------------------------------ launches
 
     def turn(self) -> int:
         """The number of the next launch, by which its threads know failures of launches before."""
@@ -577,42 +433,6 @@ class Run:
             self.fail(site)
 
 
-# ------------------------------------------------------------------ numbers of the host
-
-
-def _wrapped(x: int) -> int:
-    """A whole number as 64 bits hold it."""
-    return x if -9223372036854775808 <= x < 9223372036854775808 else (x + 9223372036854775808) % (1 << 64) - (1 << 63)
-
-
-def _quot(x: int, y: int) -> int:
-    return 0 if y == 0 else _wrapped(abs(x) // abs(y) * (1 if (x < 0) == (y < 0) else -1))
-
-
-def _rem(x: int, y: int) -> int:
-    return 0 if y == 0 else abs(x) % abs(y) * (1 if x >= 0 else -1)
-
-
-def _div(x: int, y: int) -> int:
-    return 0 if y == 0 else _wrapped(x // y)
-
-
-def _mod(x: int, y: int) -> int:
-    return 0 if y == 0 else x % y
-
-
-def _shl(x: int, y: int) -> int:
-    return _wrapped(x << y & (1 << 64) - 1) if 0 <= y < 64 else 0
-
-
-def _shr(x: int, y: int) -> int:
-    return x >> (y if 0 <= y < 64 else 63)
-
-
-def _number(x: float, dtype: str) -> Any:
-    return host_number(x, dtype)
-
-
 # ------------------------------------------------------------------ entries
 
 
@@ -638,7 +458,6 @@ class DeviceLeaves(Leaves):
             raise DadArgumentError("A102", f"argument `{label}`: expected {type_text(dtype, dims)}, found a "
                                    f"{value.dtype} array on the device")
         return cupy.ascontiguousarray(value, want)
-
 
     def moved(self, value: Any, axis: int) -> Any:
         return cupy.moveaxis(value, axis, 0) if isinstance(value, cupy.ndarray) else super().moved(value, axis)

@@ -33,7 +33,7 @@ except ImportError as _error:
     raise ImportError(f'U112: this module runs on a GPU through CuPy, and {_error}; pip install "cupy-cuda13x[ctk]", '
                       'or build it with --target native or numpy') from _error"""
 RUNTIME = ("RunError", "DadArgumentError", "DeviceEntry", "Program", "_wrapped", "_quot", "_rem", "_div", "_mod",
-           "_shl", "_shr", "_number")
+           "_shl", "_shr", "host_number")
 
 
 @timed("emit")

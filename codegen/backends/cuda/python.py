@@ -12,8 +12,8 @@ def literal(x: Imm) -> str:
     """A constant as Python writes it: the host knows numbers of other dtypes by their NumPy scalars."""
     if x.dtype in ("i64", "bool"):
         return repr(x.value)
-    return f"_number({x.value!r}, {x.dtype!r})" if x.value == x.value and abs(x.value) != float("inf") else \
-        f"_number(float({str(x.value)!r}), {x.dtype!r})"
+    return f"host_number({x.value!r}, {x.dtype!r})" if x.value == x.value and abs(x.value) != float("inf") else \
+        f"host_number(float({str(x.value)!r}), {x.dtype!r})"
 
 
 OPERATORS = {"add": "+", "sub": "-", "mul": "*", "band": "&", "bor": "|", "bxor": "^"}
