@@ -273,12 +273,13 @@ def corpus(folders: Sequence[str], pattern: str) -> Iterator[Job]:
         yield from files(folders, pattern, drawn=True)
         return
     yield from files(ALL, pattern, drawn=True)
-    for path in sorted((TESTS / "ad" / "functions").glob(f"*{pattern}*.dad")):
-        job = of_functions(path)
+    for path in sorted((TESTS / "ad" / "functions").glob("*.dad")):
+        job = of_functions(path) if pattern in path.name else None
         if job is not None:
             yield job
-    for path in sorted((TESTS.parent / "docs").rglob(f"*{pattern}*.md")):
-        yield from of_page(path)
+    for path in sorted((TESTS.parent / "docs").rglob("*.md")):
+        if pattern in path.name:
+            yield from of_page(path)
 
 
 # ------------------------------------------------------------------ the process

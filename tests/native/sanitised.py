@@ -21,17 +21,20 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from dad import driver, modules
+from dad.checker.result import Definition
 from dad.codegen import interp
 from dad.codegen.backends.c.scalars import LIBM
+from dad.codegen.backends.entry import leaves as leaves_of
 from dad.codegen.lower import Transform, lower
 from dad.codegen.runtime.arguments import DTYPES
 from dad.codegen.runtime.errors import RunError
-from dad.interface import possible
+from dad.interface import entry_spec, possible
 from dad.lang.core import ir
 from dad.lang.core.walk import summary
 from dad.lang.diagnostics.report import Reporter
@@ -138,12 +141,19 @@ def of_source(source: Source, folder: Path, name: str, drawn: bool = False) -> J
             if transform.entry != name or not isinstance(results, tuple):
                 continue
             params = program.functions[derived].params[len(leaves):]
-            about = leaves if transform.kind == "jvp" else results
+            about = results if transform.kind == "vjp" else moving(entries[name], leaves, transform.wrt)
             shapes = iter([np.shape(x) for x in about if np.asarray(x).dtype.kind == "f"])
             seeds = [np.asarray(rng.uniform(-1, 1, next(shapes))).astype(np.dtype(interp.dtype_of(p.type)))[()]
                      for p in params]
             calls.append((derived, [*leaves, *seeds]))
     return Job(name, program, calls)
+
+
+def moving(definition: Definition, leaves: Sequence[Any], wrt: Sequence[str]) -> list[Any]:
+    """The leaves of some parameters."""
+    rest = iter(leaves)
+    return [leaf for param in entry_spec(definition, "", {}).params
+            for leaf in islice(rest, sum(1 for _ in leaves_of(param.value))) if param.name in wrt]
 
 
 class Small(Drawn):
