@@ -24,10 +24,8 @@ entry loss [n] (x: param [n]f64) (y: data [n]f64) : f64 = sum ((x - y) * (x - y)
 
 @pytest.fixture(scope="module")
 def device() -> Iterator[tuple[Any, Any]]:
-    before, compiled.MODE.flags = compiled.MODE.flags, compiled.QUICK
-    with installed() as cupy:
+    with compiled.quick(), installed() as cupy:
         yield cupy, dad.compile(PROGRAM, target="cuda")
-    compiled.MODE.flags = before
 
 
 class Lent:

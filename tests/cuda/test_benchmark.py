@@ -29,12 +29,8 @@ def benchmark() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def modules(benchmark: Any) -> Iterator[tuple[Any, Any]]:
-    before, compiled.MODE.flags = compiled.MODE.flags, compiled.QUICK
-    try:
-        with installed():
-            yield benchmark.program("cuda"), benchmark.program("numpy")
-    finally:
-        compiled.MODE.flags = before
+    with compiled.quick(), installed():
+        yield benchmark.program("cuda"), benchmark.program("numpy")
 
 
 @pytest.mark.parametrize("entry", list(MOST))

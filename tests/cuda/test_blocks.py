@@ -8,7 +8,8 @@ from typing import Any
 import dad
 import numpy as np
 import pytest
-from dad.tests.cuda.standin import COUNTS, compiled, installed, set_order
+from dad.tests.cuda.agreement import compiled_twice, leaves
+from dad.tests.cuda.standin import COUNTS, set_order
 
 PROGRAM = """
 entry steps [n] (a: [n][n]f64) (t: i64) (x: param [n]f64) : [n]f64 =
@@ -47,16 +48,8 @@ CASES: dict[str, tuple[Any, ...]] = {
 
 @pytest.fixture(scope="module")
 def both() -> Iterator[tuple[Any, Any]]:
-    before, compiled.MODE.flags = compiled.MODE.flags, compiled.QUICK
-    try:
-        with installed():
-            yield dad.compile(PROGRAM, target="cuda"), dad.compile(PROGRAM, target="interp")
-    finally:
-        compiled.MODE.flags = before
-
-
-def leaves(value: Any) -> list[Any]:
-    return [leaf for part in value for leaf in leaves(part)] if isinstance(value, tuple) else [np.asarray(value)]
+    with compiled_twice(PROGRAM, "interp") as modules:
+        yield modules
 
 
 @pytest.mark.parametrize("name", list(CASES))
@@ -65,8 +58,8 @@ def test_steps_in_a_block_are_those_of_the_interpreter(both: tuple[Any, Any], na
     def run(module: Any) -> list[Any]:
         entry, args = getattr(module, name), CASES[name]
         if not derived:
-            return leaves(entry(*args))
-        return leaves(entry.value_and_grad(*args) if name == "likely" else entry.vjp(*args, np.arange(N) / N))
+            return list(leaves(entry(*args)))
+        return list(leaves(entry.value_and_grad(*args) if name == "likely" else entry.vjp(*args, np.arange(N) / N)))
 
     device, reference = both
     expected = run(reference)

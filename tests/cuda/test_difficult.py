@@ -6,13 +6,13 @@ tolerance, and results of different orders bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import dad
 import numpy as np
 import pytest
+from dad.tests.cuda.agreement import leaves
 from dad.tests.cuda.campaign import ORDERS
 from dad.tests.cuda.standin import compiled, installed
 
@@ -27,14 +27,6 @@ def outcome(function: Any, n: int) -> Any:
         return function(rng.uniform(0, 1.2, n), rng.integers(0, 11, n))
     except dad.RunError as error:
         return error
-
-
-def leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, tuple | list | Mapping):
-        for each in value.values() if isinstance(value, Mapping) else value:
-            yield from leaves(each)
-    else:
-        yield np.asarray(value)
 
 
 def same(want: Any, got: Any, bits: bool) -> bool:

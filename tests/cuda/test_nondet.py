@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import dad
 import numpy as np
 import pytest
 from dad.commands.output import signature
 from dad.driver import check
 from dad.lang.source import Source
-from dad.tests.cuda.standin import COUNTS, compiled, installed, set_order
+from dad.tests.cuda.agreement import compiled_twice
+from dad.tests.cuda.standin import COUNTS, set_order
 
 PROGRAM = """
 entry counts [n] (k: [n]i64) (x: [n]f64) (m: i64) : [m]f64 @ nondet = hist (+) 0 m k x
@@ -31,12 +31,8 @@ CASES: list[tuple[str, tuple[Any, ...]]] = [
 
 @pytest.fixture(scope="module")
 def both() -> Iterator[tuple[Any, Any]]:
-    before, compiled.MODE.flags = compiled.MODE.flags, compiled.QUICK
-    try:
-        with installed():
-            yield dad.compile(PROGRAM, target="cuda"), dad.compile(PROGRAM, target="numpy")
-    finally:
-        compiled.MODE.flags = before
+    with compiled_twice(PROGRAM, "numpy") as modules:
+        yield modules
 
 
 def in_orders(run: Any) -> list[Any]:

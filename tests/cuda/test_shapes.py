@@ -9,6 +9,7 @@ import dad
 import numpy as np
 import pytest
 from dad.codegen.runtime.errors import RunError
+from dad.tests.cuda.agreement import leaves
 from dad.tests.cuda.standin import COUNTS, installed
 
 PROGRAM = """
@@ -38,10 +39,6 @@ entry picked [n] (x: [n]f64) (k: [n]i64) : [n]f64 = map (\\i -> x[i]) k
 def both() -> Iterator[tuple[Any, Any, Any]]:
     with installed() as cupy:
         yield dad.compile(PROGRAM, target="cuda"), dad.compile(PROGRAM, target="numpy"), cupy
-
-
-def leaves(value: Any) -> list[Any]:
-    return [leaf for part in value for leaf in leaves(part)] if isinstance(value, tuple) else [np.asarray(value)]
 
 
 def same(got: Any, expected: Any) -> None:

@@ -9,6 +9,7 @@ import dad
 import numpy as np
 import pytest
 from dad.codegen.backends.cuda.device.primitives import KNOWN
+from dad.tests.cuda.agreement import compiled_twice, leaves
 from dad.tests.cuda.standin import COUNTS, installed, set_order
 
 PROGRAM = """
@@ -49,12 +50,8 @@ entry solved [n] (a: [n][n]f64) (b: [n]f64) : ([n]f64, f64) =
 
 @pytest.fixture(scope="module")
 def both() -> Iterator[tuple[Any, Any]]:
-    with installed():
-        yield dad.compile(PROGRAM, target="cuda"), dad.compile(PROGRAM, target="interp")
-
-
-def leaves(value: Any) -> list[Any]:
-    return [np.asarray(v) for v in value] if isinstance(value, tuple) else [np.asarray(value)]
+    with compiled_twice(PROGRAM, "interp") as modules:
+        yield modules
 
 
 def same(got: Any, want: Any, tolerance: float = 0.0) -> None:

@@ -15,7 +15,8 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,16 @@ class Mode:
 
 
 MODE = Mode()
+
+
+@contextmanager
+def quick() -> Iterator[None]:
+    """Kernels are compiled for few calls inside."""
+    before, MODE.flags = MODE.flags, QUICK
+    try:
+        yield
+    finally:
+        MODE.flags = before
 
 
 def set_order(order: str, seed: int = 0) -> None:
