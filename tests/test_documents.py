@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from dad import driver
 from dad.lang.diagnostics.render import render_full
+from dad.lang.diagnostics.report import Diagnostic
 from dad.lang.source import Source
 from dad.tests.cuda.standin import installed
 
@@ -62,5 +63,24 @@ entry loss [n] (theta: param [2]f64) (t: data [n]f64) (y: data [n]f64) : f64 =
   let r = map2 (-) y slope
   in sum (map2 (*) r r)
 """
-    shown = render_full(driver.check(Source("model.dad", text)).diagnostics).strip()
-    assert shown == next(b for b in blocks("") if b.startswith("error[")).strip()
+    assert_shown("model.dad", text)
+
+
+def test_the_promise_of_the_readme() -> None:
+    text = """-- errors beyond a width count less
+def cost (width: f64{>0}) (x: f64) : f64 @ C1(x) =
+  if abs x < width then x**2 else width * abs x
+"""
+    assert_shown("robust.dad", text)
+    mended = text.replace("else width * abs x", re.findall(r"`(else .*?)` it is C1", README)[0])
+    assert not messages(driver.check(Source("robust.dad", mended)))
+
+
+def messages(checking: driver.Checking) -> tuple[Diagnostic, ...]:
+    """What `dad check` says."""
+    return tuple(checking.diagnostics) or driver.promises(checking)
+
+
+def assert_shown(name: str, text: str) -> None:
+    shown = render_full(messages(driver.check(Source(name, text)))).strip()
+    assert shown in [block.strip() for block in blocks("") if block.startswith("error[")]
