@@ -10,10 +10,11 @@ from ..loops import tree
 from ..loops.checks import checks_first
 from ..loops.fuse import fuse
 from ..loops.lower import lower
+from .looks import looks
 from .states import states_in_place
 from .stays import stays
 
 
 def nests(program: ir.Program) -> tree.Program:
     """All functions of a program without derivatives, before `vectorize`."""
-    return states_in_place(fuse(stays(checks_first(lower(program, folds=True)))))
+    return states_in_place(looks(fuse(stays(checks_first(lower(program, folds=True))))))
