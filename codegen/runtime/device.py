@@ -22,7 +22,7 @@ from .device_memory import FIRST_BLOCKS, FIRST_SCRATCH, MOST_SLICES, RUN_WORDS, 
 from .device_numbers import host_number, neutral
 from .device_primitives import device_primitive
 from .device_scatters import scatter_op
-from .device_sums import launch_sums
+from .device_sums import launch_sums, launch_total
 from .entry import Entry
 from .errors import DadArgumentError, RunError
 
@@ -248,6 +248,15 @@ class Run(Memory):
             self.threads(rows * count + 256)
         places = [(address or self.take(DTYPES[dtype].itemsize * rows), dtype) for address, dtype in outs]
         launch_sums(self, name, (self.state, *args), rows, count, places)
+        self.release(mark)
+
+    def total(self, name: str, count: int, scratch: bool, outs: Sequence[tuple[int, str]], *args: Any) -> None:
+        """Sums of terms that a kernel computes, to these addresses, in one launch."""
+        mark = self.mark()
+        count = max(count, 0)
+        if scratch:
+            self.threads(count + 256)
+        launch_total(self, name, (self.state, *args), count, outs)
         self.release(mark)
 
     def fold(self, name: str, count: int, scratch: bool, width: int, args: Sequence[Any], rest: Sequence[Any]) -> None:

@@ -14,8 +14,8 @@ import numpy as np
 
 from .arguments import DTYPES
 
-RUN_WORDS = 10
-"""Words of a `dad_run`: lock, failed, key, four values, scratch, its size, how much of it is kept."""
+RUN_WORDS = 11
+"""Words of a `dad_run`: lock, failed, key, four values, scratch, its size, how much of it is kept, blocks done."""
 FIRST_CHUNK = 1 << 16
 FIRST_SLICE, MOST_SLICES = 1 << 10, 1 << 17
 """Bytes of scratch memory of a thread, at first, and how many threads have some at once."""

@@ -30,15 +30,34 @@ def sum_depth(n: int) -> int:
     return depth
 
 
+def sum_steps(rows: int, depth: int) -> int:
+    """Each warp goes through 2**steps nodes."""
+    steps = 0
+    while steps < min(depth, SUM_STEPS) and rows << (depth - steps - 1) >= SUM_WARPS:
+        steps += 1
+    return steps
+
+
+def launch_total(run: Any, kernel: str, args: Sequence[Any], n: int, outs: Sequence[tuple[int, str]]) -> None:
+    """Sums of `n` values by a kernel that takes `args`, then what `dad_sum_nodes` and `dad_sum_total` take; `outs` are
+    where each goes, and its dtype."""
+    depth = sum_depth(n)
+    steps = sum_steps(1, depth)
+    wide = depth - steps
+    size = max(wide - 3, 0)
+    to = [run.take(SUM_SIZES[dtype] << size) if size else address for address, dtype in outs]
+    numbers = (np.int64(1), np.int64(n), np.int32(depth), np.int32(steps), np.int32(size))
+    pairs = [np.int64(address) for left, (address, _) in zip(to, outs, strict=True) for address in (left, address)]
+    run.launch(kernel, ((1 << wide) + 7) // 8, 256, (*args, *numbers, *pairs))
+
+
 def launch_sums(run: Any, kernel: str, args: Sequence[Any], rows: int, n: int, outs: Sequence[tuple[int, str]]) -> None:
     """Sums of `n` values in each of `rows` rows, by a kernel that takes `args` and then what `dad_sum_nodes` takes;
     `outs` are where they go, one number to a row, and their dtypes."""
     if rows <= 0:
         return
     depth = sum_depth(n)
-    steps = 0
-    while steps < min(depth, SUM_STEPS) and rows << (depth - steps - 1) >= SUM_WARPS:
-        steps += 1
+    steps = sum_steps(rows, depth)
     wide = depth - steps
     size = max(wide - 3, 0)
     to = [run.take((rows << size) * SUM_SIZES[dtype]) if size else address for address, dtype in outs]

@@ -23,8 +23,9 @@ from ..loops.operands import defined, everything, inner, read
 from ..loops.tree import Code, Imm, Operand, Reg
 from .bodies import BodyWriter
 from .frame import WIDTH, stored, takes_scratch
+from .glue import KERNEL
 from .kernel import operand, register
-from .kernels import KERNEL, Kernels
+from .kernels import Kernels
 from .levels import escapes, few
 from .roots import UNKNOWN
 

@@ -187,10 +187,13 @@ class Frame:
 
         Kernels that may fail themselves get the number of their launch for it, to tell their own failures.
         """
-        if writer.fails:
+        return self.begins(writer.fails, params, args, block)
+
+    def begins(self, fails: bool, params: list[str], args: list[str], block: bool = False) -> str:
+        if fails:
             params.insert(0, "int64_t turn")
             args.insert(0, "run.turn()")
-        return stop(writer.fails, block)
+        return stop(fails, block)
 
     def formal(self, kernel: Kernel, frame: bool) -> list[str]:
         """Parameters of the function of a thread."""

@@ -1,132 +1,26 @@
-"""The kernels of a function of the host: glue in one thread, a thread to each iteration, sums."""
+"""The kernels of a function of the host: a thread to each iteration, loops inside of few iterations, folds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from ..c.emit import ctype
-from ..c.scalars import MEMORY, REGISTER
+from ..c.scalars import REGISTER
 from ..loops import tree
-from ..loops.fuse import straight
-from ..loops.operands import defined, everything, own, read
+from ..loops.operands import defined, everything, read
 from ..loops.tree import Code, Imm, Operand, Reg
-from .apart import scratch_apart
-from .bodies import AddWriter, AtomicWriter, BodyWriter
-from .device import scatters
-from .device import sums as device_sums
+from .additions import Additions
 from .fold_kernels import fold_kernels
 from .folding import ORDERED, Folded, outside, width
 from .folds import Fold
-from .frame import WIDTH, Frame, Kernel, Moves, stop, stored, takes_scratch
-from .kernel import SHORT, ThreadWriter, operand, register
-from .levels import HOST_DTYPES, HOST_OPS
+from .frame import WIDTH, stop, stored, takes_scratch
+from .glue import KERNEL, behind, piece_key, report
+from .kernel import operand, register
 from .nesting import Piece, pieces_of
-from .places import Places, bound
-from .python import python_of
-
-if TYPE_CHECKING:
-    pass
-
-KERNEL = 'extern "C" __global__ void '
 
 
-def together(body: Code) -> int:
-    """How many terms a lane computes before it adds them: several of short code, so that it waits for memory once."""
-    return 4 if len(body) <= SHORT and straight(body) else 1
-
-
-def piece_key(number: int | None, k: str) -> str:
-    """The place in the program's order of iteration `k` of an inner loop, which is piece `number` of its row: rows are
-    fewer than 2^15, pieces than 2^8."""
-    return k if number is None else f"(row << 48) + {number << 40}ll + {k}"
-
-
-def behind(after: bool, number: int | None, leave: str = "continue;") -> list[str]:
-    """A row in which an earlier piece failed, and those behind it, are left out: not all is there that they need."""
-    return [f"    if (dad_behind(run, {piece_key(number, '0')})) {{ {leave} }}"] if after else []
-
-
-def report(writer: ThreadWriter, key: str, then: str = "return;") -> str:
-    """What happens where the function of a thread says that it failed."""
-    return f"{{ dad_report(run, c, turn, {key}); {then} }}" if writer.fails else f"{{ {then} }}"
-
-
-class Kernels(Frame):
+class Kernels(Additions):
     """Writes them, and what launches them."""
 
-    def code(self, code: Code) -> None:
-        raise AssertionError("the host's code is written elsewhere")
-
-    def writer(self) -> BodyWriter:
-        return BodyWriter(self.owner, self.function)
-
-    def writer_of(self, code: Code, apart: Mapping[int, str] | None = None) -> BodyWriter:
-        """Of code that each of many threads runs: its arrays lie beside each other."""
-        made = BodyWriter(self.owner, self.function)
-        made.memory, made.apart = self.memory, {**(apart or {}), **scratch_apart(code, self.memory)}
-        return made
-    def flush(self) -> None:
-        """Run what waits."""
-        items, self.pending = self.pending, []
-        if not items:
-            return
-        nodes = [n for n in items if not isinstance(n, Moves)]
-        reads: dict[int, int] = {}
-        inputs: dict[Reg, None] = {}
-        inside = set(defined(nodes))
-        moved: set[Reg] = set()
-        written = False
-        for item in items:
-            found = {x: 1 for _, x in item.pairs if isinstance(x, Reg)} if isinstance(item, Moves) else read([item])
-            for reg, n in found.items():
-                reads[reg.id] = reads.get(reg.id, 0) + n
-                if reg not in moved:
-                    inputs[reg] = None
-            if isinstance(item, Moves):
-                moved.update(reg for reg, _ in item.pairs)
-        writer = self.writer()
-        resizes = any(isinstance(n, tree.Resize) for n in everything(nodes))
-        name = self.owner.fresh("k")
-        if resizes:
-            self.owner.made.blocks = True
-            writer.line("dad_block *slots = (dad_block *)(frame + " + str(self.slots) + ");")
-        moving: set[Reg] = set()
-        for item in items:
-            if isinstance(item, Moves):
-                held = []
-                for reg, x in item.pairs:
-                    temp = writer.fresh("next")
-                    writer.line(f"{ctype(reg)} {temp} = {operand(x)};")
-                    held.append((reg, temp))
-                for reg, temp in held:
-                    writer.line(f"{register(reg)} = {temp};" if reg in inputs or reg in moving else
-                                f"{ctype(reg)} {register(reg)} = {temp};")
-                    writer.line(stored(self.at(reg), reg, temp))
-                moving.update(reg for reg, _ in held)
-                written = True
-            else:
-                writer.node(item)
-        for reg in dict.fromkeys(r for n in nodes for r in own(n)[1]):
-            if self.total.get(reg.id, 0) > reads.get(reg.id, 0):
-                self.home(reg)
-                writer.line(stored(self.at(reg), reg, register(reg)))
-                written = True
-        outer = [r for r in inputs if r not in inside]
-        kernel = self.given(name, outer)
-        needs_frame = written or resizes or any(r.id in self.cells for r in kernel.cells)
-        params, loads, args = self.passed(kernel, needs_frame)
-        stops = self.stops(writer, params, args)
-        body = [f"DAD_DEVICE bool {name}_body({', '.join(['dad_thread *c', *self.formal(kernel, needs_frame)])}) {{",
-                *writer.text(), "  return false;", "}"]
-        given = ", ".join(["c", *self.actual(kernel, needs_frame)])
-        text = [*body, KERNEL + f"{name}({', '.join(['dad_run *run', *params])}) {{",
-                stops, *loads, "  dad_thread thread, *c = &thread;", "  dad_begin(c, run, 0, 1);",
-                f"  if ({name}_body({given})) {report(writer, '0')}",
-                *(["  run->kept = run->size - (c->end - run->scratch);"] if resizes else []), "}", ""]
-        self.owner.kernel("\n".join(text), name)
-        self.line(f"run.one({', '.join([repr(name), *args])})")
     def grid(self, node: tree.For) -> None:
         """A thread to each iteration, or, where there are few of them, to each iteration of the loops inside."""
         count = self.force(node.count)
@@ -236,148 +130,6 @@ class Kernels(Frame):
         self.line(f"run.grid({', '.join([repr(name), count, scratch, *args])})")
         return writer.fails
 
-    def thread_each(self, name: str, node: tree.For, writer: BodyWriter, kernel: Kernel, params: list[str],
-                    begin: list[str], number: int | None = None, after: bool = False) -> str:
-        """The text of a kernel with a thread to each iteration."""
-        index = register(node.index)
-        formal = ", ".join(["dad_thread *c", *self.formal(kernel, False), f"int64_t {index}"])
-        row, key = ("k", "k") if number is None else ("row", piece_key(number, "0"))
-        actual = ", ".join(["c", *self.actual(kernel, False), row])
-        return "\n".join([
-            f"DAD_DEVICE bool {name}_body({formal}) {{", *writer.text(), "  return false;", "}",
-            KERNEL + f"{name}({', '.join(['dad_run *run', 'int64_t count', *params])}) {{", *begin,
-            "  int64_t first = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;",
-            "  int64_t step = (int64_t)gridDim.x * blockDim.x;",
-            "  dad_thread thread, *c = &thread;", "  dad_begin(c, run, first, step);",
-            "  char *top = c->top, *end = c->end;",
-            f"  for (int64_t {row} = first; {row} < count; {row} += step) {{", *behind(after, number),
-            "    c->top = top; c->end = end;",
-            f"    if ({name}_body({actual})) {report(writer, key)}", "  }", "}", ""])
-
-    def adding(self, node: tree.For, found: Places) -> bool:
-        """Iterations that meet in places only that they add to, at once; False where the host does not know where
-        these are."""
-        if any(self.local(t.root) is None or self.local(t.count) is None for t in found.targets):
-            return False
-        outer = [r for r in read(node.body) if r not in set(defined([node]))]
-        if any(self.local(r) is None for r in outer if r.id in found.pointers):
-            return False
-        bounds = [self.count_of(bound(node.body, found, k), node) for k in range(len(found.targets))]
-        count = self.force(node.count)
-        self.flush()
-        name = self.owner.fresh("k")
-        writer = self.writer_of(node.body, {t.root.id: f"places{k}" for k, t in enumerate(found.targets)})
-        writer.code(node.body)
-        kernel = self.given(name, outer)
-        frame = any(r.id in self.cells for r in kernel.cells)
-        params, loads, args = self.passed(kernel, frame)
-        stops = self.stops(writer, params, args)
-        for reg in kernel.values:
-            if reg.id in found.pointers:
-                k = found.pointers[reg.id]
-                loads.append(f"  {register(reg)} = ({ctype(reg)})(at_{register(reg)} + shift{k});")
-        index = register(node.index)
-        each = range(len(found.targets))
-        loads += [f"  dad_memory places{k} = {{(char *)room{k}, (char *)room{k} + 8 * part, number}};" for k in each]
-        formal = ["dad_thread *c", *self.formal(kernel, False), *(f"dad_memory places{k}" for k in each),
-                  f"int64_t {index}"]
-        actual = ", ".join(["c", *self.actual(kernel, False), *(f"places{k}" for k in each), "k"])
-        shifts = [f"int64_t {word}{k}" for k in each for word in ("shift", "room")]
-        head = ["dad_run *run", "int64_t count", "int64_t number", "int64_t size", *shifts, *params]
-        text = [f"DAD_DEVICE bool {name}_body({', '.join(formal)}) {{", *writer.text(), "  return false;", "}",
-                f"{KERNEL}{name}({', '.join(head)}) {{", stops,
-                "  int64_t part = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;",
-                "  if (part >= number) return;", *loads, "  dad_thread thread, *c = &thread;",
-                "  dad_begin(c, run, part, (int64_t)gridDim.x * blockDim.x);", "  char *top = c->top, *end = c->end;",
-                "  int64_t last = part * size + size < count ? part * size + size : count;",
-                "  for (int64_t k = part * size; k < last; k++) {", "    c->top = top; c->end = end;",
-                f"    if ({name}_body({actual})) {report(writer, 'k')}", "  }", "}", ""]
-        self.owner.kernel("\n".join(text), name)
-        kinds = [scatters.atomic(t.op, t.root.dtype, self.owner.nondet) for t in found.targets]
-        other = "None"
-        if kinds and None not in kinds:
-            other = repr(self.direct(node, found, outer, writer.fails))
-        elif found.targets and None not in bounds:
-            other = repr(self.written_down(node, found, outer, writer.fails))
-        targets = []
-        for t, most in zip(found.targets, bounds, strict=True):
-            self.owner.joins(t.op, t.root.dtype)
-            targets.append(f"({self.local(t.root)}, {self.local(t.count)}, {t.root.dtype!r}, {t.op!r}, {most})")
-        scratch = "True" if takes_scratch(node.body) else "False"
-        given = ", ".join([repr(name), other, count, scratch, f"[{', '.join(targets)}]", *args])
-        self.line(f"run.{'adding' if None in kinds or not kinds else 'adding_there'}({given})")
-        return True
-
-    def direct(self, node: tree.For, found: Places, outer: list[Reg], fails: bool) -> str:
-        """The kernel whose iterations add where the places are, in any order."""
-        name = self.owner.fresh("k")
-        writer = AtomicWriter(self.owner, self.function, found)
-        writer.code(node.body)
-        writer.fails = fails
-        kernel = self.given(name, outer)
-        params, loads, args = self.passed(kernel, any(r.id in self.cells for r in kernel.cells))
-        stops = self.stops(writer, params, args)
-        self.owner.kernel(self.thread_each(name, node, writer, kernel, params, [stops, *loads]), name)
-        return name
-
-    def count_of(self, terms: list[tuple[int, tuple[Operand, ...]]] | None, node: tree.For) -> str | None:
-        """A number of additions, as Python computes it before the loop."""
-        found = []
-        for factor, counts in terms or ():
-            sizes = [self.ahead(c, node) for c in counts]
-            if None in sizes:
-                return None
-            found.append(" * ".join([str(factor), *(f"max({size}, 0)" for size in sizes)]))
-        return None if terms is None else " + ".join(found) or "0"
-
-    def ahead(self, x: Operand, node: tree.For | tree.While) -> str | None:
-        """A number that a loop computes of what the host knows, as Python computes it before the loop."""
-        makers = {n.out.id: n for n in everything([node]) if isinstance(n, tree.Scalar)}
-        inside = {r.id for r in defined([node])}
-
-        def before(x: Operand) -> str | None:
-            if isinstance(x, Imm) or x.id not in inside:
-                return self.local(x)
-            maker = makers.get(x.id)
-            if maker is None or maker.name not in HOST_OPS or any(
-                    d not in HOST_DTYPES for d in (maker.out.dtype, *(a.dtype for a in maker.args))):
-                return None
-            args = [before(a) for a in maker.args]
-            return None if None in args else f"({python_of(maker, [str(a) for a in args])})"
-
-        return before(x)
-
-    def written_down(self, node: tree.For, found: Places, outer: list[Reg], fails: bool) -> str:
-        """The kernel that writes down what iterations add, and where; it takes what the one that adds takes."""
-        name = self.owner.fresh("k")
-        writer = AddWriter(self.owner, self.function, found)
-        writer.code(node.body)
-        writer.fails = fails
-        kernel = self.given(name, outer)
-        frame = any(r.id in self.cells for r in kernel.cells)
-        params, loads, args = self.passed(kernel, frame)
-        stops = self.stops(writer, params, args)
-        each = range(len(found.targets))
-        types = [MEMORY[t.root.dtype] for t in found.targets]
-        extra = [part for k in each for part in (
-            f"{types[k]} *root{k}", f"int64_t *places{k}", f"{types[k]} *values{k}", f"int64_t at{k}")]
-        formal = ["dad_thread *c", *self.formal(kernel, False), f"int64_t {register(node.index)}", *extra]
-        actual = ", ".join(["c", *self.actual(kernel, False), "first + k", *(part for k in each for part in (
-            f"({types[k]} *)root{k}", f"(int64_t *)places{k}", f"({types[k]} *)values{k}", f"k * most{k}"))])
-        rooms = [f"int64_t {word}{k}" for k in each for word in ("root", "places", "values", "most")]
-        head = ["dad_run *run", "int64_t first", "int64_t count", *rooms, *params]
-        text = [f"DAD_DEVICE bool {name}_body({', '.join(formal)}) {{", *writer.text(), "  return false;", "}",
-                f"{KERNEL}{name}({', '.join(head)}) {{", stops, *loads,
-                "  int64_t from = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;",
-                "  int64_t step = (int64_t)gridDim.x * blockDim.x;", "  dad_thread thread, *c = &thread;",
-                "  dad_begin(c, run, from, step);", "  char *top = c->top, *end = c->end;",
-                "  for (int64_t k = from; k < count; k += step) {", "    c->top = top; c->end = end;",
-                f"    if ({name}_body({actual})) {report(writer, 'first + k')}", "  }", "}", ""]
-        self.owner.kernel("\n".join(text), name)
-        for t in found.targets:
-            self.owner.scatters(t.op, t.root.dtype)
-        return name
-
     def fold(self, node: tree.For, found: Fold) -> None:
         """What a loop carries, by blocks."""
         count = self.force(node.count)
@@ -477,97 +229,6 @@ class Kernels(Frame):
         what = [repr(name), repr(bool(parts.rest)), repr(bool(used)), count, scratch,
                 str(width([r.dtype for r in node.carried])), str(ORDERED[parts.kind])]
         self.line(f"run.folding({', '.join([*what, *args, *places])})")
-
-    def sum(self, node: tree.Sum) -> None:
-        if isinstance(node.count, Imm) and self.levels.glue(node):
-            self.pending.append(node)
-            return
-        count = self.force(node.count)
-        if not self.known.kernel(node):
-            self.sum_of_stored(node, count)
-            return
-        self.flush()
-        outs = ", ".join(f"({self.home(out)}, {out.dtype!r})" for out in (node.out, *(o for o, _ in node.more)))
-        self.sums(node, node.body, None, "1", count, outs)
-
-    def sums(self, node: tree.Sum, code: Code, row: Reg | None, rows: str, count: str, outs: str,
-             number: int | None = None, after: bool = False) -> bool:
-        """Sums of the terms that `code` computes, for each row; `outs` are places of the first row's and dtypes."""
-        sums = [(node.out, node.value), *node.more]
-        name = self.owner.fresh("k")
-        writer = self.writer_of(code)
-        if any(isinstance(n, tree.Resize) for n in everything(code)):
-            writer.blocks(self.function.slots)
-        writer.code(code)
-        for k, (_, value) in enumerate(sums):
-            writer.line(f"*v{k} = {operand(value)};")
-        inside = {*defined(code), *(r for r in (row, node.index) if r is not None)}
-        needed = dict.fromkeys([*read(code), *(v for _, v in sums if isinstance(v, Reg))])
-        kernel = self.given(name, [r for r in needed if r not in inside])
-        frame = any(r.id in self.cells for r in kernel.cells)
-        params, loads, args = self.passed(kernel, frame)
-        stops = self.stops(writer, params, args, block=True)
-        dtypes = [out.dtype for out, _ in sums]
-        self.owner.sums_of(dtypes)
-        signature = device_sums.signature(dtypes)
-        types = [REGISTER[d] for d in dtypes]
-        indices = [*([f"int64_t {register(row)}"] if row is not None else []), f"int64_t {register(node.index)}"]
-        formal = ", ".join(["dad_thread *c", *self.formal(kernel, False), *indices,
-                            *(f"{t} *v{k}" for k, t in enumerate(types))])
-        given = ", ".join(["c", *self.actual(kernel, False), *(["row"] if row is not None else []), "k",
-                           *(f"&v.x{k}" for k in range(len(sums)))])
-        rooms = [f"int64_t to{k}" for k in range(len(sums))]
-        places = ", ".join(f"({device_sums.MEMORY[d]} *)to{k}" for k, d in enumerate(dtypes))
-        numbers = ["int64_t rows", "int64_t n", "int32_t depth", "int32_t steps"]
-        text = [f"DAD_DEVICE bool {name}_body({formal}) {{", *writer.text(), "  return false;", "}",
-                KERNEL + f"{name}({', '.join(['dad_run *run', *params, *numbers, *rooms])}) {{",
-                stops, *loads, "  dad_thread thread, *c = &thread;",
-                "  dad_begin(c, run, (int64_t)blockIdx.x * blockDim.x + threadIdx.x, (int64_t)gridDim.x * blockDim.x);",
-                "  char *top = c->top, *end = c->end;",
-                f"  auto term = [&](long long row, long long k, dad_sums_{signature} &v) {{",
-                *behind(after, number, "v = {}; return;"), "    c->top = top; c->end = end;",
-                f"    if ({name}_body({given})) {report(writer, piece_key(number, 'k'), 'v = {};')}", "  };",
-                f"  dad_sum_nodes_{signature}<{together(node.body)}>(term, rows, n, depth, steps, {places});", "}", ""]
-        self.owner.kernel("\n".join(text), name)
-        scratch = "True" if takes_scratch(code) else "False"
-        self.line(f"run.sum({', '.join([repr(name), rows, count, scratch, f'({outs},)', *args])})")
-        return writer.fails
-
-    def sum_of_stored(self, node: tree.Sum, count: str) -> None:
-        """Terms that the host computes one by one, then their sums."""
-        rooms = []
-        for out, _ in ((node.out, node.value), *node.more):
-            room = self.owner.fresh("t")
-            rooms.append(room)
-            self.line(f"{room} = run.take({WIDTH[out.dtype]} * {count})")
-        self.flush()
-        index = register(node.index)
-        self.known.known.add(node.index.id)
-        self.open(f"for {index} in range({count}):")
-        start = len(self.lines)
-        mark = self.owner.fresh("m")
-        self.line(f"{mark} = run.mark()")
-        self.code(node.body)
-        for room, (out, value) in zip(rooms, ((node.out, node.value), *node.more), strict=True):
-            self.put(f"{room} + {WIDTH[out.dtype]} * {index}", out.dtype, value)
-        self.flush()
-        self.line(f"run.release({mark})")
-        self.close(start)
-        for room, (out, _) in zip(rooms, ((node.out, node.value), *node.more), strict=True):
-            self.stored_sum(room, count, out)
-
-    def put(self, address: str, dtype: str, value: Operand) -> None:
-        """One number to an address that the host knows."""
-        held = self.reg(dtype, True, known=True)
-        self.line(f"{register(held)} = {address}")
-        self.pending.append(tree.Store(held, Imm(0, "i64"), value))
-
-    def stored_sum(self, room: str, count: str, out: Reg) -> None:
-        """The sum of numbers that lie one behind the other."""
-        base, n = self.reg(out.dtype, True, known=True), self.reg("i64", known=True)
-        index, value = self.reg("i64"), self.reg(out.dtype)
-        self.line(f"{register(base)}, {register(n)} = {room}, {count}")
-        self.sum(tree.Sum(out, index, n, [tree.Load(value, base, index)], value))
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ struct dad_run {
   dad_cell values[4];
   char *scratch;
   int64_t size, kept;
+  unsigned long long ticket;
 };
 
 struct dad_block { char *start; int64_t size; };

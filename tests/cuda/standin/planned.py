@@ -7,13 +7,14 @@ reads of the device is therefore 0.
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from . import launch, memory, modules
+from . import arrays, launch, memory, modules
 from .gpu import ready_stream
 from .memory import COUNTS, DEVICE
 from .modules import installed
@@ -66,7 +67,9 @@ class Planned:
     def __call__(self, grid: Any, block: Any, args: Sequence[Any], *, shared_mem: int = 0) -> None:
         g, b = launch.three(grid), launch.three(block)
         assert min(*g, *b) >= 1, f"{self.name}: no threads"
-        assert g[0] < 2**31 and max(g[1:]) < 65536 and b[0] * b[1] * b[2] <= 1024, f"{self.name}: too many threads"
+        assert g[0] < 2**31, f"{self.name}: too many blocks"
+        assert max(g[1:]) < 65536, f"{self.name}: too many blocks"
+        assert b[0] * b[1] * b[2] <= 1024, f"{self.name}: too many threads"
         for value in args:  # what the numbers of a kernel's parameters hold
             assert not isinstance(value, int) or -2**63 <= value < 2**63, f"{self.name}: {value} has no 64 bits"
         self.plan.launches.append(Launch(self.name, g, b, tuple(args)))
@@ -88,7 +91,7 @@ def planned() -> Iterator[Plan]:
         self.ptr = int(base)
         self.size, self.device_id = size, 0
         DEVICE.taken(self.ptr, size)
-        memory.weakref.finalize(self, memory.release, self.ptr, size, base, length)
+        weakref.finalize(self, memory.release, self.ptr, size, base, length)
 
     def copy(dst: int, src: int, size: int, kind: int, stream: int = 0) -> None:
         if kind == 2:
@@ -110,7 +113,7 @@ def planned() -> Iterator[Plan]:
     patches = ((memory.Memory, "__init__", reserve), (launch.RawModule, "get_function", function),
                (launch.RawModule, "compile", lambda self, log_stream=None: None),
                (modules, "memcpy_async", copy), (modules, "memset", fill),
-               (modules.ndarray, "__setitem__", put))
+               (arrays.ndarray, "__setitem__", put))
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in patches]
     limit = DEVICE.limit
     for owner, name, made in patches:

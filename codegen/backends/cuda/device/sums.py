@@ -12,6 +12,9 @@ a block goes, and what blocks leave by a second kernel.
         through 2**steps nodes; `to` takes what is left of a row, 2**max(depth - steps - 3, 0) numbers
     dad_sum_tree_f64_f32(rows, size, from0, to0, from1, to1)
         a kernel of 256 threads: 2**size numbers to a row become one
+    template <class R, class G> void dad_sum_total_f64_f32(R *run, size, from0, to0, from1, to1, G rest)
+        behind `dad_sum_nodes` of one row: the block that comes to its end last adds what all have left, and its first
+        thread does the `rest`; run->ticket counts blocks, 0 before and after
 
 `runtime/device_sums.py` launches them.
 """
@@ -65,6 +68,7 @@ def text(dtypes: Sequence[str]) -> str:
         return f"dad_of_half({x})" if dtypes[k] == "f16" else x
 
     outs = ", ".join(f"{t} *to{k}" for k, t in enumerate(cells))
+    pairs_given = ", ".join(f"from{k}, to{k}" for k in each)
     pairs = ", ".join(f"const {t} *from{k}, {t} *to{k}" for k, t in enumerate(cells))
     return f"""
 struct dad_sums_{name} {{ {fields} }};
@@ -172,19 +176,20 @@ template <int U, class F> static __device__ void dad_sum_nodes_{name}(
   }}
 }}
 
-extern "C" __global__ void dad_sum_tree_{name}(long long rows, long long size, {pairs}) {{
+static __device__ void dad_sum_halves_{name}(long long block, long long blocks, long long rows, long long size,
+                                             {pairs}) {{
   const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
   const int wide = size < 8 ? (int)size : 8, inside = wide < 5 ? wide : 5, each = (int)size - wide;
 {lines("  ", "__shared__ @T held@k[8];")}
   const long long together = 256 >> wide;
-  for (long long base = together * blockIdx.x; base < rows; base += together * gridDim.x) {{
+  for (long long base = together * block; base < rows; base += together * blocks) {{
     const long long row = base + (threadIdx.x >> wide);
 {lines("    ", "@T x@k = 0;")}
     if (row < rows) {{
       const long long first = (row << size) + ((long long)(threadIdx.x & ((1 << wide) - 1)) << each);
 {lines("      ", f"@T wait@k[{LEVELS}];")}
       for (unsigned t = 0; t < 1u << each; t++) {{
-{chr(10).join(f"        x{k} = {loaded(k, f'from{k}[first + t]')};" for k in each)}
+{chr(10).join(f"        x{k} = {loaded(k, f'((const volatile {cells[k]} *)from{k})[first + t]')};" for k in each)}
         bool on = true;
         #pragma unroll
         for (int level = 0; level < {LEVELS}; level++) {{
@@ -221,6 +226,25 @@ extern "C" __global__ void dad_sum_tree_{name}(long long rows, long long size, {
     }} else if (row < rows && (lane & ((1 << wide) - 1)) == 0) {{
 {chr(10).join(f"      to{k}[row] = {stored(k, f'x{k}')};" for k in each)}
     }}
+  }}
+}}
+
+extern "C" __global__ void dad_sum_tree_{name}(long long rows, long long size, {pairs}) {{
+  dad_sum_halves_{name}(blockIdx.x, gridDim.x, rows, size, {pairs_given});
+}}
+
+template <class R, class G> static __device__ void dad_sum_total_{name}(R *run, int size, {pairs}, const G &rest) {{
+  __shared__ bool last;
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) last = atomicAdd(&run->ticket, 1ull) + 1 == gridDim.x;
+  __syncthreads();
+  if (!last) return;
+  __threadfence();
+  if (size > 0) dad_sum_halves_{name}(0, 1, 1, size, {pairs_given});
+  if (threadIdx.x == 0) {{
+    run->ticket = 0;
+    rest();
   }}
 }}
 """

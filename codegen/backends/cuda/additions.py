@@ -1,0 +1,146 @@
+"""Kernels of loops whose iterations meet in places that they add to."""
+
+from __future__ import annotations
+
+from ..c.emit import ctype
+from ..c.scalars import MEMORY
+from ..loops import tree
+from ..loops.operands import defined, everything, read
+from ..loops.tree import Imm, Operand, Reg
+from .bodies import AddWriter, AtomicWriter
+from .device import scatters
+from .frame import takes_scratch
+from .glue import KERNEL, report
+from .kernel import register
+from .levels import HOST_DTYPES, HOST_OPS
+from .places import Places, bound
+from .python import python_of
+from .totals import Totals
+
+
+class Additions(Totals):
+    """Writes them, and what launches them."""
+
+    def adding(self, node: tree.For, found: Places) -> bool:
+        """Iterations that meet in places only that they add to, at once; False where the host does not know where
+        these are."""
+        if any(self.local(t.root) is None or self.local(t.count) is None for t in found.targets):
+            return False
+        outer = [r for r in read(node.body) if r not in set(defined([node]))]
+        if any(self.local(r) is None for r in outer if r.id in found.pointers):
+            return False
+        bounds = [self.count_of(bound(node.body, found, k), node) for k in range(len(found.targets))]
+        count = self.force(node.count)
+        self.flush()
+        name = self.owner.fresh("k")
+        writer = self.writer_of(node.body, {t.root.id: f"places{k}" for k, t in enumerate(found.targets)})
+        writer.code(node.body)
+        kernel = self.given(name, outer)
+        frame = any(r.id in self.cells for r in kernel.cells)
+        params, loads, args = self.passed(kernel, frame)
+        stops = self.stops(writer, params, args)
+        for reg in kernel.values:
+            if reg.id in found.pointers:
+                k = found.pointers[reg.id]
+                loads.append(f"  {register(reg)} = ({ctype(reg)})(at_{register(reg)} + shift{k});")
+        index = register(node.index)
+        each = range(len(found.targets))
+        loads += [f"  dad_memory places{k} = {{(char *)room{k}, (char *)room{k} + 8 * part, number}};" for k in each]
+        formal = ["dad_thread *c", *self.formal(kernel, False), *(f"dad_memory places{k}" for k in each),
+                  f"int64_t {index}"]
+        actual = ", ".join(["c", *self.actual(kernel, False), *(f"places{k}" for k in each), "k"])
+        shifts = [f"int64_t {word}{k}" for k in each for word in ("shift", "room")]
+        head = ["dad_run *run", "int64_t count", "int64_t number", "int64_t size", *shifts, *params]
+        text = [f"DAD_DEVICE bool {name}_body({', '.join(formal)}) {{", *writer.text(), "  return false;", "}",
+                f"{KERNEL}{name}({', '.join(head)}) {{", stops,
+                "  int64_t part = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;",
+                "  if (part >= number) return;", *loads, "  dad_thread thread, *c = &thread;",
+                "  dad_begin(c, run, part, (int64_t)gridDim.x * blockDim.x);", "  char *top = c->top, *end = c->end;",
+                "  int64_t last = part * size + size < count ? part * size + size : count;",
+                "  for (int64_t k = part * size; k < last; k++) {", "    c->top = top; c->end = end;",
+                f"    if ({name}_body({actual})) {report(writer, 'k')}", "  }", "}", ""]
+        self.owner.kernel("\n".join(text), name)
+        kinds = [scatters.atomic(t.op, t.root.dtype, self.owner.nondet) for t in found.targets]
+        other = "None"
+        if kinds and None not in kinds:
+            other = repr(self.direct(node, found, outer, writer.fails))
+        elif found.targets and None not in bounds:
+            other = repr(self.written_down(node, found, outer, writer.fails))
+        targets = []
+        for t, most in zip(found.targets, bounds, strict=True):
+            self.owner.joins(t.op, t.root.dtype)
+            targets.append(f"({self.local(t.root)}, {self.local(t.count)}, {t.root.dtype!r}, {t.op!r}, {most})")
+        scratch = "True" if takes_scratch(node.body) else "False"
+        given = ", ".join([repr(name), other, count, scratch, f"[{', '.join(targets)}]", *args])
+        self.line(f"run.{'adding' if None in kinds or not kinds else 'adding_there'}({given})")
+        return True
+
+    def direct(self, node: tree.For, found: Places, outer: list[Reg], fails: bool) -> str:
+        """The kernel whose iterations add where the places are, in any order."""
+        name = self.owner.fresh("k")
+        writer = AtomicWriter(self.owner, self.function, found)
+        writer.code(node.body)
+        writer.fails = fails
+        kernel = self.given(name, outer)
+        params, loads, args = self.passed(kernel, any(r.id in self.cells for r in kernel.cells))
+        stops = self.stops(writer, params, args)
+        self.owner.kernel(self.thread_each(name, node, writer, kernel, params, [stops, *loads]), name)
+        return name
+
+    def count_of(self, terms: list[tuple[int, tuple[Operand, ...]]] | None, node: tree.For) -> str | None:
+        """A number of additions, as Python computes it before the loop."""
+        found = []
+        for factor, counts in terms or ():
+            sizes = [self.ahead(c, node) for c in counts]
+            if None in sizes:
+                return None
+            found.append(" * ".join([str(factor), *(f"max({size}, 0)" for size in sizes)]))
+        return None if terms is None else " + ".join(found) or "0"
+
+    def ahead(self, x: Operand, node: tree.For | tree.While) -> str | None:
+        """A number that a loop computes of what the host knows, as Python computes it before the loop."""
+        makers = {n.out.id: n for n in everything([node]) if isinstance(n, tree.Scalar)}
+        inside = {r.id for r in defined([node])}
+
+        def before(x: Operand) -> str | None:
+            if isinstance(x, Imm) or x.id not in inside:
+                return self.local(x)
+            maker = makers.get(x.id)
+            if maker is None or maker.name not in HOST_OPS or any(
+                    d not in HOST_DTYPES for d in (maker.out.dtype, *(a.dtype for a in maker.args))):
+                return None
+            args = [before(a) for a in maker.args]
+            return None if None in args else f"({python_of(maker, [str(a) for a in args])})"
+
+        return before(x)
+
+    def written_down(self, node: tree.For, found: Places, outer: list[Reg], fails: bool) -> str:
+        """The kernel that writes down what iterations add, and where; it takes what the one that adds takes."""
+        name = self.owner.fresh("k")
+        writer = AddWriter(self.owner, self.function, found)
+        writer.code(node.body)
+        writer.fails = fails
+        kernel = self.given(name, outer)
+        frame = any(r.id in self.cells for r in kernel.cells)
+        params, loads, args = self.passed(kernel, frame)
+        stops = self.stops(writer, params, args)
+        each = range(len(found.targets))
+        types = [MEMORY[t.root.dtype] for t in found.targets]
+        extra = [part for k in each for part in (
+            f"{types[k]} *root{k}", f"int64_t *places{k}", f"{types[k]} *values{k}", f"int64_t at{k}")]
+        formal = ["dad_thread *c", *self.formal(kernel, False), f"int64_t {register(node.index)}", *extra]
+        actual = ", ".join(["c", *self.actual(kernel, False), "first + k", *(part for k in each for part in (
+            f"({types[k]} *)root{k}", f"(int64_t *)places{k}", f"({types[k]} *)values{k}", f"k * most{k}"))])
+        rooms = [f"int64_t {word}{k}" for k in each for word in ("root", "places", "values", "most")]
+        head = ["dad_run *run", "int64_t first", "int64_t count", *rooms, *params]
+        text = [f"DAD_DEVICE bool {name}_body({', '.join(formal)}) {{", *writer.text(), "  return false;", "}",
+                f"{KERNEL}{name}({', '.join(head)}) {{", stops, *loads,
+                "  int64_t from = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;",
+                "  int64_t step = (int64_t)gridDim.x * blockDim.x;", "  dad_thread thread, *c = &thread;",
+                "  dad_begin(c, run, from, step);", "  char *top = c->top, *end = c->end;",
+                "  for (int64_t k = from; k < count; k += step) {", "    c->top = top; c->end = end;",
+                f"    if ({name}_body({actual})) {report(writer, 'first + k')}", "  }", "}", ""]
+        self.owner.kernel("\n".join(text), name)
+        for t in found.targets:
+            self.owner.scatters(t.op, t.root.dtype)
+        return name
