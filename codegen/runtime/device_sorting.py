@@ -30,19 +30,24 @@ def sums_before(run: Any, counts: int, n: int) -> None:
 
 
 def sort_keys(run: Any, key: str, keys: int, places: int, n: int, bits: int) -> tuple[int, int]:
-    """Keys (u32 or u64) of at most so many bits, and the numbers beside them, in order: where both lie then."""
+    """Keys (u32 or u64) of at most so many bits, and the numbers beside them, in order: where both lie then. The
+    numbers are 0, 1, 2, … where `places` is 0, before and behind."""
     width = 4 if key == "u32" else 8
     if n < 2 or bits <= 0:
         return keys, places
     tiles = -(-n // SORT_TILE)
-    counts, other_keys, other_places = run.take(4 * 256 * tiles), run.take(width * n), run.take(4 * n)
-    for shift in range(0, bits, 8):
+    stretches = -(-256 * tiles // 2048)
+    counts, sums, ticket = run.take(4 * 256 * tiles), run.take(4 * stretches), run.take(4)
+    rooms = [(run.take(width * n), run.take(4 * n)) for _ in range(min(2, (bits + 7) // 8))]
+    for step, shift in enumerate(range(0, bits, 8)):
+        to = rooms[step % len(rooms)]
         shifted = (np.int64(n), np.int32(shift), np.int64(counts))
-        run.launch(f"dad_digits_{key}", tiles, 256, (np.int64(keys), *shifted))
-        sums_before(run, counts, 256 * tiles)
-        run.launch(f"dad_move_{key}", tiles, 256, (np.int64(keys), np.int64(places), *shifted, np.int64(other_keys),
-                                                   np.int64(other_places)))
-        keys, places, other_keys, other_places = other_keys, other_places, keys, places
+        run.launch(f"dad_digits_{key}", tiles, 256, (np.int64(keys), *shifted, np.int64(ticket)))
+        run.launch("dad_before_all", stretches, 256, (np.int64(counts), np.int64(256 * tiles), np.int64(sums),
+                                                      np.int64(ticket)))
+        run.launch(f"dad_move_{key}", tiles, 256, (np.int64(keys), np.int64(places), *shifted, np.int64(sums),
+                                                   np.int64(to[0]), np.int64(to[1])))
+        keys, places = to
     return keys, places
 
 
@@ -54,10 +59,9 @@ def argsort_rows(run: Any, x: int, rows: int, n: int, dtype: str, out: int) -> N
     if count >= 1 << 32:
         raise ValueError(f"{count} numbers cannot be sorted at once")
     key = "u64" if SORT_BITS[dtype] == 64 else "u32"
-    keys, places = run.take((8 if key == "u64" else 4) * count), run.take(4 * count)
-    run.launch(f"dad_keys_{dtype}", grid_of(count), 256, (np.int64(x), np.int64(count), np.int64(keys),
-                                                        np.int64(places)))
-    keys, places = sort_keys(run, key, keys, places, count, SORT_BITS[dtype])
+    keys = run.take((8 if key == "u64" else 4) * count)
+    run.launch(f"dad_keys_{dtype}", grid_of(count), 256, (np.int64(x), np.int64(count), np.int64(keys)))
+    keys, places = sort_keys(run, key, keys, 0, count, SORT_BITS[dtype])
     if rows > 1:
         keys = run.take(4 * count)
         run.launch("dad_rows_of", grid_of(count), 256, (np.int64(places), np.int64(count), np.int64(n),

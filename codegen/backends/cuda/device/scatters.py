@@ -10,13 +10,13 @@ sort: a block finds for each place the first of its values, whose thread looks f
 the same in any order, so that atomic operations make them.
 
     dad_few_add_f64(target, size, places, values, n, row)           one block
-    dad_targets(places, size, n, keys, order)                       keys to sort by; `size` stands for none
-    dad_bounds(keys, size, n, starts, ends)                         where in the order the values of a place stand
-    dad_stretches_add_f64(…, part)                                  those that are one stretch, and parts of longer ones
-    dad_long_add_f64(…, part)                                       the longer ones
+    dad_targets(places, size, n, keys)                              keys to sort by; `size` stands for none
+    dad_stretches_add_f64(…, keys, order, part)                     those that are one stretch, and parts of longer ones
+    dad_long_add_f64(…, keys, part)                                 the longer ones
     dad_atomic_add_i64(target, size, places, values, n, row)
     dad_winners(places, size, n, winner), dad_winners_put_8(…)      the last value that goes to a place
 
+Those that are called `dad_few_keys_…` and `dad_atomic_keys_…` take keys for places.
 `runtime/device_scatters.py` launches them.
 """
 
@@ -35,12 +35,10 @@ ANY_ORDER = ATOMIC | {"f32": "float", "f64": "double"}
 """The same where a definition says `@ nondet`."""
 
 PLACES = """
-extern "C" __global__ void dad_targets(const long long *places, long long size, long long n, unsigned *keys,
-                                       unsigned *order) {
+extern "C" __global__ void dad_targets(const long long *places, long long size, long long n, unsigned *keys) {
   for (long long k = 256ll * blockIdx.x + threadIdx.x; k < n; k += 256ll * gridDim.x) {
     const long long place = places[k];
     keys[k] = (unsigned)(place >= 0 && place < size ? place : size);
-    order[k] = (unsigned)k;
   }
 }
 extern "C" __global__ void dad_flat_places(const long long *indices, long long n, long long size, long long first,
@@ -50,21 +48,22 @@ extern "C" __global__ void dad_flat_places(const long long *indices, long long n
     places[k] = index < 0 || index >= size || before < 0 ? -1 : before * size + index;
   }
 }
-extern "C" __global__ void dad_bounds(const unsigned *keys, long long size, long long n, unsigned *starts,
-                                      unsigned *ends) {
-  for (long long k = 256ll * blockIdx.x + threadIdx.x; k < n; k += 256ll * gridDim.x) {
-    const unsigned key = keys[k];
-    if (key < size && (k == 0 || keys[k - 1] != key)) starts[key] = (unsigned)k;
-    if (key < size && (k == n - 1 || keys[k + 1] != key)) ends[key] = (unsigned)(k + 1);
+static __device__ __forceinline__ long long dad_key_from(const unsigned *keys, long long from, long long to,
+                                                         unsigned key) {
+  // the first of the keys in this range that is not less, among keys in order
+  while (from < to) {
+    const long long middle = from + (to - from) / 2;
+    if (keys[middle] < key) from = middle + 1; else to = middle;
   }
+  return from;
 }
 """
 
 OPERATION = """
 static __device__ __forceinline__ @T dad_place_@O_@D(@T x, @T y) { return @E; }
 
-extern "C" __global__ void dad_few_@O_@D(@M *target, long long size, const long long *places, const @M *values,
-                                         long long n, long long row) {
+template <class P> static __device__ __forceinline__ void dad_few_of_@O_@D(
+    @M *target, long long size, const P *places, const @M *values, long long n, long long row) {
   for (long long at = threadIdx.x; at < n * row; at += blockDim.x) {
     const long long k = at / row, j = at - k * row, place = places[k];
     if (place < 0 || place >= size) continue;
@@ -78,36 +77,45 @@ extern "C" __global__ void dad_few_@O_@D(@M *target, long long size, const long 
   }
 }
 
+extern "C" __global__ void dad_few_@O_@D(@M *target, long long size, const long long *places, const @M *values,
+                                         long long n, long long row) {
+  dad_few_of_@O_@D<long long>(target, size, places, values, n, row);
+}
+extern "C" __global__ void dad_few_keys_@O_@D(@M *target, long long size, const unsigned *places, const @M *values,
+                                              long long n, long long row) {
+  dad_few_of_@O_@D<unsigned>(target, size, places, values, n, row);
+}
+
 extern "C" __global__ void dad_stretches_@O_@D(@M *target, long long size, const @M *values, long long n,
-                                               long long row, const unsigned *keys, const unsigned *order,
-                                               const unsigned *starts, const unsigned *ends, @M *part) {
+                                               long long row, const unsigned *keys, const unsigned *order, @M *part) {
   for (long long at = 256ll * blockIdx.x + threadIdx.x; at < n * row; at += 256ll * gridDim.x) {
     const long long k = at / row, j = at - k * row;
     const unsigned key = keys[k];
     if (key >= size) continue;
-    const long long start = starts[key], end = ends[key];
-    if ((k - start) % @N) continue;
-    const bool whole = end - start <= @N;
-    const long long stop = k + @N < end ? k + @N : end;
-    @T sum = whole ? @L(target[key * row + j]) : @L(values[order[k] * row + j]);
-    for (long long other = whole ? k : k + 1; other < stop; other++)
-      sum = dad_place_@O_@D(sum, @L(values[order[other] * row + j]));
+    const bool first = k == 0 || keys[k - 1] != key;
+    if (!first && (k < @N || keys[k - @N] != key || (k - dad_key_from(keys, 0, k, key)) % @N)) continue;
+    const bool whole = first && (k + @N >= n || keys[k + @N] != key);
+    const long long stop = k + @N < n ? k + @N : n;
+    const long long from = order ? order[k] : k;
+    @T sum = @L(values[from * row + j]);
+    if (whole) sum = dad_place_@O_@D(@L(target[key * row + j]), sum);
+    for (long long other = k + 1; other < stop && keys[other] == key; other++)
+      sum = dad_place_@O_@D(sum, @L(values[(order ? order[other] : other) * row + j]));
     if (whole) target[key * row + j] = @S(sum);
-    else part[(2 * (k / @N) + (k == start)) * row + j] = @S(sum);
+    else part[(2 * (k / @N) + first) * row + j] = @S(sum);
   }
 }
 
 extern "C" __global__ void dad_long_@O_@D(@M *target, long long size, long long n, long long row,
-                                          const unsigned *keys, const unsigned *starts, const unsigned *ends,
-                                          const @M *part) {
+                                          const unsigned *keys, const @M *part) {
   const long long stretches = (n + @N - 1) / @N;
   for (long long at = 256ll * blockIdx.x + threadIdx.x; at < stretches * row; at += 256ll * gridDim.x) {
     // a place with more than a stretch of values has a multiple of it among them: the first such does it
     const long long k = at / row * @N, j = at % row;
     const unsigned key = keys[k];
-    if (key >= size) continue;
-    const long long start = starts[key], end = ends[key];
-    if (end - start <= @N || k - @N >= start) continue;
+    if (key >= size || (k >= @N && keys[k - @N] == key)) continue;
+    const long long start = dad_key_from(keys, 0, k, key), end = dad_key_from(keys, k, n, key + 1);
+    if (end - start <= @N) continue;
     @T sum = @L(target[key * row + j]);
     for (long long other = start; other < end; other += @N)
       sum = dad_place_@O_@D(sum, @L(part[(2 * (other / @N) + (other == start)) * row + j]));
@@ -117,12 +125,20 @@ extern "C" __global__ void dad_long_@O_@D(@M *target, long long size, long long 
 """
 
 ATOMICS = """
-extern "C" __global__ void dad_atomic_add_@D(@M *target, long long size, const long long *places, const @M *values,
-                                             long long n, long long row) {
+template <class P> static __device__ __forceinline__ void dad_atomic_of_@D(
+    @M *target, long long size, const P *places, const @M *values, long long n, long long row) {
   for (long long at = 256ll * blockIdx.x + threadIdx.x; at < n * row; at += 256ll * gridDim.x) {
     const long long k = at / row, j = at - k * row, place = places[k];
     if (place >= 0 && place < size) atomicAdd((@A *)target + place * row + j, (@A)values[at]);
   }
+}
+extern "C" __global__ void dad_atomic_add_@D(@M *target, long long size, const long long *places, const @M *values,
+                                             long long n, long long row) {
+  dad_atomic_of_@D<long long>(target, size, places, values, n, row);
+}
+extern "C" __global__ void dad_atomic_keys_add_@D(@M *target, long long size, const unsigned *places, const @M *values,
+                                                  long long n, long long row) {
+  dad_atomic_of_@D<unsigned>(target, size, places, values, n, row);
 }
 """
 

@@ -4,10 +4,11 @@ Each pass is three steps: how often each digit occurs in each tile of keys, wher
 and the keys at their new places. Within a tile a warp takes its own stretch from left to right, 32 keys at a time, of
 which ballots tell those with one digit; so equal keys keep their order, and no step depends on who comes first.
 
-    dad_keys_f64(const double *x, n, unsigned long long *keys, unsigned *places)
+    dad_keys_f64(const double *x, n, unsigned long long *keys)
         keys in whose order the numbers are: nan after all others, zeros of both signs equal
-    dad_digits_u64(keys, n, shift, unsigned *counts)      a tile to a block of 256 threads: counts[digit][tile]
-    dad_move_u64_u32(keys, places, n, shift, counts, to_keys, to_places)
+    dad_digits_u64(keys, n, shift, unsigned *counts, ticket)    a tile to a block of 256 threads: counts[digit][tile]
+    dad_before_all(unsigned *counts, n, unsigned *sums, ticket) sums before each count in its 2048, and before these
+    dad_move_u64(keys, places, n, shift, counts, sums, to_keys, to_places)      no places: those are 0, 1, 2, …
     dad_tiles(unsigned *counts, n, unsigned *sums)        sums before each count in its 2048; what these come to
     dad_stretches(unsigned *sums, n)                      one block: the same, of all
     dad_offsets(unsigned *counts, n, sums)                the sum before the stretch is added
@@ -42,7 +43,7 @@ static __device__ __forceinline__ unsigned dad_before(unsigned value, unsigned *
   return before + sum - value;
 }
 
-extern "C" __global__ void dad_tiles(unsigned *counts, long long n, unsigned *sums) {
+static __device__ __forceinline__ void dad_before_each(unsigned *counts, long long n, unsigned *sums) {
   const long long first = 2048ll * blockIdx.x + 8 * threadIdx.x;
   unsigned value[8], sum = 0, all;
   for (int k = 0; k < 8; k++) {
@@ -57,17 +58,35 @@ extern "C" __global__ void dad_tiles(unsigned *counts, long long n, unsigned *su
   if (threadIdx.x == 0) sums[blockIdx.x] = all;
 }
 
-extern "C" __global__ void dad_stretches(unsigned *sums, long long n) {
+static __device__ __forceinline__ void dad_before_stretches(unsigned *sums, long long n) {
   unsigned done = 0;
   for (long long base = 0; base < n; base += 256) {
     unsigned all;
-    const unsigned value = base + threadIdx.x < n ? sums[base + threadIdx.x] : 0;
+    const unsigned value = base + threadIdx.x < n ? ((volatile unsigned *)sums)[base + threadIdx.x] : 0;
     const unsigned before = dad_before(value, &all);
     if (base + threadIdx.x < n) sums[base + threadIdx.x] = done + before;
     done += all;
   }
 }
 
+extern "C" __global__ void dad_tiles(unsigned *counts, long long n, unsigned *sums) {
+  dad_before_each(counts, n, sums);
+}
+extern "C" __global__ void dad_stretches(unsigned *sums, long long n) {
+  dad_before_stretches(sums, n);
+}
+// both in one: the block that comes to its end last does the second
+extern "C" __global__ void dad_before_all(unsigned *counts, long long n, unsigned *sums, unsigned *ticket) {
+  __shared__ bool last;
+  dad_before_each(counts, n, sums);
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) last = atomicAdd(ticket, 1u) + 1 == gridDim.x;
+  __syncthreads();
+  if (!last) return;
+  __threadfence();
+  dad_before_stretches(sums, gridDim.x);
+}
 extern "C" __global__ void dad_offsets(unsigned *counts, long long n, const unsigned *sums) {
   const long long k = 256ll * blockIdx.x + threadIdx.x;
   if (k < n) counts[k] += sums[k >> 11];
@@ -108,19 +127,22 @@ template <class K> static __device__ __forceinline__ void dad_count_digits(
 }
 
 template <class K> static __device__ __forceinline__ void dad_digits(
-    const K *keys, long long n, int shift, unsigned *counts) {
+    const K *keys, long long n, int shift, unsigned *counts, unsigned *ticket) {
   __shared__ unsigned held[8][256];
   dad_count_digits<K>(keys, n, shift, held);
   unsigned sum = 0;
   for (int w = 0; w < 8; w++) sum += held[w][threadIdx.x];
   counts[(long long)threadIdx.x * gridDim.x + blockIdx.x] = sum;
+  if (blockIdx.x == 0 && threadIdx.x == 0) *ticket = 0;
 }
 
 template <class K, class V> static __device__ __forceinline__ void dad_move(
-    const K *keys, const V *places, long long n, int shift, const unsigned *counts, K *to_keys, V *to_places) {
+    const K *keys, const V *places, long long n, int shift, const unsigned *counts,
+    const unsigned *sums, K *to_keys, V *to_places) {
   __shared__ unsigned held[8][256];
   dad_count_digits<K>(keys, n, shift, held);
-  unsigned start = counts[(long long)threadIdx.x * gridDim.x + blockIdx.x];
+  const long long mine = (long long)threadIdx.x * gridDim.x + blockIdx.x;
+  unsigned start = counts[mine] + sums[mine >> 11];
   for (int w = 0; w < 8; w++) {
     const unsigned count = held[w][threadIdx.x];
     held[w][threadIdx.x] = start;
@@ -142,7 +164,7 @@ template <class K, class V> static __device__ __forceinline__ void dad_move(
     __syncwarp(0xffffffffu);
     if (there) {
       to_keys[to] = key;
-      to_places[to] = places[k];
+      to_places[to] = places ? places[k] : (V)k;
     }
   }
 }
@@ -164,12 +186,14 @@ def passes(key: str) -> str:
     """Kernels for keys of this many bits; places are as they are needed for less than 2**32 of them."""
     t = WORDS[key]
     return f"""
-extern "C" __global__ void dad_digits_{key}(const {t} *keys, long long n, int shift, unsigned *counts) {{
-  dad_digits<{t}>(keys, n, shift, counts);
+extern "C" __global__ void dad_digits_{key}(const {t} *keys, long long n, int shift, unsigned *counts,
+                                            unsigned *ticket) {{
+  dad_digits<{t}>(keys, n, shift, counts, ticket);
 }}
 extern "C" __global__ void dad_move_{key}(const {t} *keys, const unsigned *places, long long n, int shift,
-                                          const unsigned *counts, {t} *to_keys, unsigned *to_places) {{
-  dad_move<{t}, unsigned>(keys, places, n, shift, counts, to_keys, to_places);
+                                          const unsigned *counts, const unsigned *sums, {t} *to_keys,
+                                          unsigned *to_places) {{
+  dad_move<{t}, unsigned>(keys, places, n, shift, counts, sums, to_keys, to_places);
 }}
 """
 
@@ -185,11 +209,10 @@ def ordered(dtype: str) -> str:
     else:
         value = f"b ^ ({sign})" if dtype[0] == "i" else "b"
     return f"""
-extern "C" __global__ void dad_keys_{dtype}(const {CELLS[dtype]} *x, long long n, {t} *keys, unsigned *places) {{
+extern "C" __global__ void dad_keys_{dtype}(const {CELLS[dtype]} *x, long long n, {t} *keys) {{
   for (long long k = 256ll * blockIdx.x + threadIdx.x; k < n; k += 256ll * gridDim.x) {{
     const {t} b = x[k];
     keys[k] = {value};
-    places[k] = (unsigned)k;
   }}
 }}
 """
@@ -198,10 +221,11 @@ extern "C" __global__ void dad_keys_{dtype}(const {CELLS[dtype]} *x, long long n
 ROWS = """
 extern "C" __global__ void dad_rows_of(const unsigned *places, long long n, long long row, unsigned *keys) {
   for (long long k = 256ll * blockIdx.x + threadIdx.x; k < n; k += 256ll * gridDim.x)
-    keys[k] = (unsigned)(places[k] / row);
+    keys[k] = (unsigned)((places ? places[k] : k) / row);
 }
 extern "C" __global__ void dad_within(const unsigned *places, long long n, long long row, long long *to) {
-  for (long long k = 256ll * blockIdx.x + threadIdx.x; k < n; k += 256ll * gridDim.x) to[k] = places[k] % row;
+  for (long long k = 256ll * blockIdx.x + threadIdx.x; k < n; k += 256ll * gridDim.x)
+    to[k] = (places ? places[k] : k) % row;
 }
 """
 
