@@ -16,12 +16,12 @@ import numpy as np
 
 from .arguments import DTYPES, Leaves, type_text
 from .depth import LEVELS, Room, too_deep
+from .device_additions import AddTarget, add_in_any_order, add_to_places
 from .device_code import KernelCode, OnDevice
 from .device_folds import launch_fold, launch_scan
 from .device_memory import FIRST_BLOCKS, FIRST_SCRATCH, MOST_SLICES, RUN_WORDS, DeviceRoom, Memory, MoreScratch
-from .device_numbers import host_number, neutral
+from .device_numbers import host_number
 from .device_primitives import device_primitive
-from .device_scatters import scatter_op
 from .device_sums import launch_sums, launch_total
 from .entry import Entry
 from .errors import DadArgumentError, RunError
@@ -31,17 +31,8 @@ SITE_BITS = 20
 NESTED_MOST, NESTED_LEAST = 1 << 15, 8
 """Below so many outer iterations, inner loops of so many have threads of their own."""
 MOST_ROWS = 1 << 15
-PART_LEAST, MOST_PARTS, FEW_PARTS = 16, 1 << 16, 256
-"""Iterations that a thread goes through at least, and how many threads add to arrays of their own, at most; below so
-many parts, what is added is written down."""
-PART_ROOM = 1 << 24
-"""Numbers that such arrays have in all."""
 BLOCK_WIDTH, BLOCK_WORK = 512, 1 << 15
 """Steps of loops that are as narrow are done by one block, if all its threads have no more to do in one."""
-CROWDED = 64
-"""Places of which so few would make threads wait for each other that add to them as they come."""
-WRITTEN_DOWN = 1 << 25
-"""Additions that are written down at once."""
 THREADS = 256
 MOST_BLOCKS = 1 << 20
 FRAMES = 200
@@ -268,86 +259,13 @@ class Run(Memory):
         launch_fold(self, name, f"{name}_more", (self.state, n, *args), (self.state, n, *rest), 1, n, width)
         self.release(mark)
 
-    def adding(self, name: str, other: str | None, count: int, scratch: bool, targets: Sequence[Any], *args: Any
+    def adding(self, name: str, other: str | None, count: int, scratch: bool, targets: Sequence[AddTarget], *args: Any
                ) -> None:
-        """Iterations that add to `targets` (address, elements, dtype, operation, additions of an iteration at most).
+        add_to_places(self, name, other, count, scratch, targets, args)
 
-        In parts, each with arrays of its own, or, where these would be too large, by what `other` writes down.
-        """
-        if count <= 0:
-            return
-        total = sum(size for _, size, *_ in targets)
-        number = max(1, min(-(-count // PART_LEAST), MOST_PARTS, PART_ROOM // max(total, 1)))
-        mark = self.mark()
-        if other is not None and number < FEW_PARTS and count > number * FEW_PARTS:
-            self.written_down(other, count, scratch, targets, args)
-            self.release(mark)
-            return
-        size = -(-count // number)
-        number = -(-count // size)
-        shifts: list[int] = []
-        rooms: list[int] = []
-        for address, elements, dtype, op, _ in targets:
-            width = DTYPES[dtype].itemsize
-            if number > 1:
-                size_of_all = -(-elements * width // 8) * 8 * number
-                rooms.append(self.take(size_of_all))
-                if op == "add":
-                    self.clear(rooms[-1], size_of_all)
-                elif elements > 0:
-                    self.array(rooms[-1], dtype, (size_of_all // width,))[:] = neutral(op, dtype)
-                shifts += [rooms[-1] - address, rooms[-1]]
-            else:
-                shifts += [0, address]
-        if scratch:
-            number_of_threads = self.threads(number)
-            block = 32 if number_of_threads < number else THREADS
-        else:
-            block = THREADS
-        block = min(block, (number + 31) // 32 * 32)
-        self.program.kernel(name)((-(-number // block),), (block,), (self.state, count, number, size, *shifts, *args))
-        for room, (address, elements, dtype, op, _) in zip(rooms, targets, strict=False):
-            if elements > 0:
-                together = 256 >> min(number.bit_length() - 1, 8)
-                self.launch(f"dad_join_{op}_{dtype}", min(-(-elements // together), MOST_BLOCKS), 256,
-                            (self.state, address, room, elements, number))
-        self.release(mark)
-
-    def adding_there(self, name: str, direct: str, count: int, scratch: bool, targets: Sequence[Any], *args: Any
+    def adding_there(self, name: str, direct: str, count: int, scratch: bool, targets: Sequence[AddTarget], *args: Any
                      ) -> None:
-        """The same where any order will do: where arrays for all parts have more elements than there are additions,
-        `direct` adds to the places as it comes."""
-        if count <= 0:
-            return
-        total = sum(size for _, size, *_ in targets)
-        number = max(1, min(-(-count // PART_LEAST), MOST_PARTS, PART_ROOM // max(total, 1)))
-        if total > CROWDED and (number < FEW_PARTS or number * total > count):
-            self.grid(direct, count, scratch, *args)
-        else:
-            self.adding(name, None, count, scratch, targets, *args)
-
-    def written_down(self, name: str, count: int, scratch: bool, targets: Sequence[Any], args: Sequence[Any]) -> None:
-        """Iterations write down what they add and where, as many at once as there is room for."""
-        most = sum(t[4] for t in targets)
-        size = max(1, min(count, WRITTEN_DOWN // max(most, 1)))
-        for first in range(0, count, size):
-            mark = self.mark()
-            many = min(size, count - first)
-            rooms: list[Any] = []
-            words: list[int] = []
-            for address, _, dtype, _, each in targets:
-                places = self.take(8 * many * each)
-                values = self.take(DTYPES[dtype].itemsize * many * each)
-                cupy.cuda.runtime.memsetAsync(places, 255, 8 * many * each, self.stream.ptr)
-                rooms.append((places, values))
-                words += [address, places, values, each]
-            threads = self.threads(many) if scratch else many
-            block = min(THREADS, (threads + 31) // 32 * 32)
-            self.program.kernel(name)((min(-(-threads // block), MOST_BLOCKS),), (block,),
-                                      (self.state, first, many, *words, *args))
-            for (places, values), (address, elements, dtype, op, each) in zip(rooms, targets, strict=True):
-                scatter_op(self, address, elements, places, values, many * each, dtype, 1, op)
-            self.release(mark)
+        add_in_any_order(self, name, direct, count, scratch, targets, args)
 
     def folding(self, name: str, scans: bool, folds: bool, count: int, scratch: bool, width: int, ordered: int,
                 *args: Any) -> None:

@@ -22,6 +22,8 @@ def scatter_op(run: Any, target: int, size: int, places: int, values: int, n: in
     be added in any order; `keyed`: places are u32, and `size` stands for none."""
     if n <= 0 or size <= 0 or row <= 0:
         return
+    if keyed and (n >= 1 << 32 or size >= 1 << 32):
+        raise ValueError(f"{n} values cannot be added to {size} places at once")
     given = (np.int64(target), np.int64(size), np.int64(places), np.int64(values), np.int64(n), np.int64(row))
     kind = "keys_" if keyed else ""
     if op == "add" and dtype in (*SCATTER_WHOLE, *SCATTER_FRACTIONS * nondet):

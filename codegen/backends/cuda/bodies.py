@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..loops import tree
@@ -13,6 +13,7 @@ from .device import scatters
 from .kernel import ThreadWriter, operand, register
 from .places import Places
 from .roots import Leads
+from .slots import Slots
 
 if TYPE_CHECKING:
     from .outline import Outline
@@ -79,13 +80,34 @@ class PlacesWriter(BodyWriter):
 
 
 class AddWriter(PlacesWriter):
-    """Code of an iteration that writes down what it adds, and where."""
+    """Code of an iteration that writes down what it adds, and where: in slots, or else one after the other."""
+
+    def __init__(self, owner: Outline, function: tree.Function, found: Places, slots: Sequence[Slots | None]) -> None:
+        super().__init__(owner, function, found)
+        self.slots = slots
+        for t, made in enumerate(slots):
+            self.locals += [f"  uint32_t key{t}_{k} = (uint32_t)none{t};" for k in range(made.count if made else 0)]
 
     def add(self, node: tree.Store, target: int) -> None:
-        self.line(f"places{target}[at{target}] = {register(node.base)} + {operand(node.offset)} - root{target};")
         value = operand(self.found.values[id(node)])
         value = f"dad_to_half({value})" if node.value.dtype == "f16" else value
-        self.line(f"values{target}[at{target}++] = {value};")
+        place = f"{register(node.base)} + {operand(node.offset)} - root{target}"
+        slots = self.slots[target]
+        if slots is None:
+            self.line(f"places{target}[at{target}] = {place};")
+            self.line(f"values{target}[at{target}++] = {value};")
+            return
+        slot, lane = slots.stores[id(node)]
+        if id(node) in slots.rows:
+            row = slots.rows[id(node)]
+            self.line(f"key{target}_{slot} = (uint32_t)({place if row is None else operand(row)});")
+        self.line(f"values{target}[at{target} * {slots.width} + {slot * slots.width + lane}] = {value};")
+
+    def end(self) -> None:
+        """What comes behind the body."""
+        for t, made in enumerate(self.slots):
+            for k in range(made.count if made else 0):
+                self.line(f"places{t}[at{t} + {k}] = key{t}_{k};")
 
 
 class AtomicWriter(PlacesWriter):

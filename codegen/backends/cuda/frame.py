@@ -53,6 +53,8 @@ class Frame:
         self.lines: list[str] = []
         self.indent = "    "
         self.pending: list[Item] = []
+        self.zeroed: dict[int, tuple[str, str]] = {}
+        """Arrays that begin with zeros, which nobody has written yet: addresses and bytes, by root."""
         self.cells: dict[int, int] = {}
         """Places of registers in the frame."""
         self.places: dict[int, str] = {}

@@ -29,9 +29,10 @@ from .folds import fold_of
 from .frame import WIDTH
 from .kernel import DeviceUnit, ThreadWriter, register
 from .levels import Levels, Types
-from .places import places_of
+from .places import Places, places_of
 from .programs import Programs, programs, reached, renamed, shared
 from .python import python_of
+from .zeros import filled, mentions
 
 SMALL = 8
 """Launches for so few threads are not worth it where a glue kernel stands beside."""
@@ -190,8 +191,45 @@ class HostWriter(BlockKernels):
     # ------------------------------------------------------------ code
 
     def code(self, code: Code) -> None:
+        unused: dict[int, tree.Alloc] = {}
+        before = set(self.zeroed)
         for node in code:
+            if unused:
+                root = filled(node, self.memory)
+                if root in unused and not (isinstance(node, tree.For) and isinstance(node.count, Imm)
+                                           and int(node.count.value) <= SMALL):
+                    made = unused.pop(root)
+                    size = self.force(made.count)
+                    self.zeroed[root] = register(made.out), f"{WIDTH[made.out.dtype]} * {size}"
+                    continue
+                for root in [root for root in unused if mentions(node, self.memory, root)]:
+                    del unused[root]
+            if self.zeroed:
+                waiting = [root for root in self.zeroed if mentions(node, self.memory, root)]
+                if not isinstance(node, tree.For) or not self.adds_to(node, waiting):
+                    self.clear(waiting)
             self.node(node)
+            if isinstance(node, tree.Alloc):
+                unused[node.out.id] = node
+        self.clear([root for root in self.zeroed if root not in before])
+
+    def adds_to(self, node: tree.For, roots: Sequence[int]) -> bool:
+        """Whether the loop becomes additions to places, to some of these arrays; the others are written now."""
+        if not roots or self.known.fold(node) is not None or self.known.kernel(node) or fold_of(node) is not None:
+            return False
+        found = self.meeting(node)
+        if found is None or not self.known_places(node, found):
+            return False
+        targets = {t.root.id for t in found.targets}
+        self.clear([root for root in roots if root not in targets])
+        return True
+
+    def clear(self, roots: Iterable[int]) -> None:
+        """Write the zeros of these arrays."""
+        for root in roots:
+            address, size = self.zeroed.pop(root)
+            self.flush()
+            self.line(f"run.clear({address}, max({size}, 0))")
 
     def node(self, node: tree.Node) -> None:
         match node:
@@ -303,11 +341,14 @@ class HostWriter(BlockKernels):
 
     def meets(self, node: tree.For) -> bool:
         """Whether its iterations run at once, and only meet in places that they add to."""
+        found = self.meeting(node)
+        return found is not None and self.adding(node, found)
+
+    def meeting(self, node: tree.For) -> Places | None:
         if node.carried or node.parallel or (isinstance(node.count, Imm) and self.levels.glue(node)) or not (
                 self.levels.threadable(node.body)):
-            return False
-        found = places_of(self.function, self.memory, node)
-        return found is not None and self.adding(node, found)
+            return None
+        return places_of(self.function, self.memory, node)
 
     # ------------------------------------------------------------ what the host drives
 

@@ -14,7 +14,7 @@ from pathlib import Path
 FILES = ("errors", "numbers", "special", "probability", "matrices", "arrays", "checks", "arguments", "depth",
          "results", "path", "entry")
 DEVICE_FILES = (*FILES, "device_code", "device_numbers", "device_memory", "device_sorting", "device_folds",
-                "device_scatters", "device_sums", "device_matrices", "device_primitives", "device")
+                "device_scatters", "device_additions", "device_sums", "device_matrices", "device_primitives", "device")
 """With what drives a GPU."""
 PACKAGE = "dad.codegen.runtime"
 
