@@ -57,11 +57,11 @@ SEQUENCES = (RNG.integers(0, 5, (35, 4)), RNG.random((3, 3)), RNG.random(3))
 @pytest.mark.parametrize("written_down", [False, True])
 def test_gradients_take_few_launches(both: tuple[Any, Any, Any], name: str, args: tuple[Any, ...], launches: int,
                                      written_down: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dad.codegen.runtime import device
+    from dad.codegen.runtime import device_additions
 
     if written_down:
-        monkeypatch.setattr(device, "PART_ROOM", 0)
-        monkeypatch.setattr(device, "FEW_PARTS", 1.5)
+        monkeypatch.setattr(device_additions, "PART_ROOM", 0)
+        monkeypatch.setattr(device_additions, "FEW_PARTS", 1.5)
     module, reference, _ = both
     getattr(module, name).value_and_grad(*args)
     COUNTS.clear()

@@ -93,16 +93,12 @@ def planned() -> Iterator[Plan]:
         DEVICE.taken(self.ptr, size)
         weakref.finalize(self, memory.release, self.ptr, size, base, length)
 
-    def copy(dst: int, src: int, size: int, kind: int, stream: int = 0) -> None:
+    def copy(dst: int, size: int, kind: int) -> None:
         if kind == 2:
             COUNTS.to_host += 1
             ready_stream().pending.append((dst, bytes(size)))
         elif kind == 3:
             plan.copies.append(size)
-
-    def fill(dst: int, value: int, size: int, stream: int = 0) -> None:
-        memory.within(dst, size)
-        plan.fills.append(size)
 
     def function(self: launch.RawModule, name: str) -> Planned:
         return Planned(name, plan)
@@ -112,10 +108,10 @@ def planned() -> Iterator[Plan]:
 
     patches = ((memory.Memory, "__init__", reserve), (launch.RawModule, "get_function", function),
                (launch.RawModule, "compile", lambda self, log_stream=None: None),
-               (modules, "memcpy_async", copy), (modules, "memset", fill),
                (arrays.ndarray, "__setitem__", put))
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in patches]
     limit = DEVICE.limit
+    modules.INSTEAD.update(copy=copy, fill=plan.fills.append)
     for owner, name, made in patches:
         setattr(owner, name, made)
     try:
@@ -124,5 +120,6 @@ def planned() -> Iterator[Plan]:
             yield plan
     finally:
         DEVICE.limit = limit
+        modules.INSTEAD.clear()
         for owner, name, old in before:
             setattr(owner, name, old)
