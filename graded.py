@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .checker.result import Checked, Definition
     from .codegen.lower import Lowered
+    from .grades.effort import Pool
     from .grades.refute import Witness
     from .grades.report import Branch, Graded, Promise, Report, Root
     from .grades.walk import Given
@@ -19,6 +20,7 @@ def graded(checked: Checked, names: Sequence[str] | None = None, *, asking: bool
     demand something. `examples`: notes show points at which branches jump.
     """
     from .codegen.lower import lower
+    from .grades.effort import Pool
     from .grades.messages import said
     from .grades.report import Graded, Report
     from .grades.sink import sunk
@@ -29,13 +31,14 @@ def graded(checked: Checked, names: Sequence[str] | None = None, *, asking: bool
     made = lower(checked, (), wanted, promises=True)
     made = type(made)(sunk(made.program), made.entries, made.transforms, made.unknown)
     found: dict[str, Graded] = {}
+    pool = Pool()
     for definition in wanted:
         if definition.qualified in made.entries:
-            found[name_of(definition, found)] = grade(made, definition)
+            found[name_of(definition, found)] = grade(made, definition, pool)
         else:
             found[name_of(definition, found)] = Graded(
                 definition.name, definition.node.name_span, (), {}, unknown="it is looked at where it is used")
-    return said(Report(found), promises(wanted, found), Search(), Narrow(made, dict(zip(found, wanted, strict=True))),
+    return said(Report(found), promises(wanted, found), Search(), Narrow(made, dict(zip(found, wanted, strict=True)), pool),
                 Search() if examples else None)
 
 
@@ -102,8 +105,8 @@ class Narrow:
 
     MOST = 12
 
-    def __init__(self, made: Lowered, definitions: dict[str, Definition]) -> None:
-        self.made, self.definitions, self.left = made, definitions, self.MOST
+    def __init__(self, made: Lowered, definitions: dict[str, Definition], pool: Pool) -> None:
+        self.made, self.definitions, self.pool, self.left = made, definitions, pool, self.MOST
 
     def __call__(self, graded: Graded, promise: Promise, domain: bool) -> tuple[str, ...]:
         """`domain`: whether the promise fails since an argument may lie outside of a domain."""
@@ -122,7 +125,7 @@ class Narrow:
             if not domain and failing <= {*tried}:  # as in `abs x`: it would be no `abs` any more
                 continue
             self.left -= 1
-            found = grade(self.made, definition, tried).grades
+            found = grade(self.made, definition, self.pool, tried).grades
             if all(better(found.get(root, "none"), promise.wanted) for root in promise.roots):
                 return tried
         return ()
@@ -148,13 +151,15 @@ def promises(definitions: Sequence[Definition], found: dict[str, Graded]
     return made
 
 
-def grade(made: Lowered, definition: Definition, positive: Sequence[str] = ()) -> Graded:
+def grade(made: Lowered, definition: Definition, pool: Pool, positive: Sequence[str] = ()) -> Graded:
     """Of one definition, lowered by itself; `positive` parameters are taken to be so."""
     from .grades.walk import grade_function
+    from .lang.core.walk import summary
 
     function = made.entries[definition.qualified]
-    return grade_function(made.program, function, roots(made, definition), definition.node.name_span, definition.name,
-                          given(made), positive)
+    with pool.share(summary(made.program.functions[function]).size):
+        return grade_function(made.program, function, roots(made, definition), definition.node.name_span,
+                              definition.name, given(made), positive)
 
 
 def given(made: Lowered) -> dict[str, Given]:

@@ -7,19 +7,21 @@ little of Fourier and Motzkin), from its factors, and from being a sum of square
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
 from . import normal, parts, ranges
 from . import polynomials as po
+from .effort import Effort, TooHard, answered
 from .intervals import EVERYTHING, INFINITE, Bound, Interval, fractional, root_interval
 from .normal import GENERATORS, Ratio
-from .polynomials import Monomial, Poly, TooHard
+from .polynomials import Monomial, Number, Poly
 from .rewriting import replaced
 from .terms import FALSE, And, Compare, Cond, Not, Or, Term, Unknown, negate, simplified
 
-_NOT_NEGATIVE = Interval(Fraction(0), INFINITE, False)
+_NOT_NEGATIVE = Interval(0, INFINITE, False)
 _DEPTH = 3
 _WIDTH = (0, 3, 5, 12)
 """How many facts are tried to cancel a term, by how many may still follow."""
@@ -30,11 +32,11 @@ __all__ = ["EVERYTHING", "INFINITE", "NO_FACTS", "Facts", "Interval"]
 class Facts:
     """Immutable: each method that adds something gives another `Facts`."""
 
-    __slots__ = ("_asked", "_assumed", "_busy", "_generators", "_normals", "_sums", "_terms", "bounds", "impossible",
-                 "others", "unequal")
+    __slots__ = ("_asked", "_assumed", "_busy", "_generators", "_monomials", "_normals", "_open", "_sums", "_terms",
+                 "bounds", "impossible", "others", "unequal")
 
     def __init__(self, bounds: Mapping[Poly, Interval], unequal: frozenset[Poly], impossible: bool,
-                 others: frozenset[Cond]) -> None:
+                 others: Mapping[Cond, None]) -> None:
         self.bounds = bounds
         """Canonical polynomial without constant → where it lies."""
         self.unequal = unequal
@@ -42,14 +44,18 @@ class Facts:
         self.impossible = impossible
         """Whether the facts contradict each other: no point is like this."""
         self.others = others
-        """Conditions that hold and are no comparisons of polynomials."""
+        """Conditions that hold, in the order in which they were found out; those that are comparisons too."""
         self._asked: dict[Poly, Interval] = {}
         self._assumed: dict[Cond, Facts] = {}
         self._generators: dict[int, Interval] = {}
+        self._monomials: dict[Monomial, Interval] = {}
+        self._open = 0
+        """Generators whose bounds are being found: others are not remembered until these are known."""
         self._busy: set[Poly] = set()
         self._sums: dict[Monomial, list[tuple[Poly, Interval]]] | None = None
         self._normals: dict[Term, Any] = {}
-        self._terms: dict[Term, Interval] = {}
+        self._terms: dict[Term, tuple[Interval, int]] = {}
+        """Bounds that were asked for, and how deep their parts were looked at."""
 
     @staticmethod
     def none() -> Facts:
@@ -60,9 +66,11 @@ class Facts:
 
     def assume(self, cond: Cond, holds: bool = True) -> Facts:
         """With a condition that holds, or does not."""
-        cond = simplified(cond if holds else negate(cond))
         if self.impossible:
             return self
+        if not Effort.asking:
+            return answered(self, lambda: self.assume(cond, holds))
+        cond = simplified(cond if holds else negate(cond))
         if self is NO_FACTS:  # which lives for ever, and would keep all that is assumed once
             return self._assume(cond)
         found = self._assumed.get(cond)
@@ -85,15 +93,15 @@ class Facts:
                     return self.assume(FALSE)
                 if len(left) == 1:
                     return self.assume(left[0])
-                return Facts(self.bounds, self.unequal, False, self.others | {cond})._either(left)
+                return Facts(self.bounds, self.unequal, False, {**self.others, cond: None})._either(left)
             case Compare(op, a, b):
                 difference = self.normal(b, a)
-                facts = Facts(self.bounds, self.unequal, False, self.others | {cond})
+                facts = Facts(self.bounds, self.unequal, False, {**self.others, cond: None})
                 return facts if difference is None else facts.compared(op, difference)._again()
             case _:
                 known = Not(cond) if isinstance(cond, Unknown) else cond.part if isinstance(cond, Not) else cond
                 impossible = known in self.others
-                return Facts(self.bounds, self.unequal, impossible, self.others | {cond})
+                return Facts(self.bounds, self.unequal, impossible, {**self.others, cond: None})
 
     def _again(self) -> Facts:
         """With what is left of alternatives, now that more is known."""
@@ -104,7 +112,8 @@ class Facts:
                 if not left:
                     return facts.assume(FALSE)
                 if len(left) == 1:  # it says more than the alternatives did, and takes their place
-                    facts = Facts(facts.bounds, facts.unequal, False, facts.others - {cond}).assume(left[0])
+                    kept = {c: None for c in facts.others if c != cond}
+                    facts = Facts(facts.bounds, facts.unequal, False, kept).assume(left[0])
         return facts
 
     def assumed(self, cond: Cond) -> Facts:
@@ -128,6 +137,8 @@ class Facts:
 
     def within(self, term: Term, lo: Bound, hi: Bound, lo_open: bool = False, hi_open: bool = False) -> Facts:
         """With a term between two bounds."""
+        if not Effort.asking:
+            return answered(self, lambda: self.within(term, lo, hi, lo_open, hi_open))
         r = self.normal(term)
         if r is None or self.impossible:
             return self
@@ -140,6 +151,8 @@ class Facts:
 
     def compared(self, op: str, r: Ratio) -> Facts:
         """With 0 op r."""
+        if not Effort.asking:
+            return answered(self, lambda: self.compared(op, r))
         p = r.num
         if r.den is not po.ONE:
             below = self.bounds_of(r.den)
@@ -155,8 +168,8 @@ class Facts:
         if op == "==":
             if p.constant is None and po.primitive(p) in self.unequal:
                 return Facts(self.bounds, self.unequal, True, self.others)
-            return self._bounded(p, Interval(Fraction(0), Fraction(0), False, False))
-        return self._bounded(p, Interval(Fraction(0), INFINITE, op == "<"))
+            return self._bounded(p, Interval(0, 0, False, False))
+        return self._bounded(p, Interval(0, INFINITE, op == "<"))
 
     def _unequal(self, p: Poly) -> Facts:
         value = p.constant
@@ -175,9 +188,10 @@ class Facts:
         if value is not None:
             inside = Interval(value, value, False, False).meet(interval)
             return Facts(self.bounds, self.unequal, True, self.others) if inside.empty else self
+        Effort.spend(3 + len(self.bounds) // 4)
         shape, scale, offset = _canonical(p)
         known = self.bounds_of(shape)
-        bound = interval.plus(Interval(-offset, -offset, False, False)).scale(1 / scale)
+        bound = interval.plus(Interval(-offset, -offset, False, False)).scale(Fraction(1, scale))
         both = known.meet(bound)
         stored = ranges.whole(shape, self.bounds.get(shape, EVERYTHING).meet(both))
         if not both.empty and both.lo <= 0 <= both.hi and shape in self.unequal:
@@ -199,19 +213,19 @@ class Facts:
                     rest = q - Poly({m: c})
                     for sign in (1, -1):  # abs u >= +-u, with nothing said of equality
                         facts = facts._bounded(rest + GENERATORS[m[0][0]].base.scale(c * sign),
-                                               Interval(Fraction(0), INFINITE, is_open))
+                                               Interval(0, INFINITE, is_open))
         squares = [(m, c) for m, c in p.terms.items() if m]
         if len(squares) == 1:
             (m, c), = squares
             if len(m) == 1 and GENERATORS[m[0][0]].kind == "root":
-                made, bound = GENERATORS[m[0][0]], facts.bounds_of(Poly({m: Fraction(1)}))
-                facts = facts._narrowed(made.base, Interval(Fraction(0), INFINITE, bound.positive))
+                made, bound = GENERATORS[m[0][0]], facts.bounds_of(Poly({m: 1}))
+                facts = facts._narrowed(made.base, Interval(0, INFINITE, bound.positive))
                 if bound.lo > 0 and (1 / Fraction(m[0][1])).denominator == 1:
                     least = Fraction(bound.lo) ** int(1 / Fraction(m[0][1]))
                     facts = facts._narrowed(made.base, Interval(least, INFINITE, bound.lo_open))
             elif len(m) == 1 and isinstance(m[0][1], int) and m[0][1] > 1:
                 g, n = m[0]
-                bound = facts.bounds_of(Poly({m: Fraction(1)}))
+                bound = facts.bounds_of(Poly({m: 1}))
                 root = root_interval(bound, int(n), facts.bounds_of(po.generator(g)))
                 facts = facts._narrowed(po.generator(g), root)
             elif len(m) == 1 and m[0][1] == 1 and GENERATORS[m[0][0]].kind in ("exp", "log", "root"):
@@ -225,23 +239,23 @@ class Facts:
                 for other, power in parts:
                     if other != q and facts.bounds_of(other).negative and power % 2:
                         sign = -sign
-                facts = facts._narrowed(q.scale(sign), Interval(Fraction(0), INFINITE, interval.lo_open))
+                facts = facts._narrowed(q.scale(sign), Interval(0, INFINITE, interval.lo_open))
         return facts
 
     def _narrowed(self, p: Poly, interval: Interval) -> Facts:
         shape, scale, offset = _canonical(p)
-        bound = interval.plus(Interval(-offset, -offset, False, False)).scale(1 / scale)
+        bound = interval.plus(Interval(-offset, -offset, False, False)).scale(Fraction(1, scale))
         stored = self.bounds.get(shape, EVERYTHING).meet(bound)
         return Facts({**self.bounds, shape: stored}, self.unequal, self.impossible or stored.empty, self.others)
 
     def _inverted(self, g: int) -> Facts:
         """A bound of an exponential, logarithm or root says one of its argument, at 0 and 1."""
         made, bound = GENERATORS[g], self.bounds_of(po.generator(g))
-        pairs: list[tuple[Fraction, Ratio]] = []
+        pairs: list[tuple[int, Ratio]] = []
         if made.kind == "exp":
-            pairs = [(Fraction(1), made.args[0])]
+            pairs = [(1, made.args[0])]
         elif made.kind == "log":
-            pairs = [(Fraction(0), made.args[0] - normal.ONE)]
+            pairs = [(0, made.args[0] - normal.ONE)]
         facts = self
         for at, r in pairs:
             if bound.lo >= at:
@@ -304,18 +318,23 @@ class Facts:
 
     def interval(self, term: Term, depth: int = parts.MOST) -> Interval:
         """Bounds of the term: of its normal form, and where these do not tell its sign, from those of its parts."""
-        found = self._terms.get(term)
-        if found is None:
-            r = self.normal(term)
-            found = EVERYTHING if r is None else self.bounds_of_ratio(r)
-            if not found.nonzero and term.args:
-                found = found.meet(parts.bounds(term, self, depth))
-            if depth == parts.MOST or found.nonzero:
-                self._terms[term] = found
+        known = self._terms.get(term)
+        if known is not None and (known[1] >= depth or known[0].nonzero):
+            return known[0]
+        if not Effort.asking:
+            return answered(EVERYTHING, lambda: self.interval(term, depth))
+        Effort.spend(4)
+        r = self.normal(term)
+        found = EVERYTHING if r is None else self.bounds_of_ratio(r)
+        if not found.nonzero and term.args:
+            found = found.meet(parts.bounds(term, self, depth))
+        self._terms[term] = found, depth
         return found
 
     def nonzero(self, term: Term) -> bool:
         """Whether the term is shown to be nowhere 0."""
+        if not Effort.asking:
+            return answered(False, lambda: self.nonzero(term))
         r = self.normal(term)
         return (r is not None and self.nonzero_poly(r.num)) or self.interval(term).nonzero
 
@@ -330,6 +349,8 @@ class Facts:
 
     def decides(self, cond: Cond) -> bool | None:
         """Whether the condition holds, where the facts say."""
+        if not Effort.asking:
+            return answered(None, lambda: self.decides(cond))
         cond = simplified(cond)
         match cond:
             case And(parts):
@@ -371,6 +392,8 @@ class Facts:
         """The normal form of a term, or of a difference; None where it has none."""
         from .series import plain
 
+        if not Effort.asking:
+            return answered(None, lambda: self.normal(term, minus))
         return plain(term, minus, self, self._normals)
 
     def positive_poly(self, p: Poly) -> bool:
@@ -406,7 +429,7 @@ class Facts:
                     product = self.bounds_of(r.num * r.den)
                 except TooHard:
                     return EVERYTHING
-                zero = Fraction(0)
+                zero = 0
                 return Interval(zero if product.lo >= 0 else -INFINITE, zero if product.hi <= 0 else INFINITE,
                                 product.lo != 0 or product.lo_open, product.hi != 0 or product.hi_open)
             return EVERYTHING
@@ -463,7 +486,7 @@ class Facts:
                     return EVERYTHING
                 sign = -sign
             strict = strict and (bound.nonzero or q in self.unequal)
-        return Interval(Fraction(0), INFINITE, strict) if sign > 0 else Interval(-INFINITE, Fraction(0), True, strict)
+        return Interval(0, INFINITE, strict) if sign > 0 else Interval(-INFINITE, 0, True, strict)
 
     def _linear(self, p: Poly, depth: int, used: frozenset[Poly]) -> Interval:
         """Bounds by terms, by the same polynomial with another constant, and by facts that cancel a term."""
@@ -478,12 +501,12 @@ class Facts:
         sums = self.sums()
         if not sums:
             return found
-        po.Effort.spend(4 * len(p.terms))
+        Effort.spend(4 * len(p.terms))
         candidates: list[tuple[int, Poly, Poly, Interval]] = []
         for m, c in p.terms.items():
             for fact, bound in sums.get(m, ()):
                 if fact not in used:
-                    factor = c / fact.terms[m]
+                    factor = po.quotient(c, fact.terms[m])
                     rest = p - fact.scale(factor)
                     if len(rest.terms) < len(p.terms) + len(fact.terms) - 1:
                         candidates.append((len(rest.terms), rest, fact, bound.scale(factor)))
@@ -509,30 +532,41 @@ class Facts:
 
     def _by_terms(self, p: Poly) -> Interval:
         out: Interval | None = None
+        Effort.spend(len(p.terms))
         for m, c in p.terms.items():
             bound = self._monomial(m).scale(c) if m else Interval(c, c, False, False)
             out = bound if out is None else out.plus(bound)
             if out.lo == -INFINITE and out.hi == INFINITE:
                 return EVERYTHING
-        return Interval(Fraction(0), Fraction(0), False, False) if out is None else out
+        return Interval(0, 0, False, False) if out is None else out
 
     def _monomial(self, m: Monomial) -> Interval:
         if len(m) == 1 and m[0][1] == 1:
             return self._generator(m[0][0])
-        out: Interval | None = None
+        out = self._monomials.get(m)
+        if out is not None:
+            return out
+        Effort.spend(10 * len(m))
         for g, e in m:
-            bound = self._generator(g)
-            if isinstance(e, int):
-                bound = bound.power(e)
-            else:
-                bound = Interval(Fraction(0), INFINITE, bound.positive) if e > 0 else EVERYTHING
-                made = GENERATORS[g]
-                if made.kind in ("exp", "root"):
-                    bound = fractional(self.base(g), e)
+            bound = self._power(g, e)
             out = bound if out is None else out.times(bound)
         assert out is not None
-        known = self.bounds.get(Poly({m: Fraction(1)}))
-        return out if known is None else out.meet(known)
+        known = self.bounds.get(Poly({m: 1}))
+        if known is not None:
+            out = out.meet(known)
+        if not self._open:
+            self._monomials[m] = out
+        return out
+
+    def _power(self, g: int, e: po.Exponent) -> Interval:
+        bound = self._generator(g)
+        if e == 1:
+            return bound
+        if isinstance(e, int):
+            return bound.power(e)
+        if GENERATORS[g].kind in ("exp", "root"):
+            return fractional(self.base(g), e)
+        return Interval(0, INFINITE, bound.positive) if e > 0 else EVERYTHING
 
     def base(self, g: int) -> Interval:
         made = GENERATORS[g]
@@ -545,7 +579,14 @@ class Facts:
         found = self._generators.get(g)
         if found is None:
             self._generators[g] = EVERYTHING  # while it is asked for
-            found = ranges.of_generator(self, g)
+            self._open += 1
+            try:
+                found = ranges.of_generator(self, g)
+            except BaseException:
+                del self._generators[g]
+                raise
+            finally:
+                self._open -= 1
             known = self.bounds.get(po.generator(g))
             if known is not None:
                 found = found.meet(known)
@@ -562,26 +603,28 @@ def _halvable(g: int, e: po.Exponent) -> po.Exponent | None:
     return int(e) // 2 if isinstance(e, int) and e % 2 == 0 else None
 
 
-_factored: dict[Poly, list[tuple[Poly, po.Exponent]]] = {}
+_factored: dict[Poly, tuple[list[tuple[Poly, po.Exponent]], float]] = {}
 
 
 def _factors(p: Poly) -> list[tuple[Poly, po.Exponent]]:
+    """Factors, which cost as much as if they were never known: what is given up does not depend on what went before."""
     found = _factored.get(p)
-    if found is None:
-        if len(_factored) > 20000:
-            _factored.clear()
-        found = _factored[p] = po.factors(p)
-    return found
+    if found is not None:
+        Effort.spend(found[1])
+        return found[0]
+    if len(_factored) > 20000:
+        _factored.clear()
+    before = Effort.left
+    factors = po.factors(p)
+    _factored[p] = factors, before - Effort.left if before < math.inf else 0
+    return factors
 
 
-_NOTHING = Fraction(0)
-
-
-def _canonical(p: Poly) -> tuple[Poly, Fraction, Fraction]:
+def _canonical(p: Poly) -> tuple[Poly, Number, Number]:
     """(q, c, d) with p = c * q + d, where q is primitive and has no constant."""
-    offset = p.terms.get(po.UNIT, _NOTHING)
+    offset = p.terms.get(po.UNIT, 0)
     rest = Poly({m: c for m, c in p.terms.items() if m}) if offset else p
     return po.primitive(rest), po.content(rest), offset
 
 
-NO_FACTS = Facts({}, frozenset(), False, frozenset())
+NO_FACTS = Facts({}, frozenset(), False, {})

@@ -8,21 +8,35 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
-from ..lang.record import dataclass
 from . import polynomials as po
 
 INFINITE = float("inf")
-Bound = Fraction | float
+Bound = int | Fraction | float
+LONG, DIGITS, VAST = 1200, 200, 4000
+"""Ends with more bits than `LONG` are rounded to `DIGITS`; beyond 2 ** `VAST` they are infinite."""
 
 
-@dataclass(frozen=True)
 class Interval:
-    """Between `lo` and `hi`, which are themselves left out where `open` says so. Ends may be infinite, and are open."""
+    """Between `lo` and `hi`, which are themselves left out where `open` says so. Ends may be infinite, and are open.
 
-    lo: Bound
-    hi: Bound
-    lo_open: bool = True
-    hi_open: bool = True
+    Never changed; a plain class, since very many are made.
+    """
+
+    __slots__ = ("hi", "hi_open", "lo", "lo_open")
+    __match_args__ = ("lo", "hi", "lo_open", "hi_open")
+
+    def __init__(self, lo: Bound, hi: Bound, lo_open: bool = True, hi_open: bool = True) -> None:
+        self.lo, self.hi, self.lo_open, self.hi_open = lo, hi, lo_open, hi_open
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Interval) and self.lo == other.lo and self.hi == other.hi
+                                 and self.lo_open == other.lo_open and self.hi_open == other.hi_open)
+
+    def __hash__(self) -> int:
+        return hash((self.lo, self.hi, self.lo_open, self.hi_open))
+
+    def __repr__(self) -> str:
+        return f"{'(' if self.lo_open else '['}{self.lo}, {self.hi}{')' if self.hi_open else ']'}"
 
     @property
     def empty(self) -> bool:
@@ -60,23 +74,23 @@ class Interval:
     def plus(self, other: Interval) -> Interval:
         if self is EVERYTHING or other is EVERYTHING:
             return EVERYTHING
-        return Interval(_sum(self.lo, other.lo), _sum(self.hi, other.hi), self.lo_open or other.lo_open,
-                        self.hi_open or other.hi_open)
+        return short(_sum(self.lo, other.lo), _sum(self.hi, other.hi), self.lo_open or other.lo_open,
+                     self.hi_open or other.hi_open)
 
-    def scale(self, c: Fraction) -> Interval:
+    def scale(self, c: int | Fraction) -> Interval:
         if c == 1 or (self is EVERYTHING and c):
             return self
         if c == 0:
-            return Interval(Fraction(0), Fraction(0), False, False)
+            return Interval(0, 0, False, False)
         if c > 0:
-            return Interval(_scaled(self.lo, c), _scaled(self.hi, c), self.lo_open, self.hi_open)
-        return Interval(_scaled(self.hi, c), _scaled(self.lo, c), self.hi_open, self.lo_open)
+            return short(_scaled(self.lo, c), _scaled(self.hi, c), self.lo_open, self.hi_open)
+        return short(_scaled(self.hi, c), _scaled(self.lo, c), self.hi_open, self.lo_open)
 
     def times(self, other: Interval) -> Interval:
         if self.lo >= 0 and other.lo >= 0:
             lo, lo_open = _corner(self.lo, self.lo_open, other.lo, other.lo_open)
             hi, hi_open = _corner(self.hi, self.hi_open, other.hi, other.hi_open)
-            return Interval(lo, hi, lo_open, hi_open)
+            return short(lo, hi, lo_open, hi_open)
         if self is EVERYTHING and other is EVERYTHING:
             return EVERYTHING
         ends = [_corner(x, xo, y, yo) for x, xo in ((self.lo, self.lo_open), (self.hi, self.hi_open))
@@ -87,18 +101,18 @@ class Interval:
         if zero:  # 0 is taken on, even where an end is open
             lo_open = lo_open and lo != 0
             hi_closed = hi_closed or hi == 0
-        return Interval(lo, hi, lo_open, not hi_closed)
+        return short(lo, hi, lo_open, not hi_closed)
 
     def power(self, n: int) -> Interval:
         """x ** n for x in this interval, n > 0."""
         if n % 2 == 0:
             if self.lo >= 0:
-                return Interval(self.lo ** n, self.hi ** n, self.lo_open, self.hi_open)
+                return short(_power(self.lo, n, False), _power(self.hi, n, True), self.lo_open, self.hi_open)
             if self.hi <= 0:
-                return Interval((-self.hi) ** n, (-self.lo) ** n, self.hi_open, self.lo_open)
+                return short(_power(-self.hi, n, False), _power(-self.lo, n, True), self.hi_open, self.lo_open)
             top, closed = max((-self.lo, not self.lo_open), (self.hi, not self.hi_open))
-            return Interval(Fraction(0), top ** n, False, not closed)
-        return Interval(_signed_power(self.lo, n), _signed_power(self.hi, n), self.lo_open, self.hi_open)
+            return short(0, _power(top, n, True), False, not closed)
+        return short(_power(self.lo, n, False), _power(self.hi, n, True), self.lo_open, self.hi_open)
 
     def inverse(self) -> Interval:
         """1 / x for x in this interval, which does not contain 0."""
@@ -106,7 +120,7 @@ class Interval:
             return Interval(_over(self.hi), INFINITE if self.lo == 0 else _over(self.lo),
                             self.hi_open, self.lo_open or self.lo == 0)
         if self.negative:
-            return self.scale(Fraction(-1)).inverse().scale(Fraction(-1))
+            return self.scale(-1).inverse().scale(-1)
         return EVERYTHING
 
     def size(self) -> Interval:
@@ -114,9 +128,9 @@ class Interval:
         if self.lo >= 0:
             return self
         if self.hi <= 0:
-            return self.scale(Fraction(-1))
+            return self.scale(-1)
         top, closed = max((-self.lo, not self.lo_open), (self.hi, not self.hi_open))
-        return Interval(Fraction(0), top, False, not closed)
+        return Interval(0, top, False, not closed)
 
     def hull(self, other: Interval) -> Interval:
         """The smallest interval around both."""
@@ -126,10 +140,10 @@ class Interval:
 
     def floor(self) -> Interval:
         """Where the floor of x lies."""
-        lo: Bound = self.lo if self.lo == -INFINITE else Fraction(math.floor(self.lo))
+        lo: Bound = self.lo if self.lo == -INFINITE else math.floor(self.lo)
         hi: Bound = self.hi
         if hi != INFINITE:
-            hi = Fraction(math.ceil(hi) - 1 if self.hi_open else math.floor(hi))
+            hi = math.ceil(hi) - 1 if self.hi_open else math.floor(hi)
         return Interval(lo, hi, lo == -INFINITE, hi == INFINITE)
 
     def rising(self, f: Callable[[Bound], float | Fraction], lowest: Bound = -INFINITE) -> Interval:
@@ -144,23 +158,68 @@ def _sum(x: Bound, y: Bound) -> Bound:
     return y if isinstance(y, float) and math.isinf(y) else x + y
 
 
-def _scaled(x: Bound, c: Fraction) -> Bound:
+def _scaled(x: Bound, c: int | Fraction) -> Bound:
     if isinstance(x, float) and math.isinf(x):
         return x if c > 0 else -x
     return x * c
 
 
-def _signed_power(x: Bound, n: int) -> Bound:
-    return x ** n if x >= 0 else -((-x) ** n)
+def _power(x: Bound, n: int, up: bool) -> Bound:
+    """x ** n, rounded up or down if it has too many digits; negative x for odd n."""
+    if x < 0:
+        return -_power(-x, n, not up)
+    if isinstance(x, float) or (x <= 1 and x in (0, 1)):
+        return x
+    if (x.numerator.bit_length() + x.denominator.bit_length()) * n <= 2 * LONG:
+        return x ** n
+    out: Bound = 1
+    for bit in bin(n)[2:]:
+        out = rounded(out * out, up)
+        if bit == "1":
+            out = rounded(out * x, up)
+        if not out or isinstance(out, float):
+            break
+    return out
+
+
+def short(lo: Bound, hi: Bound, lo_open: bool, hi_open: bool) -> Interval:
+    """The interval, or one around it whose ends have fewer digits: products of products have more and more."""
+    low, high = rounded(lo, False), rounded(hi, True)
+    return Interval(low, high, lo_open or (low == 0 and lo != 0), hi_open or (high == 0 and hi != 0))
+
+
+def rounded(x: Bound, up: bool) -> Bound:
+    """A number of few digits that is no less, or (not `up`) no more, than x; mostly x itself."""
+    if isinstance(x, float):
+        return x
+    if isinstance(x, int) and x.bit_length() <= LONG:
+        return x
+    top, bottom = x.numerator, x.denominator
+    if bottom.bit_length() <= LONG and top.bit_length() <= LONG:
+        return x
+    size = top.bit_length() - bottom.bit_length()
+    if size > VAST:
+        return (INFINITE if top > 0 else -(1 << VAST - 1)) if up else \
+            (-INFINITE if top < 0 else 1 << VAST - 1)
+    if size < -VAST:
+        tiny = Fraction(1, 1 << VAST - 1)
+        return (tiny if top > 0 else 0) if up else (-tiny if top < 0 else 0)
+    shift = DIGITS - size
+    if shift >= 0:
+        top <<= shift
+    else:
+        bottom <<= -shift
+    kept = -(-top // bottom) if up else top // bottom
+    return po.whole(Fraction(kept, 1 << shift)) if shift >= 0 else kept << -shift
 
 
 def _over(x: Bound) -> Bound:
-    return Fraction(0) if x in (INFINITE, -INFINITE) else 1 / x
+    return 0 if isinstance(x, float) else po.whole(Fraction(1, x))
 
 
 def _corner(x: Bound, x_open: bool, y: Bound, y_open: bool) -> tuple[Bound, bool]:
     if x == 0 or y == 0:
-        return Fraction(0), (x_open if x == 0 else True) and (y_open if y == 0 else True)
+        return 0, (x_open if x == 0 else True) and (y_open if y == 0 else True)
     return x * y, x_open or y_open
 
 
@@ -170,7 +229,7 @@ def _outward(f: Callable[[Bound], float | Fraction], x: Bound, direction: int, l
     try:
         exact = f(x)
     except OverflowError:
-        return INFINITE if direction > 0 else Fraction(0) if lowest == 0 else -INFINITE
+        return INFINITE if direction > 0 else 0 if lowest == 0 else -INFINITE
     except ValueError:
         return INFINITE * direction
     if exact in (INFINITE, -INFINITE):
@@ -180,7 +239,7 @@ def _outward(f: Callable[[Bound], float | Fraction], x: Bound, direction: int, l
         return value  # of exp, log and powers: exact
     slack = abs(value) / 10**12 + Fraction(1, 10**13 if lowest else 10**300)
     moved = value + direction * slack
-    return max(moved, Fraction(0)) if lowest == 0 else moved
+    return 0 if lowest == 0 and moved < 0 else moved
 
 
 EVERYTHING = Interval(-INFINITE, INFINITE)
@@ -190,9 +249,9 @@ def fractional(base: Interval, e: Fraction) -> Interval:
     """x ** e for x in an interval of what is not negative."""
     if e == 1:
         return base
-    return Interval(max(base.lo, Fraction(0)), max(base.hi, Fraction(0)), base.lo_open, base.hi_open).rising(
-        lambda x: INFINITE if x == INFINITE else float(x) ** float(e), Fraction(0)).meet(
-            Interval(Fraction(0), INFINITE, base.positive))
+    return Interval(max(base.lo, 0), max(base.hi, 0), base.lo_open, base.hi_open).rising(
+        lambda x: INFINITE if x == INFINITE else float(x) ** float(e), 0).meet(
+            Interval(0, INFINITE, base.positive))
 
 
 def root_interval(bound: Interval, n: int, base: Interval) -> Interval:
@@ -208,13 +267,13 @@ def root_interval(bound: Interval, n: int, base: Interval) -> Interval:
         try:
             near = Fraction(float(x) ** (1 / n))
         except OverflowError:
-            return INFINITE if direction > 0 else Fraction(0)
+            return INFINITE if direction > 0 else 0
         return near + direction * near / 10**12
     if n % 2:
         return Interval(root(bound.lo, -1), root(bound.hi, 1), bound.lo_open, bound.hi_open)
-    top = root(max(bound.hi, Fraction(0)), 1)
+    top = root(max(bound.hi, 0), 1)
     out = Interval(-top, top, bound.hi_open, bound.hi_open)
-    low = root(max(bound.lo, Fraction(0)), -1)
+    low = root(max(bound.lo, 0), -1)
     if base.nonnegative:
         out = out.meet(Interval(low, INFINITE, bound.lo_open))
     elif base.nonpositive:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MOST = 6
 """Boundaries that are looked at in one formula."""
 LARGEST = 400
-EFFORT = 15_000
+EFFORT = 40_000
 """What the question about one step may cost: many will fail."""
 KINKS = ("abs", "max", "min")
 PLAIN = frozenset({"add", "sub", "mul", "neg", "scaled", "number", "atom", "constant"})

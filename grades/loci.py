@@ -13,9 +13,10 @@ from fractions import Fraction
 from ..lang.record import dataclass
 from . import normal
 from . import polynomials as po
+from .effort import TooHard
 from .facts import Facts
 from .normal import GENERATORS, Ratio
-from .polynomials import Monomial, Poly, TooHard
+from .polynomials import Monomial, Poly
 from .rewriting import one_angle, replaced
 from .terms import Term
 from .text import show, show_poly
@@ -353,7 +354,7 @@ def _rate(made: normal.Generator, term: Term) -> Ratio | None:
 def reduced(r: Ratio, equation: Poly) -> Ratio:
     """r where the equation is 0: its leading monomial replaced until it divides no term."""
     lead, factor = equation.lead()
-    rest = (equation - Poly({lead: factor})).scale(-1 / factor)
+    rest = (equation - Poly({lead: factor})).scale(Fraction(-1, factor))
     num, den = _reduced(r.num, lead, rest), _reduced(r.den, lead, rest)
     other = _partner(lead)
     if other is not None and other not in rest.generators and lead[0][0] not in rest.generators:

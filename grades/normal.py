@@ -17,7 +17,8 @@ from fractions import Fraction
 from typing import Protocol
 
 from . import polynomials as po
-from .polynomials import Exponent, Monomial, Poly, TooHard
+from .effort import TooHard
+from .polynomials import Exponent, Monomial, Number, Poly
 from .terms import Term, atoms
 
 
@@ -83,7 +84,7 @@ class Ratio:
         return self.num.generators | self.den.generators
 
     @property
-    def constant(self) -> Fraction | None:
+    def constant(self) -> Number | None:
         return self.num.constant if self.den is po.ONE else None
 
     def __add__(self, other: Ratio) -> Ratio:
@@ -123,14 +124,14 @@ class Ratio:
             raise ZeroDivisionError
         return ratio(self.num * other.den, self.den * other.num)
 
-    def scale(self, factor: Fraction | int) -> Ratio:
+    def scale(self, factor: Number) -> Ratio:
         return Ratio(self.num.scale(factor), self.den) if factor else ZERO
 
 
 ZERO, ONE = Ratio(po.ZERO, po.ONE), Ratio(po.ONE, po.ONE)
 
 
-def constant(value: Fraction | int) -> Ratio:
+def constant(value: Number) -> Ratio:
     return Ratio(po.constant(value), po.ONE) if value != 1 else ONE
 
 
@@ -143,7 +144,7 @@ def ratio(num: Poly, den: Poly = po.ONE) -> Ratio:
     if value is not None:
         if not value:
             raise ZeroDivisionError
-        return Ratio(num.scale(1 / value), po.ONE)
+        return Ratio(num if value == 1 else num.scale(Fraction(1, value)), po.ONE)
     shared = po.common_monomial((num, den))
     if shared:
         num, den = po.without(num, shared), po.without(den, shared)
@@ -156,7 +157,10 @@ def ratio(num: Poly, den: Poly = po.ONE) -> Ratio:
             if a is not None and b is not None:
                 return ratio(a, b)
     lead = den.lead()[1]
-    return Ratio(num.scale(1 / lead), den.scale(1 / lead))
+    if lead == 1:
+        return Ratio(num, den)
+    under = Fraction(1, lead)
+    return Ratio(num.scale(under), den.scale(under))
 
 
 def settled(p: Poly) -> Poly:
@@ -242,7 +246,7 @@ def power(base: Ratio, p: Fraction, oracle: Oracle) -> Ratio:
         return out if p >= 0 else ONE / out
     if not base.num:
         return ZERO
-    scale = po.content(base.num) / po.content(base.den)
+    scale = po.quotient(po.content(base.num), po.content(base.den))
     out = ONE
     unsigned: list[tuple[Poly, Fraction]] = []
     sign = 1 if scale > 0 else -1
@@ -261,7 +265,7 @@ def power(base: Ratio, p: Fraction, oracle: Oracle) -> Ratio:
                 out = out * _power_of(absolute(ratio(factor), oracle), e * p)
             else:
                 unsigned.append((factor, e))
-    out = out * rational_power(abs(scale), p)
+    out = out * rational_power(abs(Fraction(scale)), p)
     if unsigned:  # an odd power is the factor itself and an even power, that of its absolute value
         base_left = po.constant(sign)
         for factor, e in unsigned:
@@ -296,7 +300,7 @@ def _power_of(r: Ratio, e: Fraction) -> Ratio:
     out = ONE
     for part, direction in ((r.num, 1), (r.den, -1)):
         for m, c in part.terms.items():
-            out = out * rational_power(c, e * direction)
+            out = out * rational_power(Fraction(c), e * direction)
             for g, k in m:
                 out = out * _root(po.generator(g), Fraction(k) * e * direction)
     return out
@@ -305,7 +309,7 @@ def _power_of(r: Ratio, e: Fraction) -> Ratio:
 def _root(base: Poly, e: Fraction) -> Ratio:
     """base ** e for base >= 0."""
     if base.constant is not None:
-        return rational_power(base.constant, e)
+        return rational_power(Fraction(base.constant), e)
     down = math.floor(e)
     rest = e - down
     if abs(down) > 40:
@@ -365,8 +369,8 @@ def exponential(r: Ratio) -> Ratio:
         if r.den is po.ONE and len(m) == 1 and m[0][1] == 1 and GENERATORS[m[0][0]].kind == "log":
             base = GENERATORS[m[0][0]].args[0]
             if base.den is po.ONE:
-                out = out * _root(base.num, c)
-            elif c.denominator == 1 and abs(c) <= 40:
+                out = out * _root(base.num, Fraction(c))
+            elif c.denominator == 1 and -40 <= c <= 40:
                 out = out * (ratio(base.num ** int(c), base.den ** int(c)) if c > 0 else
                              ratio(base.den ** int(-c), base.num ** int(-c)))
             else:
@@ -377,14 +381,14 @@ def exponential(r: Ratio) -> Ratio:
 
 
 def _monic(m: Monomial, den: Poly) -> Ratio:
-    return ratio(Poly({m: Fraction(1)}), den)
+    return ratio(Poly({m: 1}), den)
 
 
 def logarithm(r: Ratio, oracle: Oracle) -> Ratio:
     """log r; r is positive or the result has no meaning."""
     if not r.num:
         raise ZeroDivisionError
-    scale = po.content(r.num) / po.content(r.den)
+    scale = po.quotient(po.content(r.num), po.content(r.den))
     sign = 1 if scale > 0 else -1
     out = ZERO
     unsigned, under = po.ONE, po.ONE
@@ -408,7 +412,7 @@ def logarithm(r: Ratio, oracle: Oracle) -> Ratio:
                 unsigned = unsigned * factor ** int(e)
             else:
                 under = under * factor ** int(-e)
-    for prime, count in _primes(abs(scale)):
+    for prime, count in _primes(abs(Fraction(scale))):
         out = out + _log(constant(prime)).scale(count)
     if unsigned is not po.ONE or under is not po.ONE:
         out = out + _log(ratio(unsigned.scale(sign), under))
@@ -427,7 +431,8 @@ def absolute(r: Ratio, oracle: Oracle) -> Ratio:
     """abs r: factors whose sign is known, and even powers, leave it."""
     if not r.num:
         return r
-    out = constant(abs(po.content(r.num) / po.content(r.den)))
+    scale = po.quotient(po.content(r.num), po.content(r.den))
+    out = constant(scale if scale > 0 else -scale)
     for part, direction in ((r.num, 1), (r.den, -1)):
         for factor, times in po.factors(part):
             even = Fraction(times) % 2 == 0
@@ -460,10 +465,10 @@ _ANGLES = {Fraction(1, 6): (Fraction(1, 4), Fraction(3, 4)), Fraction(1, 4): (Fr
 def sine_cosine(r: Ratio) -> tuple[Ratio, Ratio]:
     """sin r and cos r."""
     turns = Fraction(0)
-    parts: list[tuple[Monomial, Fraction]] = []
+    parts: list[tuple[Monomial, Number]] = []
     for m, c in r.num.terms.items():
         if r.den is po.ONE and len(m) == 1 and m[0][1] == 1 and GENERATORS[m[0][0]].kind == "pi":
-            turns = c
+            turns = Fraction(c)
         else:
             parts.append((m, c))
     quarters = math.floor(turns * 2)
@@ -510,7 +515,7 @@ def function(op: str, args: tuple[Ratio, ...]) -> Ratio:
     """A function without rules but its value at a few points and its symmetry."""
     if len(args) == 1:
         (r,) = args
-        value = r.constant
+        value = None if r.constant is None else Fraction(r.constant)
         if op in _ODD:
             if not r.num:
                 return ZERO

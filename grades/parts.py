@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 MOST = 10
 """No deeper than this."""
-_NOT_NEGATIVE = Interval(Fraction(0), INFINITE, False)
-_UNIT = Interval(Fraction(-1), Fraction(1), False, False)
+_NOT_NEGATIVE = Interval(0, INFINITE, False)
+_UNIT = Interval(-1, 1, False, False)
 
 
 def bounds(term: Term, facts: Facts, depth: int) -> Interval:
@@ -31,9 +31,9 @@ def bounds(term: Term, facts: Facts, depth: int) -> Interval:
         case "add", (a, b):
             return of(a).plus(of(b))
         case "sub", (a, b):
-            return of(a).plus(of(b).scale(Fraction(-1)))
+            return of(a).plus(of(b).scale(-1))
         case "neg", (a,):
-            return of(a).scale(Fraction(-1))
+            return of(a).scale(-1)
         case ("mul" | "scaled"), (a, b):
             return of(a).power(2) if a is b else of(a).times(of(b))
         case "div", (a, b):
@@ -45,14 +45,14 @@ def bounds(term: Term, facts: Facts, depth: int) -> Interval:
                 return inner.power(int(p))
             if p > 0:
                 return fractional(inner, p) if inner.nonnegative else _NOT_NEGATIVE
-            return Interval(Fraction(0), INFINITE) if inner.positive else EVERYTHING
+            return Interval(0, INFINITE) if inner.positive else EVERYTHING
         case "exp", (a,):
-            return of(a).rising(math.exp, Fraction(0)).meet(Interval(Fraction(0), INFINITE))
+            return of(a).rising(math.exp, 0).meet(Interval(0, INFINITE))
         case "log", (a,):
             inner = of(a)
             if inner.hi <= 0:
                 return EVERYTHING
-            return Interval(max(inner.lo, Fraction(0)), inner.hi, inner.lo_open, inner.hi_open).rising(logarithm)
+            return Interval(max(inner.lo, 0), inner.hi, inner.lo_open, inner.hi_open).rising(logarithm)
         case "sqrt", (a,):
             inner = of(a)
             return fractional(inner, Fraction(1, 2)) if inner.nonnegative else _NOT_NEGATIVE
@@ -61,7 +61,7 @@ def bounds(term: Term, facts: Facts, depth: int) -> Interval:
         case "max", (a, b):
             return larger(of(a), of(b))
         case "min", (a, b):
-            return larger(of(a).scale(Fraction(-1)), of(b).scale(Fraction(-1))).scale(Fraction(-1))
+            return larger(of(a).scale(-1), of(b).scale(-1)).scale(-1)
         case ("sin" | "cos"), _:
             return _UNIT
         case "select", (a, b):

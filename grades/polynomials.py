@@ -4,59 +4,40 @@ Variables are *generators*, known here by their number alone (`normal.py` says w
 tuple of (generator, exponent), highest generator first, so that Python's order of tuples is the lexicographic order of
 monomials. Exponents are positive and may be fractions, where a generator is known to stand for something positive;
 what needs whole degrees scales them first.
+
+Coefficients that are whole are `int`, others are `Fraction`: mostly all are whole, and these are much quicker.
+Quotients are therefore made by `quotient` alone.
 """
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from functools import cache
 from typing import Union
 
+from .effort import Effort, TooHard
+
 Exponent = Union[int, Fraction]  # noqa: UP007  # at run time
+Number = Union[int, Fraction]  # noqa: UP007  # at run time
 Monomial = tuple[tuple[int, Exponent], ...]
 UNIT: Monomial = ()
 MOST_TERMS = 400
 MOST_STEPS = 4000
-
-
-class TooHard(Exception):
-    """A polynomial grows beyond what is worth the time."""
-
-
-class Effort:
-    """Products of terms that may still be formed: a question that would take longer is given up."""
-
-    left = math.inf
-
-    @classmethod
-    def spend(cls, products: int) -> None:
-        cls.left -= products
-        if cls.left < 0:
-            raise TooHard
-
-
-@contextmanager
-def effort(products: float) -> Iterator[None]:
-    """What is computed inside may take so many products of terms."""
-    outer = Effort.left
-    Effort.left = min(outer, products)
-    try:
-        yield
-    finally:
-        Effort.left = outer
+LONG = 5000
+"""Bits of a coefficient."""
 
 
 class Poly:
     """Immutable. `terms`: monomial → coefficient, none of them 0."""
 
-    __slots__ = ("_content", "_hash", "terms")
+    __slots__ = ("_content", "_hash", "_long", "terms")
 
-    def __init__(self, terms: Mapping[Monomial, Fraction]) -> None:
+    def __init__(self, terms: Mapping[Monomial, Number]) -> None:
         self.terms = terms
         self._hash: int | None = None
-        self._content: Fraction | None = None
+        self._content: Number | None = None
+        self._long: bool | None = None
 
     def __hash__(self) -> int:
         if self._hash is None:
@@ -74,6 +55,7 @@ class Poly:
             return other
         if not other.terms:
             return self
+        Effort.spend(len(other.terms))
         out = dict(self.terms)
         for m, c in other.terms.items():
             before = out.get(m)
@@ -82,7 +64,7 @@ class Poly:
                 continue
             total = before + c
             if total:
-                out[m] = total
+                out[m] = total if total.__class__ is int else whole(total)
             else:
                 del out[m]
         return Poly(out)
@@ -98,16 +80,25 @@ class Poly:
             return other
         if other is ONE:
             return self
-        if len(self.terms) * len(other.terms) > 20 * MOST_TERMS:
+        if len(self.terms) * len(other.terms) > 20 * MOST_TERMS or self.long or other.long:
             raise TooHard
         Effort.spend(len(self.terms) * len(other.terms) + 2)
-        out: dict[Monomial, Fraction] = {}
+        out: dict[Monomial, Number] = {}
+        one, more = (self, other) if len(self.terms) == 1 else (other, self)
+        if len(one.terms) == 1:
+            (m, c), = one.terms.items()
+            if c == 1:
+                return Poly({times(m, n): d for n, d in more.terms.items()})
+            for n, d in more.terms.items():
+                product = c * d
+                out[times(m, n)] = product if product.__class__ is int else whole(product)
+            return Poly(out)
         for m, c in self.terms.items():
             for n, d in other.terms.items():
                 p = times(m, n)
                 total = out.get(p)
                 out[p] = c * d if total is None else total + c * d
-        return Poly({m: c for m, c in out.items() if c})
+        return Poly({m: c if c.__class__ is int else whole(c) for m, c in out.items() if c})
 
     def __pow__(self, power: int) -> Poly:
         out = ONE
@@ -117,23 +108,49 @@ class Poly:
                 raise TooHard
         return out
 
-    def scale(self, factor: Fraction | int) -> Poly:
+    def scale(self, factor: Number) -> Poly:
         if factor == 1:
             return self
-        return Poly({m: c * factor for m, c in self.terms.items()}) if factor else ZERO
+        if not factor:
+            return ZERO
+        if factor.__class__ is int:
+            out = {m: c * factor for m, c in self.terms.items()}
+            return Poly(out if all(c.__class__ is int for c in out.values()) else {m: whole(c) for m, c in out.items()})
+        over_ = factor.denominator
+        if over_ == 1:
+            return self.scale(factor.numerator)
+        top = factor.numerator
+        made: dict[Monomial, Number] = {}
+        for m, c in self.terms.items():
+            if c.__class__ is int:
+                up = c * top
+                q, rest = divmod(up, over_)
+                made[m] = Fraction(up, over_) if rest else q
+            else:
+                made[m] = whole(c * factor)
+        return Poly(made)
 
     @property
-    def constant(self) -> Fraction | None:
+    def constant(self) -> Number | None:
         """Its value, if no generator is left."""
         if not self.terms:
-            return Fraction(0)
+            return 0
         return self.terms.get(UNIT) if len(self.terms) == 1 else None
+
+    @property
+    def long(self) -> bool:
+        """Whether coefficients have so many digits that nothing is multiplied with them."""
+        found = self._long
+        if found is None:
+            found = self._long = any(c.numerator.bit_length() > LONG or c.denominator.bit_length() > LONG
+                                     for c in self.terms.values())
+        return found
 
     @property
     def generators(self) -> set[int]:
         return {g for m in self.terms for g, _ in m}
 
-    def lead(self) -> tuple[Monomial, Fraction]:
+    def lead(self) -> tuple[Monomial, Number]:
         m = max(self.terms)
         return m, self.terms[m]
 
@@ -142,7 +159,7 @@ class Poly:
 
     def coefficients(self, g: int) -> dict[Exponent, Poly]:
         """Exponent of the generator → what it is multiplied by."""
-        parts: dict[Exponent, dict[Monomial, Fraction]] = {}
+        parts: dict[Exponent, dict[Monomial, Number]] = {}
         for m, c in self.terms.items():
             power: Exponent = 0
             rest = m
@@ -154,30 +171,35 @@ class Poly:
         return {e: Poly(p) for e, p in parts.items()}
 
     def derivative(self, g: int) -> Poly:
-        out: dict[Monomial, Fraction] = {}
+        out: dict[Monomial, Number] = {}
         for m, c in self.terms.items():
             for i, (h, e) in enumerate(m):
                 if h == g:
-                    out[m[:i] + (((h, e - 1),) if e != 1 else ()) + m[i + 1:]] = c * e
+                    out[m[:i] + (((h, e - 1),) if e != 1 else ()) + m[i + 1:]] = whole(c * e)
         return Poly(out)
 
 
 ZERO = Poly({})
-ONE = Poly({UNIT: Fraction(1)})
+ONE = Poly({UNIT: 1})
 
 
-def constant(value: Fraction | int) -> Poly:
-    return Poly({UNIT: Fraction(value)}) if value else ZERO
+def constant(value: Number) -> Poly:
+    return Poly({UNIT: whole(value)}) if value else ZERO
 
 
 @cache
 def generator(g: int, power: Exponent = 1) -> Poly:
-    return Poly({((g, power),): Fraction(1)})
+    return Poly({((g, power),): 1})
 
 
-def whole(e: Exponent) -> Exponent:
-    """The same exponent, as an `int` if it is one."""
-    return e.numerator if isinstance(e, Fraction) and e.denominator == 1 else e
+def whole(e: Number) -> Number:
+    """The same number, as an `int` if it is one."""
+    return e if e.__class__ is int else e.numerator if e.denominator == 1 else e
+
+
+def quotient(a: Number, b: Number) -> Number:
+    """a / b, which is no float."""
+    return whole(Fraction(a, b))
 
 
 def times(m: Monomial, n: Monomial) -> Monomial:
@@ -225,29 +247,41 @@ def total(polys: Iterable[Poly]) -> Poly:
     return out
 
 
-def content(p: Poly) -> Fraction:
+def content(p: Poly) -> Number:
     """The rational number c with p / c of whole coefficients without common divisor, the leading one positive."""
     if not p:
-        return Fraction(1)
+        return 1
     found = p._content
     if found is None:
         top, bottom = 0, 1
         for c in p.terms.values():
-            top = math.gcd(top, c.numerator)
-            bottom = math.lcm(bottom, c.denominator)
-        found = p._content = Fraction(top if p.lead()[1].numerator > 0 else -top, bottom)
+            if c.__class__ is int:
+                top = math.gcd(top, c)
+            else:
+                top = math.gcd(top, c.numerator)
+                bottom = math.lcm(bottom, c.denominator)
+        if p.lead()[1] < 0:
+            top = -top
+        found = p._content = top if bottom == 1 else Fraction(top, bottom)
     return found
 
 
 def primitive(p: Poly) -> Poly:
     c = content(p)
-    return p if c == 1 else p.scale(Fraction(c.denominator, c.numerator))
+    if c == 1:
+        return p
+    if c == -1:
+        return -p
+    found = p.scale(Fraction(c.denominator, c.numerator))
+    found._content = 1
+    return found
 
 
 def common_monomial(polys: Iterable[Poly]) -> Monomial:
     """The largest monomial that divides all terms."""
     shared: dict[int, Exponent] | None = None
     for p in polys:
+        Effort.spend(len(p.terms) // 2)
         for m in p.terms:
             here = dict(m)
             shared = here if shared is None else {g: min(e, here[g]) for g, e in shared.items() if g in here}
@@ -267,19 +301,19 @@ def divide(a: Poly, b: Poly) -> Poly | None:
     """a / b where b divides a, else None."""
     value = b.constant
     if value is not None:
-        return a.scale(1 / value) if value else None
+        return a.scale(Fraction(1, value)) if value else None
     if len(b.terms) == 1:
         m, c = b.lead()
-        out: dict[Monomial, Fraction] = {}
+        out: dict[Monomial, Number] = {}
         for n, d in a.terms.items():
             rest = over(n, m)
             if rest is None:
                 return None
-            out[rest] = d / c
+            out[rest] = d if c == 1 else quotient(d, c)
         return Poly(out)
     lead, first = b.lead()
     left = dict(a.terms)
-    quotient: dict[Monomial, Fraction] = {}
+    found: dict[Monomial, Number] = {}
     steps = 0
     while left:
         top = max(left)
@@ -288,16 +322,16 @@ def divide(a: Poly, b: Poly) -> Poly | None:
         Effort.spend(len(b.terms))
         if m_ is None or steps > MOST_STEPS:
             return None
-        factor = left[top] / first
-        quotient[m_] = factor
+        factor = left[top] if first == 1 else quotient(left[top], first)
+        found[m_] = factor
         for n, d in b.terms.items():
             p = times(n, m_)
             rest_ = left.get(p, 0) - factor * d
             if rest_:
-                left[p] = Fraction(rest_)
+                left[p] = whole(rest_)
             else:
                 left.pop(p, None)
-    return Poly(quotient)
+    return Poly(found)
 
 
 # ------------------------------------------------------------------ common divisors
@@ -332,7 +366,7 @@ def gcd(a: Poly, b: Poly) -> Poly:
         found = ONE
     if scales:
         found = _rescaled(found, lambda g: Fraction(1, scales.get(g, 1)))
-    return found * Poly({shared: Fraction(1)})
+    return found * Poly({shared: 1}) if shared else found
 
 
 def _gcd(a: Poly, b: Poly, depth: int) -> Poly:
@@ -495,15 +529,15 @@ def _split(p: Poly, depth: int) -> list[Poly]:
     return [p]
 
 
-def power_root(m: Monomial, c: Fraction, e: int) -> Poly | None:
+def power_root(m: Monomial, c: Number, e: int) -> Poly | None:
     """The e-th root of one term, if it is one term."""
     root = rational_power_root(c, e)
     if root is None or any(k % e for _, k in m):
         return None
-    return Poly({tuple((g, whole(Fraction(k, e))) for g, k in m): root})
+    return Poly({tuple((g, whole(Fraction(k, e))) for g, k in m): whole(root)})
 
 
-def rational_power_root(c: Fraction, e: int) -> Fraction | None:
+def rational_power_root(c: Number, e: int) -> Fraction | None:
     """The rational number whose e-th power is c."""
     if c < 0:
         root = rational_power_root(-c, e) if e % 2 else None
@@ -542,7 +576,7 @@ def square_root(p: Poly) -> Poly | None:
         rest = over(n, lead)
         if rest is None:
             return None
-        term = Poly({rest: d / (2 * factor)})
+        term = Poly({rest: quotient(d, 2 * factor)})
         left = left - (root.scale(2) + term) * term
         root = root + term
     return None
@@ -550,11 +584,11 @@ def square_root(p: Poly) -> Poly | None:
 
 def rational_root(p: Poly, g: int) -> Fraction | None:
     """A rational number at which a polynomial in one generator is 0."""
-    parts = {int(e): q.constant or Fraction(0) for e, q in primitive(p).coefficients(g).items()}
-    low, high = parts.get(0, Fraction(0)), parts[max(parts)]
+    parts = {int(e): q.constant or 0 for e, q in primitive(p).coefficients(g).items()}
+    low, high = parts.get(0, 0), parts[max(parts)]
     if not low:
         return Fraction(0)
-    if abs(low) > 10**7 or abs(high) > 10**7:
+    if max(low, -low, high, -high) > 10**7:
         return None
     for top in _divisors(abs(int(low))):
         for bottom in _divisors(abs(int(high))):
@@ -569,7 +603,7 @@ def _divisors(n: int) -> list[int]:
     return small + [n // d for d in reversed(small) if d * d != n] if len(small) < 40 else [1, n]
 
 
-def least_square(p: Poly, half: Callable[[int, Exponent], Exponent | None]) -> Fraction | None:
+def least_square(p: Poly, half: Callable[[int, Exponent], Exponent | None]) -> Number | None:
     """A lower bound >= 0 of p as a quadratic form in some monomials, by completing squares; None where that fails.
 
     `half`: half of a generator's exponent, None where the power is not known to be a square. The monomial 1 comes last:
@@ -586,15 +620,16 @@ def least_square(p: Poly, half: Callable[[int, Exponent], Exponent | None]) -> F
     if not keys or keys[-1] != UNIT:
         keys.append(UNIT)
     size = len(keys)
-    form = [[Fraction(0)] * size for _ in range(size)]
+    Effort.spend(size * size)
+    form: list[list[Number]] = [[0] * size for _ in range(size)]
     left = dict(p.terms)
     for i, m in enumerate(keys):
-        form[i][i] = left.pop(times(m, m), Fraction(0))
+        form[i][i] = left.pop(times(m, m), 0)
     for i in range(size):
         for j in range(i):
             cross = left.pop(times(keys[i], keys[j]), None)
             if cross is not None:
-                form[i][j] = form[j][i] = cross / 2
+                form[i][j] = form[j][i] = quotient(cross, 2)
     if left:
         return None
     for k in range(size):
@@ -603,7 +638,7 @@ def least_square(p: Poly, half: Callable[[int, Exponent], Exponent | None]) -> F
             return None
         for i in range(k + 1, size):
             if form[i][k]:
-                factor = form[i][k] / pivot
+                factor = quotient(form[i][k], pivot)
                 for j in range(k + 1, size):
                     form[i][j] -= factor * form[k][j]
     return form[-1][-1]

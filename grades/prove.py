@@ -26,13 +26,14 @@ from fractions import Fraction
 from ..lang.record import dataclass
 from . import normal, terms
 from . import polynomials as po
+from .effort import Spent, TooHard
+from .effort import effort as limited
 from .facts import NO_FACTS, Facts
 from .functions import jumps
 from .intervals import INFINITE
 from .lattice import Grade, bounded
 from .loci import Crossing, Roots, Zeros, in_sines, vanishes, zeros
 from .normal import GENERATORS, Ratio
-from .polynomials import TooHard
 from .rewriting import one_angle
 from .series import Expansion, Irregular, Order, Series, Short, Split
 from .terms import (
@@ -59,9 +60,11 @@ MOST = 4
 """No more than C4 is claimed of arms that are different functions."""
 SMOOTH = 99
 """The order of an atom that is smooth."""
-EFFORT = 60_000
-"""Products of terms that a verdict may cost: some tenths of a second."""
+EFFORT = 100_000
+"""Work that a verdict may cost: some tenths of a second."""
 _CASES = 6
+TOO_MANY = "unknown: too many cases"
+TOO_LARGE = "unknown: the formulas are too large to be compared"
 
 
 @dataclass(frozen=True)
@@ -120,10 +123,12 @@ def across(cond: Cond, then: Sequence[Term], orelse: Sequence[Term], facts: Fact
     'C1'
     """
     try:
-        with po.effort(effort):
+        with limited(effort):
             return _Branch(simplified(cond), list(then), list(orelse), facts, active, order).verdict()
+    except Spent:
+        return Verdict("jump", False, TOO_MANY, show_condition(cond))
     except (TooHard, ZeroDivisionError, RecursionError, OverflowError):
-        return Verdict("jump", False, "the formulas are too large to be compared", show_condition(cond))
+        return Verdict("jump", False, TOO_LARGE, show_condition(cond))
 
 
 def closure(cond: Cond) -> Cond:
@@ -171,8 +176,9 @@ def _sides(run: Callable[[Facts, Facts], Series], near: Facts, at: Facts, depth:
         if near_side.impossible:
             continue
         at_side = at
-        for cond in near_side.others - near.others:
-            at_side = at_side.assume(closure(cond))
+        for cond in near_side.others:
+            if cond not in near.others:
+                at_side = at_side.assume(closure(cond))
         if not at_side.impossible and not at_side.contradictory():
             yield from _cases(run, near_side, at_side, depth - 1, splits)
 
@@ -549,9 +555,11 @@ def _both(a: Facts, b: Facts) -> Facts:
     """What two cases of the same boundary say together."""
     if a is b:
         return a
-    for cond in b.others - a.others:
-        a = a.assume(cond)
-    return a
+    both = a
+    for cond in b.others:
+        if cond not in a.others:
+            both = both.assume(cond)
+    return both
 
 
 def _thin(cond: Cond) -> bool:

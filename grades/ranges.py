@@ -12,16 +12,16 @@ from .polynomials import Poly
 if TYPE_CHECKING:
     from .facts import Facts
 
-_NOT_NEGATIVE = Interval(Fraction(0), INFINITE, False)
-_POSITIVE = Interval(Fraction(0), INFINITE)
-_UNIT = Interval(Fraction(-1), Fraction(1), False, False)
+_NOT_NEGATIVE = Interval(0, INFINITE, False)
+_POSITIVE = Interval(0, INFINITE)
+_UNIT = Interval(-1, 1, False, False)
 _PI = Interval(Fraction(3141592653589793, 10**15), Fraction(3141592653589794, 10**15))
 _RANGES = {"atan": Interval(Fraction(-1571, 1000), Fraction(1571, 1000)),
            "asin": Interval(Fraction(-1571, 1000), Fraction(1571, 1000), False, False),
-           "erf": Interval(Fraction(-1), Fraction(1)), "gammainc": Interval(Fraction(0), Fraction(1), False, False),
-           "gammaincc": Interval(Fraction(0), Fraction(1), False, False),
-           "betainc": Interval(Fraction(0), Fraction(1), False, False),
-           "acosh": _NOT_NEGATIVE, "bessel_i0": Interval(Fraction(1), INFINITE, False),
+           "erf": Interval(-1, 1), "gammainc": Interval(0, 1, False, False),
+           "gammaincc": Interval(0, 1, False, False),
+           "betainc": Interval(0, 1, False, False),
+           "acosh": _NOT_NEGATIVE, "bessel_i0": Interval(1, INFINITE, False),
            "log_i0": _NOT_NEGATIVE, "trigamma": _POSITIVE}
 
 
@@ -32,12 +32,12 @@ def of_generator(facts: Facts, g: int) -> Interval:
         case "pi":
             return _PI
         case "exp":
-            return facts.bounds_of_ratio(made.args[0]).rising(math.exp, Fraction(0)).meet(_POSITIVE)
+            return facts.bounds_of_ratio(made.args[0]).rising(math.exp, 0).meet(_POSITIVE)
         case "log":
             inner = facts.bounds_of_ratio(made.args[0])
             if inner.hi <= 0:
                 return EVERYTHING  # there it has no value, or one that is not a number
-            lowest = Interval(inner.lo if inner.lo > 0 else Fraction(0), inner.hi, inner.lo_open, inner.hi_open)
+            lowest = Interval(inner.lo if inner.lo > 0 else 0, inner.hi, inner.lo_open, inner.hi_open)
             return lowest.rising(logarithm)
         case "root":
             return fractional(facts.base(g), Fraction(1))
@@ -48,10 +48,10 @@ def of_generator(facts: Facts, g: int) -> Interval:
             if inner.nonnegative:
                 return inner
             if inner.nonpositive:
-                return inner.scale(Fraction(-1))
+                return inner.scale(-1)
             strict = made.base in facts.unequal
             top, closed = max((-inner.lo, not inner.lo_open), (inner.hi, not inner.hi_open))
-            return Interval(Fraction(0), top, strict, not closed)
+            return Interval(0, top, strict, not closed)
         case "call":
             return _called(facts, made)
     return EVERYTHING
@@ -63,7 +63,7 @@ def _called(facts: Facts, made: Generator) -> Interval:
         return bound
     inner = facts.bounds_of_ratio(made.args[0])
     if made.op in ("atan", "asin", "erf", "cbrt", "asinh", "erfinv", "atanh"):
-        zero = Fraction(0)
+        zero = 0
         bound = bound.meet(Interval(zero if inner.nonnegative else -INFINITE,
                                     zero if inner.nonpositive else INFINITE,
                                     not inner.nonnegative or inner.positive,
@@ -85,7 +85,7 @@ def whole(p: Poly, i: Interval) -> Interval:
         return i
     lo, hi = i.lo, i.hi
     if lo != -INFINITE:
-        lo = Fraction(math.floor(lo) + 1 if i.lo_open else math.ceil(lo))
+        lo = math.floor(lo) + 1 if i.lo_open else math.ceil(lo)
     if hi != INFINITE:
-        hi = Fraction(math.ceil(hi) - 1 if i.hi_open else math.floor(hi))
+        hi = math.ceil(hi) - 1 if i.hi_open else math.floor(hi)
     return Interval(lo, hi, i.lo_open and lo == -INFINITE, i.hi_open and hi == INFINITE)

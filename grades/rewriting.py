@@ -5,6 +5,7 @@ import math
 from fractions import Fraction
 
 from . import polynomials as po
+from .effort import TooHard
 from .normal import (
     GENERATORS,
     ONE,
@@ -23,7 +24,7 @@ from .normal import (
     sine_cosine,
     sum_of_angles,
 )
-from .polynomials import Exponent, Poly, TooHard
+from .polynomials import Exponent, Poly
 
 MOST_ANGLES = 8
 
@@ -36,7 +37,7 @@ def one_angle(r: Ratio) -> Ratio:
         if made.kind in ("sin", "cos"):
             scale = made.args[0].num.lead()[1]
             if scale.numerator == 1:
-                parts.setdefault(made.args[0].scale(1 / scale), set()).add(scale.denominator)
+                parts.setdefault(made.args[0].scale(Fraction(1, scale)), set()).add(scale.denominator)
     wanted = {u: math.lcm(*counts) for u, counts in parts.items() if len(counts) > 1}
     if not wanted or any(n > MOST_ANGLES * min(parts[u]) for u, n in wanted.items()):
         return r
@@ -50,7 +51,7 @@ def one_angle(r: Ratio) -> Ratio:
                 factor = of_generator(g, e)
                 if made.kind in ("sin", "cos") and isinstance(e, int):
                     scale = made.args[0].num.lead()[1]
-                    u = made.args[0].scale(1 / scale)
+                    u = made.args[0].scale(Fraction(1, scale))
                     if u in wanted and scale.numerator == 1:
                         unit = angle(u.scale(Fraction(1, wanted[u])))
                         s, k = ZERO, ONE

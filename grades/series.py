@@ -16,11 +16,11 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from . import limits, normal, special, terms
+from .effort import Effort, TooHard
 from .facts import NO_FACTS, Facts
 from .functions import JUMPING, expanded, known
 from .intervals import INFINITE
 from .normal import GENERATORS, ONE, ZERO, Ratio
-from .polynomials import TooHard
 from .terms import And, Compare, Cond, Not, Or, Term, apply, compare, number, select, subterms
 from .text import show
 
@@ -218,6 +218,7 @@ class Expansion:
         return found
 
     def expand(self, term: Term) -> Series:
+        Effort.spend(2)
         match term.op, term.args:
             case "number", _:
                 return Series([normal.constant(term.value)])
@@ -288,7 +289,7 @@ class Expansion:
         if exponent.constant():
             value = exponent.at(0).constant
             if value is not None:
-                return self.rational(self.series(a), value, a)
+                return self.rational(self.series(a), Fraction(value), a)
         base = self.series(a)
         first = self.first(base)
         if first is not None and self.signs.bounds_of_ratio(first).positive:
@@ -596,6 +597,7 @@ def _postorder(term: Term, memo: dict[Term, Series]) -> list[Term]:
             stack.append((each, True))
             if each.op not in ("select", "max", "min", "copysign", "sign"):
                 stack.extend((a, False) for a in each.args)
+    Effort.spend(len(out))
     return out
 
 

@@ -18,6 +18,7 @@ from fractions import Fraction
 from typing import Literal
 
 from ..lang.record import dataclass
+from .effort import Effort
 
 Operator = Literal["<", "<=", "==", "!="]
 
@@ -85,6 +86,8 @@ TRUE: Cond = And(())
 FALSE: Cond = Or(())
 
 _terms: dict[Hashable, Term] = {}
+LONG = 2500
+"""Bits of a number: more than those of any double."""
 
 
 def _make(key: Hashable, op: str, args: tuple[Term, ...] = (), value: Fraction | None = None, name: str = "",
@@ -148,6 +151,8 @@ def _folded(op: str, args: tuple[Term, ...]) -> Term | None:
     if all(a.op == "number" for a in args):
         values = [a.value for a in args]
         match op, values:
+            case ("add" | "sub" | "mul" | "scaled" | "div"), [x, y] if _long(x) or _long(y):
+                pass
             case "add", [x, y]:
                 return _of_fraction(x + y)
             case "sub", [x, y]:
@@ -172,7 +177,7 @@ def _folded(op: str, args: tuple[Term, ...]) -> Term | None:
                 return _of_fraction(Fraction(math.trunc(x)))
             case "sign", [x]:
                 return _of_fraction(Fraction((x > 0) - (x < 0)))
-            case "pow", [x, y] if y.denominator == 1 and 0 <= y <= 64 and abs(x.numerator) < 10**6:
+            case "pow", [x, y] if y.denominator == 1 and 0 <= y <= 64 and max(abs(x.numerator), x.denominator) < 10**9:
                 return _of_fraction(x ** int(y))
     first, last = args[0] if args else ZERO, args[-1] if args else ZERO
     match op, len(args):
@@ -191,6 +196,11 @@ def _folded(op: str, args: tuple[Term, ...]) -> Term | None:
         case ("max" | "min"), 2 if first is last:
             return first
     return None
+
+
+def _long(x: Fraction) -> bool:
+    """Whether a number has so many digits that no more are made of it."""
+    return x.numerator.bit_length() > LONG or x.denominator.bit_length() > LONG
 
 
 def whole(term: Term, depth: int = 12) -> bool:
@@ -239,6 +249,7 @@ def conj(*parts: Cond) -> Cond:
                 return FALSE
             if each not in flat:
                 flat.append(each)
+    Effort.spend(len(flat))
     return flat[0] if len(flat) == 1 else And(tuple(flat))
 
 
@@ -250,6 +261,7 @@ def disj(*parts: Cond) -> Cond:
                 return TRUE
             if each not in flat:
                 flat.append(each)
+    Effort.spend(len(flat))
     return flat[0] if len(flat) == 1 else Or(tuple(flat))
 
 
@@ -306,6 +318,7 @@ def subterms(roots: Iterable[Term]) -> list[Term]:
             stack.extend((a, False) for a in term.args)
             if term.cond is not None:
                 stack.extend((a, False) for a in compared(term.cond))
+    Effort.spend(len(out) // 4)
     return out
 
 

@@ -25,7 +25,7 @@ def show_poly(p: Poly) -> str:
         return "0"
     parts: list[tuple[bool, str]] = []
     for m, c in sorted(p.terms.items(), key=lambda item: _order_shown(item[0])):
-        size = abs(c)
+        size = abs(Fraction(c))
         factors = sorted((_show_generator(g, e) for g, e in m), key=lambda f: (" " in f, f))
         text = "*".join(factors) if len(factors) > 1 and all(" " not in f for f in factors) else " * ".join(factors)
         if not factors:

@@ -86,7 +86,7 @@ class Walker:
     def __init__(self, program: ir.Program, given: Mapping[str, Given] | None = None) -> None:
         self.program = program
         self.given = dict(given or {})
-        self.near: Facts = Facts({}, frozenset(), False, frozenset())
+        self.near: Facts = Facts({}, frozenset(), False, {})
         self.exact: Facts = self.near
         self.activity: dict[Term, Grades] = {}
         """Of each atom that moves with a root: its grades."""

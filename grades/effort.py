@@ -1,0 +1,91 @@
+"""How much work a question may take: counted, never timed, so that every machine says the same.
+
+Work is counted in products of terms and in what takes about as long. A *question* (is this term positive? how smooth is
+this branch?) is given so much, and no more than is left to the definition that it is asked for; when that is done it is
+given up, and whoever asked says that nothing is known. A definition has its share by how long it is, and what it needs
+beyond comes out of a pool that a program has once. So what a check costs grows with the length of the program.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+QUESTION = 30_000
+"""Work for a question about facts: some 100 milliseconds."""
+SHARE = 500
+"""Work for each statement of a definition."""
+LEAST = 8_000
+"""What a definition has besides."""
+POOL = 300_000
+"""What a program has besides, for the definitions that need it first."""
+
+
+class TooHard(Exception):
+    """A polynomial grows beyond what is worth the time."""
+
+
+class Spent(Exception):
+    """What a question may cost is spent. It is no `TooHard`, which ends one way to the answer: this ends all."""
+
+
+class Effort:
+    """Work that is left. `asking`: whether a question is open, which is then given up; else there is nobody to ask."""
+
+    left = math.inf
+    asking = False
+    done = 0
+    """Questions that were given up."""
+
+    @classmethod
+    def spend(cls, work: float) -> None:
+        cls.left -= work
+        if cls.left < 0 and cls.asking:
+            raise Spent
+
+
+@contextmanager
+def effort(work: float, asking: bool = True) -> Iterator[None]:
+    """What is computed inside may take so much work, and no more than is left outside; that pays for it."""
+    outer, before = Effort.left, Effort.asking
+    given = Effort.left = min(outer, work)
+    Effort.asking = asking
+    try:
+        yield
+    except Spent:
+        Effort.done += 1
+        raise
+    finally:
+        Effort.left, Effort.asking = outer - (given - Effort.left), before
+
+
+def answered(otherwise: T, ask: Callable[[], T]) -> T:
+    """The answer to a question about facts, `otherwise` where it takes too long. Within a larger question it is a part
+    of that one, and given up together with it."""
+    if Effort.asking:
+        return ask()
+    try:
+        with effort(QUESTION):
+            return ask()
+    except Spent:
+        return otherwise
+
+
+class Pool:
+    """The work that the definitions of a program share. `given_up`: how many questions took too long."""
+
+    def __init__(self, work: float = POOL) -> None:
+        self.left: float = work
+
+    @contextmanager
+    def share(self, statements: int) -> Iterator[None]:
+        """A definition with so many statements is looked at inside."""
+        own = LEAST + SHARE * statements
+        with effort(own + self.left, asking=False):
+            try:
+                yield
+            finally:
+                self.left = max(min(self.left, Effort.left), 0)
