@@ -38,8 +38,8 @@ def graded(checked: Checked, names: Sequence[str] | None = None, *, asking: bool
         else:
             found[name_of(definition, found)] = Graded(
                 definition.name, definition.node.name_span, (), {}, unknown="it is looked at where it is used")
-    return said(Report(found), promises(wanted, found), Search(), Narrow(made, dict(zip(found, wanted, strict=True)), pool),
-                Search() if examples else None)
+    narrow = Narrow(made, dict(zip(found, wanted, strict=True)), pool)
+    return said(Report(found), promises(wanted, found), Search(), narrow, Search() if examples else None)
 
 
 def asking_definitions(checked: Checked) -> set[Definition]:

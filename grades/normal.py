@@ -33,7 +33,7 @@ class Oracle(Protocol):
 class Generator:
     """`kind`: atom, pi, exp, log, root, sin, cos, abs, or `call` of the function `op`; `args` are its arguments."""
 
-    __slots__ = ("args", "atoms", "base", "id", "kind", "op", "term")
+    __slots__ = ("args", "atoms", "base", "id", "kind", "op", "size", "term")
 
     def __init__(self, id: int, kind: str, op: str, args: tuple[Ratio, ...], base: Poly, term: Term | None) -> None:
         self.id, self.kind, self.op, self.args, self.base, self.term = id, kind, op, args, base, term
@@ -42,6 +42,9 @@ class Generator:
             inside |= GENERATORS[g].atoms
         self.atoms: frozenset[Term] = inside
         """The atoms on which it depends."""
+        parts = (base, *(part for r in args for part in (r.num, r.den)))
+        self.size: int = min(1 + sum(GENERATORS[g].size + 1 for p in parts for m in p.terms for g, _ in m), 10**9)
+        """How long it is when it is written out."""
 
 
 GENERATORS: list[Generator] = []

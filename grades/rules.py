@@ -20,6 +20,7 @@ from .report import Obligation
 from .results import flat_of, jumping, kink, made, shape_of, shown, term_of, types_of
 from .signs import nonnegative
 from .terms import (
+    CONDITIONS,
     FALSE,
     TRUE,
     ZERO,
@@ -31,9 +32,9 @@ from .terms import (
     compare,
     conj,
     disj,
+    large,
     negate,
     number,
-    whole,
 )
 from .values import Value, chains
 
@@ -518,7 +519,7 @@ def chosen(op: str, a: Term, b: Term) -> Cond | None:
     """A comparison of a number with one that a condition chooses, as the tag of a sum type: a question about the
     condition; None for others."""
     for select, other in ((a, b), (b, a)):
-        if select.op == "select" and other.op == "number" and all(whole(t) for t in select.args):
+        if select.op == "select" and other.op == "number" and select.whole and select.size < CONDITIONS * 4:
             assert select.cond is not None
             sides = [chosen(op, t, b) if select is a else chosen(op, a, t) for t in select.args]
             plain = [compare(op, t, b) if select is a else compare(op, a, t) for t in select.args]
@@ -547,7 +548,7 @@ def logic(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
                 found = disj(conj(a, negate(b)), conj(negate(a), b))
             case "eq", [a, b]:
                 found = disj(conj(a, b), conj(negate(a), negate(b)))
-    if found is None:
+    if found is None or large(found):
         return w.unknown(flat_of(args), args, stmt.span, op.name, stmt.vars[0].type, shape=shape)
     grades = flat_of(args) if found not in (TRUE, FALSE) else {}
     under = joined(v.under for v in args)

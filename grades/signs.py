@@ -13,21 +13,27 @@ SMALL = 25
 
 def nonnegative(facts: Facts, term: Term) -> bool:
     """Whether a term is shown to be >= 0: at a glance, or where it is short."""
-    return glance(facts, term, True, 12) or (len(subterms([term])) <= SMALL and facts.nonnegative(term))
+    return glance(facts, term, True, {}) or (len(subterms([term])) <= SMALL and facts.nonnegative(term))
 
 
 def positive(facts: Facts, term: Term) -> bool:
     """Whether a term is shown to be > 0, in the same way."""
-    return glance(facts, term, False, 12) or (len(subterms([term])) <= SMALL and facts.positive(term))
+    return glance(facts, term, False, {}) or (len(subterms([term])) <= SMALL and facts.positive(term))
 
 
-def glance(facts: Facts, t: Term, zero: bool, depth: int) -> bool:
+def glance(facts: Facts, t: Term, zero: bool, known: dict[tuple[Term, bool], bool], depth: int = 12) -> bool:
     """Whether a term is > 0, or (`zero`) >= 0, as it is written."""
     if depth == 0:
         return False
+    found = known.get((t, zero))
+    if found is None:
+        found = known[t, zero] = _glance(facts, t, zero, known, depth)
+    return found
 
+
+def _glance(facts: Facts, t: Term, zero: bool, known: dict[tuple[Term, bool], bool], depth: int) -> bool:
     def of(part: Term, zero: bool = zero) -> bool:
-        return glance(facts, part, zero, depth - 1)
+        return glance(facts, part, zero, known, depth - 1)
 
     match t.op, t.args:
         case "number", _:

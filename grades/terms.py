@@ -26,7 +26,7 @@ Operator = Literal["<", "<=", "==", "!="]
 class Term:
     """A number, an atom, or a primitive applied to terms. Made by `number`, `atom`, `apply` and `select` alone."""
 
-    __slots__ = ("args", "cond", "id", "integer", "name", "op", "value")
+    __slots__ = ("args", "cond", "id", "integer", "name", "op", "size", "value", "whole")
 
     id: int
     op: str
@@ -40,6 +40,10 @@ class Term:
     """Of an atom: it is a whole number."""
     cond: Cond | None
     """Of a `select`."""
+    size: int
+    """How long it is when it is written out: parts that occur twice count twice."""
+    whole: bool
+    """Whether it is a whole number, as far as one can see."""
 
     def __repr__(self) -> str:
         return f"<{show(self)}>"
@@ -88,6 +92,12 @@ FALSE: Cond = Or(())
 _terms: dict[Hashable, Term] = {}
 LONG = 2500
 """Bits of a number: more than those of any double."""
+VAST = 10**9
+"""No term counts as longer than this."""
+SHOWN = 150
+"""How much of a term is written out in messages."""
+CONDITIONS = 60
+"""Comparisons of one condition; those of longer ones are not looked at."""
 
 
 def _make(key: Hashable, op: str, args: tuple[Term, ...] = (), value: Fraction | None = None, name: str = "",
@@ -97,8 +107,16 @@ def _make(key: Hashable, op: str, args: tuple[Term, ...] = (), value: Fraction |
         found = Term()
         found.id, found.op, found.args, found.cond = len(_terms), op, args, cond
         found.name, found.integer = name, integer
+        found.size = min(1 + sum(a.size for a in args) + (length(cond) if cond is not None else 0), VAST)
         if value is not None:
             found.value = value
+        match op:
+            case "number":
+                found.whole = found.value.denominator == 1
+            case "add" | "sub" | "mul" | "neg" | "max" | "min" | "select":
+                found.whole = all(a.whole for a in args)
+            case _:
+                found.whole = integer if op == "atom" else op in ("floor", "ceil", "trunc", "round", "sign")
         _terms[key] = found
     return found
 
@@ -203,18 +221,9 @@ def _long(x: Fraction) -> bool:
     return x.numerator.bit_length() > LONG or x.denominator.bit_length() > LONG
 
 
-def whole(term: Term, depth: int = 12) -> bool:
+def whole(term: Term) -> bool:
     """Whether a term is a whole number, as far as one can see."""
-    match term.op:
-        case "number":
-            return term.value.denominator == 1
-        case "atom":
-            return term.integer
-        case "floor" | "ceil" | "trunc" | "round" | "sign":
-            return True
-        case "add" | "sub" | "mul" | "neg" | "max" | "min" | "select" if depth:
-            return all(whole(a, depth - 1) for a in term.args)
-    return False
+    return term.whole
 
 
 def compare(op: str, a: Term, b: Term) -> Cond:
@@ -335,6 +344,33 @@ def compared(cond: Cond) -> list[Term]:
             return list(of or ())
 
 
+def length(cond: Cond) -> int:
+    """How long a condition is when it is written out."""
+    match cond:
+        case And(parts) | Or(parts):
+            return sum(map(length, parts))
+        case Not(part):
+            return length(part)
+        case Unknown():
+            return 1
+        case _:
+            return cond.a.size + cond.b.size
+
+
+def large(cond: Cond) -> bool:
+    """Whether a condition has more comparisons than are looked at."""
+    left = CONDITIONS
+    stack = [cond]
+    while stack:
+        each = stack.pop()
+        left -= 1
+        if left < 0:
+            return True
+        if isinstance(each, And | Or):
+            stack.extend(each.parts)
+    return False
+
+
 def atoms(term: Term) -> frozenset[Term]:
     """The atoms that occur in a term."""
     return frozenset(t for t in subterms([term]) if t.op == "atom")
@@ -368,12 +404,15 @@ _APPLICATION = 8
 
 
 def show(term: Term) -> str:
-    """A term as source text would say it."""
-    return _show(term, 0)
+    """A term as source text would say it; of a long one the outer parts."""
+    return _show(term, 0, SHOWN)
 
 
-def _show(term: Term, place: int) -> str:
-    """`place`: how tightly what stands around binds."""
+def _show(term: Term, place: int, room: int) -> str:
+    """`place`: how tightly what stands around binds. `room`: how many parts there is room for."""
+    if term.size > room and (room < 2 or not term.args):
+        return "…"
+    share = room if term.size <= room else (room - 1) // len(term.args)
     match term:
         case Term(op="number"):
             text, binds = show_number(term.value), 9
@@ -385,16 +424,17 @@ def _show(term: Term, place: int) -> str:
             text, binds = term.name, 9 if " " not in term.name else 0
         case Term(op="select"):
             assert term.cond is not None
-            then, orelse = term.args
-            text, binds = f"if {show_condition(term.cond)} then {_show(then, 0)} else {_show(orelse, 0)}", 0
+            then, orelse = (_show(a, 0, share) for a in term.args)
+            text, binds = f"if {_show_condition(term.cond, share)} then {then} else {orelse}", 0
         case Term(op="neg"):
-            text, binds = "-" + _show(term.args[0], 6), 4
+            text, binds = "-" + _show(term.args[0], 6, share), 4
         case Term(op=op, args=(a, b)) if op in _INFIX:
             sign, binds = _INFIX[op]
             right = binds if op == "pow" else binds + 1
-            text = f"{_show(a, binds + (op == 'pow'))} {sign} {_show(b, right)}"
+            text = f"{_show(a, binds + (op == 'pow'), share)} {sign} {_show(b, right, share)}"
         case _:
-            text, binds = " ".join([term.op, *(_show(a, _APPLICATION + 1) for a in term.args)]), _APPLICATION
+            text = " ".join([term.op, *(_show(a, _APPLICATION + 1, share) for a in term.args)])
+            binds = _APPLICATION
     return f"({text})" if binds < place else text
 
 
@@ -407,6 +447,10 @@ def show_number(value: Fraction) -> str:
         while rest % prime == 0:
             rest //= prime
     if rest == 1 or abs(value.numerator) > 10**12 or value.denominator > 10**12:
+        power = (abs(value.numerator).bit_length() - value.denominator.bit_length()) * 3 // 10
+        if abs(power) > 300:  # no double
+            scaled = value / Fraction(10) ** power
+            return f"{float(scaled):.6g}e{power:+}"
         text = repr(float(value))
         if rest != 1 or Fraction(Decimal(text)) == value:
             return text
@@ -414,19 +458,27 @@ def show_number(value: Fraction) -> str:
 
 
 def show_condition(cond: Cond) -> str:
-    """A condition as source text would say it."""
+    """A condition as source text would say it; of a long one the outer parts."""
+    return _show_condition(cond, SHOWN)
+
+
+def _show_condition(cond: Cond, room: int) -> str:
     match cond:
         case Compare(op, a, b):
-            return f"{_show(a, 4)} {op} {_show(b, 4)}"
+            share = room if a.size + b.size <= room else room // 2
+            return f"{_show(a, 4, share)} {op} {_show(b, 4, share)}"
         case And(()):
             return "true"
         case Or(()):
             return "false"
-        case And(parts):
-            return " && ".join(f"({show_condition(p)})" if isinstance(p, Or) else show_condition(p) for p in parts)
-        case Or(parts):
-            return " || ".join(show_condition(p) for p in parts)
+        case And(parts) | Or(parts):
+            sign = " && " if isinstance(cond, And) else " || "
+            share = room if length(cond) <= room else room // len(parts)
+            if share < 3:
+                return "…"
+            return sign.join(f"({_show_condition(p, share)})" if sign == " && " and isinstance(p, Or) else
+                             _show_condition(p, share) for p in parts)
         case Not(part):
-            return f"!({show_condition(part)})"
+            return f"!({_show_condition(part, room)})"
         case Unknown(key):
             return str(key)

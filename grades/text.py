@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from . import polynomials as po
 from .normal import GENERATORS, Ratio, single
-from .polynomials import UNIT, Exponent, Monomial, Poly
+from .polynomials import UNIT, Exponent, Monomial, Number, Poly
 from .terms import show_number
 
 
@@ -20,11 +20,16 @@ def show(r: Ratio) -> str:
     return f"{top} / {bottom}" if single(r.den) is not None and " " not in bottom else f"{top} / ({bottom})"
 
 
+SHOWN = 300
+"""How much of a normal form is written out."""
+
+
 def show_poly(p: Poly) -> str:
     if not p.terms:
         return "0"
     parts: list[tuple[bool, str]] = []
-    for m, c in sorted(p.terms.items(), key=lambda item: _order_shown(item[0])):
+    terms, more = _outer(p)
+    for m, c in sorted(terms, key=lambda item: _order_shown(item[0])):
         size = abs(Fraction(c))
         factors = sorted((_show_generator(g, e) for g, e in m), key=lambda f: (" " in f, f))
         text = "*".join(factors) if len(factors) > 1 and all(" " not in f for f in factors) else " * ".join(factors)
@@ -37,7 +42,19 @@ def show_poly(p: Poly) -> str:
     out = ("-" if parts[0][0] else "") + parts[0][1]
     for negative, text in parts[1:]:
         out += (" - " if negative else " + ") + text
-    return out
+    return out + " + …" if more else out
+
+
+def _outer(p: Poly) -> tuple[list[tuple[Monomial, Number]], bool]:
+    """As many terms as there is room for, and whether there are more."""
+    left = SHOWN
+    kept: list[tuple[Monomial, Number]] = []
+    for m, c in p.terms.items():
+        left -= 1 + sum(GENERATORS[g].size for g, _ in m)
+        if left < 0 and kept:
+            return kept, True
+        kept.append((m, c))
+    return kept, False
 
 
 def _order_shown(m: Monomial) -> tuple[bool, Exponent, list[str]]:
@@ -47,6 +64,8 @@ def _order_shown(m: Monomial) -> tuple[bool, Exponent, list[str]]:
 
 def _show_generator(g: int, e: Exponent) -> str:
     made = GENERATORS[g]
+    if made.size > SHOWN:
+        return "…"
     match made.kind:
         case "atom":
             assert made.term is not None

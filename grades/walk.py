@@ -36,6 +36,7 @@ from .terms import (
     atoms,
     conj,
     disj,
+    large,
     negate,
     number,
     select,
@@ -417,7 +418,13 @@ class Walker:
                 found = conj(cond, a.cond)
             elif a.cond == TRUE:
                 found = disj(cond, b.cond)
+            if large(found):  # conditions of conditions double with each step
+                found = Unknown(("bool", self.next()), self.moving_in(grades))
         return Value(grades, chains(under, (c, a, b), None, "if", False), None, found, under, shape)
+
+    def moving_in(self, grades: Grades) -> tuple[Term, ...]:
+        """What stands for a condition that is not looked into: it moves with these roots."""
+        return (self.fresh("the condition", grades),) if grades else ()
 
     def verdict(self, cond: Cond, a: Term, b: Term, near: Facts | None = None, effort: int = EFFORT) -> Verdict:
         """What the prover says across the boundary of a condition."""
