@@ -42,18 +42,28 @@ FRAMES = 200
 class Program:
     """The kernels of a module, and its functions.
 
-    `programs` are compiled or loaded when one of their kernels is launched: names of kernels, numbers of `texts`, and
-    what stands before these. `sites` are the places where checks may fail: code, message, place, name of the check and
-    dtypes of its values. `tables` are arrays that the program reads, `primitives` functions of NumPy arrays by number,
-    `blocks` whether threads have blocks that grow. `images` is code for cards beside the module's `file`.
+    `programs` are compiled or loaded when one of their kernels is launched: names of kernels, numbers of `texts`, what
+    stands before these, and the numbers of its sites by what names of its kernels begin with. `sites` are the places
+    where checks may fail: code, message, place, name of the check and dtypes of its values. `tables` are arrays that the program reads, `primitives`
+    functions of NumPy arrays by number, `blocks` whether threads have blocks that grow. `images` is code for cards
+    beside the module's `file`.
     """
 
-    def __init__(self, texts: Sequence[str], programs: Sequence[tuple[Sequence[str], Sequence[int], str]],
+    def __init__(self, texts: Sequence[str],
+                 programs: Sequence[tuple[Sequence[str], Sequence[int], str, Mapping[str, Sequence[int]]]],
                  sites: Sequence[Any], tables: Sequence[Any], primitives: Mapping[str, Any], blocks: bool,
                  images: Sequence[tuple[int, str, str, Sequence[int]]] = (), file: str = "",
                  options: tuple[str, ...] = ("--std=c++17", "--fmad=false")) -> None:
-        self.sources = tuple("".join((head, *(texts[k] for k in numbers))) for _, numbers, head in programs)
-        self.places = {name: k for k, (names, _, _) in enumerate(programs) for name in names}
+        self.sources = tuple("".join((head, *(texts[k] for k in numbers))) for _, numbers, head, _ in programs)
+        self.places = {name: k for k, (names, *_) in enumerate(programs) for name in names}
+        self.before: dict[str, int] = {}
+        """How many sites of other kernels stand before those of one, by the name that its kernels begin with."""
+        self.order: list[int] = []
+        """The numbers of the sites of kernels, of one after the other."""
+        for _, _, _, checks in programs:
+            for name, own in checks.items():
+                self.before[name] = len(self.order)
+                self.order += own
         self.sites, self.blocks, self.options = sites, blocks, options
         self.images, self.file = images, file
         self.primitives = primitives
@@ -171,11 +181,12 @@ class Run(Memory):
     def table(self, number: int) -> tuple[int, int]:
         return self.program.tables[number]
 
-    def turn(self) -> int:
-        """The number of the next launch, by which its threads know failures of launches before."""
+    def turn(self, name: str) -> int:
+        """The number of the next launch, by which its threads know failures of launches before; and where the sites of
+        this kernel stand among those of all."""
         if not self.together:
             self.turns += 1
-        return self.turns
+        return (self.turns << SITE_BITS) + self.program.before.get(name, 0)
 
     def nest(self, begin: bool) -> None:
         """From here on launches are of one nest, or no more: of its iterations the first that fails is named."""
@@ -335,7 +346,7 @@ class Run(Memory):
         """Raise the failure, of which nothing is left on the device."""
         self.room.forget(self.stream)
         number = int(words[1]) & (1 << SITE_BITS) - 1
-        name, code, message, attrs, dtypes, where = self.program.sites[number - 1]
+        name, code, message, attrs, dtypes, where = self.program.sites[self.program.order[number - 1] - 1]
         if name == "full":
             raise MoreScratch
         values = [words[3 + k:4 + k].view(DTYPES[dtype])[0].item() for k, dtype in enumerate(dtypes)]

@@ -39,6 +39,21 @@ def test_texts_stand_once_and_know_nothing_of_the_rest() -> None:
     assert all(f"'{name}'" in both.python for name in launched)
 
 
+def test_an_edit_of_one_function_leaves_the_code_of_others_alone() -> None:
+    """Also where it has more checks than before, and calls functions that others call too."""
+    shared = "def far (n: i64) (x: []f64) : f64 = if n < 2 then x[n] else far (n / 2) x + x[n % 3]\n\n"
+    use = "entry use [m] (k: [m]i64) (x: []f64) : [m]f64 = map (\\i -> far i x + x[i]) k\n\n"
+    edited = "entry first [n] (x: [n]f64) (k: [n]i64) : [n]f64 = map (\\i -> x[i] + x[x.len - k[i]] + {}) k\n\n"
+    edited = edited.replace("x.len", "n")
+    first, second = "x[i + 1]", "1 / x[i - 1] * x[i + 2]"
+    before, after = (built(edited.format(what) + shared + use + PICK) for what in (first, second))
+    kept = {text for _, text in before.kernels} & {text for _, text in after.kernels}
+    changed = [names for names, text in after.kernels if text not in kept]
+    own = {text for _, text in built(edited.format(second)).kernels}
+    assert changed
+    assert all(text in own for names, text in after.kernels if text not in kept)
+
+
 @pytest.mark.parametrize("module", [programs, cuts], ids=lambda module: module.__name__)
 def test_examples(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0

@@ -45,7 +45,7 @@ class Additions(Totals):
         kernel = self.given(name, outer)
         frame = any(r.id in self.cells for r in kernel.cells)
         params, loads, args = self.passed(kernel, frame)
-        stops = self.stops(writer, params, args)
+        stops = self.stops(name, writer, params, args)
         for reg in kernel.values:
             if reg.id in found.pointers:
                 k = found.pointers[reg.id]
@@ -99,7 +99,7 @@ class Additions(Totals):
         writer.fails = fails
         kernel = self.given(name, outer)
         params, loads, args = self.passed(kernel, any(r.id in self.cells for r in kernel.cells))
-        stops = self.stops(writer, params, args)
+        stops = self.stops(name, writer, params, args)
         self.owner.kernel(self.thread_each(name, node, writer, kernel, params, [stops, *loads]), name)
         return name
 
@@ -141,7 +141,7 @@ class Additions(Totals):
         kernel = self.given(name, outer)
         frame = any(r.id in self.cells for r in kernel.cells)
         params, loads, args = self.passed(kernel, frame)
-        stops = self.stops(writer, params, args)
+        stops = self.stops(name, writer, params, args)
         each = range(len(found.targets))
         types = [MEMORY[t.root.dtype] for t in found.targets]
         keys = ["int64_t" if made is None else "uint32_t" for made in slots]

@@ -159,7 +159,7 @@ class BlockKernels(Kernels):
         kernel = self.given(name, [r for r in read([node]) if r not in inside])
         frame = bool(kept) or any(r.id in self.cells for r in kernel.cells)
         params, loads, args = self.passed(kernel, frame)
-        stops = self.stops(writer, params, args, block=True)
+        stops = self.stops(name, writer, params, args, block=True)
         turn = ["turn"] * writer.fails
         formal = ", ".join(["dad_thread *c", "dad_run *run", *(f"int64_t {t}" for t in turn),
                             *self.formal(kernel, frame)])

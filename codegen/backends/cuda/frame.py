@@ -184,17 +184,17 @@ class Frame:
             loads.append(f"  {ctype(reg)} {register(reg)} = {loaded(cell, reg)};")
         return params, loads, args
 
-    def stops(self, writer: ThreadWriter, params: list[str], args: list[str], block: bool = False) -> str:
+    def stops(self, name: str, writer: ThreadWriter, params: list[str], args: list[str], block: bool = False) -> str:
         """The first line of a kernel of many threads: they do nothing where a launch before has failed.
 
         Kernels that may fail themselves get the number of their launch for it, to tell their own failures.
         """
-        return self.begins(writer.fails, params, args, block)
+        return self.begins(name, writer.fails, params, args, block)
 
-    def begins(self, fails: bool, params: list[str], args: list[str], block: bool = False) -> str:
+    def begins(self, name: str, fails: bool, params: list[str], args: list[str], block: bool = False) -> str:
         if fails:
             params.insert(0, "int64_t turn")
-            args.insert(0, "run.turn()")
+            args.insert(0, f"run.turn({name!r})")
         return stop(fails, block)
 
     def formal(self, kernel: Kernel, frame: bool) -> list[str]:

@@ -149,7 +149,7 @@ class Glue(Frame):
         if draft is not None:
             draft(tail)
             return
-        stops = self.stops(writer, params, args)
+        stops = self.stops(name, writer, params, args)
         text = [*tail.body, KERNEL + f"{name}({', '.join(['dad_run *run', *params])}) {{",
                 stops, *loads, "  dad_thread thread, *c = &thread;", "  dad_begin(c, run, 0, 1);",
                 f"  if ({tail.call}) {report(writer, '0')}",

@@ -91,7 +91,7 @@ class Kernels(Additions):
         kernel = self.given(name, [r for r in read(code) if r not in inside])
         frame = any(r.id in self.cells for r in kernel.cells)
         params, loads, args = self.passed(kernel, frame)
-        stops = self.stops(writer, params, args)
+        stops = self.stops(name, writer, params, args)
         formal = ", ".join(["dad_thread *c", *self.formal(kernel, False), f"int64_t {register(node.index)}",
                             f"int64_t {register(inner_loop.index)}"])
         actual = ", ".join(["c", *self.actual(kernel, False), "row", "k"])
@@ -124,7 +124,7 @@ class Kernels(Additions):
         kernel = self.given(name, [r for r in read(node.body) if r not in inside])
         frame = any(r.id in self.cells for r in kernel.cells)
         params, loads, args = self.passed(kernel, frame)
-        stops = self.stops(writer, params, args)
+        stops = self.stops(name, writer, params, args)
         self.owner.kernel(self.thread_each(name, node, writer, kernel, params, [stops, *loads], number, after), name)
         scratch = "True" if takes_scratch(node.body) else "False"
         self.line(f"run.grid({', '.join([repr(name), count, scratch, *args])})")
@@ -169,7 +169,7 @@ class Kernels(Additions):
         seen = set(params)
         both = [*params, *(p for p in more if p not in seen)]
         all_args = [*args, *(a for p, a in zip(more, rest, strict=True) if p not in seen)]
-        stops = self.stops(writer, both, all_args, block=True)
+        stops = self.stops(name, writer, both, all_args, block=True)
         text = [
             f"struct {state} {{ {fields} }};",
             f"DAD_DEVICE bool {name}_body({', '.join(formal)}) {{", *writer.text(), "  return false;", "}",
@@ -224,7 +224,7 @@ class Kernels(Additions):
         for each, text in texts:
             self.owner.kernel(text, each)
         if fails:
-            args.insert(0, "run.turn()")
+            args.insert(0, f"run.turn({name!r})")
         scratch = "True" if takes_scratch(parts.element) else "False"
         what = [repr(name), repr(bool(parts.rest)), repr(bool(used)), count, scratch,
                 str(width([r.dtype for r in node.carried])), str(ORDERED[parts.kind])]

@@ -90,7 +90,8 @@ def described(made: Outlined) -> str:
     tables = "".join(f"    {ast.unparse(numbers_of(t))},\n" for t in made.tables)
     hosts = "".join(f"    {str(k)!r}: lambda *args: _p{k}(*args),\n" for k in range(len(made.hosts)))
     texts = "".join(f'    """\\\n{quoted(text)}""",\n' for text in made.programs.texts)
-    programs = "".join(f"    ({p.kernels!r}, {p.texts!r}, {p.head!r}),\n" for p in made.programs.programs)
+    programs = "".join(f"    ({p.names()!r}, {p.texts!r}, {p.head!r}, {p.checks()!r}),\n"
+                       for p in made.programs.programs)
     return (f"_TEXTS = (\n{texts})\n_PROGRAMS = (\n{programs})\n_SITES = (\n{sites})\n_TABLES = (\n{tables}){NO_IMAGES}"
             f"_program = Program(_TEXTS, _PROGRAMS, _SITES, _TABLES, {{\n{hosts}}}, {made.blocks}, _IMAGES,\n"
             '                   globals().get("__file__", ""))')

@@ -48,7 +48,8 @@ union dad_cell {
 };
 
 /* Words of 8 bytes: runtime/device.py reads and writes them. `failed` is the turn of the launch that failed, then the
-   number of its site in 20 bits; `key` the least iteration that failed, a large number at first. */
+   number of its site in 20 bits; `key` the least iteration that failed, a large number at first. A kernel numbers its
+   sites from 1: its `turn` has a turn, and in 20 bits how many sites of other kernels stand before them. */
 struct dad_run {
   unsigned long long lock;
   int64_t failed, key;
@@ -96,7 +97,7 @@ DAD_DEVICE bool dad_fail(dad_thread *c, int64_t site) { c->failed = site; return
    moment does not count, since an iteration before theirs may be this thread's. Volatile: relaxed, for the device. */
 DAD_DEVICE bool dad_stopped(const dad_run *run, int64_t turn) {
   const int64_t failed = *(const volatile int64_t *)&run->failed;
-  return failed && failed >> 20 != turn;
+  return failed && failed >> 20 != turn >> 20;
 }
 
 /* Whether an iteration before this one has failed in a nest that several launches share; then its piece may have left
@@ -109,7 +110,7 @@ DAD_CALLED void dad_reported(dad_run *run, const dad_thread *c, int64_t turn, in
   __threadfence();
   volatile int64_t *failed = &run->failed, *first = &run->key;
   if (key < *first) {
-    *failed = turn << 20 | c->failed;
+    *failed = turn + c->failed;
     *first = key;
     for (int k = 0; k < 4; k++) run->values[k] = c->values[k];
   }

@@ -31,12 +31,24 @@ GLOBAL = 'extern "C" __global__'
 
 @dataclass(frozen=True)
 class Program:
-    """What is compiled at once: `kernels` as the host calls them, numbers of `texts`, and the module's numbers of the
-    checks that the text calls `DAD_SITE_…`, in a `head`."""
+    """What is compiled at once: `kernels` as the host calls them, numbers of `texts`, and numbers from 1 of the checks
+    that these call `DAD_SITE_…`, in a `head`; `sites` are the module's numbers of these checks, which the text does
+    not know. Kernels that only differ in these are one, under other names: `also`."""
 
     kernels: tuple[str, ...]
     texts: tuple[int, ...]
     head: str
+    sites: tuple[int, ...]
+    also: tuple[tuple[tuple[str, ...], tuple[int, ...]], ...] = ()
+
+    def names(self) -> tuple[str, ...]:
+        """All names of its kernels."""
+        return (*self.kernels, *(name for names, _ in self.also for name in names))
+
+    def checks(self) -> dict[str, tuple[int, ...]]:
+        """The module's numbers of the checks, by what names of kernels begin with."""
+        return {name.partition("_")[0]: sites for names, sites in ((self.kernels, self.sites), *self.also)
+                for name in names if sites}
 
 
 @dataclass(frozen=True)
@@ -56,8 +68,9 @@ class Apart:
     text: str
     sites: tuple[int, ...]
 
-    def head(self, name: str) -> str:
-        return "".join(f"#define DAD_SITE_{name}_{k} {site}\n" for k, site in enumerate(self.sites, 1))
+    def head(self, name: str, before: int) -> str:
+        """Numbers of its checks behind so many others."""
+        return "".join(f"#define DAD_SITE_{name}_{k} {before + k}\n" for k in range(1, len(self.sites) + 1))
 
 
 def apart(text: str, name: str) -> Apart:
@@ -86,22 +99,26 @@ def renumbered(text: str, base: str) -> str:
     return re.sub(rf"\b{base}(?=_|\b)", "k", made)
 
 
-def shared(kernels: Sequence[tuple[str, str]]) -> tuple[dict[str, tuple[Apart, list[str]]], dict[str, str]]:
-    """Kernels that are different, by name, each with the names of what is launched; and what each kernel is called now.
-    """
+Own = tuple[str, list[tuple[list[str], tuple[int, ...]]]]
+"""The text of a kernel, and the names by which it is launched, with the module's numbers of its checks."""
+
+
+def shared(kernels: Sequence[tuple[str, str]]) -> tuple[dict[str, Own], dict[str, str]]:
+    """Kernels that are different, by text; and what each kernel is called now."""
     units: dict[str, list[tuple[str, str]]] = {}
     for name, text in kernels:
         found = BASE.match(name)
         assert found, name
         units.setdefault(found[0], []).append((name.removeprefix(found[0]), text))
     known: dict[Apart, str] = {}
-    made: dict[str, tuple[Apart, list[str]]] = {}
+    made: dict[str, Own] = {}
     names: dict[str, str] = {}
     for base, parts in units.items():
         unit = apart(in_parts(renumbered("\n".join(text for _, text in parts), base)), "k")
         if unit not in known:
             known[unit] = f"k{len(known) + 1}"
-            made[known[unit]] = unit, [f"{known[unit]}{end.removeprefix('k')}" for end in KERNEL.findall(unit.text)]
+            ends = [f"{known[unit]}{end.removeprefix('k')}" for end in KERNEL.findall(unit.text)]
+            made.setdefault(unit.text, (unit.text, []))[1].append((ends, unit.sites))
         names[base] = known[unit]
     return made, names
 
@@ -125,7 +142,7 @@ def split(text: str) -> tuple[str, str]:
     return "\n".join(rest).strip("\n"), "\n".join(kernels)
 
 
-def programs(kernels: Mapping[str, tuple[Apart, list[str]]], functions: Mapping[str, tuple[str, str]],
+def programs(kernels: Mapping[str, Own], functions: Mapping[str, tuple[str, str]],
              special: Iterable[str], helpers: Iterable[str], library: Iterable[str]) -> Programs:
     """All of a module. `functions` are those of threads, heads and bodies by name; of the other texts each may mention
     those before it."""
@@ -136,11 +153,11 @@ def programs(kernels: Mapping[str, tuple[Apart, list[str]]], functions: Mapping[
         texts += [rest] if rest else []
         of_library += [own] if own else []
     bodies: dict[int, int] = {}
-    heads: dict[int, str] = {}
+    named: dict[int, str] = {}
     ends = {name: apart(in_parts(body), name) for name, (_, body) in functions.items()}
     for name, (head, _) in functions.items():
         bodies[len(texts)] = len(texts) + len(functions)
-        heads[len(texts)] = ends[name].head(name)
+        named[len(texts)] = name
         texts.append(head)
     texts += [end.text for end in ends.values()]
     makers: dict[str, int] = {}
@@ -149,7 +166,8 @@ def programs(kernels: Mapping[str, tuple[Apart, list[str]]], functions: Mapping[
         mentioned = set(NAME.findall(text))
         needs.append({makers.setdefault(name, k) for name in mentioned} - {k})
 
-    def needed(text: str) -> tuple[list[int], str]:
+    def needed(text: str) -> tuple[list[int], list[str]]:
+        """Texts, and the functions among them, by name."""
         found: set[int] = set()
         pending = [0, *(makers[name] for name in set(NAME.findall(text)) if name in makers)]
         while pending:
@@ -159,26 +177,34 @@ def programs(kernels: Mapping[str, tuple[Apart, list[str]]], functions: Mapping[
                 pending += needs[k]
                 if k in bodies:
                     pending.append(bodies[k])
-        return sorted(found), "".join(heads[k] for k in sorted(found) if k in heads)
+        return sorted(found), sorted(named[k] for k in found if k in named)
 
     made: list[Program] = []
     every = [f"{text.rstrip()}\n" for text in texts]
-    units = [(tuple(names), unit.text, unit.head("k")) for unit, names in kernels.values()]
-    units += [(tuple(KERNEL.findall(text)), text, "") for text in dict.fromkeys(of_library)]
-    for names, text, head in units:
-        which, more = needed(text)
-        made.append(Program(names, (*which, len(every)), head + more))
+    units = [*kernels.values()]
+    units += [(text, [(KERNEL.findall(text), ())]) for text in dict.fromkeys(of_library)]
+    for text, launched in units:
+        which, called = needed(text)
+        (names, sites), *others = launched
+        head = Apart(text, sites).head("k", 0)
+        more: list[int] = []
+        for name in called:
+            head += ends[name].head(name, len(sites) + len(more))
+            more += ends[name].sites
+        also = tuple((tuple(other), (*own, *more)) for other, own in others)
+        made.append(Program(tuple(names), (*which, len(every)), head, (*sites, *more), also))
         every.append(f"{text.rstrip()}\n")
     used = sorted({k for p in made for k in p.texts})
     place = {k: j for j, k in enumerate(used)}
     return Programs(tuple(every[k] for k in used),
-                    tuple(Program(p.kernels, tuple(place[k] for k in p.texts), p.head) for p in made))
+                    tuple(Program(p.kernels, tuple(place[k] for k in p.texts), p.head, p.sites, p.also)
+                          for p in made))
 
 
 def reached(roots: Mapping[str, str], python: Sequence[str], made: Programs) -> dict[str, tuple[int, ...]]:
     """Numbers of the programs that a root may launch, as far as its text and that of what it calls say so; `roots` are
     functions of the host, whose texts are `python`."""
-    where = {kernel: k for k, p in enumerate(made.programs) for kernel in p.kernels}
+    where = {kernel: k for k, p in enumerate(made.programs) for kernel in p.names()}
     bases = {match[0]: k for name, k in where.items() if (match := BASE.match(name))}
     own: dict[str, tuple[set[int], set[str]]] = {}
     for text in python:

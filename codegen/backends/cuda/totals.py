@@ -67,7 +67,7 @@ class Totals(Glue):
                  f"{', '.join(f'({cells[k]} *)to{k}' for k in each)});")
         numbers = ["int64_t rows", "int64_t n", "int32_t depth", "int32_t steps"]
         if row is not None:
-            stops = self.stops(writer, params, args, block=True)
+            stops = self.stops(name, writer, params, args, block=True)
             head = ["dad_run *run", *params, *numbers, *(f"int64_t to{k}" for k in each)]
             text = [*term, f"{KERNEL}{name}({', '.join(head)}) {{", stops, *loads, *terms, nodes, "}", ""]
             self.owner.kernel("\n".join(text), name)
@@ -86,7 +86,7 @@ class Totals(Glue):
                 stopped = "if (*(volatile int64_t *)&run->failed) return; " if fails else ""
                 rest = "\n".join([f"  auto rest = [&]() {{ {stopped}dad_begin(c, run, 0, 1);", *tail.loads,
                                   f"    if ({tail.call}) {{ {then}}} }};"])
-            stops = self.begins(fails, params, args, block=True)
+            stops = self.begins(name, fails, params, args, block=True)
             head = ["dad_run *run", *params, *numbers, "int32_t size",
                     *(f"int64_t {word}{k}" for k in each for word in ("to", "all"))]
             pairs = ", ".join(f"({cells[k]} *)to{k}, ({cells[k]} *)all{k}" for k in each)
