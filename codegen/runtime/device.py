@@ -44,9 +44,9 @@ class Program:
 
     `programs` are compiled or loaded when one of their kernels is launched: names of kernels, numbers of `texts`, what
     stands before these, and the numbers of its sites by what names of its kernels begin with. `sites` are the places
-    where checks may fail: code, message, place, name of the check and dtypes of its values. `tables` are arrays that the program reads, `primitives`
-    functions of NumPy arrays by number, `blocks` whether threads have blocks that grow. `images` is code for cards
-    beside the module's `file`.
+    where checks may fail: code, message, place, name of the check and dtypes of its values. `tables` are arrays that
+    the program reads, `primitives` functions of NumPy arrays by number, `blocks` whether threads have blocks that grow.
+    `images` is code for cards beside the module's `file`.
     """
 
     def __init__(self, texts: Sequence[str],
