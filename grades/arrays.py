@@ -39,18 +39,56 @@ def rearranged(w: Walker, stmt: ir.Stmt, args: Sequence[Value], shape: Shape = N
     return made(w, stmt, grades, args, None, shape=shape, bounds=cell_bounds(w, v), squares=v.squares, rows=rows)
 
 
+def plain(place: Term) -> Term:
+    """A place with its sums in one order: `i + 1 - 1` is `i`, `1 + (i + 1)` is `i + 2`.
+
+    >>> from ..grades.terms import atom, number, show
+    >>> show(plain(apply("sub", [apply("add", [atom("i", "i", True), number(1)]), number(2)])))
+    'i - 1'
+    """
+    parts: dict[Term, Fraction] = {}
+    constant = Fraction(0)
+    waiting = [(place, Fraction(1))]
+    while waiting:
+        t, times_ = waiting.pop()
+        match t.op, t.args:
+            case "number", _:
+                constant += times_ * t.value
+            case "add", (a, b):
+                waiting += [(a, times_), (b, times_)]
+            case "sub", (a, b):
+                waiting += [(a, times_), (b, -times_)]
+            case "neg", (a,):
+                waiting.append((a, -times_))
+            case "mul", (Term(op="number", value=k), a) | (a, Term(op="number", value=k)):
+                waiting.append((a, times_ * k))
+            case _:
+                parts[t] = parts.get(t, Fraction(0)) + times_
+    found: Term | None = None
+    for t in sorted((t for t, k in parts.items() if k), key=lambda t: (parts[t] < 0, t.id)):
+        k = abs(parts[t])
+        part = t if k == 1 else apply("mul", [number(k), t])
+        if found is None:
+            found = part if parts[t] > 0 else apply("neg", [part])
+        else:
+            found = apply("add" if parts[t] > 0 else "sub", [found, part])
+    if found is None:
+        return number(constant)
+    return found if not constant else apply("add" if constant > 0 else "sub", [found, number(abs(constant))])
+
+
 def at(w: Walker, cell: Term, indices: Sequence[Value], steps_of: Sequence[Value], rank: int) -> Term:
     """The element of an array at these places, from the formula of an element."""
-    places = tuple(v.term.id if v.term is not None else w.next() for v in indices)
+    where = tuple(plain(v.term) for v in indices if v.term is not None)
+    places = tuple(plain(v.term).id if v.term is not None else w.next() for v in indices)
     by: dict[Term, Term] = {}
     for c in atoms(cell):
         if c in w.cells:
             grades = joined((w.activity.get(c, {}), *(v.grades for v in indices)))
-            text = ", ".join(shown(v.term) if v.term is not None else "?" for v in indices)
+            text = ", ".join(shown(plain(v.term)) if v.term is not None else "?" for v in indices)
             name = f"{c.name}[{text}]" if not c.name.endswith("]") else f"{c.name[:-1]}, {text}]"
             by[c] = w.fresh(name, grades, (w.near.interval(c), w.exact.interval(c)), integer=c.integer,
                             cell=rank > 0, key=("at", c.id, places))
-            where = tuple(v.term for v in indices if v.term is not None)
             if len(where) == len(indices):
                 w.places[by[c]] = c, where
     return replaced(cell, by)

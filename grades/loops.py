@@ -115,6 +115,7 @@ def map_(w: Walker, stmt: ir.Stmt, op: ir.Map, env: dict[ir.Var, Value]) -> list
     w.near, w.exact = near, exact
     for c, b in shown:
         w.within(c, b)
+    w.recall(start)
     for v, var, inside, here in zip(results, stmt.vars, op.shapes, bounds, strict=True):
         whole = (count, *(w.atom(a, env) for a in inside)) if count is not None else None
         back = elements.back(v, var.type, made, whole, var.name, sizes)

@@ -326,6 +326,7 @@ class Walker:
         orelse = self.block(op.orelse, dict(env))
         outside = self.near, self.exact
         self.near, self.exact = near, exact
+        self.recall(start)
         recursive = self.recursions > before
         if self.dead and ended:
             self.dead = dead
@@ -355,6 +356,13 @@ class Walker:
         for made in self.made[start:] if inside else ():
             if made in inside and made in self.own:
                 self.within(made, (facts[0].interval(made), facts[1].interval(made)))
+
+    def recall(self, start: int) -> None:
+        """Where elements lie that were read since: formulas keep them beyond the arm or the body that read them."""
+        for made in self.made[start:]:
+            if made in self.places:
+                cell, _ = self.places[made]
+                self.within(made, (self.near.interval(cell), self.exact.interval(cell)))
 
     def choice(self, stmt: ir.Stmt, c: Value, cond: Cond, a: Value, b: Value, t: ir.Type, recursive: bool, kind: str,
                facts: tuple[Facts, Facts] | None = None) -> Value:
