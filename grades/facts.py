@@ -19,7 +19,7 @@ from .intervals import EVERYTHING, INFINITE, Bound, Interval, fractional, root_i
 from .normal import GENERATORS, Ratio
 from .polynomials import Monomial, Number, Poly
 from .rewriting import replaced
-from .terms import FALSE, And, Compare, Cond, Not, Or, Term, Unknown, negate, simplified
+from .terms import FALSE, ZERO, And, Compare, Cond, Not, Or, Term, Unknown, compare, conj, disj, negate, simplified
 
 _NOT_NEGATIVE = Interval(0, INFINITE, False)
 _DEPTH = 3
@@ -97,7 +97,11 @@ class Facts:
             case Compare(op, a, b):
                 difference = self.normal(b, a)
                 facts = Facts(self.bounds, self.unequal, False, {**self.others, cond: None})
-                return facts if difference is None else facts.compared(op, difference)._again()
+                facts = facts if difference is None else facts.compared(op, difference)._again()
+                signs = _signs(op, a, b)
+                if signs is not None and not facts.impossible and facts.decides(signs) is None:
+                    facts = facts.assume(signs)
+                return facts
             case _:
                 known = Not(cond) if isinstance(cond, Unknown) else cond.part if isinstance(cond, Not) else cond
                 impossible = known in self.others
@@ -331,12 +335,15 @@ class Facts:
         self._terms[term] = found, depth
         return found
 
-    def nonzero(self, term: Term) -> bool:
+    def nonzero(self, term: Term, cases_left: int = 2) -> bool:
         """Whether the term is shown to be nowhere 0."""
         if not Effort.asking:
-            return answered(False, lambda: self.nonzero(term))
+            return answered(False, lambda: self.nonzero(term, cases_left))
         r = self.normal(term)
-        return (r is not None and self.nonzero_poly(r.num)) or self.interval(term).nonzero
+        if (r is not None and self.nonzero_poly(r.num)) or self.interval(term).nonzero:
+            return True
+        cases = self.undecided() if cases_left else None
+        return cases is not None and all(self.assume(c).nonzero(term, cases_left - 1) for c in cases)
 
     def positive(self, term: Term) -> bool:
         """Whether the term is shown to be > 0."""
@@ -594,6 +601,26 @@ class Facts:
                 found = Interval(found.lo, found.hi, found.lo_open or found.lo == 0, found.hi_open or found.hi == 0)
             self._generators[g] = found
         return found
+
+
+def _signs(op: str, a: Term, b: Term) -> Cond | None:
+    """What the sign of a product says of its factors."""
+    if op not in ("<", "<="):
+        return None
+    if a is ZERO and b.op == "mul":
+        x, y, flipped = *b.args, False
+    elif b is ZERO and a.op == "mul":
+        x, y, flipped = *a.args, True
+    else:
+        return None
+    if x is y or x.op == "number" or y.op == "number":
+        return None
+
+    def both(above: bool) -> Cond:
+        pairs = ((x, above), (y, above != flipped))
+        return conj(*(compare(op, ZERO, t) if up else compare(op, t, ZERO) for t, up in pairs))
+
+    return disj(both(True), both(False))
 
 
 def _halvable(g: int, e: po.Exponent) -> po.Exponent | None:
