@@ -11,10 +11,11 @@ from ..loops.checks import checks_first
 from ..loops.fuse import fuse
 from ..loops.lower import lower
 from .looks import looks
+from .own import own
 from .states import states_in_place
 from .stays import stays
 
 
 def nests(program: ir.Program) -> tree.Program:
     """All functions of a program without derivatives, before `vectorize`."""
-    return states_in_place(looks(fuse(stays(checks_first(lower(program, folds=True))))))
+    return own(states_in_place(looks(fuse(stays(checks_first(lower(program, folds=True)))))))
