@@ -67,6 +67,7 @@ class Program:
         self.sites, self.blocks, self.options = sites, blocks, options
         self.images, self.file = images, file
         self.primitives = primitives
+        self.values = max([1, *(len(dtypes) for *_, dtypes, _ in sites)])
         self.recursive = any(name == "depth" for name, *_ in sites)
         self.numbers = tables
         self.tables: list[tuple[int, int]] = []
@@ -99,7 +100,7 @@ class Program:
         key = threading.get_ident(), stream.ptr
         found = self.rooms.get(key)
         if found is None:
-            found = self.rooms[key] = DeviceRoom(FIRST_BLOCKS if self.blocks else FIRST_SCRATCH)
+            found = self.rooms[key] = DeviceRoom(FIRST_BLOCKS if self.blocks else FIRST_SCRATCH, self.values)
         return found
 
     def function(self, host: Callable[..., Any], params: Sequence[tuple[str, int]], results: Sequence[tuple[str, int]],
@@ -174,7 +175,7 @@ class Run(Memory):
         if not room.clean:
             room.forget(stream)
         if program.blocks:
-            cupy.cuda.runtime.memsetAsync(self.state + 72, 0, 8, stream.ptr)
+            cupy.cuda.runtime.memsetAsync(self.state + 40, 0, 8, stream.ptr)
 
     # ------------------------------------------------------------ launches
 
@@ -325,7 +326,7 @@ class Run(Memory):
     def read(self, address: int, dtype: str) -> Any:
         """The number that lies there; a failure before it stops the call."""
         value = np.empty(1, DTYPES[dtype])
-        words = np.zeros(RUN_WORDS, np.int64)
+        words = np.zeros(self.room.words, np.int64)
         copy = cupy.cuda.runtime.memcpyAsync
         copy(value.ctypes.data, address, value.nbytes, 2, self.stream.ptr)
         copy(words.ctypes.data, self.state, words.nbytes, 2, self.stream.ptr)
@@ -336,7 +337,7 @@ class Run(Memory):
 
     def check(self) -> None:
         """Wait, and raise what has failed."""
-        words = np.zeros(RUN_WORDS, np.int64)
+        words = np.zeros(self.room.words, np.int64)
         cupy.cuda.runtime.memcpyAsync(words.ctypes.data, self.state, words.nbytes, 2, self.stream.ptr)
         self.stream.synchronize()
         if words[1]:
@@ -349,7 +350,7 @@ class Run(Memory):
         name, code, message, attrs, dtypes, where = self.program.sites[self.program.order[number - 1] - 1]
         if name == "full":
             raise MoreScratch
-        values = [words[3 + k:4 + k].view(DTYPES[dtype])[0].item() for k, dtype in enumerate(dtypes)]
+        values = [words[RUN_WORDS + k:][:1].view(DTYPES[dtype])[0].item() for k, dtype in enumerate(dtypes)]
         self.failed(name, code, message, attrs, values, where)
 
     def failed(self, name: str, code: str, message: str, attrs: Mapping[str, Any], values: Sequence[Any], where: str

@@ -14,8 +14,9 @@ import numpy as np
 
 from .arguments import DTYPES
 
-RUN_WORDS = 11
-"""Words of a `dad_run`: lock, failed, key, four values, scratch, its size, how much of it is kept, blocks done."""
+RUN_WORDS = 7
+"""Words of a `dad_run`: lock, failed, key, scratch, its size, how much of it is kept, blocks done; then the values that
+a failed check says."""
 FIRST_CHUNK = 1 << 16
 FIRST_SLICE, MOST_SLICES = 1 << 10, 1 << 17
 """Bytes of scratch memory of a thread, at first, and how many threads have some at once."""
@@ -32,13 +33,14 @@ class MoreScratch(Exception):
 class DeviceRoom:
     """Memory of calls of one program, in one thread and stream: they come one after the other."""
 
-    def __init__(self, scratch: int) -> None:
+    def __init__(self, scratch: int, values: int) -> None:
+        self.words = RUN_WORDS + values
         self.chunks: list[Any] = []
         self.sizes: list[int] = []
         self.slice = FIRST_SLICE
         self.clean = True
         """Whether the last call came to its end: if not, the device may still say that it failed."""
-        self.state = cupy.cuda.alloc(8 * RUN_WORDS)
+        self.state = cupy.cuda.alloc(8 * self.words)
         self.size = 0
         self.grow(scratch)
 
@@ -47,15 +49,15 @@ class DeviceRoom:
         if size > self.size:
             self.scratch = cupy.cuda.alloc(size)
             self.size = size
-        words = np.zeros(RUN_WORDS, np.int64)
-        words[2], words[7], words[8] = np.iinfo(np.int64).max, self.scratch.ptr, self.size
+        words = np.zeros(self.words, np.int64)
+        words[2], words[3], words[4] = np.iinfo(np.int64).max, self.scratch.ptr, self.size
         stream = cupy.cuda.get_current_stream()
         cupy.cuda.runtime.memcpyAsync(self.state.ptr, words.ctypes.data, words.nbytes, 1, stream.ptr)
         stream.synchronize()  # the words are gone after this
 
     def forget(self, stream: Any) -> None:
         """No failure is left on the device."""
-        cupy.cuda.runtime.memsetAsync(self.state.ptr, 0, 56, stream.ptr)
+        cupy.cuda.runtime.memsetAsync(self.state.ptr, 0, 16, stream.ptr)
         cupy.cuda.runtime.memsetAsync(self.state.ptr + 16, 127, 8, stream.ptr)  # no iteration has so large a number
 
 

@@ -28,6 +28,11 @@ RECURSION = """
 def product (n: i64) : i64 = if n <= 0 then 1 else n * product (n - 1) % 1000003
 entry products [n] (k: [n]i64) : [n]i64 = map product k
 """
+BOUNDS = """
+entry within [l] [n] [m] (low: f64) (high: f64) (a: [l][n][m]f64{low..high}) : f64 =
+  sum (map (\\b -> sum (flatten b)) a)
+entry small [n] (a: [n]f64{<1}) : f64 = sum (map (\\x -> 1 / (1 - x)) a)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -91,3 +96,17 @@ def test_what_ends_a_call_leaves_no_failure_behind(monkeypatch: pytest.MonkeyPat
         with pytest.raises(dad.DeviceError, match="U115"):
             device.grown(np.array([7]), y, 10_000_000)
         assert device.grown(np.array([2]), y, 3) == 5
+
+
+def test_failures_may_say_many_values() -> None:
+    """A check of an element says it, both bounds and three indices; what the device knows of memory stays whole."""
+    good, bad = np.full((2, 3, 4), 0.5), np.full((2, 3, 4), 0.5)
+    bad[1, 2, 3] = 7.0
+    host = dad.compile(BOUNDS, target="interp")
+    with installed():
+        device = dad.compile(BOUNDS, target="cuda")
+        for a in (good, bad, good, bad):
+            assert told(device.within, 0.0, 2.0, a) == told(host.within, 0.0, 2.0, a)
+        for x in ([0.5], [0.5, 1.5], [0.25] * 500):
+            assert told(device.small, x) == told(host.small, x)
+    assert "a[1, 2, 3]" in str(told(host.within, 0.0, 2.0, bad))

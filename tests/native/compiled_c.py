@@ -15,7 +15,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-from dad.codegen.backends.c.emit import Unit, emit, whole
+from dad.codegen.backends.c.emit import Unit, emit, most_values, whole
 from dad.codegen.backends.loops import spread
 from dad.codegen.backends.loops.nests import nests
 from dad.codegen.backends.loops.sites import DEPTH_SITE, FULL_SITE, Site
@@ -164,7 +164,7 @@ class Library:
     def failure(self, unit: Unit, context: int) -> BaseException:
         if self.error is not None:
             return self.error
-        cells = (ctypes.c_int64 * 4)()
+        cells = (ctypes.c_int64 * most_values(self.units))()
         site: Site = unit.sites[self.code.dad_failed(context, ctypes.addressof(cells)) - 1]
         where = f"{site.span.source.name}:{site.span.line}" if site.span else ""
         if site.name == DEPTH_SITE:

@@ -55,8 +55,14 @@ def whole(units: Sequence[Unit]) -> str:
     needed: dict[str, str] = {}
     for unit in units:
         needed |= unit.needed
-    return "\n".join([preamble.CONTEXT, preamble.MEMORY, preamble.HALF, preamble.FACE, *needed.values(),
+    values = f"#define DAD_VALUES {most_values(units)}"
+    return "\n".join([values, preamble.CONTEXT, preamble.MEMORY, preamble.HALF, preamble.FACE, *needed.values(),
                       *(unit.text for unit in units)])
+
+
+def most_values(units: Sequence[Unit]) -> int:
+    """How many values a failed check may leave."""
+    return max((len(site.dtypes) for unit in units for site in unit.sites), default=0) or 1
 
 
 def _params(f: tree.Function) -> str:

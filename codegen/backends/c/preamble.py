@@ -34,7 +34,7 @@ typedef struct dad_block { char *start; int64_t size; } dad_block;
 struct dad_context {
   char *start, *top, *end;
   int64_t depth, failed;
-  dad_cell values[4];
+  dad_cell values[DAD_VALUES];
   dad_host host;
   dad_block *slots;
   int64_t slot, slot_count;

@@ -47,16 +47,21 @@ union dad_cell {
   bool b; void *p;
 };
 
+#ifndef DAD_VALUES
+#define DAD_VALUES 1
+#endif
+
 /* Words of 8 bytes: runtime/device.py reads and writes them. `failed` is the turn of the launch that failed, then the
    number of its site in 20 bits; `key` the least iteration that failed, a large number at first. A kernel numbers its
-   sites from 1: its `turn` has a turn, and in 20 bits how many sites of other kernels stand before them. */
+   sites from 1: its `turn` has a turn, and in 20 bits how many sites of other kernels stand before them. Programs whose
+   checks say more values than one define DAD_VALUES; so many at most are read. */
 struct dad_run {
   unsigned long long lock;
   int64_t failed, key;
-  dad_cell values[4];
   char *scratch;
   int64_t size, kept;
   unsigned long long ticket;
+  dad_cell values[DAD_VALUES];
 };
 
 struct dad_block { char *start; int64_t size; };
@@ -68,7 +73,7 @@ struct dad_thread {
   char *top, *end;
   dad_memory own;
   int64_t failed;
-  dad_cell values[4];
+  dad_cell values[DAD_VALUES];
 };
 """
 
@@ -112,7 +117,7 @@ DAD_CALLED void dad_reported(dad_run *run, const dad_thread *c, int64_t turn, in
   if (key < *first) {
     *failed = turn + c->failed;
     *first = key;
-    for (int k = 0; k < 4; k++) run->values[k] = c->values[k];
+    for (int k = 0; k < DAD_VALUES; k++) run->values[k] = c->values[k];
   }
   __threadfence();
   atomicExch(&run->lock, 0ull);

@@ -22,6 +22,7 @@ from .cuts import in_parts
 
 REGISTER = re.compile(r"\b(at_[pr]|[pr])(\d+)\b")
 SITE = re.compile(r"\bdad_fail\(c, (\d+)\)")
+VALUE = re.compile(r"\bc->values\[(\d+)\]")
 BASE = re.compile(r"k\d+")
 MENTIONED = re.compile(r"'(k\d+)((?:_\w+)?)'")
 NAME = re.compile(r"\b(?:dad|table)_\w+")
@@ -191,6 +192,9 @@ def programs(kernels: Mapping[str, Own], functions: Mapping[str, tuple[str, str]
         for name in called:
             head += ends[name].head(name, len(sites) + len(more))
             more += ends[name].sites
+        said = [int(k) for each in (text, *(texts[k] for k in which)) for k in VALUE.findall(each)]
+        if max(said, default=0) > 0:
+            head = f"#define DAD_VALUES {max(said) + 1}\n{head}"
         also = tuple((tuple(other), (*own, *more)) for other, own in others)
         made.append(Program(tuple(names), (*which, len(every)), head, (*sites, *more), also))
         every.append(f"{text.rstrip()}\n")
