@@ -120,7 +120,7 @@ class Narrow:
                    and (bounds.get(root.name) or (-1.0,))[0] < 0]
         failing = {root for root, found in promise.found.items() if not better(found, promise.wanted)}
         for tried in [*((name,) for name in numbers), *([tuple(numbers)] if len(numbers) > 1 else [])]:
-            if self.left <= 0:
+            if self.left <= 0 or self.pool.left <= 0:
                 break
             if not domain and failing <= {*tried}:  # as in `abs x`: it would be no `abs` any more
                 continue
@@ -157,7 +157,7 @@ def grade(made: Lowered, definition: Definition, pool: Pool, positive: Sequence[
     from .lang.core.walk import summary
 
     function = made.entries[definition.qualified]
-    with pool.share(summary(made.program.functions[function]).size):
+    with pool.share(summary(made.program.functions[function]).size, bool(positive)):
         return grade_function(made.program, function, roots(made, definition), definition.node.name_span,
                               definition.name, given(made), positive)
 

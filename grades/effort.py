@@ -16,11 +16,11 @@ T = TypeVar("T")
 
 QUESTION = 30_000
 """Work for a question about facts: some 100 milliseconds."""
-SHARE = 500
+SHARE = 300
 """Work for each statement of a definition."""
-LEAST = 8_000
+LEAST = 6_000
 """What a definition has besides."""
-POOL = 300_000
+POOL = 200_000
 """What a program has besides, for the definitions that need it first."""
 
 
@@ -37,8 +37,6 @@ class Effort:
 
     left = math.inf
     asking = False
-    done = 0
-    """Questions that were given up."""
 
     @classmethod
     def spend(cls, work: float) -> None:
@@ -55,9 +53,6 @@ def effort(work: float, asking: bool = True) -> Iterator[None]:
     Effort.asking = asking
     try:
         yield
-    except Spent:
-        Effort.done += 1
-        raise
     finally:
         Effort.left, Effort.asking = outer - (given - Effort.left), before
 
@@ -75,15 +70,15 @@ def answered(otherwise: T, ask: Callable[[], T]) -> T:
 
 
 class Pool:
-    """The work that the definitions of a program share. `given_up`: how many questions took too long."""
+    """The work that the definitions of a program share."""
 
     def __init__(self, work: float = POOL) -> None:
         self.left: float = work
 
     @contextmanager
-    def share(self, statements: int) -> Iterator[None]:
-        """A definition with so many statements is looked at inside."""
-        own = LEAST + SHARE * statements
+    def share(self, statements: int, again: bool = False) -> Iterator[None]:
+        """A definition with so many statements is looked at inside; if `again`, with what the program has left."""
+        own = 0 if again else LEAST + SHARE * statements
         with effort(own + self.left, asking=False):
             try:
                 yield

@@ -28,7 +28,13 @@ def known(op: str) -> bool:
 
 def jumps(*roots: Term) -> bool:
     """Whether some part of the terms may jump, or is not known."""
-    return any(t.op in JUMPING or not known(t.op) for t in terms.subterms(roots))
+    for term in roots:
+        if term.jumps is None:
+            for t in terms.unasked(term, lambda t: t.jumps is not None):
+                t.jumps = t.op in JUMPING or not known(t.op) or any(a.jumps for a in t.inside)
+        if term.jumps:
+            return True
+    return False
 
 
 def slope_of(term: Term) -> Term | None:

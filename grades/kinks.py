@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from ..lang.core.primitive import PRIMITIVES
 from . import valued
+from .effort import Effort
 from .lattice import Grade, better, compose, join, worst
 from .report import Step
 from .steps import Apart, plainer, taken_apart
-from .terms import ONE, ZERO, Cond, Term, apply, atom, compare, compared, negate, number, subterms
+from .terms import ONE, ZERO, Cond, Term, apply, atom, compare, compared, few, negate, number, subterms
 from .values import Value, closure, replaced
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ def opened(w: Walker, v: Value, facts: Facts) -> Value:
     """The value of an arm with its grade away from the edge of its region."""
     if v.term is None or not v.grades or better(worst(v.grades), "lip"):
         return v
-    nodes = subterms([v.term])
-    if len(nodes) > LARGEST:
+    if Effort.left < 0 or not few(v.term, LARGEST):
         return v
+    nodes = subterms([v.term])
     found: Grade = "smooth"
     for t in nodes:
         if any(map(w.active, w.atoms(t))):
@@ -91,7 +92,7 @@ def eased(step: Step, grade: Grade) -> Step:
 
 def piecewise(w: Walker, term: Term, before: Grade) -> Grade | None:
     """The grade of a formula in its atoms together; None where nothing better than `before` is shown."""
-    if len(subterms([term])) > LARGEST:
+    if Effort.left < 0 or not few(term, LARGEST):
         return None
     apart = taken_apart(w, term) if before == "jump" else Apart(term, w.near, ())
     if apart is None:

@@ -31,13 +31,14 @@ LONG = 5000
 class Poly:
     """Immutable. `terms`: monomial → coefficient, none of them 0."""
 
-    __slots__ = ("_content", "_hash", "_long", "terms")
+    __slots__ = ("_content", "_degrees", "_hash", "_long", "terms")
 
     def __init__(self, terms: Mapping[Monomial, Number]) -> None:
         self.terms = terms
         self._hash: int | None = None
         self._content: Number | None = None
         self._long: bool | None = None
+        self._degrees: dict[int, Exponent] | None = None
 
     def __hash__(self) -> int:
         if self._hash is None:
@@ -147,15 +148,27 @@ class Poly:
         return found
 
     @property
+    def degrees(self) -> Mapping[int, Exponent]:
+        """Each generator that occurs, and its largest exponent."""
+        found = self._degrees
+        if found is None:
+            found = self._degrees = {}
+            for m in self.terms:
+                for g, e in m:
+                    if e > found.get(g, 0):
+                        found[g] = e
+        return found
+
+    @property
     def generators(self) -> set[int]:
-        return {g for m in self.terms for g, _ in m}
+        return set(self.degrees)
 
     def lead(self) -> tuple[Monomial, Number]:
         m = max(self.terms)
         return m, self.terms[m]
 
     def degree(self, g: int) -> Exponent:
-        return max((e for m in self.terms for h, e in m if h == g), default=0)
+        return self.degrees.get(g, 0)
 
     def coefficients(self, g: int) -> dict[Exponent, Poly]:
         """Exponent of the generator → what it is multiplied by."""
@@ -445,6 +458,10 @@ def factors(p: Poly) -> list[tuple[Poly, Exponent]]:
     shared = common_monomial((p,))
     out: dict[Poly, Exponent] = {generator(g): e for g, e in shared}
     p = primitive(without(p, shared))
+    Effort.spend(2 * len(p.terms))
+    if _plainly_irreducible(p):
+        out[p] = out.get(p, 0) + 1
+        return list(out.items())
     scales = _scales((p,))
     if scales:
         p = _rescaled(p, lambda g: scales.get(g, 1))
@@ -458,6 +475,20 @@ def factors(p: Poly) -> list[tuple[Poly, Exponent]]:
                 r = _rescaled(r, lambda g: Fraction(1, scales.get(g, 1))) if scales else r
                 out[r] = out.get(r, 0) + e
     return list(out.items())
+
+
+def _plainly_irreducible(p: Poly) -> bool:
+    """Whether p is c * x + q with a number c, and no x in q: then it has no factors."""
+    if len(p.terms) < 2:
+        return False
+    alone: set[int] = set()
+    more: set[int] = set()
+    for m in p.terms:
+        if len(m) == 1 and m[0][1] == 1:
+            alone.add(m[0][0])
+        else:
+            more.update(g for g, _ in m)
+    return not alone <= more
 
 
 def _square_free(p: Poly, depth: int) -> list[tuple[Poly, int]]:
@@ -592,6 +623,7 @@ def rational_root(p: Poly, g: int) -> Fraction | None:
         return None
     for top in _divisors(abs(int(low))):
         for bottom in _divisors(abs(int(high))):
+            Effort.spend(2 * len(parts))
             for r in (Fraction(top, bottom), Fraction(-top, bottom)):
                 if not sum(c * r**e for e, c in parts.items()):
                     return r

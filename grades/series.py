@@ -18,7 +18,7 @@ from fractions import Fraction
 from . import limits, normal, special, terms
 from .effort import Effort, TooHard
 from .facts import NO_FACTS, Facts
-from .functions import JUMPING, expanded, known
+from .functions import JUMPING, expanded, jumps, known
 from .intervals import INFINITE
 from .normal import GENERATORS, ONE, ZERO, Ratio
 from .terms import And, Compare, Cond, Not, Or, Term, apply, compare, number, select, subterms
@@ -456,7 +456,8 @@ class Expansion:
         """Whether no part of the term may jump."""
         if not self.checks and self.variable is None and self.at is self.near:
             return False
-        return not any(t.op in JUMPING or not known(t.op) for t in subterms([term]) if self.moves(t))
+        return not jumps(term) or not any(
+            t.op in JUMPING or not known(t.op) for t in subterms([term]) if self.moves(t))
 
     def moves(self, term: Term) -> bool:
         return self.active is None or any(map(self.active, terms.atoms(term)))

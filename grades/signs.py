@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .terms import Term, subterms
+from .terms import Term, few
 
 if TYPE_CHECKING:
     from .facts import Facts
@@ -13,12 +13,12 @@ SMALL = 25
 
 def nonnegative(facts: Facts, term: Term) -> bool:
     """Whether a term is shown to be >= 0: at a glance, or where it is short."""
-    return glance(facts, term, True, {}) or (len(subterms([term])) <= SMALL and facts.nonnegative(term))
+    return glance(facts, term, True, {}) or (few(term, SMALL) and facts.nonnegative(term))
 
 
 def positive(facts: Facts, term: Term) -> bool:
     """Whether a term is shown to be > 0, in the same way."""
-    return glance(facts, term, False, {}) or (len(subterms([term])) <= SMALL and facts.positive(term))
+    return glance(facts, term, False, {}) or (few(term, SMALL) and facts.positive(term))
 
 
 def glance(facts: Facts, t: Term, zero: bool, known: dict[tuple[Term, bool], bool], depth: int = 12) -> bool:

@@ -12,7 +12,7 @@ speak of real arithmetic.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
@@ -26,7 +26,7 @@ Operator = Literal["<", "<=", "==", "!="]
 class Term:
     """A number, an atom, or a primitive applied to terms. Made by `number`, `atom`, `apply` and `select` alone."""
 
-    __slots__ = ("args", "cond", "id", "integer", "name", "op", "size", "value", "whole")
+    __slots__ = ("args", "atoms", "cond", "id", "inside", "integer", "jumps", "name", "op", "size", "value", "whole")
 
     id: int
     op: str
@@ -40,6 +40,12 @@ class Term:
     """Of an atom: it is a whole number."""
     cond: Cond | None
     """Of a `select`."""
+    inside: tuple[Term, ...]
+    """The arguments, and what the condition compares."""
+    atoms: frozenset[Term] | None
+    """The atoms that occur in it, once somebody has asked."""
+    jumps: bool | None
+    """Whether some part of it may jump, likewise."""
     size: int
     """How long it is when it is written out: parts that occur twice count twice."""
     whole: bool
@@ -86,6 +92,7 @@ class Unknown:
 
 Cond = Compare | And | Or | Not | Unknown
 
+NONE: frozenset[Term] = frozenset()
 TRUE: Cond = And(())
 FALSE: Cond = Or(())
 
@@ -107,6 +114,8 @@ def _make(key: Hashable, op: str, args: tuple[Term, ...] = (), value: Fraction |
         found = Term()
         found.id, found.op, found.args, found.cond = len(_terms), op, args, cond
         found.name, found.integer = name, integer
+        found.inside = args if cond is None else (*args, *compared(cond))
+        found.atoms = found.jumps = None
         found.size = min(1 + sum(a.size for a in args) + (length(cond) if cond is not None else 0), VAST)
         if value is not None:
             found.value = value
@@ -324,9 +333,42 @@ def subterms(roots: Iterable[Term]) -> list[Term]:
         elif term not in seen:
             seen.add(term)
             stack.append((term, True))
-            stack.extend((a, False) for a in term.args)
-            if term.cond is not None:
-                stack.extend((a, False) for a in compared(term.cond))
+            for a in term.inside:
+                if a not in seen:
+                    stack.append((a, False))
+    Effort.spend(len(out) // 4)
+    return out
+
+
+def few(term: Term, most: int) -> bool:
+    """Whether no more than so many different terms occur in a term."""
+    if term.size <= most:
+        return True
+    seen = {term}
+    stack = [term]
+    while stack:
+        for a in stack.pop().inside:
+            if a not in seen:
+                if len(seen) == most:
+                    return False
+                seen.add(a)
+                stack.append(a)
+    return True
+
+
+def unasked(term: Term, asked: Callable[[Term], bool]) -> list[Term]:
+    """The parts of a term, arguments first, of which something has not been asked yet; not below others."""
+    out: list[Term] = []
+    seen: set[Term] = set()
+    stack = [(term, False)]
+    while stack:
+        each, ready = stack.pop()
+        if ready:
+            out.append(each)
+        elif each not in seen and not asked(each):
+            seen.add(each)
+            stack.append((each, True))
+            stack.extend((a, False) for a in each.inside)
     Effort.spend(len(out) // 4)
     return out
 
@@ -373,7 +415,14 @@ def large(cond: Cond) -> bool:
 
 def atoms(term: Term) -> frozenset[Term]:
     """The atoms that occur in a term."""
-    return frozenset(t for t in subterms([term]) if t.op == "atom")
+    if term.atoms is None:
+        for t in unasked(term, lambda t: t.atoms is not None):
+            parts = [a.atoms for a in t.inside if a.atoms]
+            widest = max(parts, key=len, default=NONE)
+            t.atoms = frozenset((t,)) if t.op == "atom" else widest if all(p <= widest for p in parts) else \
+                widest.union(*parts)
+    assert term.atoms is not None
+    return term.atoms
 
 
 def in_order(roots: Iterable[Term]) -> list[Term]:
@@ -393,7 +442,7 @@ def in_order(roots: Iterable[Term]) -> list[Term]:
 
 def atoms_of(cond: Cond) -> frozenset[Term]:
     """The atoms that occur in a condition."""
-    return frozenset(t for t in subterms(compared(cond)) if t.op == "atom")
+    return frozenset().union(*map(atoms, compared(cond)))
 
 
 # ------------------------------------------------------------------ text

@@ -4,6 +4,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from . import polynomials as po
+from .effort import Effort
 from .normal import GENERATORS, Ratio, single
 from .polynomials import UNIT, Exponent, Monomial, Number, Poly
 from .terms import show_number
@@ -29,6 +30,7 @@ def show_poly(p: Poly) -> str:
         return "0"
     parts: list[tuple[bool, str]] = []
     terms, more = _outer(p)
+    Effort.spend(2 * len(terms))
     for m, c in sorted(terms, key=lambda item: _order_shown(item[0])):
         size = abs(Fraction(c))
         factors = sorted((_show_generator(g, e) for g, e in m), key=lambda f: (" " in f, f))

@@ -17,6 +17,7 @@ from ..lang.core import ir
 from ..lang.core.primitive import PRIMITIVES
 from ..lang.source import Span
 from . import recursion
+from .effort import Effort
 from .facts import Facts
 from .intervals import INFINITE, Interval
 from .kinks import opened, polished
@@ -48,8 +49,11 @@ from .values import Value, chains, closure, order
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-BUDGET = 20_000
+BUDGET = 5_000
 """Statements that are walked with all that is known of a call's arguments; beyond, functions are walked once."""
+STATEMENT, CALLED = 10, 60
+"""Work for a statement; and how much must be left for each that is walked so, that something is left for its branches.
+"""
 DEEPEST = 60
 POSITIVE = Interval(Fraction(0), INFINITE, True, True)
 
@@ -104,7 +108,7 @@ class Walker:
         """Roots of inner walks: what they are called outside."""
         self.lenient: list[tuple[str, float, str]] = []
         """Promises `approx` and `allow` around the statement that is walked."""
-        self.left = BUDGET
+        self.left = int(min(BUDGET, Effort.left / CALLED))
         self.counter = 0
         self.where: list[str] = []
         """Functions that are being walked."""
@@ -205,7 +209,7 @@ class Walker:
         found = recursion.call(self, name, args, span)
         if found is not None:
             return found
-        if self.left <= 0 or len(self.where) > DEEPEST:
+        if self.left <= 0 or Effort.left < 0 or len(self.where) > DEEPEST:
             return recursion.once(self, name, args, span)
         function = self.program.functions[name]
         self.left -= len(function.body.stmts)
@@ -275,6 +279,7 @@ class Walker:
     def statement(self, stmt: ir.Stmt, env: dict[ir.Var, Value]) -> list[Value]:
         from . import derived, loops, promises, rules
 
+        Effort.spend(STATEMENT)
         match stmt.op:
             case ir.Prim(name, args):
                 values = [self.atom(a, env) for a in args]
