@@ -3,7 +3,8 @@
 Work is counted in products of terms and in what takes about as long. A *question* (is this term positive? how smooth is
 this branch?) is given so much, and no more than is left to the definition that it is asked for; when that is done it is
 given up, and whoever asked says that nothing is known. A definition has its share by how long it is, and what it needs
-beyond comes out of a pool that a program has once. So what a check costs grows with the length of the program.
+beyond comes out of a pool that a program has once, at most half of what is left there. So what a check costs grows with
+the length of the program, and no definition takes all that others may need.
 """
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ SHARE = 300
 """Work for each statement of a definition."""
 LEAST = 6_000
 """What a definition has besides."""
-POOL = 200_000
-"""What a program has besides, for the definitions that need it first."""
+POOL = 600_000
+"""What a program has besides."""
 
 
 class TooHard(Exception):
@@ -72,15 +73,16 @@ def answered(otherwise: T, ask: Callable[[], T]) -> T:
 class Pool:
     """The work that the definitions of a program share."""
 
-    def __init__(self, work: float = POOL) -> None:
-        self.left: float = work
+    def __init__(self, work: int = POOL) -> None:
+        self.left = work
 
     @contextmanager
     def share(self, statements: int, again: bool = False) -> Iterator[None]:
         """A definition with so many statements is looked at inside; if `again`, with what the program has left."""
         own = 0 if again else LEAST + SHARE * statements
-        with effort(own + self.left, asking=False):
+        more = self.left // 2
+        with effort(own + more, asking=False):
             try:
                 yield
             finally:
-                self.left = max(min(self.left, Effort.left), 0)
+                self.left -= more - int(max(min(more, Effort.left), 0))

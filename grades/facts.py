@@ -8,7 +8,7 @@ little of Fourier and Motzkin), from its factors, and from being a sum of square
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -86,17 +86,17 @@ class Facts:
                     facts = facts.assume(part)
                 return facts
             case Or(()):
-                return Facts(self.bounds, self.unequal, True, self.others)
+                return _same(self.bounds, self.unequal, True, self.others)
             case Or(parts):
                 left = [p for p in parts if not self.assume(p).impossible]
                 if not left:
                     return self.assume(FALSE)
                 if len(left) == 1:
                     return self.assume(left[0])
-                return Facts(self.bounds, self.unequal, False, {**self.others, cond: None})._either(left)
+                return _same(self.bounds, self.unequal, False, {**self.others, cond: None})._either(left)
             case Compare(op, a, b):
                 difference = self.normal(b, a)
-                facts = Facts(self.bounds, self.unequal, False, {**self.others, cond: None})
+                facts = _same(self.bounds, self.unequal, False, {**self.others, cond: None})
                 facts = facts if difference is None else facts.compared(op, difference)._again()
                 signs = _signs(op, a, b)
                 if signs is not None and not facts.impossible and facts.decides(signs) is None:
@@ -105,7 +105,7 @@ class Facts:
             case _:
                 known = Not(cond) if isinstance(cond, Unknown) else cond.part if isinstance(cond, Not) else cond
                 impossible = known in self.others
-                return Facts(self.bounds, self.unequal, impossible, {**self.others, cond: None})
+                return _same(self.bounds, self.unequal, impossible, {**self.others, cond: None})
 
     def _again(self) -> Facts:
         """With what is left of alternatives, now that more is known."""
@@ -117,7 +117,7 @@ class Facts:
                     return facts.assume(FALSE)
                 if len(left) == 1:  # it says more than the alternatives did, and takes their place
                     kept = {c: None for c in facts.others if c != cond}
-                    facts = Facts(facts.bounds, facts.unequal, False, kept).assume(left[0])
+                    facts = _same(facts.bounds, facts.unequal, False, kept).assume(left[0])
         return facts
 
     def assumed(self, cond: Cond) -> Facts:
@@ -137,7 +137,7 @@ class Facts:
             hi, hi_closed = max((i.hi, not i.hi_open) for i in both)
             bounds[p] = bounds.get(p, EVERYTHING).meet(Interval(lo, hi, lo_open, not hi_closed))
         unequal = self.unequal.union(frozenset.intersection(*(c.unequal for c in cases)))
-        return Facts(bounds, unequal, False, self.others)
+        return _same(bounds, unequal, False, self.others)
 
     def within(self, term: Term, lo: Bound, hi: Bound, lo_open: bool = False, hi_open: bool = False) -> Facts:
         """With a term between two bounds."""
@@ -171,16 +171,16 @@ class Facts:
             return self._unequal(p)
         if op == "==":
             if p.constant is None and po.primitive(p) in self.unequal:
-                return Facts(self.bounds, self.unequal, True, self.others)
+                return _same(self.bounds, self.unequal, True, self.others)
             return self._bounded(p, Interval(0, 0, False, False))
         return self._bounded(p, Interval(0, INFINITE, op == "<"))
 
     def _unequal(self, p: Poly) -> Facts:
         value = p.constant
         if value is not None:
-            return self if value else Facts(self.bounds, self.unequal, True, self.others)
+            return self if value else _same(self.bounds, self.unequal, True, self.others)
         unequal = self.unequal | {po.primitive(q) for q, _ in _factors(p)}
-        facts = Facts(self.bounds, unequal, self.impossible, self.others)
+        facts = _same(self.bounds, unequal, self.impossible, self.others)
         found = self.bounds_of(p)
         if found.lo == 0 or found.hi == 0:
             facts = facts._bounded(p, Interval(found.lo, found.hi, found.lo_open or found.lo == 0,
@@ -191,7 +191,7 @@ class Facts:
         value = p.constant
         if value is not None:
             inside = Interval(value, value, False, False).meet(interval)
-            return Facts(self.bounds, self.unequal, True, self.others) if inside.empty else self
+            return _same(self.bounds, self.unequal, True, self.others) if inside.empty else self
         Effort.spend(3 + len(self.bounds) // 4)
         shape, scale, offset = _canonical(p)
         known = self.bounds_of(shape)
@@ -200,7 +200,7 @@ class Facts:
         stored = ranges.whole(shape, self.bounds.get(shape, EVERYTHING).meet(both))
         if not both.empty and both.lo <= 0 <= both.hi and shape in self.unequal:
             stored = Interval(stored.lo, stored.hi, stored.lo_open or stored.lo == 0, stored.hi_open or stored.hi == 0)
-        facts = Facts({**self.bounds, shape: stored}, self.unequal, both.empty or stored.empty, self.others)
+        facts = _same({**self.bounds, shape: stored}, self.unequal, both.empty or stored.empty, self.others)
         if facts.impossible:
             return facts
         return facts._consequences(p, interval)
@@ -250,7 +250,7 @@ class Facts:
         shape, scale, offset = _canonical(p)
         bound = interval.plus(Interval(-offset, -offset, False, False)).scale(Fraction(1, scale))
         stored = self.bounds.get(shape, EVERYTHING).meet(bound)
-        return Facts({**self.bounds, shape: stored}, self.unequal, self.impossible or stored.empty, self.others)
+        return _same({**self.bounds, shape: stored}, self.unequal, self.impossible or stored.empty, self.others)
 
     def _inverted(self, g: int) -> Facts:
         """A bound of an exponential, logarithm or root says one of its argument, at 0 and 1."""
@@ -510,11 +510,15 @@ class Facts:
             return found
         Effort.spend(4 * len(p.terms))
         candidates: list[tuple[int, Poly, Poly, Interval]] = []
+        tried: set[tuple[int, Number]] = set()
         for m, c in p.terms.items():
             for fact, bound in sums.get(m, ()):
                 if fact not in used:
                     factor = po.quotient(c, fact.terms[m])
-                    rest = p - fact.scale(factor)
+                    if (id(fact), factor) in tried:  # by another term already
+                        continue
+                    tried.add((id(fact), factor))
+                    rest = p + fact.scale(-factor)
                     if len(rest.terms) < len(p.terms) + len(fact.terms) - 1:
                         candidates.append((len(rest.terms), rest, fact, bound.scale(factor)))
         candidates.sort(key=lambda each: each[0])
@@ -652,6 +656,27 @@ def _canonical(p: Poly) -> tuple[Poly, Number, Number]:
     offset = p.terms.get(po.UNIT, 0)
     rest = Poly({m: c for m, c in p.terms.items() if m}) if offset else p
     return po.primitive(rest), po.content(rest), offset
+
+
+_known: dict[Hashable, Facts] = {}
+MOST_KNOWN = 2000
+
+
+def _same(bounds: Mapping[Poly, Interval], unequal: frozenset[Poly], impossible: bool, others: Mapping[Cond, None]
+          ) -> Facts:
+    """These facts: where the same ones were found before, in another order, those, with all that they were asked."""
+    key = frozenset(bounds.items()), unequal, impossible, frozenset(others)
+    found = _known.get(key)
+    if found is None:
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        found = _known[key] = Facts(bounds, unequal, impossible, others)
+    return found
+
+
+def forget() -> None:
+    """Begin anew: what a definition costs does not depend on those before it."""
+    _known.clear()
 
 
 NO_FACTS = Facts({}, frozenset(), False, {})

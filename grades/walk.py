@@ -18,7 +18,7 @@ from ..lang.core.primitive import PRIMITIVES
 from ..lang.source import Span
 from . import recursion
 from .effort import Effort
-from .facts import Facts
+from .facts import Facts, forget
 from .intervals import INFINITE, Interval
 from .kinks import opened, polished
 from .lattice import Grade, Grades, at_least, better, join, joined, shown, worst
@@ -567,6 +567,7 @@ def grade_function(program: ir.Program, function: str, roots: Sequence[Root | No
 
     `positive`: roots that are taken to be so, to find out what would follow.
     """
+    forget()
     w = Walker(program, given)
     code = program.functions[function]
     known: dict[ir.Var, Value] = {}
