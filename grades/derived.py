@@ -5,6 +5,7 @@ is Cᵏ in two of them together has derivatives along one that are Cᵏ⁻¹ in 
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,12 @@ from ..lang.core import ir
 from ..lang.core.walk import free_vars
 from .lattice import Grade, Grades, compose, join, joined, lowered, times
 from .promises import trust
-from .report import Step
+from .report import Obligation, Step
 from .values import Value
 
 if TYPE_CHECKING:
+    from .facts import Facts
+    from .terms import Term
     from .walk import Walker
 
 
@@ -119,7 +122,14 @@ def custom(w: Walker, stmt: ir.Stmt, op: ir.Custom, env: dict[ir.Var, Value]) ->
     if op.origin is None:
         return implicit(w, stmt, op, env, args)
     trust(w, op.origin.rule, "rule", f"the derivative of {', '.join(op.origin.args) or 'a function'}")
-    return w.block(op.body.body, {**env, **dict(zip(op.body.params, args, strict=True))})
+    results = w.block(op.body.body, {**env, **dict(zip(op.body.params, args, strict=True))})
+    for k, (v, var) in enumerate(zip(results, stmt.vars, strict=True)):
+        # The rule gives what is constant between its jumps a derivative: the gradient is not 0, and misses them.
+        if var.type.is_float and "flat" in v.grades.values():
+            grades: Grades = {root: "jump" if grade == "flat" else grade for root, grade in v.grades.items()}
+            results[k] = w.unknown(grades, (v,), stmt.span, "derivative rule", var.type, bounds=w.bounds(v),
+                                   shape=v.shape)
+    return results
 
 
 RAISED: dict[Grade, Grade] = {"none": "affine", "affine": "smooth", "smooth": "smooth", "cont": "C1", "flat": "jump"}
@@ -134,6 +144,92 @@ def raised(grade: Grade) -> Grade:
     if grade[0] == "C":
         return f"C{int(grade[1]) + 1}{grade[2:]}" if grade[1] != "9" else grade
     return "jump"
+
+
+SEARCHES = {"prelude__fixpoint_with": "fixpoint", "prelude__root_with": "solve", "prelude__minimiser_with": "argmin"}
+
+
+def regular(w: Walker, stmt: ir.Stmt, op: ir.Custom, args: Sequence[Value], results: Sequence[Value]) -> bool:
+    """Whether the derivative of an equation in its unknown is not 0 at solutions, as the implicit function theorem
+    asks: x ** 3 = c has no slope at c = 0. Noted down where that is not shown; of several unknowns taken on trust."""
+    name = next((said for f in reversed(w.where) for s, said in SEARCHES.items() if f.startswith(s)), "implicit")
+    if w.trusting:
+        return True
+    if len(results) != 1 or op.body.body.results[0].type.rank:
+        trust(w, w.place(stmt.span), "rule", f"the equations of `{name}` are not singular at the solution")
+        return True
+    slope, shown_ = pivot(w, op, args, results[0])
+    if slope or w.quiet:
+        return slope
+    key = ("singular", id(stmt.op))
+    if key not in w.obligations:
+        roots = {root: "jump" for v in args for root in v.grades}
+        w.obligations[key] = Obligation(
+            w.place(stmt.span), name, shown_ or "the slope of its equation", "not 0",
+            "nothing is known of its sign", w.seen(roots), False, "outside",
+            "bound the parameters so that the equation's derivative in its unknown is not 0; or name the result and "
+            "say `assume C1(x) \"one solution, which is not flat\"`", w.where[-1] if w.where else "", stmt.span)
+    return slope
+
+
+def pivot(w: Walker, op: ir.Custom, args: Sequence[Value], result: Value) -> tuple[bool, str]:
+    """Whether the derivative of the equation is shown to be nowhere 0, and what it is."""
+    rule = op.rule.body.stmts[0].op if op.rule.body.stmts else None
+    if not isinstance(rule, ir.Call) or rule.function not in w.program.functions:
+        return False, ""
+    function = w.program.functions[rule.function]
+    unknown = function.params[len(args)]
+    equation = next((s.op for s in function.body.stmts if isinstance(s.op, ir.Diff) and s.op.args == (unknown,)), None)
+    if equation is None:
+        return False, ""
+    root = f"\1{w.next()}"
+    w.alias[root] = ()
+    x = w.unknown({root: "affine"}, (), None, "solution", unknown.type, bounds=w.bounds(result))
+    inner = dict(zip(function.params, (*args, x), strict=False))
+    body, order = equation.body, 1
+    slopes = [s for s in body.body.stmts if isinstance(s.op, ir.Diff)]
+    if len(slopes) == 1 and isinstance(slopes[0].op, ir.Diff) and slopes[0].op.args == body.params \
+            and body.body.results == slopes[0].vars[-1:]:
+        body, order = slopes[0].op.body, 2  # of a minimum: the function whose slope is 0
+    start = w.near, w.exact
+    inner[body.params[0]] = x
+    w.quiet, w.trusting = w.quiet + 1, w.trusting + 1
+    [found, *_] = w.block(body.body, inner)
+    w.quiet, w.trusting = w.quiet - 1, w.trusting - 1
+    w.near, w.exact = start
+    if found.term is None or x.term is None:
+        return False, ""
+    if any(a is not x.term and root in w.activity.get(a, {}) for a in w.atoms(found.term)):
+        return False, ""  # a sum or a search, of which there is no formula
+    return apart(w, found.term, x.term, order)
+
+
+def apart(w: Walker, term: Term, x: Term, order: int) -> tuple[bool, str]:
+    """Whether the derivative of this order in x is nowhere 0 where the one before is 0, and what it is."""
+    from .effort import TooHard
+    from .prove import cases
+    from .series import Expansion, Irregular, Series, Short, Split
+    from .text import show
+
+    value = w.near.normal(x)
+    if value is None:
+        return False, ""
+
+    def run(near: Facts, at: Facts) -> Series:
+        return Expansion(at, at, near, order + 2, 2, True, x, value).series(term)
+
+    try:
+        for series, _, facts, _ in cases(run, w.near, w.near):
+            if series.val < 0 or series.order <= order or series.end <= order:
+                return False, ""
+            slope = series.at(order)
+            level = facts.compared("==", slope).compared("==", series.at(order - 1))
+            if not (facts.nonzero_poly(slope.num) or level.impossible or level.contradictory()):
+                text = show(slope.scale(math.factorial(order)))
+                return False, text if len(text) <= 60 else ""
+    except (Irregular, Short, Split, TooHard, ZeroDivisionError, RecursionError, OverflowError):
+        return False, ""
+    return True, ""
 
 
 def implicit(w: Walker, stmt: ir.Stmt, op: ir.Custom, env: dict[ir.Var, Value], args: Sequence[Value]) -> list[Value]:
@@ -158,6 +254,8 @@ def implicit(w: Walker, stmt: ir.Stmt, op: ir.Custom, env: dict[ir.Var, Value], 
     if grade == "affine":
         grade = "smooth"
     grades: Grades = joined({root: compose(grade, here) for root, here in v.grades.items()} for v in args)
+    if grades and not regular(w, stmt, op, args, results):
+        grades = dict.fromkeys(grades, "jump")
     found = []
     for v, var in zip(results, stmt.vars, strict=True):
         found.append(w.unknown(grades if var.type.is_float else dict.fromkeys(grades, "flat"), args, stmt.span,

@@ -210,7 +210,7 @@ def path(chain: Sequence[Step], names: str) -> Iterator[str]:
 
 def of_domain(promise: Promise, domain: Obligation, names: str, subject: str, needs: str, chain: Sequence[Step]
               ) -> Diagnostic:
-    argument = f"`{domain.argument}`" if domain.argument != "its argument" else "its argument"
+    argument = f"`{domain.argument}`" if domain.argument not in IN_WORDS else domain.argument
     if domain.severity == "edge":
         what = f"`{domain.what}` has an infinite slope where {argument} is at the end of its domain, {needs}"
         code = "D202"
@@ -220,6 +220,9 @@ def of_domain(promise: Promise, domain: Obligation, names: str, subject: str, ne
     return Diagnostic(code, what, labels(domain.span, f"depends on {names}; {domain.known}", promise.span,
                                          asked_by(promise)), tuple(path(chain, names)), domain.fix or None)
 
+
+IN_WORDS = ("its argument", "the slope of its equation")
+"""What obligations call a formula that is too long to be shown, or not known."""
 
 EFFECTS = {"jump": "effect: the gradient does not see this jump; a search along a line can stall there",
            "kink": "effect: the gradient is one-sided at the kink, and changes suddenly beside it",
@@ -409,7 +412,7 @@ def notes_of(graded: Graded, seen: set[object], refute: Refute | None = None) ->
             continue
         seen.add((o.span.source.name, o.span.start, o.what))
         names = listed([name_of(r) for r in o.roots])
-        argument = f"`{o.argument}`" if o.argument != "its argument" else "its argument"
+        argument = f"`{o.argument}`" if o.argument not in IN_WORDS else o.argument
         if o.severity == "edge":
             what = f"`{o.what}` has an infinite slope where {argument} is at the end of its domain"
         else:

@@ -152,7 +152,7 @@ def closure(cond: Cond) -> Cond:
             return terms.TRUE
 
 
-def _cases(run: Callable[[Facts, Facts], Series], near: Facts, at: Facts, depth: int = _CASES,
+def cases(run: Callable[[Facts, Facts], Series], near: Facts, at: Facts, depth: int = _CASES,
            splits: tuple[Cond, ...] = ()) -> Iterator[tuple[Series, Facts, Facts, tuple[Cond, ...]]]:
     """What `run` gives in each case of what it does not know: with what holds near and at the boundary then."""
     if depth > 0 and (parts := near.undecided()) is not None:
@@ -180,7 +180,7 @@ def _sides(run: Callable[[Facts, Facts], Series], near: Facts, at: Facts, depth:
             if cond not in near.others:
                 at_side = at_side.assume(closure(cond))
         if not at_side.impossible and not at_side.contradictory():
-            yield from _cases(run, near_side, at_side, depth - 1, splits)
+            yield from cases(run, near_side, at_side, depth - 1, splits)
 
 
 class _Branch:
@@ -332,7 +332,7 @@ class _Branch:
         def run(near: Facts, at: Facts) -> Series:
             return Expansion(near, at, near, checks=1, active=self.active).series(gap)
 
-        for found, _, here, _ in _cases(run, self.facts, at):
+        for found, _, here, _ in cases(run, self.facts, at):
             if found.val < 0:
                 raise Irregular("the condition compares something unbounded")
             difference = found.at(0)
@@ -415,15 +415,15 @@ class _Branch:
             return run
 
         findings: list[_Finding] = []
-        seconds = list(_cases(expand(b, False), near[1], crossing.at))
+        seconds = list(cases(expand(b, False), near[1], crossing.at))
         values = False  # whether of the first arm no more than the value on the thin set is known
         try:
-            firsts = list(_cases(expand(a, False), near[0], crossing.at))
+            firsts = list(cases(expand(a, False), near[0], crossing.at))
         except (Irregular, Short):
             if not thin:
                 raise
             values = True
-            firsts = list(_cases(expand(a, True), near[0], crossing.at))
+            firsts = list(cases(expand(a, True), near[0], crossing.at))
         for i, (left, left_near, left_at, _) in enumerate(firsts):
             for right, right_near, right_at, _ in seconds:
                 at = left_at
@@ -494,8 +494,8 @@ class _Branch:
             return None
         try:
             power: Order = INFINITE
-            for left, _, at, _ in _cases(self.whole(a), near[0], part.at):
-                for right, _, _, _ in _cases(self.whole(b), near[1], at):
+            for left, _, at, _ in cases(self.whole(a), near[0], part.at):
+                for right, _, _, _ in cases(self.whole(b), near[1], at):
                     difference: Ratio = left.at(0) - right.at(0)
                     if min(left.rough, right.rough) != INFINITE or min(left.val, right.val) < 0:
                         return None

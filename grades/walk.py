@@ -85,6 +85,10 @@ def pointed(cond: Cond) -> bool:
             return True
 
 
+SEARCHES = ("prelude___newton", "prelude___descended")
+"""What the library looks for roots and minima with."""
+
+
 class Walker:
     """Walks functions of one program."""
 
@@ -212,6 +216,10 @@ class Walker:
         if self.left <= 0 or Effort.left < 0 or len(self.where) > DEEPEST:
             return recursion.once(self, name, args, span)
         function = self.program.functions[name]
+        if name.startswith(SEARCHES) and not any(v.grades for v in args):
+            # Steps of a search that is held fixed: what counts is the equation that its result solves.
+            return [self.unknown({}, (), span, "x", t, shape=args[-1].shape if t.rank else None)
+                    for t in function.result_types]
         self.left -= len(function.body.stmts)
         self.where.append(name)
         if span is not None:

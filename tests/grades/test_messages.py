@@ -55,8 +55,10 @@ def test_promises_that_do_not_hold() -> None:
     "def f (x: f64) : f64 @ C1 = if x < 0 then 0 else x * x",
     "def f (g: f64 -> f64 @ C1) (x: f64) : f64 @ C1 = g x",
     "def f (x: f64) : f64 @ smooth = loop s = x for i < 10 do 2 * s",
-    "def f (x: f64) : f64 @ smooth = fixpoint (\\s -> 0.5 * cos (s * x)) 0.5",
+    "def f (x: f64{0..1}) : f64 @ smooth = fixpoint (\\s -> 0.5 * cos (s * x)) 0.5",
     "def f (x: f64) : f64 @ smooth = (if x < 20 then log1p (exp x) else x) @ approx(1e-8)",
+    "def f (c: f64) : f64 @ C1 =\n  let x = solve (\\x -> x ** 3 - c) 1.0\n  assume C1(x) \"no zero\"\n  in x",
+    "def f (c: f64{>0}) : f64 @ smooth = solve (\\x -> x * x * x - c) 1.0",
 ])
 def test_what_messages_propose_is_accepted(program: str) -> None:
     assert said(program) == "\n"

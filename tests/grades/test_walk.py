@@ -68,7 +68,16 @@ PROGRAMS = [
     ("def f [n] (x: [n]f64) = sum (scan max 0 x)", "lip"),
     ("def f (x: f64) (n: i64) : f64 = if n == 0 then x else sin (f x (n - 1))", "smooth"),
     ("def f (x: f64) : f64 = if x < 1 then x else f (x - 1)", "jump"),
-    ("def f (x: f64) = fixpoint (\\s -> 0.5 * cos (s * x)) 0.5", "smooth"),
+    ("def f (x: f64{0..1}) = fixpoint (\\s -> 0.5 * cos (s * x)) 0.5", "smooth"),
+    ("def f (x: f64) = fixpoint (\\s -> 0.5 * cos (s * x)) 0.5", "jump"),
+    ("def f (c: f64{>0}) = solve (\\x -> x * x - c) 1.0", "smooth"),
+    ("def f (c: f64) = solve (\\x -> x * x * x - c) 1.0", "jump"),
+    ("def f (c: f64) = solve (\\x -> x * x * x - 3 * x - c) 2.0", "jump"),
+    ("def f (c: f64) = solve (\\x -> x + x * x * x - c) 1.0", "smooth"),
+    ("def f (c: f64) = solve (\\x -> x - c - 2 * sum (map (\\k -> sin (x * f64 k)) (iota 3))) 1.0", "jump"),
+    ("def f (e: f64{0..0.9}) (m: f64) = solve (\\x -> x - e * sin x - m) m", "smooth smooth"),
+    ("def f (c: f64) = argmin (\\x -> (x - c) ** 2 + exp x) 0.0", "smooth"),
+    ("def f (c: f64) = argmin (\\x -> x ** 4 - x * x + c * x) 0.0", "jump"),
     # what constructors hold
     ("def f (s: #disk f64{>0} | #box f64{>=0} f64{0..1} | #many [2]f64{>0}) : f64 = "
      "match s case #disk r -> log r case #box a b -> a * b case #many xs -> sum (map log xs)",
