@@ -16,7 +16,7 @@ import numpy as np
 
 from .arguments import DTYPES, Leaves, type_text
 from .depth import LEVELS, Room, too_deep
-from .device_additions import AddTarget, add_in_any_order, add_to_places
+from .device_additions import AddLoop, AddTarget, add_in_any_order, add_one_after_the_other, add_to_places
 from .device_code import KernelCode, OnDevice
 from .device_folds import launch_fold, launch_scan
 from .device_memory import FIRST_BLOCKS, FIRST_SCRATCH, MOST_SLICES, RUN_WORDS, DeviceRoom, Memory, MoreScratch
@@ -271,9 +271,12 @@ class Run(Memory):
         launch_fold(self, name, f"{name}_more", (self.state, n, *args), (self.state, n, *rest), 1, n, width)
         self.release(mark)
 
-    def adding(self, name: str, other: str | None, count: int, scratch: bool, targets: Sequence[AddTarget], *args: Any
-               ) -> None:
+    def adding(self, name: str, other: str | None, count: int, scratch: bool, targets: Sequence[AddTarget],
+               args: Sequence[Any]) -> None:
         add_to_places(self, name, other, count, scratch, targets, args)
+
+    def adding_all(self, *loops: AddLoop) -> None:
+        add_one_after_the_other(self, loops)
 
     def adding_there(self, name: str, direct: str, count: int, scratch: bool, targets: Sequence[AddTarget], *args: Any
                      ) -> None:

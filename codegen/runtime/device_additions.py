@@ -17,6 +17,8 @@ from .arguments import DTYPES
 from .device_scatters import scatter_op
 
 AddTarget = tuple[int, int, str, str, int, int, bool]
+AddLoop = tuple[str, str | None, int, bool, Sequence[AddTarget], Sequence[Any]]
+"""What `add_to_places` is given."""
 PART_LEAST, MOST_PARTS, FEW_PARTS = 16, 1 << 16, 256
 """Iterations that a thread goes through at least, and how many threads add to arrays of their own, at most; below so
 many parts, what is added is written down."""
@@ -50,12 +52,66 @@ def add_to_places(run: Any, name: str, other: str | None, count: int, scratch: b
     mark = run.mark()
     if count <= 0:
         zeros_first(run, targets)
-    elif other is not None and number < FEW_PARTS and count > number * FEW_PARTS:
+    elif other is not None and writes_down(other, count, targets):
         zeros_first(run, targets)
         written_down(run, other, count, scratch, targets, args)
     else:
         in_parts(run, name, count, number, scratch, targets, args)
     run.release(mark)
+
+
+def writes_down(other: str | None, count: int, targets: Sequence[AddTarget]) -> bool:
+    """Whether what iterations add is better written down."""
+    number = parts_of(count, targets)
+    return other is not None and number < FEW_PARTS and count > number * FEW_PARTS
+
+
+def add_one_after_the_other(run: Any, loops: Sequence[AddLoop]) -> None:
+    """Several loops, none of which reads what those before add to. Where all write down what they add, an array is
+    sorted for once, with what the first loop adds before what the second does."""
+    kinds: dict[int, tuple[Any, ...]] = {}
+    total = 0
+    together = True
+    for _, other, count, _, targets, _ in loops:
+        together = together and count > 0 and writes_down(other, count, targets)
+        for address, elements, dtype, op, slots, row, _ in targets:
+            kind = elements, dtype, op, row
+            together = together and row > 0 and kinds.setdefault(address, kind) == kind
+            total += max(count, 0) * slots
+    if not together or total > WRITTEN_DOWN:
+        for loop in loops:
+            add_to_places(run, *loop)
+        return
+    mark = run.mark()
+    all_of = dict.fromkeys(kinds, 0)
+    for _, _, count, _, targets, _ in loops:
+        zeros_first(run, targets)
+        for address, _, _, _, slots, *_ in targets:
+            all_of[address] += count * slots
+    rooms = {address: (run.take(4 * all_of[address]), run.take(DTYPES[dtype].itemsize * row * all_of[address]))
+             for address, (_, dtype, _, row) in kinds.items()}
+    done = dict.fromkeys(kinds, 0)
+    for _, other, count, scratch, targets, args in loops:
+        words: list[np.int64] = []
+        for address, elements, dtype, _, slots, row, _ in targets:
+            places, values = rooms[address]
+            at = done[address]
+            words += [np.int64(x) for x in (address, places + 4 * at, values + DTYPES[dtype].itemsize * row * at, slots,
+                                            elements // row)]
+            done[address] += count * slots
+        write_down(run, str(other), 0, count, scratch, words, args)
+    for address, (elements, dtype, op, row) in kinds.items():
+        scatter_op(run, address, elements // row, *rooms[address], all_of[address], dtype, row, op, keyed=True)
+    run.release(mark)
+
+
+def write_down(run: Any, name: str, first: int, many: int, scratch: bool, words: Sequence[Any], args: Sequence[Any]
+               ) -> None:
+    """Launch what writes down what so many iterations from `first` on add."""
+    threads = run.threads(many) if scratch else many
+    block = min(ADD_BLOCK, (threads + 31) // 32 * 32)
+    run.launch(name, min(-(-threads // block), ADD_BLOCKS), block, (
+        run.state, np.int64(first), np.int64(many), *words, *args))
 
 
 def in_parts(run: Any, name: str, count: int, number: int, scratch: bool, targets: Sequence[AddTarget],
@@ -123,10 +179,7 @@ def written_down(run: Any, name: str, count: int, scratch: bool, targets: Sequen
                 cupy.cuda.runtime.memsetAsync(places, 255, 8 * many * slots, run.stream.ptr)
             rooms.append((places, values))
             words += [np.int64(x) for x in (address, places, values, slots, elements // max(row, 1))]
-        threads = run.threads(many) if scratch else many
-        block = min(ADD_BLOCK, (threads + 31) // 32 * 32)
-        run.launch(name, min(-(-threads // block), ADD_BLOCKS), block, (
-            run.state, np.int64(first), np.int64(many), *words, *args))
+        write_down(run, name, first, many, scratch, words, args)
         for (places, values), (address, elements, dtype, op, slots, row, _) in zip(rooms, targets, strict=True):
             wide = max(row, 1)
             scatter_op(run, address, elements // wide, places, values, many * slots, dtype, wide, op, keyed=row > 0)

@@ -18,6 +18,7 @@ from .places import Places, bound
 from .python import python_of
 from .slots import Slots, slots_of
 from .totals import Totals
+from .zeros import mentions
 
 
 class Additions(Totals):
@@ -38,7 +39,10 @@ class Additions(Totals):
         outer = [r for r in read(node.body) if r not in set(defined([node]))]
         bounds = [self.count_of(bound(node.body, found, k), node) for k in range(len(found.targets))]
         count = self.force(node.count)
-        self.flush()
+        targets_of = frozenset(t.root.id for t in found.targets)
+        if self.pending or self.draft or any(mentions(node, self.memory, root) for _, roots in self.additions
+                                             for root in roots - targets_of):
+            self.flush()
         name = self.owner.fresh("k")
         writer = self.writer_of(node.body, {t.root.id: f"places{k}" for k, t in enumerate(found.targets)})
         writer.code(node.body)
@@ -87,8 +91,13 @@ class Additions(Totals):
             targets.append(f"({self.local(t.root)}, {self.local(t.count)}, {t.root.dtype!r}, {t.op!r}, {most}, {row}, "
                            f"{fresh})")
         scratch = "True" if takes_scratch(node.body) else "False"
-        given = ", ".join([repr(name), other, count, scratch, f"[{', '.join(targets)}]", *args])
-        self.line(f"run.{'adding' if None in kinds or not kinds else 'adding_there'}({given})")
+        where = f"[{', '.join(targets)}]"
+        if None in kinds or not kinds:
+            given = ", ".join([repr(name), other, count, scratch, where, f"({''.join(f'{a}, ' for a in args)})"])
+            self.additions = [*self.additions, (f"({given})", targets_of)]
+        else:
+            self.flush()
+            self.line(f"run.adding_there({', '.join([repr(name), other, count, scratch, where, *args])})")
         return True
 
     def direct(self, node: tree.For, found: Places, outer: list[Reg], fails: bool) -> str:

@@ -101,7 +101,7 @@ class AddWriter(PlacesWriter):
         if id(node) in slots.rows:
             row = slots.rows[id(node)]
             self.line(f"key{target}_{slot} = (uint32_t)({place if row is None else operand(row)});")
-        self.line(f"values{target}[at{target} * {slots.width} + {slot * slots.width + lane}] = {value};")
+        self.line(f"values{target}[(at{target} + {slot}) * {slots.width} + {operand(lane)}] = {value};")
 
     def end(self) -> None:
         """What comes behind the body."""

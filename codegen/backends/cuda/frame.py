@@ -53,6 +53,8 @@ class Frame:
         self.lines: list[str] = []
         self.indent = "    "
         self.pending: list[Item] = []
+        self.additions: list[tuple[str, frozenset[int]]] = []
+        """Launches that add to places, one behind the other, and the roots of these: more may be added with them."""
         self.zeroed: dict[int, tuple[str, str]] = {}
         """Arrays that begin with zeros, which nobody has written yet: addresses and bytes, by root."""
         self.cells: dict[int, int] = {}

@@ -95,7 +95,12 @@ class Glue(Frame):
         return made
 
     def launch_draft(self) -> None:
-        """Write the launch that waits for what else its last thread may do."""
+        """Write the launches that wait for what else may be done with them."""
+        waiting, self.additions = self.additions, []
+        if len(waiting) == 1:
+            self.line(f"run.adding{waiting[0][0]}")
+        elif waiting:
+            self.line(f"run.adding_all({', '.join(given for given, _ in waiting)})")
         draft, self.draft = self.draft, None
         if draft is not None:
             draft(None)

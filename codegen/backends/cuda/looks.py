@@ -3,7 +3,8 @@
 In: a function in loop form, whose loops that check and then compute are two (`loops/checks.py`), so that what computes
 could be joined with others. Out: the same, where a loop that only checks runs as part of the next loop or sum over the
 same count, before what each iteration does there: a thread that fails stops, and what others store is the function's
-own, which nobody sees then. The loop that computes has no checks of its own, so the first failure is what it was.
+own, which nobody sees then. The loop that computes has no checks of its own, so the first failure is what it was. Loops
+that write nothing and carry nothing are of independent iterations, whether lowering has said so or not.
 """
 
 from __future__ import annotations
@@ -23,16 +24,24 @@ def looks(program: tree.Program) -> tree.Program:
 
 
 def function(f: tree.Function) -> tree.Function:
-    if not any(looking(n) for n in everything(f.body)):
+    if not any(isinstance(n, tree.Check) for n in everything(f.body)):
         return f
     return replace(f, body=joined(f.body, Memory(f)))
+
+
+LOOKS = (tree.Scalar, tree.Load, tree.Shift, tree.Check)
 
 
 def looking(node: Node) -> bool:
     """Whether it is a loop that only checks."""
     return isinstance(node, tree.For) and node.parallel and not node.carried and any(
-        isinstance(n, tree.Check) for n in node.body) and all(
-            isinstance(n, tree.Scalar | tree.Load | tree.Shift | tree.Check) for n in node.body)
+        isinstance(n, tree.Check) for n in node.body) and all(isinstance(n, LOOKS) for n in node.body)
+
+
+def harmless(node: tree.For) -> bool:
+    """Whether its iterations have nothing of each other, since none writes anything."""
+    return not node.carried and not node.last and all(
+        isinstance(n, (*LOOKS, tree.Choice)) or (isinstance(n, tree.For) and not n.carried) for n in everything([node]))
 
 
 def joined(code: Code, memory: Memory) -> Code:
@@ -40,6 +49,8 @@ def joined(code: Code, memory: Memory) -> Code:
     made: Code = []
     waiting: tree.For | None = None
     for node in code:
+        if isinstance(node, tree.For) and not node.parallel and harmless(node):
+            node = replace(node, parallel=True)
         if waiting is not None and isinstance(node, tree.For | tree.Sum) and node.count == waiting.count and (
                 isinstance(node, tree.Sum) or (node.parallel and not node.carried)) and straight(node.body) and not (
                 memory.clash(memory.effects(waiting)[0], memory.effects(node)[1])):

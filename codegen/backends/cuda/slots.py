@@ -2,8 +2,9 @@
 
 In: a loop whose iterations meet in places that they add to (`places.py`). Out, for each array whose additions stand
 outside of inner loops: a *slot* for each, or, where the array has rows of so many numbers and an iteration adds to all
-numbers of a row, under one condition, a slot for the row: `x[t[0]]`, `x[t[1]]`, `x[t[2]]` of three numbers each are
-three slots, not nine. Slots have the order of the additions in the program, at each number of a row.
+numbers of a row, under one condition or in a loop over them, a slot for the row: `x[t[0]]`, `x[t[1]]`, `x[t[2]]` of
+three numbers each are three slots, not nine. Slots have the order of the additions in the program, at each number of a
+row.
 """
 
 from __future__ import annotations
@@ -18,15 +19,16 @@ from .places import Places
 from .roots import Leads
 
 Key = tuple[object, ...]
+ZERO = Imm(0, "i64")
 
 
 @dataclass
 class Slots:
-    """Of one array. `stores` maps the identity of a store to its slot and the number in the row; `rows` are what slots
+    """Of one array. `stores` maps the identity of a store to its slot and its place in the row; `rows` are what slots
     take for keys, None where that is the place itself, with the identity of the store that writes it."""
 
     width: int = 1
-    stores: dict[int, tuple[int, int]] = field(default_factory=dict)
+    stores: dict[int, tuple[int, Operand]] = field(default_factory=dict)
     rows: dict[int, Operand | None] = field(default_factory=dict)
     count: int = 0
 
@@ -38,6 +40,8 @@ class Addition:
     terms: list[tuple[Key, int, Operand]]
     """What the place comes to: values, each with a factor, from the array's beginning."""
     constant: int
+    loop: tree.For | None
+    """Over the numbers of a row."""
 
 
 class Values:
@@ -98,7 +102,7 @@ def slots_of(code: Code, found: Places, memory: Leads) -> list[Slots | None]:
     changed = {root for n in everything(code) if isinstance(n, tree.Store | tree.Copy)
                for root in memory.of(n.base if isinstance(n, tree.Store) else n.target)}
     values = Values(code, memory, changed)
-    outside = {id(n) for n, _ in reached(code, values, ())}
+    outside = {id(n) for n, *_ in reached(code, values, ())}
     made: list[Slots | None] = []
     for number, target in enumerate(found.targets):
         stores = {key for key, k in found.stores.items() if k == number}
@@ -107,24 +111,28 @@ def slots_of(code: Code, found: Places, memory: Leads) -> list[Slots | None]:
             continue
         additions = []
         plain = True
-        for n, condition in reached(code, values, ()):
+        for n, condition, loop in reached(code, values, ()):
             if id(n) in stores:
                 base, terms, constant = values.place(n.base, n.offset)
                 plain = plain and base == target.root
-                additions.append(Addition(n, condition, terms, constant))
-        made.append((in_rows(additions) if plain else None) or one_by_one(additions))
+                additions.append(Addition(n, condition, terms, constant, loop))
+        rows = in_rows(additions) if plain else None
+        made.append(rows or (None if any(one.loop for one in additions) else one_by_one(additions)))
     return made
 
 
-def reached(code: Code, values: Values, condition: Key) -> Iterator[tuple[tree.Store, Key]]:
-    """Stores outside of inner loops, each with what must hold."""
+def reached(code: Code, values: Values, condition: Key, loop: tree.For | None = None
+            ) -> Iterator[tuple[tree.Store, Key, tree.For | None]]:
+    """Stores outside of inner loops but such as may be over a row, each with what must hold."""
     for n in code:
         match n:
             case tree.Store():
-                yield n, condition
+                yield n, condition, loop
+            case tree.For(count=Imm(), body=body) if loop is None:
+                yield from reached(body, values, condition, n)
             case tree.Choice(cond=cond, then=then, orelse=orelse):
-                yield from reached(then, values, (condition, values.key(cond), True))
-                yield from reached(orelse, values, (condition, values.key(cond), False))
+                yield from reached(then, values, (condition, values.key(cond), True), loop)
+                yield from reached(orelse, values, (condition, values.key(cond), False), loop)
             case _:
                 pass
 
@@ -132,20 +140,29 @@ def reached(code: Code, values: Values, condition: Key) -> Iterator[tuple[tree.S
 def one_by_one(additions: list[Addition]) -> Slots:
     made = Slots(1, count=len(additions))
     for k, one in enumerate(additions):
-        made.stores[id(one.store)] = k, 0
+        made.stores[id(one.store)] = k, ZERO
         made.rows[id(one.store)] = None
     return made
 
 
 def in_rows(additions: list[Addition]) -> Slots | None:
     """Whole rows, if all is in rows."""
-    widths = {factor for one in additions for _, factor, _ in one.terms}
+    widths = {factor for one in additions for _, factor, x in one.terms if one.loop is None or x != one.loop.index}
     width = max(widths, default=0)
-    if len(widths) != 1 or width < 2 or len(additions) % width:
+    if len(widths) != 1 or width < 2:
         return None
     made = Slots(width)
     groups: list[tuple[Key, set[int]]] = []
     for one in additions:
+        if one.loop is not None:
+            rows = [x for _, _, x in one.terms if x != one.loop.index]
+            lanes = [factor for _, factor, x in one.terms if x == one.loop.index]
+            if len(rows) != 1 or lanes != [1] or one.constant or one.loop.count != Imm(width, "i64"):
+                return None
+            made.rows[id(one.store)] = rows[0]
+            made.stores[id(one.store)] = len(groups), one.loop.index
+            groups.append(((), set(range(width))))
+            continue
         if len(one.terms) != 1 or not 0 <= one.constant < width:
             return None
         (row, _, operand), = one.terms
@@ -159,6 +176,6 @@ def in_rows(additions: list[Addition]) -> Slots | None:
         elif any(one.constant in lanes for _, lanes in groups[at + 1:]):
             return None  # it would come before an addition that comes before it
         groups[at][1].add(one.constant)
-        made.stores[id(one.store)] = at, one.constant
+        made.stores[id(one.store)] = at, Imm(one.constant, "i64")
     made.count = len(groups)
     return made if all(len(lanes) == width for _, lanes in groups) else None
