@@ -11,6 +11,7 @@ each root (a float of a parameter), why, and what of that was promised or demand
     derived.py   derivatives and rules of the program's own
     terms.py, facts.py, prove.py        formulas, what is known of them, the proof across a branch
     polynomials.py, normal.py, rewriting.py, functions.py, series.py, loci.py      its algebra
+    effort.py    how much work all that may take
     intervals.py, parts.py, text.py     bounds of formulas; normal forms as text
     reals.py, jets.py, operations.py, matrices.py, evaluate.py   programs run in high precision, as Taylor series
     lines.py, compare.py, refute.py     a witness that a branch is missed

@@ -107,12 +107,12 @@ class Interval:
         """x ** n for x in this interval, n > 0."""
         if n % 2 == 0:
             if self.lo >= 0:
-                return short(_power(self.lo, n, False), _power(self.hi, n, True), self.lo_open, self.hi_open)
+                return _powers(self.lo, self.hi, n, self.lo_open, self.hi_open)
             if self.hi <= 0:
-                return short(_power(-self.hi, n, False), _power(-self.lo, n, True), self.hi_open, self.lo_open)
+                return _powers(-self.hi, -self.lo, n, self.hi_open, self.lo_open)
             top, closed = max((-self.lo, not self.lo_open), (self.hi, not self.hi_open))
-            return short(0, _power(top, n, True), False, not closed)
-        return short(_power(self.lo, n, False), _power(self.hi, n, True), self.lo_open, self.hi_open)
+            return _powers(0, top, n, False, not closed)
+        return _powers(self.lo, self.hi, n, self.lo_open, self.hi_open)
 
     def inverse(self) -> Interval:
         """1 / x for x in this interval, which does not contain 0."""
@@ -180,6 +180,12 @@ def _power(x: Bound, n: int, up: bool) -> Bound:
         if not out or isinstance(out, float):
             break
     return out
+
+
+def _powers(lo: Bound, hi: Bound, n: int, lo_open: bool, hi_open: bool) -> Interval:
+    """Between lo ** n and hi ** n. Ends that are not 0 and are rounded to it are open."""
+    low, high = _power(lo, n, False), _power(hi, n, True)
+    return short(low, high, lo_open or (low == 0 and lo != 0), hi_open or (high == 0 and hi != 0))
 
 
 def short(lo: Bound, hi: Bound, lo_open: bool, hi_open: bool) -> Interval:

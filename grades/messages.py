@@ -9,6 +9,7 @@ from ..lang.diagnostics.report import Diagnostic, Label
 from ..lang.source import Span
 from .lattice import Grade, better, join, published
 from .promises import inside
+from .prove import TOO_LARGE, TOO_MANY
 from .report import Branch, Graded, Obligation, Promise, Report, Step, changed
 
 if TYPE_CHECKING:
@@ -355,6 +356,11 @@ def fix(branch: Branch, promise: Promise, witness: Witness | None) -> str:
         tolerance = f"1e-{math.floor(-math.log10(witness.jump))}"
         return f"if the condition is there for the sake of rounding, say so: `(if …) @ approx({tolerance})`; " \
             "otherwise make the arms equal where it changes"
+    if branch.why in (TOO_MANY, TOO_LARGE) and witness is None:
+        grade = promise.wanted if promise.wanted != "none" else "smooth"
+        return "take it apart into definitions with fewer branches each, or blend the arms: " \
+            "`let w = sigmoid ((x - k) / width) in w * a + (1 - w) * b`; if it holds, give the value a name and say " \
+            f"so: `assume {grade}(y) \"why\"`; or {reason}"
     return "make the arms equal where the condition changes, or blend them: " \
         f"`let w = sigmoid ((x - k) / width) in w * a + (1 - w) * b`; or {reason}"
 

@@ -63,8 +63,8 @@ SMOOTH = 99
 EFFORT = 100_000
 """Work that a verdict may cost: some tenths of a second."""
 _CASES = 6
-TOO_MANY = "unknown: too many cases"
-TOO_LARGE = "unknown: the formulas are too large to be compared"
+TOO_MANY = "unknown, there are too many cases: a proof is given up after a fixed amount of work"
+TOO_LARGE = "unknown, the formulas are too large to be compared"
 
 
 @dataclass(frozen=True)
@@ -525,8 +525,8 @@ class _Branch:
         worst = _worst(findings)
         boundary = " and ".join(dict.fromkeys(f.text for f in findings))
         if worst.order < 0:
-            if worst.reason:
-                return Verdict("jump", False, _sentence(worst.reason), worst.text)
+            if worst.reason or not worst.difference:
+                return Verdict("jump", False, _sentence(worst.reason) if worst.reason else TOO_LARGE, worst.text)
             why = f"across {worst.text} the arms differ by {worst.difference}, which is not shown to be 0"
             return Verdict("jump", False, why, worst.text, worst.difference)
         agree = min(worst.agree, limit)

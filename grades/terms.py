@@ -496,7 +496,7 @@ def show_number(value: Fraction) -> str:
         while rest % prime == 0:
             rest //= prime
     if rest == 1 or abs(value.numerator) > 10**12 or value.denominator > 10**12:
-        power = (abs(value.numerator).bit_length() - value.denominator.bit_length()) * 3 // 10
+        power = math.floor(math.log10(abs(value.numerator)) - math.log10(value.denominator) + 1e-9)
         if abs(power) > 300:  # no double
             scaled = value / Fraction(10) ** power
             return f"{float(scaled):.6g}e{power:+}"
