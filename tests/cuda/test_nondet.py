@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -79,3 +80,11 @@ def test_the_type_says_it() -> None:
     checked = check(Source("orders.dad", PROGRAM)).require()
     heads = [signature(d) for d in checked.entries]
     assert [head.endswith("@ nondet") for head in heads] == [True, False, False, True, True, True]
+
+
+def test_the_stub_says_it() -> None:
+    from dad import driver
+
+    stub = driver.compile_source(Source("orders.dad", PROGRAM), target="cuda").stub
+    said = re.findall(r'class _(\w+)\(Protocol\):\n    """`@ nondet`: on a GPU the last digits may differ', stub)
+    assert [name.removesuffix("_2") for name in said] == ["counts", "single", "largest", "picked"]

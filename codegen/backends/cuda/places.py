@@ -151,6 +151,11 @@ def own_places(node: tree.For, memory: Leads, root: int) -> bool:
     return Rows(node, memory, root).own()
 
 
+def first_of(at: Place) -> bool:
+    """Whether it is the first element of a row that has some."""
+    return at[0] in ("row", "part") and isinstance(at[1], Imm) and int(at[1].value) > 0
+
+
 class Rows:
     """What one loop does to one array."""
 
@@ -170,8 +175,7 @@ class Rows:
                     self.places[out.id] = self.shifted(self.place(base), offset, bounds)
                 case tree.Store(base, offset) if self.root in self.memory.of(base):
                     at = self.shifted(self.place(base), offset, bounds)
-                    if len(self.memory.of(base)) > 1 or at is None or at[0] not in ("one", "row") or (
-                            at[0] == "row" and at[1] != ONE):
+                    if len(self.memory.of(base)) > 1 or at is None or not (at[0] == "one" or first_of(at)):
                         return False
                 case tree.Copy(target=target, count=count) if self.root in self.memory.of(target):
                     at = self.place(target)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import weakref
+from bisect import insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,6 +78,11 @@ class Planned:
         COUNTS.launched.append(self.name)
 
 
+def give_back(address: int, size: int, base: int, length: int) -> None:
+    DEVICE.places.remove((address, size))
+    memory.LIBC.munmap(base, length)
+
+
 @contextlib.contextmanager
 def planned() -> Iterator[Plan]:
     """`cupy` is the stand-in inside, whose kernels and copies do nothing; `COUNTS` counts as ever."""
@@ -90,8 +96,8 @@ def planned() -> Iterator[Plan]:
         base = memory.LIBC.mmap(None, length, memory.READ_WRITE, memory.PRIVATE_ANONYMOUS | NO_RESERVE, -1, 0)
         self.ptr = int(base)
         self.size, self.device_id = size, 0
-        DEVICE.taken(self.ptr, size)
-        weakref.finalize(self, memory.release, self.ptr, size, base, length)
+        insort(DEVICE.places, (self.ptr, size))
+        weakref.finalize(self, give_back, self.ptr, size, base, length)
 
     def copy(dst: int, size: int, kind: int) -> None:
         if kind == 2:
