@@ -82,7 +82,7 @@ class Switch:
     def said(self) -> str:
         """The counts in words."""
         if not self.visits:
-            return "not reached"
+            return "not a number" if math.isnan(self.distance) else "not reached"
         if self.kind == "comparison":
             true, false = self.taken
             said = f"{true} true, {false} false"
@@ -144,10 +144,11 @@ class Certificate:
         """What it comes to, in a sentence."""
         ties = self.ties
         if ties:
-            lines = sorted({s.line for s in ties})
-            where = ("line " if len(lines) == 1 else "lines ") + ", ".join(map(str, lines))
-            return (f"A switch is met exactly ({where}): there the derivative is that of one side, or of the table of "
-                    "special points.")
+            lines = sorted({s.line for s in ties if not s.shipped})
+            said = [("line " if len(lines) == 1 else "lines ") + ", ".join(map(str, lines))] if lines else []
+            said += sorted({where(s) for s in ties if s.shipped})
+            return (f"A switch is met exactly ({', '.join(said)}): there the derivative is that of one side, or of "
+                    "the table of special points.")
         if self.step == math.inf:
             return "No step of the parameters reaches a switch, to first order."
         return f"To first order, no step of the parameters shorter than {number(self.step)} changes a decision."

@@ -35,7 +35,7 @@ TYPES = (ir.I64, ir.I64, ir.I64, ir.F64)
 COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
 KINKS = ("abs", "sign", "max", "min", "hypot", "copysign", "atan2", "atan2pi")
 STEPS = ("floor", "ceil", "trunc", "round", "mod", "rem", "cast")
-CHOICES = ("maximum", "minimum", "argmax", "argmin", "argsort")
+CHOICES = ("maximum", "minimum", "argmax", "argmin", "argsort", "cummax", "cummin")
 WATCHED = "__watched"
 
 
@@ -567,6 +567,8 @@ def observed(b: Builder, op: ir.Prim, args: Sequence[Atom]) -> Numbers:
             return chosen(b, x, op.name in ("minimum", "argmin"))
         case "argsort":
             return sorted_gaps(b, x)
+        case "cummax" | "cummin":
+            return running(b, x, op)
     return sided(b, b.sub(x, args[1]))
 
 
@@ -612,3 +614,12 @@ def sorted_gaps(b: Builder, x: Atom) -> Numbers:
     return found[0], found[1], found[2], found[3]
 
 
+def running(b: Builder, x: Atom, op: ir.Prim) -> Numbers:
+    """Each element and the best one before it."""
+    some = b.nested()
+    count = some.sub(some.dim(x), i64(1))
+    best = some.bind(ir.Prim(op.name, (x,), op.attrs), "best")[0]
+    before = some.prim("slice", best, i64(0), count, i64(1), axis=0)
+    numbers = sided(some, some.sub(some.prim("slice", x, i64(1), count, i64(1), axis=0), before))
+    found = b.bind(ir.If(b.prim("gt", b.dim(x), i64(1)), some.block(numbers), Block((), NOTHING)))
+    return found[0], found[1], found[2], found[3]

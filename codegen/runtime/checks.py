@@ -89,7 +89,9 @@ def check_settled(off: Any, tolerance: Any, iterations: Any, what: str, where: s
 def check_range(x: Any, low: Any, high: Any, *rest: Any) -> Any:
     """`rest`: the places of `x` in the arrays that hold it, then attributes and the place in the source."""
     *index, what, bound, exclusive, shown, where = rest
-    holds = (x > low) & (x < high) if exclusive else (x >= low) & (x <= high)
+    holds = (x >= low) & (x <= high)
+    if exclusive:  # but an infinite limit is none
+        holds = holds & ((x > low) | (low == -np.inf)) & ((x < high) | (high == np.inf))
     if not everywhere(holds):
         found, least, most, *places = first_failing(holds, x, low, high, *index)
         for at in places:

@@ -5,6 +5,7 @@ All work elementwise, so that a check inside a map can run on all elements at on
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -101,7 +102,9 @@ def _check_settled(off: Any, tolerance: Any, iterations: Any, what: str) -> Any:
 
 
 def _check_range(x: Any, low: Any, high: Any, *index: Any, what: str, bound: str, open: bool, shown: str) -> Any:
-    inside = (x > low) & (x < high) if open else (x >= low) & (x <= high)
+    inside = (x >= low) & (x <= high)
+    if open:  # but a limit that is infinite is none: infinity is greater than 0
+        inside = inside & ((x > low) | (low == -math.inf)) & ((x < high) | (high == math.inf))
     attrs: Attrs = {"what": what, "bound": bound, "shown": shown}
     return _verify("check_range", inside, [x, low, high, *index], attrs)
 
@@ -162,7 +165,8 @@ register(
         flops=0,
         moves="none",
         grade="flat",
-        doc="low <= x <= high, or low < x < high where `open`, else R111; gives x. Further operands are the places in "
+        doc="low <= x <= high, or low < x < high where `open` (an infinite limit is none), else R111; gives x. "
+        "Further operands are the places in "
         "the arrays that hold x, one for each `[]` in `what`. `bound` is as the program has it; `shown` (low, high, "
         "both, or nothing) says which limits are told as numbers, since the program computes them.",
     )

@@ -57,7 +57,13 @@ class Onlooker(interp.Run):
         kind = kind_of(op)
         if kind == "choice":
             x = args[0]
-            if len(x) > 1:
+            if op.name in ("cummax", "cummin"):
+                best = (np.fmax if op.name == "cummax" else np.fmin).accumulate(x) if len(x) else x
+                gaps = x[1:] - best[:-1]
+                count["below"] += int(np.sum(gaps < 0))
+                count["above"] += int(np.sum(gaps > 0))
+                count["on"] += int(np.sum(gaps == 0))
+            elif len(x) > 1:
                 order = np.sort(x)
                 gaps = np.diff(order) if op.name == "argsort" else order[-1:] - order[-2:-1]
                 if op.name in ("minimum", "argmin"):
@@ -172,6 +178,22 @@ def test_stop_grad_and_what_is_smooth_decide_nothing() -> None:
     assert value == pytest.approx(math.e)
     assert len(certificate) == 0
     assert "misses no branch" in str(certificate)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_running_extremes_and_what_is_no_number(target: str) -> None:
+    m = dad.compile("entry run [n] (x: [n]f64) : f64 = sum (scan max (-f64.inf) x)\n"
+                    "entry low [n] (x: [n]f64) : f64 = (sort.sort x)[0] + x[argmin x]\n"
+                    "entry up (x: f64) : f64 = if x > 0 then x else 0", target=target)
+    _, _, certificate = m.run.value_and_grad(np.array([1.0, 3.0, 3.0, 2.5]), certificate=True)
+    [switch] = certificate
+    assert (switch.below, switch.above, switch.on, switch.distance) == (1, 1, 1, 0.0)
+    _, _, certificate = m.run.value_and_grad(np.array([1.0, 3.0, 2.5]), certificate=True)
+    assert certificate.step == pytest.approx(math.sqrt(0.125))
+    for short in ([], [1.0]):
+        assert m.run.value_and_grad(np.array(short), certificate=True)[2].step == math.inf
+    assert "exactly (line 2, sort.dad:" in str(m.low.value_and_grad(np.array([0.0, 0.0]), certificate=True)[2])
+    assert "not a number" in str(m.up.value_and_grad(math.nan, certificate=True)[2])
 
 
 def test_wrt_says_by_which_parameters() -> None:

@@ -32,6 +32,18 @@ def test_derivatives_do_not_see_bounds_and_lanes_do(target: str) -> None:
         m.loss.vmap(np.array([1.0, 2.0]), np.array([[1.0, 2.0], [1.0, -2.0]]))
 
 
+@pytest.mark.parametrize("target", ["interp", "numpy", "native"])
+def test_infinity_is_a_number_and_nan_is_none(target: str) -> None:
+    m = dad.compile("entry up (x: f64{>0}) : f64 = x\nentry down (x: f64{<1}) : f64 = x\n"
+                    "entry above (a: f64) (x: f64{>a}) : f64 = x", target=target)
+    assert m.up(np.inf) == np.inf
+    assert m.down(-np.inf) == -np.inf
+    for call in (lambda: m.up(-np.inf), lambda: m.up(np.nan), lambda: m.up(-0.0), lambda: m.down(np.inf),
+                 lambda: m.down(1.0), lambda: m.above(np.inf, np.inf), lambda: m.above(2.0, 2.0)):
+        with pytest.raises(dad.RunError, match="R111"):
+            call()
+
+
 def functions(text: str, promises: bool = False) -> dict[str, ir.Function]:
     checked = driver.check(Source("<contracts>", text)).require()
     own = [d for d in checked.definitions.values() if not d.node.span.source.shipped]

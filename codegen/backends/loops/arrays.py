@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -111,8 +112,13 @@ def _holds(lo: Lowering, name: str, args: Sequence[Operand], attrs: Attrs) -> Op
         case "check_settled":
             return s("le", args[0], args[1])
         case "check_range":
-            above, below = ("gt", "lt") if attrs["open"] else ("ge", "le")
-            return s("and", s(above, args[0], args[1]), s(below, args[0], args[2]))
+            x, low, high = args[:3]
+            if not attrs["open"]:
+                return s("and", s("ge", x, low), s("le", x, high))
+            # An infinite limit is none: infinity is greater than 0.
+            above = s("or", s("gt", x, low), s("eq", low, Imm(-math.inf, "f64")))
+            below = s("or", s("lt", x, high), s("eq", high, Imm(math.inf, "f64")))
+            return s("and", s("and", above, below), s("eq", x, x))
         case "assert":
             return args[0]
     raise AssertionError(name)
