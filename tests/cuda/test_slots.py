@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import dad
 import numpy as np
 import pytest
 from dad.codegen.runtime import device_scatters
-from dad.tests.cuda.standin import COUNTS, compiled, installed, set_order
+from dad.tests.cuda.agreement import compiled_twice, leaves
+from dad.tests.cuda.standin import COUNTS, set_order
 
 PROGRAM = """
 entry triangles [n][m] (x: param [n][3]f64) (t: data [m][3]i64) : f64 =
@@ -28,6 +28,10 @@ entry apart [n][m] (x: param [n][2]f64) (k: data [m]i64) : f64 =
 
 entry counted [n][m] (h: [n]f64) (k: [m]i64) (v: [m]f64) (w: [m]f64) : [n]f64 =
   reduce_by_index (reduce_by_index h (+) 0 k v) (+) 0 (map (\\i -> i / 2) k) w
+
+entry read [n][m] (h: [n]f64) (k: [m]i64) (v: [m]f64) : f64 =
+  let sums = reduce_by_index h (+) 0 k v
+  in sums[0] * 2 + sums[n - 1]
 """
 RNG = np.random.default_rng(12)
 N, M = 90, 700
@@ -47,12 +51,8 @@ CASES: dict[str, tuple[Any, ...]] = {
 
 @pytest.fixture(scope="module")
 def both() -> Iterator[tuple[Any, Any]]:
-    with compiled.quick(), installed():
-        yield dad.compile(PROGRAM, target="cuda"), dad.compile(PROGRAM, target="native")
-
-
-def leaves(value: Any) -> list[Any]:
-    return [leaf for part in value for leaf in leaves(part)] if isinstance(value, tuple) else [np.asarray(value)]
+    with compiled_twice(PROGRAM, "native") as modules:
+        yield modules
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def writing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", list(CASES))
 def test_gradients_have_the_bits_of_machine_code(both: tuple[Any, Any], name: str, writing: None) -> None:
     device, native = both
-    want = leaves(getattr(native, name).value_and_grad(*CASES[name]))
+    want = list(leaves(getattr(native, name).value_and_grad(*CASES[name])))
     for order in ("forward", "reverse", "random"):
         set_order(order, 3)
         for x, y in zip(leaves(getattr(device, name).value_and_grad(*CASES[name])), want, strict=True):
@@ -89,3 +89,11 @@ def test_loops_that_add_to_one_array_are_sorted_once(both: tuple[Any, Any], writ
         COUNTS.clear()
         getattr(device, name).value_and_grad(*CASES[name])
         assert COUNTS.launched.count("dad_stretches_add_f64") == 1
+
+
+def test_what_is_added_is_there_for_what_reads_it_next(both: tuple[Any, Any]) -> None:
+    device, native = both
+    given = RNG.normal(size=3), RNG.integers(0, 3, 50), RNG.normal(size=50)
+    np.testing.assert_allclose(device.read(*given), native.read(*given), 1e-12)
+    for x, y in zip(leaves(device.read.vjp(*given, 1.5)), leaves(native.read.vjp(*given, 1.5)), strict=True):
+        np.testing.assert_allclose(x, y, 1e-12)

@@ -94,19 +94,23 @@ class Glue(Frame):
         made.memory, made.apart = self.memory, {**(apart or {}), **scratch_apart(code, self.memory)}
         return made
 
-    def launch_draft(self) -> None:
-        """Write the launches that wait for what else may be done with them."""
+    def launch_additions(self) -> None:
+        """Write the launches that wait for more of their kind."""
         waiting, self.additions = self.additions, []
         if len(waiting) == 1:
             self.line(f"run.adding{waiting[0][0]}")
         elif waiting:
             self.line(f"run.adding_all({', '.join(given for given, _ in waiting)})")
+
+    def launch_draft(self) -> None:
+        """Write the launch that waits for what else its last thread may do."""
         draft, self.draft = self.draft, None
         if draft is not None:
             draft(None)
 
     def flush(self) -> None:
-        """Run what waits: a kernel of one thread, or what the last thread of the launch before does."""
+        """Run what waits: launches, and a kernel of one thread, or what the last thread of the launch before does."""
+        self.launch_additions()
         items, self.pending = self.pending, []
         if not items:
             self.launch_draft()

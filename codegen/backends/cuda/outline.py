@@ -256,7 +256,8 @@ class HostWriter(BlockKernels):
             case tree.Mark(out):
                 self.line(f"{register(out)} = run.mark()")
             case tree.Release(mark):
-                self.launch_draft()  # it reads memory that others may get now
+                self.launch_additions()
+                self.launch_draft()  # these read memory that others may get now
                 self.line(f"run.release({register(mark)})")
             case tree.Copy(target, source, count):
                 target_here, source_here, n = self.force(target), self.force(source), self.force(count)
