@@ -33,6 +33,8 @@ NESTED_MOST, NESTED_LEAST = 1 << 15, 8
 MOST_ROWS = 1 << 15
 BLOCK_WIDTH, BLOCK_WORK = 512, 1 << 15
 """Steps of loops that are as narrow are done by one block, if all its threads have no more to do in one."""
+SHORT_SORT = 256
+"""Numbers that a thread sorts, at most."""
 THREADS = 256
 MOST_BLOCKS = 1 << 20
 FRAMES = 200
@@ -236,6 +238,10 @@ class Run(Memory):
         """Whether steps so narrow, with so much work for all threads in each, are better done by one block than by
         launches."""
         return max(widths) <= BLOCK_WIDTH and max(works, default=0) <= BLOCK_WORK
+
+    def short(self, widths: Sequence[int]) -> bool:
+        """Whether so many numbers are sorted by a thread."""
+        return max(widths) <= SHORT_SORT
 
     def block(self, name: str, widths: Sequence[int], *args: Any) -> None:
         """A kernel of one block."""

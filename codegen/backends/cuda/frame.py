@@ -216,7 +216,7 @@ def stop(fails: bool, block: bool = False) -> str:
 
 
 def takes_scratch(code: Code) -> bool:
-    return any(isinstance(n, tree.Alloc | tree.Invoke | tree.Resize) for n in everything(code))
+    return any(isinstance(n, tree.Alloc | tree.Invoke | tree.Resize | tree.Host) for n in everything(code))
 
 
 def stored(cell: str, reg: Reg, value: str) -> str:

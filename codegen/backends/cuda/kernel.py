@@ -15,14 +15,20 @@ from ..loops import tree
 from ..loops.fuse import straight
 from ..loops.sites import FULL, Site
 from ..loops.tree import Imm, Operand, Reg
+from .device import orders, terms
 from .device import sums as device_sums
-from .device import terms
 from .scalars import DeviceScalars
 
 SHORT = 16
 """Nodes of a body that a thread computes several times beside each other."""
 FEW = 16
 """Terms of a sum whose arrays may be registers, each term with code of its own."""
+
+
+def sorts(node: tree.Node) -> bool:
+    """Whether it is a sort that a thread can do."""
+    return isinstance(node, tree.Host) and node.name == "argsort" and len(node.args[0]) == 2 and (
+        node.args[0][0].dtype != "f16")
 
 
 def operand(x: Operand) -> str:
@@ -91,6 +97,14 @@ class ThreadWriter(FunctionWriter):
             case tree.Alloc(out, count):
                 self.define(out, f"({ctype(out)})dad_take(c, {operand(count)}, sizeof({MEMORY[out.dtype]}))")
                 self.full(out)
+            case tree.Host() if sorts(node):
+                (x, n), (out, size) = node.args[0], node.results[0]
+                self.unit.needed["dad_argsort"] = orders.TEXT
+                self.define(out, f"(int64_t *)dad_take(c, {operand(n)}, sizeof(int64_t))")
+                self.full(out)
+                self.define(size, operand(n))
+                self.line(f"if (dad_argsort(c, {operand(x)}, {operand(n)}, {register(out)})) "
+                          f"return dad_fail(c, {self.site(FULL)});")
             case tree.Local(out, size):
                 held = self.fresh("held")
                 self.locals.append(f"  {MEMORY[out.dtype]} {held}[{size}];")

@@ -93,7 +93,8 @@ class Levels:
             body = self.program.functions[name].body
             outer = {id(n) for n in body}
             for n in everything(body):
-                if isinstance(n, tree.Check | tree.Resize) or (isinstance(n, tree.Alloc) and id(n) not in outer):
+                if isinstance(n, tree.Check | tree.Resize) or (
+                        isinstance(n, tree.Alloc | tree.Host) and id(n) not in outer):
                     return True
                 if isinstance(n, tree.Invoke):
                     pending.append(n.function)

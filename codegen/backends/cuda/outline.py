@@ -27,7 +27,7 @@ from .device import special
 from .device import sums as device_sums
 from .folds import fold_of
 from .frame import WIDTH
-from .kernel import DeviceUnit, ThreadWriter, register
+from .kernel import DeviceUnit, ThreadWriter, register, sorts
 from .levels import Levels, Types
 from .places import Places, places_of
 from .programs import Programs, programs, reached, renamed, shared
@@ -326,10 +326,34 @@ class HostWriter(BlockKernels):
         elif self.folds(node) or self.meets(node):
             pass
         elif id(node) in self.known.driven:
-            if not self.narrow(node):
+            if not self.narrow(node) and not self.sorting(node):
                 self.driven(node)
         else:
             self.pending.append(node)
+
+    def sorting(self, node: tree.For) -> bool:
+        """Write a loop whose iterations sort both ways: a thread to each, if what they sort is short, and as the host
+        drives it."""
+        if not node.parallel or node.carried or node.last:
+            return False
+        sorted_here = [n for n in everything(node.body) if isinstance(n, tree.Host) and sorts(n)]
+        others = [n for n in everything(node.body) if not (isinstance(n, tree.Host) and sorts(n))]
+        widths = [self.ahead(n.args[0][1], node) for n in sorted_here]
+        if not sorted_here or None in widths or not self.levels.own_blocks(self.function, node) or not all(
+                self.levels.simple(n) and (not isinstance(n, tree.Invoke) or n.function in self.levels.threads)
+                for n in others):
+            return False
+        count = self.force(node.count)
+        self.flush()
+        self.open(f"if run.short(({''.join(f'{w}, ' for w in widths)})):")
+        self.threads(node, count)
+        self.close(-1)
+        self.open("else:")
+        start = len(self.lines)
+        self.driven(node)
+        self.flush()
+        self.close(start)
+        return True
     def folds(self, node: tree.For) -> bool:
         """Whether what it carries is folded by blocks."""
         if isinstance(node.count, Imm) or not self.levels.threadable(node.body):
