@@ -140,7 +140,10 @@ def constant(value: Number) -> Ratio:
 
 def ratio(num: Poly, den: Poly = po.ONE) -> Ratio:
     """num / den in lowest terms, as far as common divisors are found."""
-    num, den = settled(num), settled(den)
+    num = settled(num)
+    if den is po.ONE:
+        return Ratio(num, den) if num.terms else ZERO
+    den = settled(den)
     if not num:
         return ZERO
     value = den.constant
@@ -168,17 +171,14 @@ def ratio(num: Poly, den: Poly = po.ONE) -> Ratio:
 
 def settled(p: Poly) -> Poly:
     """p with powers of sines, absolute values and roots bounded by their relations."""
-    if not _RELATED:
+    if p.settled:
         return p
     for _ in range(50):
-        for m in p.terms:
-            for g, e in m:
-                if g in _RELATED and e >= (1 if GENERATORS[g].kind == "root" else 2):
-                    break
-            else:
-                continue
-            break
+        for g, e in p.degrees.items():
+            if g in _RELATED and e >= (1 if GENERATORS[g].kind == "root" else 2):
+                break
         else:
+            p.settled = True
             return p
         p = _settled_once(p, g)
     raise TooHard

@@ -31,7 +31,7 @@ LONG = 5000
 class Poly:
     """Immutable. `terms`: monomial → coefficient, none of them 0."""
 
-    __slots__ = ("_content", "_degrees", "_hash", "_long", "terms")
+    __slots__ = ("_content", "_degrees", "_hash", "_long", "settled", "terms")
 
     def __init__(self, terms: Mapping[Monomial, Number]) -> None:
         self.terms = terms
@@ -39,6 +39,8 @@ class Poly:
         self._content: Number | None = None
         self._long: bool | None = None
         self._degrees: dict[int, Exponent] | None = None
+        self.settled = False
+        """Whether relations of its generators have been seen to leave it as it is (`normal.settled`)."""
 
     def __hash__(self) -> int:
         if self._hash is None:
@@ -644,14 +646,23 @@ def least_square(p: Poly, half: Callable[[int, Exponent], Exponent | None]) -> N
     if len(p.terms) > 15:
         return None
     keys: list[Monomial] = []
-    for m in p.terms:
-        halves = [(g, half(g, e)) for g, e in m]
-        if all(e is not None for _, e in halves):
-            keys.append(tuple((g, e) for g, e in halves if e is not None))
+    for m, c in p.terms.items():
+        halves = []
+        for g, e in m:
+            e_ = half(g, e)
+            if e_ is None:
+                break
+            halves.append((g, e_))
+        else:
+            if c < 0:
+                return None
+            keys.append(tuple(halves))
     keys.sort(reverse=True)
     if not keys or keys[-1] != UNIT:
         keys.append(UNIT)
     size = len(keys)
+    if 2 * len(p.terms) > size * (size + 1):  # more products than there are
+        return None
     Effort.spend(size * size)
     form: list[list[Number]] = [[0] * size for _ in range(size)]
     left = dict(p.terms)

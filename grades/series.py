@@ -62,6 +62,11 @@ class Series:
         self.coefs, self.val, self.exact, self.rough, self.loss = coefs, val, exact, rough, loss
 
     @property
+    def plain(self) -> bool:
+        """Whether it is one coefficient and nothing else: a normal form."""
+        return self.exact and len(self.coefs) == 1 and self.val == 0 and self.rough == INFINITE and self.loss == 1
+
+    @property
     def end(self) -> float:
         """The exponent from which on coefficients are unknown."""
         return INFINITE if self.exact else self.val + len(self.coefs)
@@ -115,6 +120,8 @@ class Expansion:
     # ---- arithmetic
 
     def add(self, a: Series, b: Series, sign: int = 1) -> Series:
+        if a.plain and b.plain:
+            return Series([a.coefs[0] + b.coefs[0] if sign > 0 else a.coefs[0] - b.coefs[0]])
         if a.exact and not a.coefs:
             a = Series([], b.val, True, a.rough, a.loss)
         if b.exact and not b.coefs:
@@ -128,6 +135,9 @@ class Expansion:
         return Series(coefs, val, exact, min(a.rough, b.rough), max(a.loss, b.loss))
 
     def mul(self, a: Series, b: Series) -> Series:
+        if a.plain and b.plain and self.reduce is None:
+            self.steps += 1
+            return Series([a.coefs[0] * b.coefs[0]])
         if (a.exact and not a.coefs) or (b.exact and not b.coefs):
             if any(s.exact and not s.coefs and s.rough == INFINITE for s in (a, b)):
                 return Series([])
@@ -206,7 +216,7 @@ class Expansion:
     def series(self, term: Term) -> Series:
         found = self.memo.get(term)
         if found is None:
-            for each in _postorder(term, self.memo):
+            for each in _postorder(term, self.memo) if any(a not in self.memo for a in term.args) else ():
                 if each.op == "select" or each.cond is not None:
                     continue
                 self.memo[each] = self.expand(each)
