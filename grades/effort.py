@@ -63,11 +63,15 @@ def answered(otherwise: T, ask: Callable[[], T]) -> T:
     of that one, and given up together with it."""
     if Effort.asking:
         return ask()
+    outer = Effort.left
+    given = Effort.left = min(outer, QUESTION)
+    Effort.asking = True
     try:
-        with effort(QUESTION):
-            return ask()
+        return ask()
     except Spent:
         return otherwise
+    finally:
+        Effort.left, Effort.asking = outer - (given - Effort.left), False
 
 
 class Pool:

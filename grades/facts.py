@@ -236,7 +236,7 @@ class Facts:
                 facts = facts._inverted(m[0][0])
         if interval.lo == 0 and interval.hi == INFINITE and not p.terms.get(po.UNIT):
             parts = _factors(p)
-            unsigned = [(q, e) for q, e in parts if not facts.bounds_of(q).nonzero]
+            unsigned = [(q, e) for q, e in parts if not facts.bounds_of(q).nonzero] if len(parts) > 1 else []
             if len(parts) > 1 and len(unsigned) == 1 and unsigned[0][1] % 2:
                 q, _ = unsigned[0]
                 sign = 1 if po.content(p) > 0 else -1
