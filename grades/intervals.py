@@ -116,6 +116,8 @@ class Interval:
 
     def inverse(self) -> Interval:
         """1 / x for x in this interval, which does not contain 0."""
+        if self.lo >= self.hi and (self.lo == 0 or self.hi == 0):
+            return EVERYTHING  # there is no such x
         if self.positive:
             return Interval(_over(self.hi), INFINITE if self.lo == 0 else _over(self.lo),
                             self.hi_open, self.lo_open or self.lo == 0)

@@ -147,6 +147,11 @@ def test_ends_of_intervals_keep_few_digits() -> None:
     assert tiny.hi == 1
 
 
+def test_nothing_has_no_inverse() -> None:
+    assert Interval(0, 0, True, False).inverse() == Interval(0, 0, False, True).inverse() == Interval(
+        -float("inf"), float("inf"))
+
+
 def test_coefficients_that_are_whole_are_ints() -> None:
     x, y = (of_atom(terms.atom(n, n)).num for n in "xy")
     half = constant(Fraction(1, 2))
