@@ -222,6 +222,11 @@ def _folded(op: str, args: tuple[Term, ...]) -> Term | None:
             return first.args[0]
         case ("max" | "min"), 2 if first is last:
             return first
+        case ("sin" | "cos"), 1 if first.op in ("acos", "asin"):
+            (u,) = first.args
+            if (op, first.op) in (("sin", "asin"), ("cos", "acos")):
+                return u
+            return apply("sqrt", (apply("sub", (ONE, apply("mul", (u, u)))),))
     return None
 
 

@@ -69,10 +69,11 @@ def weight(grade: Grade) -> int:
     return RANK["jump"] if grade == "flat" else RANK[grade]
 
 
-def closure(cond: Cond) -> Cond:
-    """What holds where the condition does and at the edge of that; nothing, where what is compared may jump."""
+def closure(cond: Cond, continuous: bool = False) -> Cond:
+    """What holds where the condition does and at the edge of that; nothing, where what is compared may jump, unless it
+    is known to be `continuous`."""
     match cond:
-        case Compare(_, a, b) if jumps(a, b):
+        case Compare(_, a, b) if not continuous and jumps(a, b):
             return And(())
         case Compare("<", a, b) if whole(a) and whole(b):
             return cond  # whole numbers do not come closer
@@ -82,9 +83,9 @@ def closure(cond: Cond) -> Cond:
             # Whether what is behind `x != 0` goes on at 0 is the prover's question.
             return cond
         case And(parts):
-            return conj(*map(closure, parts))
+            return conj(*(closure(p, continuous) for p in parts))
         case Or(parts):
-            return disj(*map(closure, parts))
+            return disj(*(closure(p, continuous) for p in parts))
         case _:
             return And(())
 

@@ -329,13 +329,14 @@ class Walker:
             return self.block(op.orelse, dict(env))
         before, dead, start = self.recursions, self.dead, len(self.made)
         fixed = not c.grades
+        continuous = set(c.under) >= set(c.grades) and all(better(g, "cont") for g in c.under.values())
         self.dead = False
-        self.near, self.exact = near.assume(cond if fixed else closure(cond)), there
+        self.near, self.exact = near.assume(cond if fixed else closure(cond, continuous)), there
         then = self.block(op.then, dict(env))
         inside = self.near, self.exact
         opposite = negate(cond)
         ended, self.dead = not self.dead, False
-        self.near, self.exact = near.assume(opposite if fixed else closure(opposite)), elsewhere
+        self.near, self.exact = near.assume(opposite if fixed else closure(opposite, continuous)), elsewhere
         orelse = self.block(op.orelse, dict(env))
         outside = self.near, self.exact
         self.near, self.exact = near, exact
