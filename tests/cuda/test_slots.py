@@ -26,6 +26,10 @@ entry mixed [n][m] (x: param [n][2]f64) (y: param [n]f64) (k: data [m]i64) (j: d
 entry apart [n][m] (x: param [n][2]f64) (k: data [m]i64) : f64 =
   sum [x[i, 0] * 3 for i in k] + sum [sum (map (** 2) x[i]) for i in k] * 2
 
+entry graph [n][m] (x: param [n]f64) (src: data [m]i64) (dst: data [m]i64) : f64 =
+  let y = reduce_by_index (replicate n 0.0) (+) 0 dst (map (\\i -> x[i]) src)
+  in sum (map (** 2) y)
+
 entry counted [n][m] (h: [n]f64) (k: [m]i64) (v: [m]f64) (w: [m]f64) : [n]f64 =
   reduce_by_index (reduce_by_index h (+) 0 k v) (+) 0 (map (\\i -> i / 2) k) w
 
@@ -97,3 +101,25 @@ def test_what_is_added_is_there_for_what_reads_it_next(both: tuple[Any, Any]) ->
     np.testing.assert_allclose(device.read(*given), native.read(*given), 1e-12)
     for x, y in zip(leaves(device.read.vjp(*given, 1.5)), leaves(native.read.vjp(*given, 1.5)), strict=True):
         np.testing.assert_allclose(x, y, 1e-12)
+
+
+def test_what_an_iteration_stores_for_itself_it_may_read(both: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+                                                         ) -> None:
+    """Edges of a graph: many threads add, not one."""
+    from dad.tests.cuda.standin import launch
+
+    device, native = both
+    blocks: list[Any] = []
+
+    def launched(self: Any, grid: Any, block: Any, *args: Any, call: Any = launch.Function.__call__, **named: Any
+                 ) -> None:
+        blocks.append(block)
+        call(self, grid, block, *args, **named)
+
+    monkeypatch.setattr(launch.Function, "__call__", launched)
+    args = RNG.normal(size=N), ints(M), ints(M)
+    found = device.graph.value_and_grad(*args)
+    assert blocks
+    assert (1,) not in blocks
+    for x, y in zip(leaves(found), leaves(native.graph.value_and_grad(*args)), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-9)

@@ -92,7 +92,7 @@ def places_of(function: tree.Function, memory: Leads, node: tree.For) -> Places 
         return None
     if UNKNOWN in writes or UNKNOWN in reads or added & (writes | reads):
         return None
-    if writes & reads or not all(own_places(node, memory, root) for root in writes):
+    if not all(own_places(node, memory, root, root in reads) for root in writes):
         return None
     made = {r.id for n in everything(node.body) for r in defined_pointers(n)}
     for reg in uses:
@@ -145,10 +145,10 @@ Place = tuple[str, Operand]
 ONE, ZERO = Imm(1, "i64"), Imm(0, "i64")
 
 
-def own_places(node: tree.For, memory: Leads, root: int) -> bool:
+def own_places(node: tree.For, memory: Leads, root: int, read: bool = False) -> bool:
     """Whether each iteration stores to places of an array that no other one stores to: element `i`, or row `i` of rows
-    that inner loops go through."""
-    return Rows(node, memory, root).own()
+    that inner loops go through; and reads no others, where the array is read."""
+    return Rows(node, memory, root, read).own()
 
 
 def first_of(at: Place) -> bool:
@@ -159,8 +159,8 @@ def first_of(at: Place) -> bool:
 class Rows:
     """What one loop does to one array."""
 
-    def __init__(self, node: tree.For, memory: Leads, root: int) -> None:
-        self.node, self.memory, self.root = node, memory, root
+    def __init__(self, node: tree.For, memory: Leads, root: int, read: bool) -> None:
+        self.node, self.memory, self.root, self.read = node, memory, root, read
         self.made = {n.out.id: n for n in everything(node.body) if isinstance(n, tree.Scalar)}
         self.places: dict[int, Place | None] = {}
 
@@ -173,10 +173,14 @@ class Rows:
             match n:
                 case tree.Shift(out, base, offset) if self.root in self.memory.of(base):
                     self.places[out.id] = self.shifted(self.place(base), offset, bounds)
-                case tree.Store(base, offset) if self.root in self.memory.of(base):
-                    at = self.shifted(self.place(base), offset, bounds)
-                    if len(self.memory.of(base)) > 1 or at is None or not (at[0] == "one" or first_of(at)):
+                case tree.Store(base=base, offset=offset) if self.root in self.memory.of(base):
+                    if not self.one(base, offset, bounds):
                         return False
+                case tree.Load(base=base, offset=offset) if self.read and self.root in self.memory.of(base):
+                    if not self.one(base, offset, bounds):
+                        return False
+                case tree.Copy(source=source) if self.read and self.root in self.memory.of(source):
+                    return False
                 case tree.Copy(target=target, count=count) if self.root in self.memory.of(target):
                     at = self.place(target)
                     if len(self.memory.of(target)) > 1 or at is None or at[0] not in ("row", "part") or at[1] != count:
@@ -190,6 +194,11 @@ class Rows:
                     if not all(self.code(part, bounds) for part in inner(n)):
                         return False
         return True
+
+    def one(self, base: Reg, offset: Operand, bounds: dict[int, Operand]) -> bool:
+        """Whether it is an element of the iteration's own."""
+        at = self.shifted(self.place(base), offset, bounds)
+        return len(self.memory.of(base)) == 1 and at is not None and (at[0] == "one" or first_of(at))
 
     def place(self, base: Reg) -> Place | None:
         return self.places.get(base.id, ("all", ZERO))
