@@ -156,7 +156,9 @@ class Expansion:
                     total = total + a.coefs[i] * b.coefs[k - i]
             coefs.append(total)
         self.steps += count * count
-        return Series(coefs, a.val + b.val, exact, min(a.rough + b.val, b.rough + a.val), max(a.loss, b.loss))
+        # What is rough itself may be the least power: t ** (1/3) * t ** (1/3) is no better than t ** (2/3).
+        rough = min(a.rough + min(b.val, b.rough), b.rough + min(a.val, a.rough))
+        return Series(coefs, a.val + b.val, exact, rough, max(a.loss, b.loss))
 
     def trim(self, a: Series) -> Series:
         """Without leading coefficients that are 0."""

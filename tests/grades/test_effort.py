@@ -73,7 +73,7 @@ def test_what_is_given_up_counts_as_a_jump() -> None:
 
 
 def test_a_question_that_takes_too_long_is_not_answered() -> None:
-    x, y = terms.atom("x", "x"), terms.atom("y", "y")
+    x, y = (terms.atom(("asked nowhere else", name), name) for name in "xy")
     term = apply("add", (apply("mul", (x, x)), apply("mul", (y, y))))
     with effort.effort(0, asking=False):
         facts = NO_FACTS.assume(compare("<", terms.ZERO, x))
