@@ -405,6 +405,12 @@ def sum_(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
 
     found = made(w, stmt, grades, args, None, shape=shape, bounds=(lower(w.near), lower(w.exact)), squares=squares)
     found.some = t.is_float and len(args) == 1 and v.term is not None and positive(w.near, v.term)
+    if op.name == "sum" and t.is_float and not t.rank and v.term is not None and found.term is not None and v.shape \
+            and v.shape[0].term is not None:
+        from .shifts import Sum
+
+        cells = frozenset(c for c in w.atoms(v.term) if c in w.cells)
+        w.sums[found.term] = Sum(v.term, cells, w.near, v.shape[0].term, found.some)
     return found
 
 

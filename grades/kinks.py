@@ -16,6 +16,7 @@ from . import valued
 from .effort import Effort
 from .lattice import Grade, better, compose, join, worst
 from .report import Step
+from .shifts import settled
 from .steps import Apart, plainer, taken_apart
 from .terms import ONE, ZERO, Cond, Term, apply, atom, compare, compared, few, negate, number, subterms
 from .values import Value, closure, replaced
@@ -43,7 +44,9 @@ def polished(w: Walker, v: Value) -> Value:
         w.alive.append(w.near)
         w.polished[key] = piecewise(w, v.term, worst(v.grades))
     grade = w.polished[key]
-    return v if grade is None else regraded(w, v, grade)
+    if grade is not None:
+        v = regraded(w, v, grade)
+    return settled(w, v)
 
 
 def opened(w: Walker, v: Value, facts: Facts) -> Value:

@@ -294,6 +294,12 @@ def fold(w: Walker, stmt: ir.Stmt, op: ir.Reduce | ir.Scan, env: dict[ir.Var, Va
     """An accumulator and one element, until the accumulator is no worse."""
     arrays = [w.atom(a, env) for a in op.arrays]
     neutral = [w.atom(a, env) for a in op.neutral]
+    named = by_name(op, stmt.vars[0].type)
+    if named:
+        from .arrays import ARRAYS
+
+        again = ir.Prim(named, op.arrays, (("axis", 0),))
+        return [ARRAYS[named](w, ir.Stmt(stmt.vars, again, stmt.span), arrays)]
     n = len(neutral)
     fixpoint = Fixpoint(w, neutral, op.body.params[:n])
     near, exact = w.near, w.exact
@@ -324,6 +330,23 @@ def fold(w: Walker, stmt: ir.Stmt, op: ir.Reduce | ir.Scan, env: dict[ir.Var, Va
         results.append(w.unknown(grades, (after[k], *arrays), stmt.span, var.name if len(var.name) > 1 else "reduce",
                                  var.type, bounds=fixpoint.bounds[k], shape=shape, squares=fixpoint.squares[k]))
     return results
+
+
+FOLDS = {"add": ("sum", 0.0), "mul": ("prod", 1.0)}
+
+
+def by_name(op: ir.Reduce | ir.Scan, t: ir.Type) -> str:
+    """What a fold of numbers is called that has a name: `reduce (+) 0` is `sum`."""
+    body = op.body.body
+    if not isinstance(op, ir.Reduce) or len(op.arrays) != 1 or t.rank or not t.is_float or len(body.stmts) != 1:
+        return ""
+    [stmt] = body.stmts
+    [neutral] = op.neutral
+    if not isinstance(stmt.op, ir.Prim) or stmt.op.name not in FOLDS or not isinstance(neutral, ir.Const) \
+            or body.results != stmt.vars or set(stmt.op.args) != set(op.body.params):
+        return ""
+    name, value = FOLDS[stmt.op.name]
+    return name if neutral.value == value else ""
 
 
 __all__ = ["Elements", "Mapping", "fold", "loop", "map_"]

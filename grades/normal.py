@@ -369,17 +369,19 @@ def _primes(value: Fraction) -> list[tuple[int, int]]:
 def exponential(r: Ratio) -> Ratio:
     out = ONE
     for m, c in r.num.terms.items():
-        if r.den is po.ONE and len(m) == 1 and m[0][1] == 1 and GENERATORS[m[0][0]].kind == "log":
-            base = GENERATORS[m[0][0]].args[0]
+        unit = _monic(m, r.den)
+        bare = single(unit.num) if unit.den is po.ONE else None
+        if bare is not None and GENERATORS[bare].kind == "log":
+            base = GENERATORS[bare].args[0]
             if base.den is po.ONE:
                 out = out * _root(base.num, Fraction(c))
             elif c.denominator == 1 and -40 <= c <= 40:
                 out = out * (ratio(base.num ** int(c), base.den ** int(c)) if c > 0 else
                              ratio(base.den ** int(-c), base.num ** int(-c)))
             else:
-                out = out * of_generator(_generator("exp", "", (of_generator(m[0][0]),)), c)
+                out = out * of_generator(_generator("exp", "", (unit,)), c)
         else:
-            out = out * of_generator(_generator("exp", "", (_monic(m, r.den),)), c)
+            out = out * of_generator(_generator("exp", "", (unit,)), c)
     return out
 
 

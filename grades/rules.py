@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..lang.core import ir
 from ..lang.core.primitive import PRIMITIVES, Domain, Primitive
-from . import valued
+from . import shifts, valued
 from .arrays import ARRAYS
 from .intervals import Interval
 from .lattice import Grade, Grades, at_least, better, joined, times, worst
@@ -247,7 +247,9 @@ def div(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
         grades = joined((a.grades, at_least(at_least(b.grades, "smooth"), domain_grade(w, stmt, "/", domain, b))))
     elif a.squares is not None and constant_sign(w, b):
         squares = a.squares
-    return plain_result(w, stmt, grades, args, squares)
+    found = plain_result(w, stmt, grades, args, squares)
+    found.some = a.some and not b.grades and constant_sign(w, b)
+    return found
 
 
 def pow_(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
@@ -495,7 +497,7 @@ def cast(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
 def comparison(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
     op = stmt.op
     assert isinstance(op, ir.Prim)
-    a, b = args
+    a, b = args = [shifts.settled(w, v) for v in args]
     shape = shape_of(args, types_of(stmt))
     under = joined((a.grades, b.grades))
     if a.cond is not None and b.cond is not None and op.name in ("eq", "ne"):

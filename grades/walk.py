@@ -49,6 +49,8 @@ from .values import Value, chains, closure, order
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from .shifts import Sum
+
 BUDGET = 5_000
 """Statements that are walked with all that is known of a call's arguments; beyond, functions are walked once."""
 STATEMENT, CALLED = 10, 60
@@ -135,6 +137,8 @@ class Walker:
         """What formulas divide by, looked for once."""
         self.places: dict[Term, tuple[Term, tuple[Term, ...]]] = {}
         """Atoms that stand for the element of an array at a place: the cell of the array, the place."""
+        self.sums: dict[Term, Sum] = {}
+        """Of atoms that are sums: what they are sums of."""
         self.universal: dict[Cond, Cond] = {}
         """What holds of each element where a condition holds that says `all`."""
         self.branches: dict[object, Branch] = {}
