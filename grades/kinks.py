@@ -194,7 +194,7 @@ def piece(w: Walker, t: Term, near: Facts) -> Grade | None:
         return "jump"
     grade: Grade = "smooth"
     for domain in record.domain:
-        from .rules import inside
+        from .domains import inside
 
         here = inside(w, near, domain, Value(term=t.args[domain.argument]))
         grade = join(grade, "smooth" if here == "inside" else domain.edge or "jump" if here == "edge" else "jump")

@@ -467,7 +467,8 @@ class _Branch:
         low = min(left.val, right.val, 0)
         end = int(min(left.end, right.end, length))
         for s in (left, right):
-            if s.val < 0 and any(not vanishes(s.at(k), at, crossing.reduce) for k in range(s.val, 0)):
+            if s.val < 0 and any(not vanishes(s.at(k), at, crossing.reduce) or self.meets(s.at(k), crossing)
+                                 for k in range(s.val, 0)):
                 raise Irregular("both arms are unbounded there")
         for k in range(low, end):
             if k >= rough:
@@ -480,6 +481,8 @@ class _Branch:
                     raise Irregular("an arm is not known to be continuous there")
                 shown = c if crossing.equation is None else crossing.reduce(c)  # type: ignore[misc]  # there is one
                 return _Finding(k - 1, rough, crossing.text, "", show(shown.scale(math.factorial(k))))
+            if self.meets(c, crossing):
+                return _Finding(k, min(rough, k + 1), crossing.text)
         if end < length and end < rough:
             raise Short
         if rough <= 0:
@@ -487,6 +490,15 @@ class _Branch:
         if left.end == right.end == rough == INFINITE and max(s.val + len(s.coefs) for s in (left, right)) <= length:
             return _Finding(INFINITE, INFINITE, crossing.text)
         return _Finding(length - 1 if rough > length - 1 else math.ceil(rough) - 1, rough, crossing.text)
+
+    def meets(self, c: Ratio, crossing: Crossing) -> bool:
+        """Whether a coefficient that vanishes where the boundary is does so because the boundary is at the edge of what
+        is known there, as x + y = 0 where neither is negative: not on a surface, so derivatives along it say nothing.
+        Where two cases of the arms meet at such a place they are compared on either side of it, too."""
+        left = crossing.reduce(c) if crossing.reduce is not None else c
+        if not left.num or not vanishes(c, crossing.at, crossing.reduce):
+            return False
+        return not vanishes(c, self.facts, crossing.reduce)
 
     def divided(self, part: Zeros, a: Term, b: Term, near: tuple[Facts, Facts], thin: bool) -> _Finding | None:
         """The difference as a multiple of a power of the factor, which is enough at any point."""

@@ -5,22 +5,25 @@ worse: what holds of the results if it holds of all calls inside holds of every 
 it goes. Of parameters that nothing moves, such as a counter, no condition is a branch. What is known of the bounds of
 arguments goes in, and of results comes out, widened as in loops.
 
-Where a root moves the condition and an arm calls the function, depth itself may change from point to point, and nothing
-is shown; but `if c then f a else f b` is `f (if c then a else b)`.
+Where a root moves the condition and an arm calls the function, depth itself may change from point to point. Then the
+call is followed near the boundary: if it comes to an end there, both sides are formulas that can be compared
+(`beside`). And `if c then f a else f b` is `f (if c then a else b)`.
 """
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ..lang.core import ir
 from ..lang.core.walk import called
 from .facts import NO_FACTS
 from .intervals import EVERYTHING, Interval
-from .lattice import Grade, compose, join, joined
+from .lattice import Grade, Grades, compose, join, joined
 from .report import Step
-from .values import Value
+from .terms import And, Compare, Cond, Or, Term, apply, negate
+from .values import Value, closure, replaced
 
 if TYPE_CHECKING:
     from ..lang.source import Span
@@ -29,6 +32,10 @@ if TYPE_CHECKING:
 MOST = 8
 """Kinds of calls of one function that are told apart."""
 ROUNDS = 40
+TUBE = Fraction(1, 10**6)
+"""How far from the boundary of a condition calls are followed."""
+DEEPEST = 4
+"""Calls in calls that are followed there."""
 Bounds = tuple[Interval, Interval]
 Extent = int | tuple[int, int] | None
 """A number of elements: itself, that of a parameter along an axis, or one of which nothing is known."""
@@ -78,6 +85,8 @@ class Found:
 def call(w: Walker, name: str, args: Sequence[Value], span: Span | None) -> list[Value] | None:
     """The results of a call that is not walked with what is passed; None where it is to be."""
     open_ = w.open.get(name)
+    if w.unfolding > 0 and (open_ is not None or circle_of(w, name)):
+        return unfolded(w, name, args)
     if open_ is not None:
         w.recursions += 1
         widen(w, open_, args)
@@ -257,8 +266,81 @@ def through(w: Walker, results: Sequence[Result] | None, args: Sequence[Value], 
         v = w.unknown(joined(parts), args, span, function.source_name or name, atom.type, bounds=here.bounds,
                       shape=shape)
         v.call = name, tuple(args), k
+        if v.term is not None and circle_of(w, name):
+            w.called[v.term] = v.call
         out.append(v)
     return out
+
+
+# ---------------------------------------------------------------- once more
+
+
+def unfolded(w: Walker, name: str, args: Sequence[Value]) -> list[Value]:
+    """The results of a call by what the function does with these arguments."""
+    w.unfolding -= 1
+    w.where.append(name)
+    values = w.block(w.program.functions[name].body, dict(zip(w.program.functions[name].params, args, strict=True)))
+    w.where.pop()
+    w.unfolding += 1
+    return values
+
+
+def calling(w: Walker, a: Value, b: Value) -> bool:
+    """Whether formulas of both are known, and have results of recursive functions in them."""
+    return a.term is not None and b.term is not None and any(t in w.called for v in (a.term, b.term)
+                                                             for t in w.atoms(v))
+
+
+def beside(w: Walker, cond: Cond, arms: tuple[Value, Value], before: set[Term]) -> tuple[Value, Value] | None:
+    """Arms that call the function they are in, near where their condition changes: with what the calls come to there.
+    `before`: atoms that were there before the arms. None where that is not known.
+
+    Where calls end near the boundary without another one, both sides are ordinary formulas there. Elsewhere, one side
+    alone is taken, and what calls give has the grade that they are supposed to have, by induction.
+    """
+    sites = [part for part in parts_of(cond) if isinstance(part, Compare)]
+    if w.following or not sites or len(sites) != len(parts_of(cond)):
+        return None
+    found = None
+    for site in sites:
+        gap = apply("sub", (site.a, site.b))
+        here = tuple(followed(w, v, gap, side, before) for v, side in zip(arms, (cond, negate(cond)), strict=True))
+        if here[0] is None or here[1] is None:
+            return None
+        if found is not None and (here[0].term is not found[0].term or here[1].term is not found[1].term):
+            return None
+        found = here[0], here[1]
+    return found
+
+
+def parts_of(cond: Cond) -> tuple[Cond, ...]:
+    return tuple(c for part in cond.parts for c in parts_of(part)) if isinstance(cond, And | Or) else (cond,)
+
+
+def followed(w: Walker, v: Value, gap: Term, side: Cond, before: set[Term]) -> Value | None:
+    """An arm near where the gap is 0 and the condition holds: its value without calls, with their grades joined."""
+    assert v.term is not None
+    state = w.near, w.exact, w.dead
+    w.near = w.near.assume(closure(side)).within(gap, -TUBE, TUBE)
+    w.exact = w.exact.assume(side).within(gap, -TUBE, TUBE)
+    w.unfolding, w.following = DEEPEST, True
+    w.quiet += 1
+    by: dict[Term, Term] = {}
+    grades: list[Grades] = [v.grades]
+    for a in w.atoms(v.term):
+        if a in w.called and a not in before:
+            name, args, k = w.called[a]
+            result = unfolded(w, name, args)[k]
+            grades.append(result.grades)
+            if result.term is not None:
+                by[a] = result.term
+    w.quiet -= 1
+    w.unfolding, w.following = 0, False
+    w.near, w.exact, w.dead = state
+    term = replaced(v.term, by)
+    if any(a not in before and (a not in w.places or w.places[a][0] not in before) for a in w.atoms(term)):
+        return None
+    return Value(joined(grades), v.steps, term)
 
 
 def pushed(w: Walker, a: Value, b: Value) -> tuple[str, int, list[tuple[Value, Value, ir.Type]]] | None:

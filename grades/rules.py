@@ -14,9 +14,9 @@ from ..lang.core import ir
 from ..lang.core.primitive import PRIMITIVES, Domain, Primitive
 from . import shifts, valued
 from .arrays import ARRAYS
+from .domains import domain_grade, note_domain
 from .intervals import Interval
 from .lattice import Grade, Grades, at_least, better, joined, times, worst
-from .report import Obligation
 from .results import flat_of, jumping, kink, made, shape_of, shown, term_of, types_of
 from .signs import nonnegative
 from .terms import (
@@ -39,7 +39,6 @@ from .terms import (
 from .values import Value, chains
 
 if TYPE_CHECKING:
-    from .facts import Facts
     from .walk import Walker
 
 INFINITE = math.inf
@@ -95,91 +94,6 @@ def attributes(stmt: ir.Stmt) -> bool:
     op = stmt.op
     assert isinstance(op, ir.Prim)
     return bool(op.attrs)
-
-
-def domain_grade(w: Walker, stmt: ir.Stmt, name: str, domain: Domain, v: Value) -> Grade:
-    """How smooth a primitive is in an argument that lies where it does. Notes down what is left to be shown."""
-    if w.trusting or (v.term is None and not v.grades):
-        return "affine"
-    if v.some and domain.lo in (0, -INFINITE) and domain.hi == INFINITE and domain.apart in (None, 0):
-        return "affine"
-    near = inside(w, w.near, domain, v)
-    exact = inside(w, w.exact, domain, v)
-    if exact != "inside":
-        note_domain(w, stmt, name, domain, v, exact)
-    if near == "inside":
-        return "affine"
-    if near == "edge" and domain.edge:
-        return domain.edge
-    return "jump"
-
-
-def inside(w: Walker, facts: Facts, domain: Domain, v: Value) -> str:
-    """`inside` the domain, at its `edge`, or, as far as is known, `outside`."""
-    if v.term is None:
-        return "outside"
-    facts = valued.at(w, facts, v.term)
-    if domain.apart is not None:
-        shifted = v.term if domain.apart == 0 else apply("sub", (v.term, number(domain.apart)))
-        if facts.nonzero(shifted):
-            return "inside"
-        return "edge"
-    i = facts.interval(v.term)
-    low = i.lo > domain.lo or (i.lo == domain.lo and (i.lo_open or domain.lo == -INFINITE))
-    high = i.hi < domain.hi or (i.hi == domain.hi and (i.hi_open or domain.hi == INFINITE))
-    reached = i.lo >= domain.lo, i.hi <= domain.hi
-    if not low:
-        above = apply("sub", (v.term, number(domain.lo)))
-        low, reached = facts.positive(above), (reached[0] or facts.nonnegative(above), reached[1])
-    if not high:
-        below = apply("sub", (number(domain.hi), v.term))
-        high, reached = facts.positive(below), (reached[0], reached[1] or facts.nonnegative(below))
-    return "inside" if low and high else "edge" if all(reached) else "outside"
-
-
-def note_domain(w: Walker, stmt: ir.Stmt, name: str, domain: Domain, v: Value, found: str) -> None:
-    if w.quiet or v.term is None:
-        return
-    span = w.place(stmt.span)
-    defined = bool(domain.edge)
-    met = found == "edge" and defined
-    key = (name, id(stmt.op), domain.argument)
-    before = w.obligations.get(key)
-    if before is not None and not before.met:
-        return
-    w.obligations[key] = Obligation(
-        span, name, shown(v.term), needs(domain), known(w, domain, v), w.seen(v.grades), met,
-        "edge" if met else "outside", domain.fix, w.where[-1] if w.where else "", stmt.span)
-
-
-def plain(value: float) -> str:
-    for k, what in ((math.pi / 2, "pi/2"), (-math.pi / 2, "-pi/2")):
-        if value == k:
-            return what
-    return f"{value:g}"
-
-
-def needs(domain: Domain) -> str:
-    if domain.apart is not None:
-        return f"not {plain(domain.apart)}"
-    if domain.hi == INFINITE:
-        return f"> {plain(domain.lo)}"
-    if domain.lo == -INFINITE:
-        return f"< {plain(domain.hi)}"
-    return f"between {plain(domain.lo)} and {plain(domain.hi)}"
-
-
-def known(w: Walker, domain: Domain, v: Value) -> str:
-    """What is known of an argument, in words."""
-    assert v.term is not None
-    i = w.exact.interval(v.term)
-    if i.lo == -INFINITE and i.hi == INFINITE:
-        return "nothing is known of its sign"
-    if i.hi == INFINITE:
-        return f"{'>' if i.lo_open else '>='} {float(i.lo):g}"
-    if i.lo == -INFINITE:
-        return f"{'<' if i.hi_open else '<='} {float(i.hi):g}"
-    return f"between {float(i.lo):g} and {float(i.hi):g}"
 
 
 # ---------------------------------------------------------------- arithmetic

@@ -114,6 +114,8 @@ class Expansion:
         self.steps = 0
         self.frozen = False
         """The variable stays at its value: the term is used on the boundary alone."""
+        self.failed: dict[Term, Irregular] = {}
+        """What has no series; a quotient with it may still have one."""
         self.values: dict[Term, Ratio] = {}
         """Atoms that stay at a value."""
 
@@ -218,10 +220,17 @@ class Expansion:
     def series(self, term: Term) -> Series:
         found = self.memo.get(term)
         if found is None:
+            if term in self.failed:
+                raise self.failed[term]
             for each in _postorder(term, self.memo) if any(a not in self.memo for a in term.args) else ():
-                if each.op == "select" or each.cond is not None:
+                if each.op == "select" or each.cond is not None or each in self.failed:
                     continue
-                self.memo[each] = self.expand(each)
+                try:
+                    self.memo[each] = self.expand(each)
+                except Irregular as error:
+                    self.failed[each] = error
+                    if each is term:
+                        raise
             found = self.memo.get(term)
             if found is None:
                 found = self.memo[term] = self.expand(term)
@@ -252,7 +261,7 @@ class Expansion:
             case ("mul" | "scaled"), (a, b):
                 return self.mul(self.series(a), self.series(b))
             case "div", (a, b):
-                return self.mul(self.series(a), self.inverse(self.series(b), b))
+                return limits.quotient(self, a, b) or self.mul(self.series(a), self.inverse(self.series(b), b))
             case "pow", (a, b):
                 return self.power(a, b)
             case "sqrt", (a,):
@@ -288,7 +297,7 @@ class Expansion:
                 return self.angle(y, x)
             case "element", _:
                 return self.element(term)
-        plainer = expanded(term)
+        plainer = expanded(term) or special.recurrence(self, term)
         if plainer is not None:
             return self.series(plainer)
         return special.function(self, term)
@@ -306,7 +315,7 @@ class Expansion:
         first = self.first(base)
         if first is not None and self.signs.bounds_of_ratio(first).positive:
             return self.exponential(self.mul(exponent, self.logarithm(base, a)))
-        found = limits.power(self, base, exponent, a)
+        found = limits.power(self, base, exponent, a) or limits.vanishing_exponent(self, base, exponent, a)
         if found is not None:
             return found
         if self.checks:

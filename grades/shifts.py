@@ -1,10 +1,10 @@
-"""Values that a result does not depend on, though it is computed with them: `m + log (sum (map (\\v -> exp (v - m)) x))`
-is the same for every m, so it does not matter that `m = maximum x` has kinks.
+"""Values that a result does not depend on, though it is computed with them: m + log (sum of exp (v - m)) is the same
+for every m, so it does not matter that `m = maximum x` has kinks.
 
-Comes in: a result that is not C1. Its formula, with those of sums in it, is brought into a normal form in which what is the
-same for all elements stands before a sum: sum (exp v * exp (-m)) = exp (-m) * sum (exp v). Where a value with kinks is gone
-from it, the result is what it would be if that value stood still: near each point, a function of everything else. Goes
-out: the result as that function, with its grade.
+Comes in: a result that is not C1. Its formula, with those of sums in it, is brought into a normal form in which what is
+the same for all elements stands before a sum: sum (exp v * exp (-m)) = exp (-m) * sum (exp v). Where a value with kinks
+is gone from it, the result is what it would be if that value stood still: near each point, a function of everything
+else. Goes out: the result as that function, with its grade.
 
 The derivative that a program computes there goes through the value too, but is multiplied by a derivative that is 0. So
 this is for values with finite slopes alone.
@@ -79,7 +79,7 @@ def shifted(w: Walker, v: Value) -> Value | None:
 
 
 def sums_in(w: Walker, term: Term) -> list[Term]:
-    """The sums in a formula, and those in their elements; not those that stand for an element of an array themselves."""
+    """The sums in a formula, and those in their elements; not those that stand for elements of an array themselves."""
     found: list[Term] = []
     stack = list(w.atoms(term))
     while stack:

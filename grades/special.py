@@ -8,11 +8,16 @@ from . import normal
 from .functions import SMOOTH, slope_of
 from .intervals import INFINITE
 from .normal import ONE, Ratio
-from .terms import Term
+from .terms import ONE as ONE_
+from .terms import Term, apply, number
 from .text import show
 
 if TYPE_CHECKING:
     from .series import Expansion, Series
+
+
+MOST = 20
+"""Arguments beyond are not brought down."""
 
 
 def function(e: Expansion, term: Term) -> Series:
@@ -39,6 +44,26 @@ def function(e: Expansion, term: Term) -> Series:
     if slope is None:
         return Series([value], 0, False, min(rough, Fraction(1)))
     return e.integral(value, e.series(slope), inner[0])
+
+
+def recurrence(e: Expansion, term: Term) -> Term | None:
+    """lgamma (x + 1) by lgamma x, and its like, where x is positive: then both are in one normal form."""
+    match term.op, term.args:
+        case ("lgamma" | "gamma" | "digamma"), (Term(op="number", value=c),) if 1 < c <= MOST:
+            below = number(c - 1)
+        case ("lgamma" | "gamma" | "digamma"), ((Term(op="add", args=(x, Term(op="number", value=c)))
+                                                 | Term(op="add", args=(Term(op="number", value=c), x))),) \
+                if 1 <= c <= MOST and e.signs.positive(apply("add", (x, number(c - 1)))):
+            below = apply("add", (x, number(c - 1)))
+        case _:
+            return None
+    before = apply(term.op, (below,))
+    match term.op:
+        case "lgamma":
+            return apply("add", (before, apply("log", (below,))))
+        case "gamma":
+            return apply("mul", (before, below))
+    return apply("add", (before, apply("div", (ONE_, below))))
 
 
 def inside(e: Expansion, op: str, args: tuple[Ratio, ...]) -> None:

@@ -20,7 +20,7 @@ from . import recursion
 from .effort import Effort
 from .facts import Facts, forget
 from .intervals import INFINITE, Interval
-from .kinks import opened, polished
+from .kinks import KINKS, opened, piece, polished
 from .lattice import Grade, Grades, at_least, better, join, joined, shown, worst
 from .prove import EFFORT, Verdict, across
 from .report import Branch, Graded, Obligation, Promise, Root, Step, Trusted
@@ -35,16 +35,18 @@ from .terms import (
     Unknown,
     atom,
     atoms,
+    compared,
     conj,
     disj,
     large,
     negate,
     number,
     select,
+    show,
     show_condition,
     subterms,
 )
-from .values import Value, chains, closure, order
+from .values import Value, chains, closure, order, replaced, replaced_in
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -123,6 +125,11 @@ class Walker:
         self.open: dict[str, recursion.Open] = {}
         """Recursive functions that are being walked."""
         self.recursions = 0
+        self.unfolding = 0
+        """How many calls of functions that are being walked are followed, one in the other."""
+        self.following = False
+        self.called: dict[Term, tuple[str, tuple[Value, ...], int]] = {}
+        """Atoms that stand for results of such calls."""
         self.dead = False
         """Behind a call that has not come to an end yet, as far as is known."""
         self.summaries: dict[tuple[str, tuple[recursion.Known, ...]], recursion.Found] = {}
@@ -355,7 +362,7 @@ class Walker:
         self.dead = self.dead or dead
         results = []
         for var, a, b in zip(stmt.vars, then, orelse, strict=True):
-            v = self.choice(stmt, c, cond, a, b, var.type, recursive, "if", (inside[1], outside[1]))
+            v = self.choice(stmt, c, cond, a, b, var.type, recursive, "if", (inside[1], outside[1]), start)
             if v.term is not None and v.term.op == "atom" and a.term is not None and b.term is not None \
                     and v.term is not a.term:
                 i, o = [(f.interval(a.term)) for f in inside], [f.interval(b.term) for f in outside]
@@ -383,8 +390,9 @@ class Walker:
                 self.within(made, (self.near.interval(cell), self.exact.interval(cell)))
 
     def choice(self, stmt: ir.Stmt, c: Value, cond: Cond, a: Value, b: Value, t: ir.Type, recursive: bool, kind: str,
-               facts: tuple[Facts, Facts] | None = None) -> Value:
-        """`if c then a else b`; `facts` hold in the arms."""
+               facts: tuple[Facts, Facts] | None = None, start: int | None = None) -> Value:
+        """`if c then a else b`; `facts` hold in the arms. `recursive`: an arm calls the function itself. `start`: how
+        many atoms there were before the arms."""
         shape = same_shape(a, b)
         grades: Grades = joined((a.grades, b.grades))
         if a is b or (t.rank == 0 and a.term is not None and a.term is b.term):
@@ -401,7 +409,13 @@ class Walker:
             return self.function(name, args, span)[k]
         if c.grades:
             moving = set(c.grades)
-            if not t.is_float or recursive or (t.rank and shape is None) or a.term is None or b.term is None:
+            unfolded = None
+            if t.is_float and not t.rank and start is not None and recursion.calling(self, a, b):
+                unfolded = recursion.beside(self, cond, (a, b), set(self.made[:start]))
+            if unfolded is not None and unfolded[0].term is not None and unfolded[1].term is not None:
+                verdict = self.verdict(cond, unfolded[0].term, unfolded[1].term)
+                grades = joined((grades, *(v.grades for v in unfolded)))
+            elif not t.is_float or recursive or (t.rank and shape is None) or a.term is None or b.term is None:
                 why = "the arms are whole numbers" if not t.is_float else \
                     "an arm calls the function itself" if recursive else "the sizes of the arms may differ"
                 verdict = Verdict("jump", False, why, show_condition(cond))
@@ -459,9 +473,31 @@ class Walker:
         found = self.verdicts.get(key)
         if found is None:
             found = across(cond, (a,), (b,), near, self.active, self.order, effort)
+            if not found.proved and not found.difference:
+                found = self.through(cond, a, b, near) or found
             self.verdicts[key] = found
             self.alive.append(near)
         return found
+
+    def through(self, cond: Cond, a: Term, b: Term, near: Facts) -> Verdict | None:
+        """What the prover says of the arms as functions of something smooth that the condition compares, `r` in
+        `r < 1`: then it does not matter how that moves, as where its slope is 0."""
+        sides = [s for s in compared(cond) for s in (s, *s.args) if s.args and s.cond is None]
+        inside = set(subterms([a, b]))
+        for s in dict.fromkeys(sides):
+            if s not in inside or s.op in KINKS or not any(map(self.active, self.atoms(s))) \
+                    or any(piece(self, t, near) != "smooth" for t in subterms([s])):
+                continue
+            grades = at_least(joined(self.activity.get(t, {}) for t in self.atoms(s)), "smooth")
+            u = self.fresh(show(s), grades, key=("through", s.id))
+            i = near.interval(s)
+            known = near.within(u, i.lo, i.hi, i.lo_open, i.hi_open)
+            by = {s: u}
+            found = across(replaced_in(cond, by), (replaced(a, by),), (replaced(b, by),), known, self.active,
+                           self.order, EFFORT // 2)
+            if found.proved:
+                return found
+        return None
 
     def behind(self, arms: Grades, moving: Iterable[str], c: Value, verdict: Verdict, close: bool) -> Grades:
         """Grades of a branch from those of its arms, in the roots that move its condition; `close`: the arms meet, and
