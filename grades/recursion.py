@@ -327,16 +327,18 @@ def followed(w: Walker, v: Value, gap: Term, side: Cond, before: set[Term]) -> V
     w.quiet += 1
     by: dict[Term, Term] = {}
     grades: list[Grades] = [v.grades]
-    for a in w.atoms(v.term):
-        if a in w.called and a not in before:
-            name, args, k = w.called[a]
-            result = unfolded(w, name, args)[k]
-            grades.append(result.grades)
-            if result.term is not None:
-                by[a] = result.term
-    w.quiet -= 1
-    w.unfolding, w.following = 0, False
-    w.near, w.exact, w.dead = state
+    try:
+        for a in w.atoms(v.term):
+            if a in w.called and a not in before:
+                name, args, k = w.called[a]
+                result = unfolded(w, name, args)[k]
+                grades.append(result.grades)
+                if result.term is not None:
+                    by[a] = result.term
+    finally:
+        w.quiet -= 1
+        w.unfolding, w.following = 0, False
+        w.near, w.exact, w.dead = state
     term = replaced(v.term, by)
     if any(a not in before and (a not in w.places or w.places[a][0] not in before) for a in w.atoms(term)):
         return None

@@ -16,10 +16,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from . import polynomials as po
+from .effort import Spent, TooHard, effort
 from .intervals import INFINITE, Interval
 from .lattice import Grade, better, compose, join, worst
 from .normal import GENERATORS, ZERO, Ratio, of_atom, ratio
-from .polynomials import Monomial, Poly, TooHard
+from .polynomials import Monomial, Poly
 from .series import Expansion, Irregular, Short, Split
 from .terms import Term, atom, subterms
 from .values import Value, replaced
@@ -68,9 +69,9 @@ def shifted(w: Walker, v: Value) -> Value | None:
         return None
     form = Form(w, by)
     try:
-        with po.effort(EFFORT):
+        with effort(EFFORT):
             left = form.of(v.term, w.near)
-    except (Irregular, Short, Split, TooHard, ZeroDivisionError, RecursionError, OverflowError):
+    except (Irregular, Short, Split, Spent, TooHard, ZeroDivisionError, RecursionError, OverflowError):
         return None
     gone = kinks - form.stuck - {a for g in left.generators for a in GENERATORS[g].atoms}
     if not gone:
