@@ -121,7 +121,7 @@ BRANCHES: dict[str, tuple[object, ...]] = {
     "bernoulli of Scharfetter": ("lip", x.eq(0), 1, x / (exp(x) - 1)),
     "coth minus 1/x": ("lip", x.eq(0), 0, op("cosh", x) / op("sinh", x) - 1 / x),
     "a point of two": ("jump", both(x.eq(0), y.eq(0)), 0, x * y / (x * x + y * y)),
-    "a harmless point of two": ("C1", both(x.eq(0), y.eq(0)), 1, cos(x) * cos(y)),
+    "a harmless point of two": ("lip", both(x.eq(0), y.eq(0)), 1, cos(x) * cos(y)),
     # splines
     "truncated power 1": ("lip", x > k, (x - k) * b, 0),
     "truncated power 2": ("C1", x > k, (x - k) ** 2 * b, 0),
