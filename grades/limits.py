@@ -39,7 +39,10 @@ def falls(e: Expansion, a: Series) -> bool:
     first = e.at.bounds_of_ratio(e.reduced(a.coefs[0]))
     if a.val % 2 == 0:
         return first.negative
-    side = e.near.bounds_of_ratio(of_atom(e.variable) - e.value)
+    beyond = of_atom(e.variable) - e.value
+    if not beyond.num:
+        return False  # the boundary is not solved for the variable
+    side = e.near.bounds_of_ratio(beyond)
     return (first.negative and side.nonnegative) or (first.positive and side.nonpositive)
 
 
