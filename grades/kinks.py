@@ -102,6 +102,9 @@ def piecewise(w: Walker, term: Term, before: Grade) -> Grade | None:
         return None
     term, near = apart.term, apart.near
     found: Grade = "smooth"
+    lengths = lengths_in(w, term)
+    if lengths:
+        term, found = replaced(term, lengths), "C1"
     boundaries: list[tuple[Cond, Term, Term, Term]] = []
     for t, facts in parts(term, near):
         if not any(map(w.active, w.atoms(t))):
@@ -145,6 +148,17 @@ def piecewise(w: Walker, term: Term, before: Grade) -> Grade | None:
             found = join(found, thin.tight if thin.proved else "jump")
         if not verdict.proved or better(before, found):
             return None
+    return found
+
+
+def lengths_in(w: Walker, term: Term) -> dict[Term, Term]:
+    """Lengths in a formula, as absolute values of a number: a function of a length, g (norm r), is C1 if g is, and its
+    slope is 0 where the length is, as if there were one direction alone. Of higher derivatives nothing is said."""
+    found: dict[Term, Term] = {}
+    for t in subterms([term]) if w.lengths else ():
+        root = t.args[0] if t.op == "select" and t.args[1] is ZERO else t
+        if root in w.lengths and (t is root or t.cond == compare("<", ZERO, root.args[0])):
+            found[t] = apply("abs", (w.fresh("r", w.lengths[root], key=("radius", root.id)),))
     return found
 
 

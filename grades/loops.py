@@ -38,6 +38,10 @@ def sizes_of(arrays: Sequence[Value]) -> Grades:
 # ---------------------------------------------------------------- elements
 
 
+PLACES = "ijklmn"
+"""What messages call the places of elements, in maps in maps."""
+
+
 class Elements:
     """One element of each array, the same place of all. What their formulas say of each other is kept."""
 
@@ -53,9 +57,11 @@ class Elements:
         cells = [c for part in self.parts(v) for c in atoms(part) if c in w.cells]
         for c in cells:
             if c not in self.inner:
-                name = param.name if v.term is c and not t.rank else c.name
+                name = self.named(c, param.name if v.term is c and not t.rank else c.name)
                 made = w.fresh(name, w.activity.get(c, {}), (w.near.interval(c), w.exact.interval(c)),
                                integer=c.integer, cell=t.rank > 0)
+                if t.rank and c in w.arrays:
+                    w.arrays.add(made)
                 self.inner[c], self.outer[made] = made, c
             elif t.rank:
                 w.cells.add(self.inner[c])
@@ -63,6 +69,15 @@ class Elements:
         cond = replaced_in(v.cond, self.inner) if v.cond is not None else None
         origin = v.origin if v.origin is not None and v.origin[0] != "spectrum" else None
         return Value(v.grades, v.steps, term, cond, v.under, shape, squares=v.squares, origin=origin)
+
+    def named(self, c: Term, otherwise: str) -> str:
+        """What messages call an element: `ys[i]`, where the array is a parameter, or one of its rows."""
+        place = PLACES[min(self.w.nested, len(PLACES) - 1)]
+        if c.integer and c.name == "is":
+            return place
+        if c not in self.w.arrays:
+            return otherwise
+        return f"{c.name[:-1]}, {place}]" if c.name.endswith("]") else f"{c.name}[{place}]"
 
     def parts(self, v: Value) -> list[Term]:
         if v.cond is not None:
@@ -105,7 +120,9 @@ def map_(w: Walker, stmt: ir.Stmt, op: ir.Map, env: dict[ir.Var, Value]) -> list
     near, exact = w.near, w.exact
     start = len(w.made)
     given = [elements.of(v, p) for v, p in zip(arrays, op.body.params, strict=True)]
+    w.nested += 1
     results = w.block(op.body.body, {**env, **dict(zip(op.body.params, given, strict=True))})
+    w.nested -= 1
     made = set(w.made[start:])
     sizes = sizes_of(arrays)
     found = []

@@ -385,6 +385,8 @@ def notes_of(graded: Graded, seen: set[object], refute: Refute | None = None) ->
     for b in graded.branches:
         if b.span is None or (b.span.source.name, b.span.start, b.kind) in seen or b.kind == "step":
             continue
+        if b.proved and gone(graded, b.roots, b.grade) and (b.kind == "kink" or not b.raw or b.raw.source.shipped):
+            continue
         seen.add((b.span.source.name, b.span.start, b.kind))
         names = listed([name_of(r) for r in b.roots])
         notes = []
@@ -395,6 +397,8 @@ def notes_of(graded: Graded, seen: set[object], refute: Refute | None = None) ->
             what = f"this branch on {names} is {b.grade} (proved)"
             if b.boundary:
                 notes.append(f"across {b.boundary}: {b.why}")
+            if gone(graded, b.roots, b.grade):
+                notes.append("what is made of it is smoother: there it does not matter")
         elif b.allowed:
             what = f"this branch on {names} may jump, which is accepted (`{b.allowed}`)"
         else:
@@ -416,6 +420,9 @@ def notes_of(graded: Graded, seen: set[object], refute: Refute | None = None) ->
     for o in graded.obligations:
         if o.span is None or (o.span.source.name, o.span.start, o.what) in seen:
             continue
+        if o.severity == "edge" and (gone(graded, o.roots, "cont") or any(
+                b.kind == "kink" and b.raw is o.raw for b in graded.branches)):
+            continue
         seen.add((o.span.source.name, o.span.start, o.what))
         names = listed([name_of(r) for r in o.roots])
         argument = f"`{o.argument}`" if o.argument not in IN_WORDS else o.argument
@@ -426,3 +433,8 @@ def notes_of(graded: Graded, seen: set[object], refute: Refute | None = None) ->
         yield Diagnostic("D202" if o.severity == "edge" else "D201", what,
                          (Label(o.span, f"depends on {names}; {o.known}", True),), (), o.fix or None, "note")
 
+
+def gone(graded: Graded, roots: Sequence[str], grade: Grade) -> bool:
+    """Whether a definition is smoother in these than a place in it: its kinks are squared away, or cancel."""
+    found = [graded.grades[r] for r in roots if r in graded.grades]
+    return bool(found) and len(found) == len(roots) and all(g != grade and better(g, grade) for g in found)

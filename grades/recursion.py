@@ -242,6 +242,8 @@ def root_value(w: Walker, root: str, param: ir.Var, shape: tuple[Value, ...] | N
         shape = tuple(w.count() for _ in range(param.type.rank))
     value = w.unknown({root: "affine"}, (), None, param.name, param.type, shape=shape)
     value.steps = {root: Step(None, param.name, "affine")}
+    if param.type.rank and value.term is not None:
+        w.arrays.add(value.term)
     return value
 
 

@@ -231,10 +231,14 @@ def sqrt(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
     if v.squares is not None and v.term is not None and not w.near.positive(v.term):
         grades = at_least(v.squares, "lip")
         library = stmt.span is not None and stmt.span.source.shipped
-        kink(w, stmt, v, "sqrt", "all that is squared = 0" if library and v.term.op == "atom" else
+        unnamed = v.term.op == "atom" and (library or v.term in w.sums)
+        kink(w, stmt, v, "sqrt", "all that is squared = 0" if unnamed else
              f"{shown(v.term)} = 0")
         note_domain(w, stmt, "sqrt", domain, v, "edge")
-        return made(w, stmt, grades, args, term_of("sqrt", args), shape=v.shape)
+        found = made(w, stmt, grades, args, term_of("sqrt", args), shape=v.shape)
+        if found.term is not None:
+            w.lengths[found.term] = at_least(v.squares, "smooth")
+        return found
     grade = domain_grade(w, stmt, "sqrt", domain, v)
     return made(w, stmt, at_least(at_least(v.grades, "smooth"), grade), args, term_of("sqrt", args), shape=v.shape)
 

@@ -475,7 +475,7 @@ def _show(term: Term, place: int, room: int) -> str:
             elif "/" in text:
                 binds = 5
         case Term(op="atom" | "constant" | "nonfinite"):
-            text, binds = term.name, 9 if " " not in term.name else 0
+            text, binds = term.name, 9 if " " not in term.name or term.name.endswith("]") else 0
         case Term(op="select"):
             assert term.cond is not None
             then, orelse = (_show(a, 0, share) for a in term.args)

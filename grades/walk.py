@@ -105,6 +105,10 @@ class Walker:
         """Of each atom that moves with a root: its grades."""
         self.cells: set[Term] = set()
         """Atoms that stand for an element of an array."""
+        self.arrays: set[Term] = set()
+        """Of these, those of parameters, whose names everybody knows."""
+        self.nested = 0
+        """Maps around what is walked."""
         self.made: list[Term] = []
         self.own: set[Term] = set()
         """Atoms that were made once, for one value; an element `x[0]` is the same one wherever it is read."""
@@ -146,6 +150,8 @@ class Walker:
         """Atoms that stand for the element of an array at a place: the cell of the array, the place."""
         self.sums: dict[Term, Sum] = {}
         """Of atoms that are sums: what they are sums of."""
+        self.lengths: dict[Term, Grades] = {}
+        """Roots of sums of squares that may be 0: the grades of what is squared."""
         self.universal: dict[Cond, Cond] = {}
         """What holds of each element where a condition holds that says `all`."""
         self.branches: dict[object, Branch] = {}
@@ -631,6 +637,8 @@ def grade_function(program: ir.Program, function: str, roots: Sequence[Root | No
             v.steps = {root.name: Step(root.span, root.name, "affine")}
             if root.name in positive and v.term is not None:
                 w.within(v.term, (POSITIVE, POSITIVE))
+        if p.type.rank and v.term is not None:
+            w.arrays.add(v.term)
         args.append(v)
     w.where.append(function)
     results = w.block(code.body, dict(zip(code.params, args, strict=True)))
