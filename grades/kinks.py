@@ -42,7 +42,7 @@ def polished(w: Walker, v: Value) -> Value:
     key = v.term, id(w.near)
     if key not in w.polished:
         w.alive.append(w.near)
-        w.polished[key] = piecewise(w, v.term, worst(v.grades))
+        w.polished[key] = piecewise(w, v.term, worst(v.grades), len(v.grades) > 1)
     grade = w.polished[key]
     if grade is not None:
         v = regraded(w, v, grade)
@@ -63,17 +63,18 @@ def opened(w: Walker, v: Value, facts: Facts) -> Value:
     return regraded(w, v, found)
 
 
-def regraded(w: Walker, v: Value, grade: Grade) -> Value:
+def regraded(w: Walker, v: Value, grade: Grade | Smooth) -> Value:
     """The value, if its formula has this grade in its atoms."""
     assert v.term is not None
     inner: dict[str, Grade] = {}
     for t in subterms([plainer(w, v.term) if worst(v.grades) == "jump" else v.term]):
         if t.op == "atom":
+            own = grade.of(t) if isinstance(grade, Smooth) else join(grade, "smooth")
             for root, here in w.activity.get(t, {}).items():
-                inner[root] = join(inner.get(root, "none"), here)
+                inner[root] = join(inner.get(root, "none"), compose(own, here))
     found: dict[str, Grade] = {}
     for root, here in v.grades.items():
-        better_one = compose(join(grade, "smooth"), inner.get(root, "none"))
+        better_one = inner.get(root, "none")
         if here == "flat" and better(better_one, "cont"):
             here = better_one  # continuous, and constant almost everywhere
         found[root] = better_one if better_one != "none" and better(better_one, here) else here
@@ -93,8 +94,57 @@ def eased(step: Step, grade: Grade) -> Step:
     return before
 
 
-def piecewise(w: Walker, term: Term, before: Grade) -> Grade | None:
-    """The grade of a formula in its atoms together; None where nothing better than `before` is shown."""
+class Smooth:
+    """The grade of a formula in each of its atoms, those that are worse held fixed: a boundary is crossed by those
+    alone that move its condition."""
+
+    def __init__(self, w: Walker, grade: Grade = "smooth") -> None:
+        self.w = w
+        self.all = grade
+        self.own: dict[Term, Grade] = {}
+
+    def of(self, t: Term) -> Grade:
+        return join(self.all, self.own.get(t, "smooth"))
+
+    def spoilt(self, grade: Grade, *terms: Term) -> None:
+        for a in {a for t in terms for a in self.w.atoms(t)}:
+            self.own[a] = join(self.own.get(a, "smooth"), grade)
+
+
+def piecewise(w: Walker, term: Term, before: Grade, several: bool = False) -> Smooth | None:
+    """The grades of a formula in its atoms; None where nothing better than `before` is shown. `several`: roots, which
+    may differ."""
+    if before == "jump" or not several:
+        found = as_a_whole(w, term, before)
+        return None if found is None else Smooth(w, found)
+    if Effort.left < 0 or not few(term, LARGEST):
+        return None
+    lengths = lengths_in(w, term)
+    smooth = Smooth(w)
+    smooth.spoilt("C1", *lengths, *lengths.values())
+    term = replaced(term, lengths)
+    boundaries: dict[Term, tuple[Cond, Term, Term]] = {}
+    for t, facts in parts(term, w.near):
+        if any(map(w.active, w.atoms(t))):
+            grade, side = piece(w, t, facts), sides(t)
+            if grade is None and side is not None:
+                boundaries[t] = side
+            elif grade != "smooth":
+                smooth.spoilt(grade or before, t)
+    for t, (cond, a, b) in list(boundaries.items())[:MOST]:
+        if all(smooth.of(a) == before for a in w.atoms(term) if w.active(a)):
+            return None
+        smooth.spoilt(boundary(w, term, t, cond, a, b, w.near) or before, *compared(cond))
+    for cond, _, _ in list(boundaries.values())[MOST:]:
+        smooth.spoilt(before, *compared(cond))
+    for t, size in lengths.items():
+        for a in w.atoms(size):
+            smooth.spoilt(smooth.of(a), t)
+    return smooth
+
+
+def as_a_whole(w: Walker, term: Term, before: Grade) -> Grade | None:
+    """The grade of a formula in its atoms together, with parts that step taken apart."""
     if Effort.left < 0 or not few(term, LARGEST):
         return None
     apart = taken_apart(w, term) if before == "jump" else Apart(term, w.near, ())
@@ -126,28 +176,40 @@ def piecewise(w: Walker, term: Term, before: Grade) -> Grade | None:
         if not verdict.proved or better(before, found):
             return None
     for cond, node, a, b in boundaries:
-        one, other = replaced(term, {node: a}), replaced(term, {node: b})
-        verdict = w.verdict(cond, one, other, near)
-        gap = apply("sub", (a, b))
-        if node.op in KINKS and not w.exact.nonzero(gap) and (
-                near.nonnegative(gap) or near.nonnegative(apply("neg", (gap,)))):
-            return None  # the kink is at the end of what the argument may be, and is met there
-        if verdict.proved and node.op in KINKS and not better("C1+", verdict.tight):
-            # At the kink derivatives are those of the table of special points: a slope between those beside it.
-            slope = atom(("slope", node.id), "s")
-            between = apply("add", (b, apply("mul", (slope, apply("sub", (a, b))))))
-            second = w.verdict(cond, one, replaced(term, {node: between}), near)
-            if second.proved and better(second.grade, "C1"):
-                verdict = second
-            else:
-                found = join(found, "C1+")
-        found = join(found, verdict.tight)
-        if node.op == "sign" and verdict.proved:
-            # Where the argument is 0, so is the sign: this is taken on a thin set alone.
-            thin = w.verdict(compare("==", node.args[0], ZERO), replaced(term, {node: ZERO}), one, near)
-            found = join(found, thin.tight if thin.proved else "jump")
-        if not verdict.proved or better(before, found):
+        grade = boundary(w, term, node, cond, a, b, near)
+        if grade is None:
             return None
+        found = join(found, grade)
+        if better(before, found):
+            return None
+    return found
+
+
+def boundary(w: Walker, term: Term, node: Term, cond: Cond, a: Term, b: Term, near: Facts) -> Grade | None:
+    """The grade of a formula where a part of it changes sides; None where that is not known."""
+    one, other = replaced(term, {node: a}), replaced(term, {node: b})
+    verdict = w.verdict(cond, one, other, near)
+    if not verdict.proved:
+        return None
+    gap = apply("sub", (a, b))
+    if node.op in KINKS and not w.exact.nonzero(gap) and (
+            near.nonnegative(gap) or near.nonnegative(apply("neg", (gap,)))):
+        return None  # the kink is at the end of what the argument may be, and is met there
+    found: Grade = "smooth"
+    if node.op in KINKS and not better("C1+", verdict.tight):
+        # At the kink derivatives are those of the table of special points: a slope between those beside it.
+        slope = atom(("slope", node.id), "s")
+        between = apply("add", (b, apply("mul", (slope, apply("sub", (a, b))))))
+        second = w.verdict(cond, one, replaced(term, {node: between}), near)
+        if second.proved and better(second.grade, "C1"):
+            verdict = second
+        else:
+            found = "C1+"
+    found = join(found, verdict.tight)
+    if node.op == "sign":
+        # Where the argument is 0, so is the sign: this is taken on a thin set alone.
+        thin = w.verdict(compare("==", node.args[0], ZERO), replaced(term, {node: ZERO}), one, near)
+        found = join(found, thin.tight if thin.proved else "jump")
     return found
 
 

@@ -209,7 +209,7 @@ class Holding:
             if not self.sum(s):
                 return None
         term = replaced(v.term, self.by)
-        grade = piecewise(w, term, worst(v.grades))
+        grade = piecewise(w, term, worst(v.grades), len(v.grades) > 1)
         if grade is None:
             return None
         found = regraded(w, Value(v.grades, v.steps, term, shape=v.shape, squares=v.squares), grade)
@@ -241,7 +241,7 @@ class Holding:
         grades: dict[str, Grade] = {}
         for a in w.atoms(element):
             for root, here in w.activity.get(a, {}).items():
-                grades[root] = join(grades.get(root, "none"), compose(join(grade, "smooth"), here))
+                grades[root] = join(grades.get(root, "none"), compose(grade.of(a), here))
         bounds = w.near.interval(s), w.exact.interval(s)
         if made.some:
             bounds = opened(bounds[0]), opened(bounds[1])

@@ -51,6 +51,7 @@ from .values import Value, chains, closure, order, replaced, replaced_in
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from .kinks import Smooth
     from .shifts import Sum
 
 BUDGET = 5_000
@@ -139,7 +140,7 @@ class Walker:
         self.summaries: dict[tuple[str, tuple[recursion.Known, ...]], recursion.Found] = {}
         self.circles: dict[str, frozenset[str]] | None = None
         self.verdicts: dict[Hashable, Verdict] = {}
-        self.polished: dict[Hashable, Grade | None] = {}
+        self.polished: dict[Hashable, Smooth | None] = {}
         self.within_term: dict[Term, frozenset[Term]] = {}
         self.alive: list[Facts] = []
         """Facts that verdicts are known by, which must not give their place in memory to others."""
