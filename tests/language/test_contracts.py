@@ -136,3 +136,18 @@ def k 'a: float (x: a{>0}) : a = sq (log x)"""
     (k,) = [f for f in made.program.functions.values() if f.name == "k"]
     assert [p.type for p in k.params] == [ir.F64]
     assert "check_range" in show(ir.Program({"k": k}))
+
+
+@pytest.mark.parametrize("target", ["interp", "numpy", "native"])
+def test_a_refusal_says_all_its_values_and_harms_nothing(target: str) -> None:
+    """An element, two bounds and four indices: seven values."""
+    m = dad.compile("entry all [a][b][c][d] (low: f64) (high: f64) (x: [a][b][c][d]f64{low..high}) : f64 =\n"
+                    "  sum (flatten (flatten (flatten x)))\n"
+                    "entry rows (n: i64) : []f64 = filter (> 3) (map f64 (iota n))", target=target)
+    x = np.zeros((2, 3, 4, 5))
+    x[1, 2, 3, 4] = 7.0
+    for _ in range(3):
+        with pytest.raises(dad.RunError, match=r"`x\[1, 2, 3, 4\]` of `all` is 7, but must be in low\.\.high"):
+            m.all(0.0, 2.0, x)
+        assert m.all(0.0, 8.0, x) == 7.0
+        assert len(m.rows(200_000)) == 199_996

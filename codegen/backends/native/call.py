@@ -23,7 +23,7 @@ from ...runtime.errors import RunError
 from ..loops.sites import DEPTH_SITE, FULL_SITE
 from . import jit
 from .address import Address
-from .context import DEPTH, FAILED, STOP, VALUES
+from .context import DEPTH, FAILED, MOST_VALUES, STOP, VALUES
 from .direct import direct
 from .engine import Engine
 from .host import view
@@ -231,7 +231,7 @@ def failure(engine: Engine, room: Room) -> BaseException:
     values: list[Any] = []
     cells = np.frombuffer(memoryview(room.words), np.int64)
     for k, dtype in enumerate(site.dtypes):
-        cell = cells[VALUES // 8 + k:VALUES // 8 + k + 1]
+        cell = cells[VALUES // 8 + min(k, MOST_VALUES - 1):][:1]
         values.append(cell.view(NUMPY_NAMES[dtype])[0].item() if dtype != "bool" else bool(cell[0] & 1))
     return RunError(MESSAGES[site.name][0], message_of(site.name, values, dict(site.attrs)), where(site.span))
 

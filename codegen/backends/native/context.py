@@ -6,9 +6,9 @@ parameter of every function of a program.
 
 from __future__ import annotations
 
-TOP, END, DEPTH, FAILED, VALUES, SLOT = 0, 8, 16, 24, 32, 64
+TOP, END, DEPTH, FAILED, SLOT = 0, 8, 16, 24, 64
 """Of the arena: what is taken, and where what may be taken now ends. Calls inside each other; the check that failed,
-from 1, and four values of it; the first free growable block."""
+from 1; the first free growable block."""
 LIMIT, STACK, FUEL, TABLE, CAPACITY, STOP = 72, 80, 88, 96, 104, 112
 """Where the arena ends for good; below which address the thread's stack may not grow; iterations until signals are
 looked at; growable blocks (address and size of each) and for how many there is room; whether the run is to stop."""
@@ -19,7 +19,9 @@ looked at, by the clock; the table of what is needed to look, 0 where that is no
 signals raised, in three words."""
 POOL = 216
 """Where threads for parts of loops are described (`threads`): 0 where the run has none."""
-WORDS = 28
+VALUES, MOST_VALUES = 224, 68
+"""The values of the check that failed, of which no more are told: an element of an array of NumPy's has 64 indices."""
+WORDS = VALUES // 8 + MOST_VALUES
 BUDGET = 1 << 18
 """Operations until the clock is looked at: below a millisecond, as most go."""
 

@@ -31,7 +31,7 @@ from .assembly import (
     int_pow,
     word,
 )
-from .context import DECLARED, DEPTH, END, FAILED, FUEL, HELPERS, LARGEST, SLOT, STACK, TOP, VALUES
+from .context import DECLARED, DEPTH, END, FAILED, FUEL, HELPERS, LARGEST, MOST_VALUES, SLOT, STACK, TOP, VALUES
 from .kernels import table
 from .scalars import LLVM, MEMORY, SIZES, Scalars, number
 
@@ -362,7 +362,7 @@ class FunctionWriter:
         bad, good = self.new_label("bad"), self.new_label("good")
         self.do(f"br i1 {self.at(node.holds)}, label %{good}, label %{bad}")
         self.start(bad)
-        for k, value in enumerate(node.values):
+        for k, value in enumerate(node.values[:MOST_VALUES]):
             self.put(self.field(VALUES), k, value)
         self.fail(site)
         self.start(good)

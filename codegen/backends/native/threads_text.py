@@ -18,6 +18,7 @@ from .context import (
     FUEL,
     HELPERS,
     LARGE,
+    MOST_VALUES,
     POLLED,
     POOL,
     SLOT,
@@ -131,7 +132,7 @@ def run() -> str:
     copied = "".join(
         context(f"from{k}", offset, "that") + context(f"to{k}", offset)
         + f"  %copied{k} = load i64, ptr %from{k}\n  store i64 %copied{k}, ptr %to{k}\n"
-        for k, offset in enumerate((FAILED, DEPTH, *range(VALUES, VALUES + 32, 8))))
+        for k, offset in enumerate((FAILED, DEPTH)))
     return f"""
 define i1 @dad_run(ptr %ctx, ptr %body, ptr %env, i64 %count, i64 %work) nounwind {{
 entry:
@@ -294,7 +295,18 @@ whose:
   %theirs = icmp ne ptr %that, null
   br i1 %theirs, label %copy, label %is_mine
 copy:
-{copied}  ret i1 true
+{copied}{context('said_from', VALUES, 'that')}{context('said_to', VALUES)}  br label %say
+say:
+  %said = phi i64 [0, %copy], [%said1, %say]
+  %one_from = getelementptr i64, ptr %said_from, i64 %said
+  %one_to = getelementptr i64, ptr %said_to, i64 %said
+  %one_said = load i64, ptr %one_from
+  store i64 %one_said, ptr %one_to
+  %said1 = add i64 %said, 1
+  %say_more = icmp slt i64 %said1, {MOST_VALUES}
+  br i1 %say_more, label %say, label %copied
+copied:
+  ret i1 true
 is_mine:
   %nothing = icmp eq i64 %last_first, -1
   %any = xor i1 %nothing, true
