@@ -325,6 +325,8 @@ class Search:
         if found is None:
             return None
         order, jump, at, values = found
+        if not all(map(math.isfinite, (jump, *values))):
+            return None  # beyond all floats nobody sees it
         if not sides.settled and jump < 1e-9 * max(1.0, *map(abs, values)):
             return None
         if not self.confirmed(narrow, sides, order, at, jump):
@@ -517,6 +519,8 @@ class Search:
         known = self.inside and sides.settled and not sides.crowded
         whole = difference(sides.whole_below, sides.whole_above, self.limit) if known else None
         effect = (order, jump) if not self.inside else None if whole is None else (whole[0], whole[1])
+        if effect is not None and not math.isfinite(effect[1]):
+            effect = None
         line = c.line
         here = line.many(sides.t)
         if sides.point and not self.has_value(here):

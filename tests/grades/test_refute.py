@@ -225,6 +225,10 @@ def test_vast_numbers_end() -> None:
     assert abs(log(power(huge, mp.mpf("0.5"))) - mp.mpf(10) ** 20 / 2) < 1
 
 
+def test_a_jump_beyond_all_floats_is_no_witness() -> None:
+    assert outcome("entry f (x: f64) = if x < 3 then exp (exp (8 + x)) else 0.0")[0] is None
+
+
 # ------------------------------------------------------------------ generated branches
 
 
