@@ -12,13 +12,32 @@ import math
 from typing import TYPE_CHECKING
 
 from ..lang.core.primitive import PRIMITIVES
+from . import polynomials as po
 from . import valued
-from .effort import Effort
+from .effort import Effort, answered
 from .lattice import Grade, better, compose, join, worst
+from .normal import GENERATORS
+from .polynomials import Poly
 from .report import Step
 from .shifts import settled
 from .steps import Apart, plainer, taken_apart
-from .terms import ONE, ZERO, Cond, Term, apply, atom, compare, compared, few, negate, number, subterms
+from .terms import (
+    ONE,
+    ZERO,
+    And,
+    Compare,
+    Cond,
+    Or,
+    Term,
+    apply,
+    atom,
+    compare,
+    compared,
+    few,
+    negate,
+    number,
+    subterms,
+)
 from .values import Value, closure, replaced
 
 if TYPE_CHECKING:
@@ -131,8 +150,10 @@ def piecewise(w: Walker, term: Term, before: Grade, several: bool = False) -> Sm
                 boundaries[t] = side
             elif grade != "smooth":
                 smooth.spoilt(grade or before, t)
+    roots = {root for a in w.atoms(term) for root in w.activity.get(a, {})}
     for t, (cond, a, b) in list(boundaries.items())[:MOST]:
-        if all(smooth.of(a) == before for a in w.atoms(term) if w.active(a)):
+        if roots <= {root for a, grade in smooth.own.items() if not better(grade, before)
+                     for root in w.activity.get(a, {})}:
             return None
         smooth.spoilt(boundary(w, term, t, cond, a, b, w.near) or before, *compared(cond))
     for cond, _, _ in list(boundaries.values())[MOST:]:
@@ -187,6 +208,7 @@ def as_a_whole(w: Walker, term: Term, before: Grade) -> Grade | None:
 
 def boundary(w: Walker, term: Term, node: Term, cond: Cond, a: Term, b: Term, near: Facts) -> Grade | None:
     """The grade of a formula where a part of it changes sides; None where that is not known."""
+    term = concerned(term, node, cond, near)
     one, other = replaced(term, {node: a}), replaced(term, {node: b})
     verdict = w.verdict(cond, one, other, near)
     if not verdict.proved:
@@ -211,6 +233,49 @@ def boundary(w: Walker, term: Term, node: Term, cond: Cond, a: Term, b: Term, ne
         thin = w.verdict(compare("==", node.args[0], ZERO), replaced(term, {node: ZERO}), one, near)
         found = join(found, thin.tight if thin.proved else "jump")
     return found
+
+
+def concerned(term: Term, node: Term, cond: Cond, near: Facts) -> Term:
+    """The summands of a formula that may change where a part of it changes sides: those with the part, and with others
+    that may change sides at the same place. What is dropped is smooth there, or has a boundary of its own."""
+    here = [zeros_of(near, gap) for gap in gaps(cond)]
+    changing: dict[Term, bool] = {}
+    for t in subterms([term]):
+        side = None if t is node else sides(t)
+        changing[t] = t is node or any(changing[a] for a in t.inside) or (side is not None and any(
+            meeting(p, zeros_of(near, gap)) for gap in gaps(side[0]) for p in here))
+
+    def kept(t: Term) -> Term:
+        if not changing[t]:
+            return ZERO
+        if t.op in ("add", "sub", "neg"):
+            return apply(t.op, [kept(a) for a in t.args])
+        return t
+
+    return kept(term)
+
+
+def gaps(cond: Cond) -> list[Term]:
+    """What a condition compares with 0; what it compares with what, if that is not known."""
+    match cond:
+        case Compare(_, a, b):
+            return [apply("sub", (b, a))]
+        case And(parts) | Or(parts):
+            return [gap for part in parts for gap in gaps(part)]
+        case _:
+            return compared(cond)
+
+
+def zeros_of(near: Facts, gap: Term) -> Poly | None:
+    """A polynomial in atoms with the zeros of a formula; None if there is none."""
+    form = near.normal(gap)
+    plain = form is not None and all(GENERATORS[g].kind == "atom" for g in form.num.generators)
+    return form.num if form is not None and plain else None
+
+
+def meeting(p: Poly | None, q: Poly | None) -> bool:
+    """Whether two formulas may be 0 together on a whole boundary."""
+    return p is None or q is None or answered(True, lambda: po.gcd(p, q).constant is None)
 
 
 def lengths_in(w: Walker, term: Term) -> dict[Term, Term]:

@@ -102,6 +102,19 @@ def test_work_grows_with_the_length_of_a_program() -> None:
     assert large < 5 * small
 
 
+@pytest.mark.parametrize("summand", [
+    "abs (p * {k} - q * q) + (if p > {k} * q then p * p else q * q * {k} * {k})",
+    "(if p > {k} * q then (p - {k} * q) ** 2 else 0) + (if q > {k} then q else {k})"])
+def test_work_grows_with_the_number_of_summands(summand: str) -> None:
+    """Each boundary is asked about once, in its own summand, and none where nothing would come of it."""
+    def program(count: int) -> str:
+        return "def f (p: f64) (q: f64) : f64 @ lip =\n  0" + "".join(
+            "\n  + " + summand.format(k=k) for k in range(1, count + 1)) + "\n"
+    small, large = report(program(5))[1], report(program(20))[1]
+    assert large < 5 * small
+    assert small < 5_000
+
+
 def test_a_hard_definition_leaves_work_to_others() -> None:
     pool = Pool(1000)
     with pool.share(0):
