@@ -12,7 +12,7 @@ from collections.abc import Hashable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from . import normal, parts, ranges
+from . import factors, normal, parts, ranges
 from . import polynomials as po
 from .effort import Effort, TooHard, answered
 from .intervals import EVERYTHING, INFINITE, Bound, Interval, fractional, root_interval
@@ -464,10 +464,10 @@ class Facts:
         if found.nonzero:
             return found
         if len(p.terms) > 1:
-            least = po.least_square(p, _halvable)
+            least = factors.least_square(p, _halvable)
             if least is not None:
                 found = found.meet(Interval(least, INFINITE, False))
-            most = po.least_square(-p, _halvable)
+            most = factors.least_square(-p, _halvable)
             if most is not None:
                 found = found.meet(Interval(-INFINITE, -most, True, False))
             if len(p.terms) <= 12:
@@ -646,9 +646,9 @@ def _factors(p: Poly) -> list[tuple[Poly, po.Exponent]]:
     if len(_factored) > 20000:
         _factored.clear()
     before = Effort.left
-    factors = po.factors(p)
-    _factored[p] = factors, before - Effort.left if before < math.inf else 0
-    return factors
+    made = factors.factors(p)
+    _factored[p] = made, before - Effort.left if before < math.inf else 0
+    return made
 
 
 def _canonical(p: Poly) -> tuple[Poly, Number, Number]:

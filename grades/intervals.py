@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
+from . import factors
 from . import polynomials as po
 
 INFINITE = float("inf")
@@ -269,7 +270,7 @@ def root_interval(bound: Interval, n: int, base: Interval) -> Interval:
             return x
         if x < 0:
             return -root(-x, -direction)
-        exact = po.rational_power_root(Fraction(x), n)
+        exact = factors.rational_power_root(Fraction(x), n)
         if exact is not None:
             return exact
         try:

@@ -12,8 +12,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ..lang.core.primitive import PRIMITIVES
-from . import polynomials as po
-from . import valued
+from . import factors, valued
 from .effort import Effort, answered
 from .lattice import Grade, better, compose, join, worst
 from .normal import GENERATORS
@@ -275,7 +274,7 @@ def zeros_of(near: Facts, gap: Term) -> Poly | None:
 
 def meeting(p: Poly | None, q: Poly | None) -> bool:
     """Whether two formulas may be 0 together on a whole boundary."""
-    return p is None or q is None or answered(True, lambda: po.gcd(p, q).constant is None)
+    return p is None or q is None or answered(True, lambda: factors.gcd(p, q).constant is None)
 
 
 def lengths_in(w: Walker, term: Term) -> dict[Term, Term]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from ..lang.record import dataclass
-from . import normal
+from . import factors, normal
 from . import polynomials as po
 from .effort import TooHard
 from .facts import Facts
@@ -205,7 +205,7 @@ def _inverted(p: Poly, at: Facts, roots: Roots, depth: int) -> list[Zeros] | Non
                 continue
             if len(equation.num.terms) > 40:
                 return None
-            for factor, _ in po.factors(equation.num):
+            for factor, _ in factors.factors(equation.num):
                 if factor == p:
                     return None
                 out += zeros(factor, facts, roots, depth - 1)

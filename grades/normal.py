@@ -16,6 +16,7 @@ from collections.abc import Hashable
 from fractions import Fraction
 from typing import Protocol
 
+from . import factors
 from . import polynomials as po
 from .effort import TooHard
 from .polynomials import Exponent, Monomial, Number, Poly
@@ -101,7 +102,7 @@ class Ratio:
             return ratio(self.num * other.den + other.num, other.den)
         if other.den is po.ONE:
             return ratio(self.num + other.num * self.den, self.den)
-        shared = po.gcd(self.den, other.den)
+        shared = factors.gcd(self.den, other.den)
         left, right = po.divide(self.den, shared), po.divide(other.den, shared)
         if left is None or right is None:
             return ratio(self.num * other.den + other.num * self.den, self.den * other.den)
@@ -157,7 +158,7 @@ def ratio(num: Poly, den: Poly = po.ONE) -> Ratio:
         if den.constant is not None:
             return ratio(num, den)
     if len(den.terms) > 1 and len(num.terms) > 1 and num.generators & den.generators:
-        divisor = po.gcd(num, den)
+        divisor = factors.gcd(num, den)
         if divisor.constant is None:
             a, b = po.divide(num, divisor), po.divide(den, divisor)
             if a is not None and b is not None:
@@ -254,7 +255,7 @@ def power(base: Ratio, p: Fraction, oracle: Oracle) -> Ratio:
     unsigned: list[tuple[Poly, Fraction]] = []
     sign = 1 if scale > 0 else -1
     for part, direction in ((base.num, 1), (base.den, -1)):
-        for factor, times in po.factors(part):
+        for factor, times in factors.factors(part):
             e = Fraction(times) * direction
             bare = single(factor)
             if bare is not None and GENERATORS[bare].kind in ("exp", "root", "abs"):
@@ -398,7 +399,7 @@ def logarithm(r: Ratio, oracle: Oracle) -> Ratio:
     out = ZERO
     unsigned, under = po.ONE, po.ONE
     for part, direction in ((r.num, 1), (r.den, -1)):
-        for factor, times in po.factors(part):
+        for factor, times in factors.factors(part):
             e = Fraction(times) * direction
             bare = single(factor)
             made = None if bare is None else GENERATORS[bare]
@@ -439,7 +440,7 @@ def absolute(r: Ratio, oracle: Oracle) -> Ratio:
     scale = po.quotient(po.content(r.num), po.content(r.den))
     out = constant(scale if scale > 0 else -scale)
     for part, direction in ((r.num, 1), (r.den, -1)):
-        for factor, times in po.factors(part):
+        for factor, times in factors.factors(part):
             even = Fraction(times) % 2 == 0
             if even or oracle.nonnegative_poly(factor):
                 piece = _plain_power(factor, times)

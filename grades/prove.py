@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
 from ..lang.record import dataclass
-from . import normal, terms
+from . import factors, normal, terms
 from . import polynomials as po
 from .effort import Spent, TooHard
 from .effort import effort as limited
@@ -340,7 +340,7 @@ class _Branch:
                 if thin:
                     raise Irregular("equal on more than a thin set")
                 continue
-            for factor, _ in po.factors(difference.num):
+            for factor, _ in factors.factors(difference.num):
                 if any(self.active(a) for g in factor.generators for a in GENERATORS[g].atoms):
                     out += zeros(factor, here, self.roots)
         return out
