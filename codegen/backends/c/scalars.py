@@ -49,7 +49,7 @@ FLOAT_RULES = {
 FLOAT_BODIES = {
     "mod": """
   @T r = fmod@S(x, y);
-  if (r == 0) return copysign@S(0, y);
+  if (r == 0) return copysign@S((@T)0, y);
   return (y < 0) != (r < 0) ? r + y : r;
 """,
     "sigmoid": """
