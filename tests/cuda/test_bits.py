@@ -60,9 +60,12 @@ def test_primitives_call_what_is_exact() -> None:
 
 
 def test_elementary_functions_call_what_is_exact() -> None:
-    text = special.text(f"dad_{name}_f64" for name in KERNELS if RESULTS.get(name, 1) == 1)
+    text = special.text(f"dad_{name}_{dtype}" for name in KERNELS if RESULTS.get(name, 1) == 1
+                        for dtype in ("f64", "f32"))
     assert calls(text) <= EXACT, calls(text) - EXACT
     assert "fma(" in text
+    if nvrtc.installed():
+        assert nvrtc.compiled(preamble.TYPES + text, 90, images.OPTIONS).ptx
 
 
 def test_no_compiler_contracts() -> None:
