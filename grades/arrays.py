@@ -127,7 +127,7 @@ def index(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
         return made(w, stmt, grades, args, None, shape=shape)
     term = at(w, v.term, indices, args, t.rank)
     found = made(w, stmt, grades, args, term, shape=shape, squares=v.squares)
-    found.origin = origin
+    found.origin = origin if not moving else None
     return found
 
 

@@ -48,7 +48,7 @@ class Inner:
     def local(self, var: ir.Var, v: Value, moves: bool) -> Value:
         w = self.w
         bounds = w.bounds(v)
-        if not moves:
+        if not moves and not v.grades:
             self.roots.append(None)
             return Value(term=v.term, cond=v.cond, shape=v.shape, rows=None, squares=v.squares)
         root = f"\1{w.next()}"

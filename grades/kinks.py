@@ -217,6 +217,11 @@ def boundary(w: Walker, term: Term, node: Term, cond: Cond, a: Term, b: Term, ne
             near.nonnegative(gap) or near.nonnegative(apply("neg", (gap,)))):
         return None  # the kink is at the end of what the argument may be, and is met there
     found: Grade = "smooth"
+    if node.op in KINKS and better(verdict.tight, "C1+") and chosen(term):
+        # An arm that is taken up to the kink has there, and there alone, a slope between both.
+        thin = w.verdict(compare("==", gap, ZERO), term, one, near)
+        if not thin.proved or not better(thin.grade, "C1"):
+            return join(verdict.tight, "lip")
     if node.op in KINKS and not better("C1+", verdict.tight):
         # At the kink derivatives are those of the table of special points: a slope between those beside it.
         slope = atom(("slope", node.id), "s")
@@ -252,6 +257,11 @@ def concerned(term: Term, node: Term, cond: Cond, near: Facts) -> Term:
         return t
 
     return kept(term)
+
+
+def chosen(term: Term) -> bool:
+    """Whether a formula has sides that are chosen, and not those of a kink."""
+    return any(t.op in ("select", "sign", "copysign") for t in subterms([term]))
 
 
 def gaps(cond: Cond) -> list[Term]:

@@ -12,7 +12,7 @@ from ..lang.core import ir
 from .intervals import EVERYTHING, Interval
 from .lattice import Grades, at_least, joined
 from .report import Branch
-from .terms import Term, Unknown, atoms, show_condition
+from .terms import Term, atoms, show_condition
 from .values import Value, chains, replaced, replaced_in
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def state(w: Walker, grades: Sequence[Grades], like: Sequence[Value], params: Se
     found = []
     for g, v, p, b, shape, sq in zip(grades, like, params, bounds, shapes, squares, strict=True):
         if p.type.dtype == "bool":
-            cond = Unknown(("state", w.next()), None if g else ())
+            cond = w.undecided(p.name, g, cell=p.type.rank > 0)
             found.append(Value(g, chains(g, (v,), None, p.name, True), None, cond, g, shape))
             continue
         term = w.fresh(p.name, g, b, integer=not p.type.is_float, cell=p.type.rank > 0)

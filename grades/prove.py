@@ -43,7 +43,6 @@ from .terms import (
     Not,
     Or,
     Term,
-    Unknown,
     apply,
     atoms_of,
     compare,
@@ -221,8 +220,6 @@ class _Branch:
                 return any(map(self.moves, parts))
             case Not(part):
                 return self.moves(part)
-            case Unknown(_, None):
-                return True
             case _:
                 return any(map(self.active, atoms_of(cond)))
 

@@ -27,7 +27,6 @@ from .terms import (
     And,
     Cond,
     Term,
-    Unknown,
     apply,
     compare,
     conj,
@@ -229,7 +228,8 @@ def sqrt(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
         return plain_result(w, stmt, {}, args)
     domain = PRIMITIVES["sqrt"].domain[0]
     if v.squares is not None and v.term is not None and not w.near.positive(v.term):
-        grades = at_least(v.squares, "lip")
+        squares = squared(v)
+        grades = at_least(squares, "lip")
         library = stmt.span is not None and stmt.span.source.shipped
         unnamed = v.term.op == "atom" and (library or v.term in w.sums)
         kink(w, stmt, v, "sqrt", "all that is squared = 0" if unnamed else
@@ -237,10 +237,19 @@ def sqrt(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
         note_domain(w, stmt, "sqrt", domain, v, "edge")
         found = made(w, stmt, grades, args, term_of("sqrt", args), shape=v.shape)
         if found.term is not None:
-            w.lengths[found.term] = at_least(v.squares, "smooth")
+            w.lengths[found.term] = at_least(squares, "smooth")
         return found
     grade = domain_grade(w, stmt, "sqrt", domain, v)
     return made(w, stmt, at_least(at_least(v.grades, "smooth"), grade), args, term_of("sqrt", args), shape=v.shape)
+
+
+def squared(v: Value) -> Grades:
+    """The grades of what a sum of squares is made of. Where a root chooses among such sums, or says how long they
+    are, a length jumps if the sum does, and has a kink if not."""
+    assert v.squares is not None
+    chosen = {root: grade if grade in ("flat", "jump", "opaque") else "lip" for root, grade in v.grades.items()
+              if root not in v.squares or grade in ("flat", "jump", "opaque")}
+    return joined((v.squares, chosen))
 
 
 # ---------------------------------------------------------------- kinks
@@ -485,7 +494,7 @@ def not_finite(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
 
 def select_(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
     c, a, b = args
-    cond = c.cond if c.cond is not None else Unknown(("bool", w.next()), None if c.grades else ())
+    cond = c.cond if c.cond is not None else w.undecided("the condition", c.grades)
     t = stmt.vars[0].type
     if cond == TRUE and len({x.rank for x in types_of(stmt)}) == 1:
         return a

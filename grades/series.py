@@ -488,10 +488,17 @@ class Expansion:
         if not self.splits:
             bare = self.regular(inner, "the absolute value")[0]
             return Series([normal.absolute(bare, self.signs)])
+        if self.tied(a):
+            return Series([])
         sign = self.sign(a)
         if sign is None:
             raise Split(compare(">=", a, terms.ZERO))
         return inner if sign > 0 else self.negative(inner)
+
+    def tied(self, gap: Term) -> bool:
+        """Whether the term is used at a kink alone, where derivatives are those halfway between both sides."""
+        bound = self.near.interval(gap)
+        return bound.nonnegative and bound.nonpositive
 
     def extreme(self, op: str, a: Term, b: Term) -> Series:
         gap = apply("sub", (a, b))
@@ -500,6 +507,8 @@ class Expansion:
             both = self.add(self.series(a), self.series(b))
             both = self.add(both, size if op == "max" else self.negative(size))
             return self.mul(both, Series([normal.constant(Fraction(1, 2))]))
+        if self.tied(gap):
+            return self.mul(self.add(self.series(a), self.series(b)), Series([normal.constant(Fraction(1, 2))]))
         sign = self.sign(gap)
         if sign is None:
             for inner in (a, b):  # their cases first: then this one is about plainer terms

@@ -84,10 +84,10 @@ class Not:
 
 @dataclass(frozen=True)
 class Unknown:
-    """A truth value that is no comparison. It may change with the terms in `of`, with anything where that is None."""
+    """A truth value that is no comparison. It may change with the terms in `of`."""
 
     key: Hashable
-    of: tuple[Term, ...] | None = None
+    of: tuple[Term, ...] = ()
 
 
 Cond = Compare | And | Or | Not | Unknown
@@ -388,7 +388,7 @@ def compared(cond: Cond) -> list[Term]:
         case Not(part):
             return compared(part)
         case Unknown(_, of):
-            return list(of or ())
+            return list(of)
 
 
 def length(cond: Cond) -> int:

@@ -123,7 +123,7 @@ def replaced_in(cond: Cond, by: Mapping[Term, Term], known: dict[Term, Term] | N
         case Not(part):
             return negate(replaced_in(part, by, known))
         case Unknown(key, of):
-            return Unknown(key, None if of is None else tuple(replaced(t, by, known) for t in of))
+            return Unknown(key, tuple(replaced(t, by, known) for t in of))
 
 
 ORDERS: dict[Grade, float] = {"none": 99, "affine": 99, "smooth": 99, "lip": 0.5, "cont": 0}

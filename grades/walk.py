@@ -215,7 +215,7 @@ class Walker:
         """A value that is looked into no further: an atom, or an array with a cell of its own."""
         steps = chains(grades, of, span, what, named)
         if t.dtype == "bool":
-            cond = Unknown(("bool", self.next()), (self.fresh(what, grades),) if grades else ())
+            cond = self.undecided(what, grades, cell=t.rank > 0)
             return Value(grades, steps, None, cond, under=grades, shape=shape)
         term = self.fresh(what, grades, bounds, integer=not t.is_float, cell=t.rank > 0)
         return Value(grades, steps, term, shape=shape, squares=squares)
@@ -338,7 +338,7 @@ class Walker:
 
     def branch(self, stmt: ir.Stmt, op: ir.If, env: dict[ir.Var, Value]) -> list[Value]:
         c = self.atom(op.cond, env)
-        cond = c.cond if c.cond is not None else Unknown(("bool", self.next()))
+        cond = c.cond if c.cond is not None else self.undecided("the condition", c.grades)
         near, exact = self.near, self.exact
         there, elsewhere = exact.assume(cond), exact.assume(cond, False)
         if cond == TRUE or elsewhere.impossible:
@@ -466,12 +466,12 @@ class Walker:
             elif a.cond == TRUE:
                 found = disj(cond, b.cond)
             if large(found):  # conditions of conditions double with each step
-                found = Unknown(("bool", self.next()), self.moving_in(grades))
+                found = self.undecided("the condition", grades)
         return Value(grades, chains(under, (c, a, b), None, "if", False), None, found, under, shape)
 
-    def moving_in(self, grades: Grades) -> tuple[Term, ...]:
-        """What stands for a condition that is not looked into: it moves with these roots."""
-        return (self.fresh("the condition", grades),) if grades else ()
+    def undecided(self, name: str, grades: Grades, *, cell: bool = False) -> Unknown:
+        """A condition that is not looked into, and moves with these roots; of an array of them that of an element."""
+        return Unknown(("bool", self.next()), (self.fresh(name, grades, cell=cell),) if grades or cell else ())
 
     def verdict(self, cond: Cond, a: Term, b: Term, near: Facts | None = None, effort: int = EFFORT) -> Verdict:
         """What the prover says across the boundary of a condition."""
