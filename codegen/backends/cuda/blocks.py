@@ -78,14 +78,7 @@ class BlockKernels(Kernels):
         if all(w.isdigit() for w in widths) and not works and max(map(int, widths)) <= SMALL * SMALL:
             self.block(node, widths)
             return True
-        self.open(f"if {cond}:")
-        self.block(node, widths)
-        self.close(-1)
-        self.open("else:")
-        start = len(self.lines)
-        self.stepwise(node)
-        self.flush()
-        self.close(start)
+        self.either(cond, lambda: self.block(node, widths), lambda: self.stepwise(node))
         return True
 
     def stepwise(self, node: tree.For | tree.While) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -80,6 +80,7 @@ class Frame:
         if known:
             self.known.known.add(self.next - 1)
         return Reg(self.next - 1, dtype, pointer)
+
     # ------------------------------------------------------------ text
 
     def line(self, text: str) -> None:
@@ -95,9 +96,20 @@ class Frame:
             self.line("pass")
         self.indent = self.indent[:-4]
         self.forced.pop()
+
+    def either(self, cond: str, then: Callable[[], object], orelse: Callable[[], object]) -> None:
+        """Write two ways, of which a run takes one."""
+        for head, write in ((f"if {cond}:", then), ("else:", orelse)):
+            self.open(head)
+            start = len(self.lines)
+            write()
+            self.flush()
+            self.close(start)
+
     def cell(self) -> int:
         self.size += 1
         return self.size - 1
+
     # ------------------------------------------------------------ values
 
     def home(self, reg: Reg) -> str:
@@ -127,6 +139,7 @@ class Frame:
         self.line(f"{name} = run.read({self.home(x)}, {('i64' if x.pointer else x.dtype)!r})")
         self.forced[-1][x.id] = name
         return name
+
     # ------------------------------------------------------------ glue
 
     def moves(self, pairs: Iterable[tuple[Reg, Operand]]) -> None:
@@ -135,6 +148,7 @@ class Frame:
             self.home(r)
         if made:
             self.pending.append(Moves(made))
+
     def flush(self) -> None:
         """Run what waits."""
         raise AssertionError("kernels are written elsewhere")
@@ -144,15 +158,18 @@ class Frame:
         reg = self.reg(x.dtype)
         self.moves([(reg, x)])
         return self.home(reg)
+
     def site(self, site: Site) -> int:
         if site in self.unit.sites:
             return self.unit.sites.index(site) + 1
         self.unit.sites.append(site)
         return len(self.unit.sites)
+
     # ------------------------------------------------------------ what kernels are given
 
     def at(self, reg: Reg) -> str:
         return f"frame[{self.cells[reg.id]}]"
+
     def given(self, name: str, regs: Iterable[Reg]) -> Kernel:
         kernel = Kernel(name)
         for reg in regs:

@@ -30,12 +30,8 @@ class Kernels(Additions):
             self.threads(node, count)
             return
         widths = [str(self.local(p.node.count)) for p in pieces if p.node is not None]
-        self.open(f"if run.nested({count}, {', '.join(widths)}):")
-        self.nested(node, pieces, count)
-        self.close(-1)
-        self.open("else:")
-        self.threads(node, count)
-        self.close(-1)
+        self.either(f"run.nested({count}, {', '.join(widths)})", lambda: self.nested(node, pieces, count),
+                    lambda: self.threads(node, count))
 
     def nested(self, node: tree.For, pieces: list[Piece], count: str) -> None:
         """The pieces of a body, one after the other."""

@@ -188,6 +188,7 @@ class HostWriter(BlockKernels):
         returned = ", ".join(given)
         text = [head, *body, *self.lines, f"    return ({returned}{',' if len(given) == 1 else ''})"]
         self.owner.made.python.append("\n".join(text) + "\n")
+
     # ------------------------------------------------------------ code
 
     def code(self, code: Code) -> None:
@@ -312,6 +313,7 @@ class HostWriter(BlockKernels):
         self.flush()
         site = self.site(Site(node.name, node.attrs, tuple(v.dtype for v in node.values), node.span))
         self.line(f"if not {holds}: run.fail({', '.join([str(site), *values])})")
+
     # ------------------------------------------------------------ kernels
 
     def loop(self, node: tree.For) -> None:
@@ -345,15 +347,10 @@ class HostWriter(BlockKernels):
             return False
         count = self.force(node.count)
         self.flush()
-        self.open(f"if run.short(({''.join(f'{w}, ' for w in widths)})):")
-        self.threads(node, count)
-        self.close(-1)
-        self.open("else:")
-        start = len(self.lines)
-        self.driven(node)
-        self.flush()
-        self.close(start)
+        self.either(f"run.short(({''.join(f'{w}, ' for w in widths)}))", lambda: self.threads(node, count),
+                    lambda: self.driven(node))
         return True
+
     def folds(self, node: tree.For) -> bool:
         """Whether what it carries is folded by blocks."""
         if isinstance(node.count, Imm) or not self.levels.threadable(node.body):
