@@ -6,7 +6,6 @@ not call itself.
 
     def f(x, y) { S; if c { return f(x, e) } else { T; return r } }
         becomes
-
     def f(x, y) { going, y' = loop (true, y) while going { S; if c { (true, e) } else { (false, y) } }
                   S; T; return r }                       -- S and T for the last y
 
