@@ -30,6 +30,7 @@ class Inner:
         self.w = w
         self.sources: dict[str, Value] = {}
         self.roots: list[str | None] = []
+        self.sizes: dict[Term, Value] = {}
         activity, near, exact = w.activity, w.near, w.exact
         w.activity = {}
         inner = dict(env)
@@ -48,16 +49,30 @@ class Inner:
     def local(self, var: ir.Var, v: Value, moves: bool) -> Value:
         w = self.w
         bounds = w.bounds(v)
+        shape = tuple(map(self.size, v.shape)) if v.shape is not None else None
         if not moves and not v.grades:
             self.roots.append(None)
-            return Value(term=v.term, cond=v.cond, shape=v.shape, rows=None, squares=v.squares)
+            return Value(term=v.term, cond=v.cond, shape=shape, rows=None, squares=v.squares)
         root = f"\1{w.next()}"
         w.alias[root] = tuple(v.grades) or (var.name,)
         self.roots.append(root)
         self.sources[root] = v
-        found = w.unknown({root: "affine"}, (), None, var.name, var.type, bounds=bounds, shape=v.shape)
+        found = w.unknown({root: "affine"}, (), None, var.name, var.type, bounds=bounds, shape=shape)
         found.steps = {root: Step(None, var.name, "affine")}
         return found
+
+    def size(self, v: Value) -> Value:
+        """A number of elements, which roots outside may move."""
+        if not v.grades or v.term is None:
+            return v
+        if v.term not in self.sizes:
+            w = self.w
+            root = f"\1{w.next()}"
+            w.alias[root] = tuple(v.grades)
+            self.sources[root] = v
+            term = w.fresh("n", {root: "affine"}, w.bounds(v), integer=True)
+            self.sizes[v.term] = Value({root: "affine"}, {root: Step(None, "n", "affine")}, term)
+        return self.sizes[v.term]
 
     def outside(self, grades: Grades, extra: Sequence[Grades] = ()) -> dict[str, Grade]:
         """Grades in the roots outside, from those in the roots here."""

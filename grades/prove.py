@@ -223,6 +223,19 @@ class _Branch:
             case _:
                 return any(map(self.active, atoms_of(cond)))
 
+    def is_thin(self, cond: Cond) -> bool:
+        """Whether a condition holds on a set without interior, whatever is held fixed: `k == 0 && x > 0` is none if k
+        does not move."""
+        match cond:
+            case Compare("==", a, b):
+                return self.moves(cond) and not jumps(a, b)
+            case And(parts):
+                return any(map(self.is_thin, parts))
+            case Or(parts):
+                return bool(parts) and all(map(self.is_thin, parts))
+            case _:
+                return False
+
     def verdict(self) -> Verdict:
         if not self.moves(self.cond):
             same = self.cond in (terms.TRUE, terms.FALSE)
@@ -261,9 +274,9 @@ class _Branch:
 
     def readings(self) -> Iterator[tuple[bool, Cond, list[Term], list[Term]]]:
         """Whether one arm is taken on a thin set only: then that reading first, that arm first."""
-        if _thin(self.cond):
+        if self.is_thin(self.cond):
             yield True, self.cond, self.then, self.orelse
-        elif _thin(negate(self.cond)):
+        elif self.is_thin(negate(self.cond)):
             yield True, negate(self.cond), self.orelse, self.then
         yield False, self.cond, self.then, self.orelse
 
@@ -287,7 +300,7 @@ class _Branch:
         match cond:
             case And(parts):
                 for i, part in enumerate(parts):
-                    if thin and not _thin(part):
+                    if thin and not self.is_thin(part):
                         continue
                     others = tuple(closure(p) for j, p in enumerate(parts) if j != i)
                     yield from self.sites(part, beside + others, thin)
@@ -569,19 +582,6 @@ def _both(a: Facts, b: Facts) -> Facts:
         if cond not in a.others:
             both = both.assume(cond)
     return both
-
-
-def _thin(cond: Cond) -> bool:
-    """Whether a condition holds on a set without interior."""
-    match cond:
-        case Compare("==", _, _):
-            return True
-        case And(parts):
-            return any(map(_thin, parts))
-        case Or(parts):
-            return bool(parts) and all(map(_thin, parts))
-        case _:
-            return False
 
 
 def _apart(split: Cond, side: Facts) -> bool:

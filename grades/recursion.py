@@ -43,9 +43,10 @@ Extent = int | tuple[int, int] | None
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of an argument: whether roots move it, and where it lies (`near`, `exact`)."""
+    """What is known of an argument: whether roots move it, and how many elements it has; where it lies."""
 
     moves: bool
+    sized: bool = False
     near: Interval = EVERYTHING
     exact: Interval = EVERYTHING
 
@@ -101,7 +102,7 @@ def call(w: Walker, name: str, args: Sequence[Value], span: Span | None) -> list
 
 def once(w: Walker, name: str, args: Sequence[Value], span: Span | None) -> list[Value]:
     """The results of a call, by what the function does whatever is passed."""
-    given = tuple(Known(bool(v.grades)) for v in args)
+    given = tuple(Known(bool(v.grades), sized(v)) for v in args)
     key = name, given
     if key not in w.summaries:
         left, w.left = w.left, 0
@@ -113,13 +114,18 @@ def once(w: Walker, name: str, args: Sequence[Value], span: Span | None) -> list
 def contexts(w: Walker, name: str, args: Sequence[Value]) -> tuple[Known, ...]:
     """How a function is called: with bounds, if there are not too many kinds of calls already."""
     if w.left <= 0 or sum(known == name for known, _ in w.summaries) >= MOST:
-        return tuple(Known(bool(v.grades)) for v in args)
+        return tuple(Known(bool(v.grades), sized(v)) for v in args)
     return tuple(known(w, v) for v in args)
 
 
 def known(w: Walker, v: Value) -> Known:
     bounds = w.bounds(v)
-    return Known(bool(v.grades), *bounds) if bounds is not None else Known(bool(v.grades))
+    return Known(bool(v.grades), sized(v), *(bounds or ()))
+
+
+def sized(v: Value) -> bool:
+    """Whether roots move how many elements there are."""
+    return any(n.grades for n in v.shape or ())
 
 
 def widen(w: Walker, open_: Open, args: Sequence[Value]) -> None:
@@ -130,7 +136,7 @@ def widen(w: Walker, open_: Open, args: Sequence[Value]) -> None:
 
 
 def merged(a: Known, b: Known, rounds: int) -> Known:
-    return Known(a.moves or b.moves, wider(a.near, b.near, rounds), wider(a.exact, b.exact, rounds))
+    return Known(a.moves or b.moves, a.sized or b.sized, wider(a.near, b.near, rounds), wider(a.exact, b.exact, rounds))
 
 
 def wider(before: Interval, after: Interval, rounds: int) -> Interval:
@@ -206,6 +212,10 @@ def of_parameters(w: Walker, name: str, given: Sequence[Known]) -> list[Result] 
             root = f"\0{w.next()}"
             w.alias[root] = (p.name,)
             number[root] = k
+            if here.sized:
+                for n in shape or ():
+                    if n.term is not None and n.term.op == "atom":
+                        w.activity[n.term] = n.grades = {root: "affine"}
             v = root_value(w, root, p, shape)
         else:
             v = w.unknown({}, (), None, p.name, p.type, shape=shape)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..lang.core import ir
 from .intervals import Interval
-from .lattice import Grade, Grades
+from .lattice import Grade, Grades, joined
 from .report import Branch
 from .terms import Term, apply, show
 from .values import Value, chains
@@ -24,6 +24,9 @@ def made(w: Walker, stmt: ir.Stmt, grades: Grades, args: Sequence[Value], term: 
     op = stmt.op
     assert isinstance(op, ir.Prim)
     var = stmt.vars[0]
+    sizes = [n for n in shape or () if n.grades]
+    if any(root not in grades for n in sizes for root in n.grades):  # numbers, but how many of them varies
+        grades, args = joined((grades, flat_of(sizes))), (*args, *sizes)
     if term is None:
         term = w.fresh(var.name, grades, bounds, integer=not var.type.is_float, cell=var.type.rank > 0)
     return Value(grades, chains(grades, args, stmt.span, what or op.name, named(var)), term, shape=shape,
