@@ -11,7 +11,8 @@ from .lexer import DECLARATION_WORDS, Token
 
 _OPENERS = frozenset({"LPAR", "LSQB", "LBRACE", "INDEX"})
 _CLOSERS = frozenset({"RPAR", "RSQB", "RBRACE"})
-_ENDS_EXPRESSION = _CLOSERS | {"NAME", "NAT", "INT", "FLOAT", "STRING", "CHAR", "TRUE", "FALSE", "HOLE", "CONSTR"}
+_ENDS_EXPRESSION = _CLOSERS | {"NAME", "NAT", "INT", "FLOAT", "STRING", "CHAR", "TRUE", "FALSE", "HOLE", "CONSTR",
+                               "TYVAR"}
 LEADING = frozenset({"DOC", "ATTR"})
 
 
@@ -26,8 +27,9 @@ class Scan:
     """Looks for the beginnings of declarations in tokens that may arrive in several parts.
 
     Words that only begin declarations do so even inside brackets, so that a bracket left open harms one declaration
-    only; what stands in the braces of a module is the exception. An old-style `let` counts after a finished expression,
-    in a file at the start of a line.
+    only; what stands in the braces of a module is the exception. In the middle of a line they do so after a finished
+    expression or type: `let val = 1` has a bad name, and begins nothing. An old-style `let` counts after a finished
+    expression, in a file at the start of a line.
     """
 
     __slots__ = ("at", "body", "braces", "depth", "for_in", "lets", "module", "opened", "previous", "starts")
@@ -67,8 +69,10 @@ class Scan:
             elif kind in _CLOSERS:
                 depth = max(0, depth - 1)
             elif kind in DECLARATION_WORDS:
-                if not _continues(previous, kind):
-                    starts.append(_leading(tokens, at))
+                first = _leading(tokens, at)
+                if not _continues(previous, kind) and (not previous or previous in _ENDS_EXPRESSION
+                                                       or _first_on_line(text, offset + tokens[first].start)):
+                    starts.append(first)
                     words = tokens[at + (kind == "LOCAL"):at + 2]
                     module = bool(words) and words[0].kind in ("MODULE", "OPEN")
                     depth, lets, for_in = 0, 0, False
@@ -104,6 +108,10 @@ class Scan:
                                   if tokens[k].kind not in LEADING), "")
             self.run(text, offset, tokens)
         return self.starts
+
+
+def _first_on_line(text: str, start: int) -> bool:
+    return not text[text.rfind("\n", 0, start) + 1:start].strip("\ufeff \t\r\f\v")
 
 
 def _begins_line(text: str, start: int, body: bool) -> bool:

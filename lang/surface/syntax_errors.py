@@ -12,7 +12,7 @@ from ..diagnostics.report import Reporter
 from ..record import dataclass, replace
 from ..source import Piece, Source, Span
 from . import habits
-from .lexer import KEYWORDS, Token
+from .lexer import DECLARATION_WORDS, KEYWORDS, Token
 from .machine import Failure, Tables, expected
 from .slips import OPERATORS, WORDS
 
@@ -332,8 +332,9 @@ def _arrow(place: Place) -> bool:
 
 
 def _reserved(place: Place) -> bool:
-    word = place.token.text
-    if place.token.kind in _WORD_OF_KIND and "NAME" in place.kinds and not place.kinds & {"IF", "OP"}:
+    word, kind = place.token.text, place.token.kind
+    if kind in _WORD_OF_KIND and "NAME" in place.kinds and (kind in DECLARATION_WORDS
+                                                            or not place.kinds & {"IF", "OP"}):
         place.report.error("E010", f"`{word}` is a word of the language and cannot be a name", place.span(place.token),
                            "a name is expected here", help=f"choose another name, such as `{word}_` or `{word}'`")
         return True
