@@ -5,6 +5,7 @@ The last argument of each is the place in the source, `file:line`. Messages have
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -81,8 +82,9 @@ def check_settled(off: Any, tolerance: Any, iterations: Any, what: str, where: s
     holds = off <= tolerance
     if not everywhere(holds):
         x, asked, count = first_failing(holds, off, tolerance, iterations)
-        message = f"`{what}` has not converged: off by {x:.3g} after {count:.0f} iterations, where {asked:.3g} is asked"
-        raise RunError("R108", message, where)
+        k = digits("check_settled", (x, asked))
+        said = f"off by {x:.{k}g} after {count:.0f} iterations, where {asked:.{k}g} is asked"
+        raise RunError("R108", f"`{what}` has not converged: {said}", where)
     return off
 
 
@@ -97,11 +99,19 @@ def check_range(x: Any, low: Any, high: Any, *rest: Any) -> Any:
         for at in places:
             what = what.replace("[]", f"[{at}]", 1)
         what = what.replace("][", ", ")
+        k = digits("check_range", (found, least, most))
         if shown:
-            limits = {"low": f"{least:.6g}", "high": f"{most:.6g}", "both": f"{least:.6g}..{most:.6g}"}
+            limits = {"low": f"{least:.{k}g}", "high": f"{most:.{k}g}", "both": f"{least:.{k}g}..{most:.{k}g}"}
             bound += f", which is {limits[shown]}"
-        raise RunError("R111", f"{what} is {found:.6g}, but must be {bound}", where)
+        raise RunError("R111", f"{what} is {found:.{k}g}, but must be {bound}", where)
     return x
+
+
+def digits(name: str, args: Sequence[Any]) -> int:
+    """How many digits tell the first number from the others that check `name` compares it with and that it is not."""
+    least, compared = {"check_range": (6, 3), "check_settled": (3, 2)}.get(name, (17, 0))
+    x, *limits = args[:compared] or [0]
+    return next((k for k in range(least, 17) if all(x == y or f"{x:.{k}g}" != f"{y:.{k}g}" for y in limits)), 17)
 
 
 def check_assert(c: Any, what: str, where: str) -> Any:

@@ -15,6 +15,7 @@ import cupy
 import numpy as np
 
 from .arguments import DTYPES, Leaves, type_text
+from .checks import digits
 from .depth import LEVELS, Room, too_deep
 from .device_additions import AddLoop, AddTarget, add_in_any_order, add_one_after_the_other, add_to_places
 from .device_code import KernelCode, OnDevice
@@ -366,7 +367,7 @@ class Run(Memory):
                ) -> None:
         if name == "depth":
             raise too_deep(attrs["function"], where, min(self.depth, LEVELS))
-        raise RunError(code, message.format(*values, **attrs), where)
+        raise RunError(code, message.format(*values, **attrs, digits=digits(name, values)), where)
 
     def fail(self, site: int, *values: Any) -> None:
         """A check that the host makes does not hold; a failure on the device was before it."""

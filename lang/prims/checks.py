@@ -26,9 +26,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "assert": ("R106", "{what}"),
     "check_pivot": ("R107", "{what}: pivot {0}"),
     "check_settled": (
-        "R108", "`{what}` has not converged: off by {0:.3g} after {2:.0f} iterations, where {1:.3g} is asked",
+        "R108",
+        "`{what}` has not converged: off by {0:.{digits}g} after {2:.0f} iterations, where {1:.{digits}g} is asked",
     ),
-    "check_range": ("R111", "{what} is {0:.6g}, but must be {bound}"),
+    "check_range": ("R111", "{what} is {0:.{digits}g}, but must be {bound}"),
 }
 
 
@@ -44,19 +45,27 @@ class CheckFailed(Exception):
 def message_of(name: str, args: Sequence[object], attrs: Attrs) -> str:
     """The message of check `name` on these scalar arguments."""
     # Attributes come from source text and may hold braces: they are put in by `format`, never formatted themselves.
-    return template_of(name, attrs).format(*args, **attrs)
+    return template_of(name, attrs).format(*args, **attrs, digits=digits(name, args))
+
+
+def digits(name: str, args: Sequence[Any]) -> int:
+    """How many digits tell the first number from the others that check `name` compares it with and that it is not."""
+    least, compared = {"check_range": (6, 3), "check_settled": (3, 2)}.get(name, (17, 0))
+    x, *limits = args[:compared] or [0]
+    return next((k for k in range(least, 17) if all(x == y or f"{x:.{k}g}" != f"{y:.{k}g}" for y in limits)), 17)
 
 
 def template_of(name: str, attrs: Attrs) -> str:
-    """What check `name` says, over its argument values and `attrs`."""
+    """What check `name` says, over its argument values, `attrs` and `digits`."""
     if name != "check_range":
         return MESSAGES[name][1]
     # The places in arrays are further arguments: one for each `[]` in what stands outside of its bounds.
     what, bound = (str(attrs[key]).replace("{", "{{").replace("}", "}}") for key in ("what", "bound"))
     for place in range(3, 3 + what.count("[]")):
         what = what.replace("[]", f"[{{{place}}}]", 1)
-    shown = {"low": ", which is {1:.6g}", "high": ", which is {2:.6g}", "both": ", which is {1:.6g}..{2:.6g}"}
-    return what.replace("][", ", ") + " is {0:.6g}, but must be " + bound + shown.get(str(attrs["shown"]), "")
+    x, low, high = (f"{{{k}:.{{digits}}g}}" for k in range(3))
+    shown = {"low": f", which is {low}", "high": f", which is {high}", "both": f", which is {low}..{high}"}
+    return what.replace("][", ", ") + f" is {x}, but must be {bound}" + shown.get(str(attrs["shown"]), "")
 
 
 def _verify(name: str, holds: Any, args: Sequence[Any], attrs: Attrs) -> Any:

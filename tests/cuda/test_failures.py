@@ -107,6 +107,6 @@ def test_failures_may_say_many_values() -> None:
         device = dad.compile(BOUNDS, target="cuda")
         for a in (good, bad, good, bad):
             assert told(device.within, 0.0, 2.0, a) == told(host.within, 0.0, 2.0, a)
-        for x in ([0.5], [0.5, 1.5], [0.25] * 500):
+        for x in ([0.5], [0.5, 1.5], [0.25] * 500, [np.nextafter(1, 2)]):
             assert told(device.small, x) == told(host.small, x)
     assert "a[1, 2, 3]" in str(told(host.within, 0.0, 2.0, bad))

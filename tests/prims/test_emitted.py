@@ -16,6 +16,7 @@ from dad.lang.core import ir
 from dad.lang.core.build import Builder, Fresh
 from dad.lang.core.primitive import PRIMITIVES, Primitive, PrimTypeError
 from dad.lang.prims import probability
+from dad.lang.prims.checks import MESSAGES, message_of
 from dad.lang.prims.common import NUMPY_NAMES
 
 # The functions of probability have slow references, and tests of their own in tests/numbers.
@@ -308,7 +309,7 @@ def test_arrays_in_a_map(name: str, given: list[Any], attrs: dict[str, Any]) -> 
     same(call(emitted(program), [np.arange(2), *rows]), expected, name)
 
 
-CHECKS: list[tuple[str, list[int], dict[str, Any], bool]] = [
+CHECKS: list[tuple[str, list[float], dict[str, Any], bool]] = [
     ("check_index", [2, 3], {"what": "xs", "axis": 0}, True),
     ("check_index", [3, 3], {"what": "xs", "axis": 0}, False),
     ("check_index", [-1, 3], {"what": 'x`"{s}', "axis": 1}, False),
@@ -325,12 +326,20 @@ CHECKS: list[tuple[str, list[int], dict[str, Any], bool]] = [
     ("check_pivot", [2], {"what": "a"}, False),
     ("check_settled", [0, 1, 5], {"what": "root"}, True),
     ("check_settled", [2, 1, 5], {"what": "root"}, False),
+    ("check_settled", [1.0001, 1, 5], {"what": "root"}, False),
     ("check_range", [2, 1, 3, 4, 0], {"what": "xs[][]", "bound": "in 1..3", "open": False, "shown": ""}, True),
     ("check_range", [1, 1, 3, 4, 1], {"what": "xs[][]", "bound": "> x", "open": True, "shown": "low"}, False),
     ("check_range", [4, 1, 3, 4, 2], {"what": "xs[][]", "bound": "in x..y", "open": False, "shown": "both"}, False),
     ("check_size", [0], {"what": "iota"}, True),
     ("check_size", [-1], {"what": "iota"}, False),
 ]
+
+
+def test_a_number_is_told_from_the_one_that_it_is_compared_with() -> None:
+    said = message_of("check_settled", [1.0001, 1.0, 5], {"what": "root"})
+    assert said == "`root` has not converged: off by 1.0001 after 5 iterations, where 1 is asked"
+    said = message_of("check_range", [1 + 2**-52, 0.0, 1.0], {"what": "x", "bound": "<= y", "open": 0, "shown": "high"})
+    assert said == "x is 1.0000000000000002, but must be <= y, which is 1"
 
 
 def check_types(name: str, count: int) -> list[ir.Type]:
@@ -340,7 +349,7 @@ def check_types(name: str, count: int) -> list[ir.Type]:
 
 
 @pytest.mark.parametrize(("name", "args", "attrs", "holds"), CHECKS)
-def test_checks(name: str, args: list[int], attrs: dict[str, Any], holds: bool) -> None:
+def test_checks(name: str, args: list[float], attrs: dict[str, Any], holds: bool) -> None:
     """The same outcome and the same words as the reference, alone and for the last of three elements."""
     good = next(a for n, a, _, h in CHECKS if n == name and h)
     columns = [np.array([g, g, a]) for g, a in zip(good, args, strict=True)]
@@ -355,8 +364,6 @@ def test_checks(name: str, args: list[int], attrs: dict[str, Any], holds: bool) 
             continue
         with pytest.raises(RunError) as caught:
             call(emitted(program), values)
-        from dad.lang.prims.checks import MESSAGES, message_of
-
         assert (caught.value.code, caught.value.message) == (MESSAGES[name][0], message_of(name, args, attrs))
 
 
