@@ -30,7 +30,8 @@ SIDES = {"lt": (True, False, False), "le": (True, False, True), "gt": (False, Tr
 class Switch:
     """One place that decides by the parameters, over the whole run.
 
-    `line`, `column`, `source` say where; `text` is the condition as it is written. `kind`: "comparison", "kink" (abs,
+    `line`, `column`, `source` say where; `text` is the condition as it is written. Of one in the library they say where
+    the user calls it: `text` is `s > 0 in norm x`. `kind`: "comparison", "kink" (abs,
     max), "step" (floor), "choice" (maximum, sort). `below`, `above`, `on` count how often the two sides of a
     comparison were in that order, or the argument of a kink was negative, positive, zero (of a step, `above` counts
     all that are not on it). `distance` is the least |a - b| of all visits, inf where there was none; for a step it is
@@ -38,14 +39,13 @@ class Switch:
     """
 
     def __init__(self, site: Site, counts: Sequence[int], distance: float, step: Callable[[], float]) -> None:
-        span = site.span
+        span = site.call or site.span
         self.kind = site.kind
         self.name = site.name
         self.function = site.function
         self.source = span.source.name if span is not None else ""
         self.line, self.column = span.source.position(span.start) if span is not None else (0, 0)
-        self.text = " ".join(span.text.split()) if span is not None else site.name
-        self.shipped = span is not None and span.source.shipped
+        self.text = " in ".join(" ".join(s.text.split()) for s in (site.span, site.call) if s is not None) or site.name
         self.below, self.above, self.on = (int(n) for n in counts)
         self.distance = distance
         self._step = step
@@ -130,7 +130,7 @@ class Certificate:
     def __str__(self) -> str:
         if not self.switches:
             return "nothing is decided by the parameters: the derivative misses no branch"
-        rows = [(where(s), shorter(s.text), s.said, number(s.distance), number(s.step) if s.visits else "")
+        rows = [(f"line {s.line}", shorter(s.text), s.said, number(s.distance), number(s.step) if s.visits else "")
                 for s in sorted(self.switches, key=lambda s: (not s.visits, s.step))[:SHOWN]]
         head = ("where", "switch", "taken", "distance", "step")
         widths = [max(len(row[k]) for row in (head, *rows)) for k in range(len(head))]
@@ -144,18 +144,13 @@ class Certificate:
         """What it comes to, in a sentence."""
         ties = self.ties
         if ties:
-            lines = sorted({s.line for s in ties if not s.shipped})
-            said = [("line " if len(lines) == 1 else "lines ") + ", ".join(map(str, lines))] if lines else []
-            said += sorted({where(s) for s in ties if s.shipped})
-            return (f"A switch is met exactly ({', '.join(said)}): there the derivative is that of one side, or of "
+            lines = sorted({s.line for s in ties})
+            said = ("line " if len(lines) == 1 else "lines ") + ", ".join(map(str, lines))
+            return (f"A switch is met exactly ({said}): there the derivative is that of one side, or of "
                     "the table of special points.")
         if self.step == math.inf:
             return "No step of the parameters reaches a switch, to first order."
         return f"To first order, no step of the parameters shorter than {number(self.step)} changes a decision."
-
-
-def where(s: Switch) -> str:
-    return f"{s.source}:{s.line}" if s.shipped else f"line {s.line}"
 
 
 def shorter(text: str) -> str:

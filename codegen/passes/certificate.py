@@ -28,6 +28,8 @@ from .extremes import extremes
 
 Kind = Literal["comparison", "kink", "step", "choice"]
 Env = dict[Var, Atom]
+Key = tuple[int, ...]
+"""A place that decides: the identity of its statement; before it, of one in the library, that of the user's call."""
 Numbers = tuple[Atom, Atom, Atom, Atom]
 """How often below the switch, above, on it; the least distance."""
 NOTHING: Numbers = (i64(0), i64(0), i64(0), Const(float("inf"), "f64"))
@@ -50,6 +52,8 @@ class Site:
     span: Span | None
     function: str
     """What the program calls the function that it stands in."""
+    call: Span | None = None
+    """Where the user calls the function of the library that it stands in; `function` is the user's then."""
 
 
 def certificate(program: Program, name: str, active: Sequence[bool], serial: bool = False
@@ -165,9 +169,10 @@ class Watch:
         """Which parameters are active in some call."""
         self.results: dict[tuple[str, tuple[bool, ...]], tuple[bool, ...]] = {}
         self.active: dict[str, set[Var]] = {}
-        self.keys: dict[str, tuple[int, ...]] = {}
-        """The statements that decide in a function or in what it calls, by their identity, in order."""
+        self.keys: dict[str, tuple[Key, ...]] = {}
+        """What decides in a function or in what it calls, in order."""
         self.stmts: dict[int, tuple[Stmt, Function]] = {}
+        self.calls: dict[int, tuple[Stmt, Function]] = {}
 
     # ------------------------------------------------------------ what is active
 
@@ -205,10 +210,10 @@ class Watch:
     def settle(self) -> None:
         for name, function in self.program.functions.items():
             self.active[name] = self.marked(function, self.inputs[name]) if name in self.inputs else set()
-        own: dict[str, dict[int, None]] = {}
-        calls: dict[str, dict[str, None]] = {}
+        own: dict[str, dict[Key, None]] = {}
+        calls: dict[str, list[tuple[Stmt, str]]] = {}
         for name, function in self.program.functions.items():
-            own[name], calls[name] = {}, {}
+            own[name], calls[name] = {}, []
             if name in self.inputs:
                 self.survey(function, function.body, own[name], calls[name])
         changed = True
@@ -216,30 +221,42 @@ class Watch:
             changed = False
             for name, found in own.items():
                 size = len(found)
-                for callee in calls[name]:
-                    found.update(own[callee])
+                for stmt, callee in calls[name]:
+                    found.update(dict.fromkeys(self.through(stmt, tuple(own[callee]))))
                 changed = changed or len(found) != size
         self.keys = {name: tuple(found) for name, found in own.items()}
 
-    def survey(self, function: Function, block: Block, own: dict[int, None], calls: dict[str, None]) -> None:
+    def through(self, call: Stmt, keys: Sequence[Key]) -> tuple[Key, ...]:
+        """These places of a function as its caller knows them: each call of the library has places of its own."""
+        if not written_by_user(call):
+            return tuple(keys)
+        return tuple((id(call), *key) if len(key) == 1 and not written_by_user(self.stmts[key[0]][0]) else key
+                     for key in keys)
+
+    def survey(self, function: Function, block: Block, own: dict[Key, None], calls: list[tuple[Stmt, str]]) -> None:
         for stmt in block.stmts:
             op = stmt.op
             if isinstance(op, ir.Prim):
                 if kind_of(op) and any(a in self.active[function.name] for a in op.args if isinstance(a, Var)):
-                    own[id(stmt)] = None
+                    own[id(stmt),] = None
                     self.stmts[id(stmt)] = stmt, function
             elif isinstance(op, ir.Call):
-                calls[op.function] = None
+                calls.append((stmt, op.function))
+                self.calls[id(stmt)] = stmt, function
             elif not isinstance(op, ir.Custom):
                 for inner in blocks_of(op):
                     self.survey(function, inner, own, calls)
 
-    def site(self, key: int) -> Site:
-        stmt, function = self.stmts[key]
+    def site(self, key: Key) -> Site:
+        stmt, function = self.stmts[key[-1]]
+        call = None
+        if len(key) > 1:
+            caller, function = self.calls[key[0]]
+            call = caller.span
         assert isinstance(stmt.op, ir.Prim)
         kind = kind_of(stmt.op)
         assert kind is not None
-        return Site(kind, stmt.op.name, stmt.span, function.source_name or function.name)
+        return Site(kind, stmt.op.name, stmt.span, function.source_name or function.name, call)
 
     def watched(self, function: Function, serial: bool) -> Function:
         writer = _Writer(self, function, serial)
@@ -250,6 +267,10 @@ class Watch:
         dims = tuple(tuple(d if d is None or isinstance(d, Const) else env.get(d, d) for d in row)
                      for row in function.dims)
         return Function(function.name + WATCHED, function.params, b.block(results), function.source_name, dims)
+
+
+def written_by_user(stmt: Stmt) -> bool:
+    return stmt.span is not None and not stmt.span.source.shipped
 
 
 def kind_of(op: ir.Prim) -> Kind | None:
@@ -271,14 +292,14 @@ def blocks_of(op: ir.Op) -> tuple[Block, ...]:
     return tuple(block for _, block in scopes(op))
 
 
-Stats = dict[int, Numbers]
+Stats = dict[Key, Numbers]
 
 
-def flat(numbers: Stats, keys: Sequence[int]) -> list[Atom]:
+def flat(numbers: Stats, keys: Sequence[Key]) -> list[Atom]:
     return [atom for key in keys for atom in numbers.get(key, NOTHING)]
 
 
-def grouped(keys: Sequence[int], atoms: Sequence[Atom]) -> Stats:
+def grouped(keys: Sequence[Key], atoms: Sequence[Atom]) -> Stats:
     return {key: (atoms[4 * k], atoms[4 * k + 1], atoms[4 * k + 2], atoms[4 * k + 3]) for k, key in enumerate(keys)}
 
 
@@ -338,10 +359,10 @@ class _Writer:
             case ir.Prim(name, args, attrs):
                 if id(stmt) in self.watch.stmts:
                     given = self.atoms(args, env)
-                    self.add(b, numbers, {id(stmt): observed(b, op, given)})
+                    self.add(b, numbers, {(id(stmt),): observed(b, op, given)})
                 self.bind(b, stmt, ir.Prim(name, self.atoms(args, env), attrs), env)
             case ir.Call(function, args, types):
-                keys = self.called(function)
+                keys = self.watch.through(stmt, self.watch.keys[function])
                 if not keys:
                     self.bind(b, stmt, ir.Call(function, self.atoms(args, env), types), env)
                     return
@@ -375,9 +396,6 @@ class _Writer:
             case _:
                 assert_never(op)
 
-    def called(self, function: str) -> tuple[int, ...]:
-        return self.watch.keys[function]
-
     def add(self, b: Builder, numbers: Stats, more: Stats) -> None:
         for key, new in more.items():
             old = numbers.get(key)
@@ -398,7 +416,7 @@ class _Writer:
 
     def decides(self, block: Block) -> bool:
         return any(id(stmt) in self.watch.stmts if isinstance(stmt.op, ir.Prim)
-                   else bool(self.called(stmt.op.function)) if isinstance(stmt.op, ir.Call)
+                   else bool(self.watch.keys[stmt.op.function]) if isinstance(stmt.op, ir.Call)
                    else any(map(self.decides, blocks_of(stmt.op))) and not isinstance(stmt.op, ir.Custom)
                    for stmt in block.stmts)
 
@@ -417,7 +435,7 @@ class _Writer:
         made = ir.Loop(size, None, index, carried, tuple(flat({}, keys)), body, shapes)
         self.add(b, numbers, grouped(keys, self.bind(b, stmt, made, env, TYPES * len(keys))))
 
-    def carried(self, b: Builder, seen: Stats) -> tuple[tuple[int, ...], tuple[Var, ...], Stats]:
+    def carried(self, b: Builder, seen: Stats) -> tuple[tuple[Key, ...], tuple[Var, ...], Stats]:
         """Variables that carry numbers through a loop, and the numbers after a round that has added these."""
         keys = tuple(seen)
         carried = tuple(b.fresh("seen", t) for _ in keys for t in TYPES)

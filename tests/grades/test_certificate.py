@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from dad import driver
 from dad.codegen import interp
-from dad.codegen.passes.certificate import Watch, kind_of, watching, written
+from dad.codegen.passes.certificate import Key, Watch, kind_of, watching, written, written_by_user
 from dad.codegen.passes.extremes import extremes
 from dad.codegen.runtime.errors import DadArgumentError, RunError
 from dad.driver import deepen
@@ -30,22 +30,25 @@ class Onlooker(interp.Run):
     """Counts what is decided at the places of a `Watch`, by the values that come there."""
 
     def __init__(self, program: ir.Program, env: interp.Env, steps: interp.Steps, watch: Watch,
-                 counts: dict[int, Counter[str]]) -> None:
+                 counts: dict[Key, Counter[str]], via: Key = ()) -> None:
         super().__init__(program, env, steps)
+        self.via = via
+        """The user's call of the function of the library that is run."""
         self.watch = watch
         self.counts = counts
 
     def perform(self, stmt: ir.Stmt) -> tuple[Any, ...]:
         if id(stmt) in self.watch.stmts:
             assert isinstance(stmt.op, ir.Prim)
-            self.look(self.counts.setdefault(id(stmt), Counter()), stmt.op)
+            key = (id(stmt),) if written_by_user(stmt) else (*self.via, id(stmt))
+            self.look(self.counts.setdefault(key, Counter()), stmt.op)
         if isinstance(stmt.op, ir.Call):
             function = self.program.functions[stmt.op.function]
             env = dict(zip(function.params, self.values(stmt.op.args), strict=True))
-            return Onlooker(self.program, env, self.steps, self.watch, self.counts).block(function.body)
+            via = (id(stmt),) if written_by_user(stmt) else self.via
+            return Onlooker(self.program, env, self.steps, self.watch, self.counts, via).block(function.body)
         if isinstance(stmt.op, ir.Custom):
-            known = dict.fromkeys(self.watch.stmts)
-            inside, self.counts = self.counts, {key: Counter() for key in known}
+            inside, self.counts = self.counts, {}
             try:
                 return self.op(stmt.op)
             finally:
@@ -106,7 +109,7 @@ def compared(seed: int) -> str:
     watch = watching(program, "main", active)
     made, name, sites = written(watch, "main", serial=seed % 2 == 0)
     verify(made)
-    counts: dict[int, Counter[str]] = {}
+    counts: dict[Key, Counter[str]] = {}
     function = watch.program.functions["main"]
     values = [interp.argument(p, x) for p, x in zip(function.params, t.leaves, strict=True)]
     try:
@@ -192,8 +195,24 @@ def test_running_extremes_and_what_is_no_number(target: str) -> None:
     assert certificate.step == pytest.approx(math.sqrt(0.125))
     for short in ([], [1.0]):
         assert m.run.value_and_grad(np.array(short), certificate=True)[2].step == math.inf
-    assert "exactly (line 2, sort.dad:" in str(m.low.value_and_grad(np.array([0.0, 0.0]), certificate=True)[2])
+    assert "exactly (line 2):" in str(m.low.value_and_grad(np.array([0.0, 0.0]), certificate=True)[2])
     assert "not a number" in str(m.up.value_and_grad(math.nan, certificate=True)[2])
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_switches_of_the_library_are_those_of_calls(target: str) -> None:
+    f = dad.compile("def far [n] (p: [n]f64) (q: [n]f64) : f64 =\n"
+                    "  norm (p - q)\n"
+                    "entry f [n] (p: [n]f64) (q: [n]f64) : f64 =\n"
+                    "  far p q + norm p + sum (map (\\x -> norm [x, 3]) q) + norm q", target=target).f
+    certificate = f.value_and_grad(np.array([3.0, 4.0]), np.array([3.0, 4.0]), certificate=True)[2]
+    assert {(s.text, s.line, s.function): (s.said, s.distance) for s in certificate} == {
+        ("s > 0 in norm (p - q)", 2, "far"): ("0 true, 1 false, 1 equal", 0.0),
+        ("s > 0 in norm p", 4, "f"): ("1 true, 0 false", 25.0),
+        ("s > 0 in norm [x, 3]", 4, "f"): ("2 true, 0 false", 18.0),
+        ("s > 0 in norm q", 4, "f"): ("1 true, 0 false", 25.0),
+    }
+    assert "exactly (line 2)" in str(certificate)
 
 
 def test_wrt_says_by_which_parameters() -> None:
