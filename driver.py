@@ -169,12 +169,16 @@ def imports_in(declarations: Sequence[ast.Decl]) -> Iterator[ast.Import | ast.Mo
 
 @dataclass(frozen=True)
 class Checking:
-    """What `dad check` knows: the tree, the checker's tables (None after errors), all findings."""
+    """What `dad check` knows: the tree, the checker's tables (None after errors), all findings.
+
+    `typed`: the tables also where a `param` is lost and nothing else is wrong: then grades can be asked for.
+    """
 
     source: Source
     program: ast.Program
     checked: Checked | None
     diagnostics: tuple[Diagnostic, ...]
+    typed: Checked | None
 
     def require(self) -> Checked:
         """The tables; raises Diagnostics when there were errors."""
@@ -204,7 +208,11 @@ def check(source: Source) -> Checking:
                 checked = check_program(program, report, resolve_import=imports.resolve)
         except RecursionError:
             report.diagnostics.append(too_deep())
-    return Checking(source, program, checked if parsed and not report.failed else None, tuple(report.diagnostics))
+    return checking_of(source, program, checked if parsed else None, report)
+
+
+def checking_of(source: Source, program: ast.Program, typed: Checked | None, report: Reporter) -> Checking:
+    return Checking(source, program, None if report.failed else typed, tuple(report.diagnostics), typed)
 
 
 class Editing:
@@ -249,7 +257,7 @@ class Editing:
                 checked = self.checker.check(program, report)
             except RecursionError:
                 report.diagnostics.append(too_deep())
-        return Checking(source, program, checked if parsed and not report.failed else None, tuple(report.diagnostics))
+        return checking_of(source, program, checked if parsed else None, report)
 
     def files(self) -> list[str]:
         """The files that the program imports, those that do not exist included."""
@@ -313,21 +321,23 @@ def graded(checking: Checking, names: Sequence[str] | None = None, *, asking: bo
     """How smooth the program's definitions are in their float parameters (`grades`), and what of that is promised.
 
     `names`: only of these definitions; `asking`: only of those that promise or demand something. `examples`: notes
-    show points at which branches jump, which takes some time to find. Raises Diagnostics when the program has errors.
+    show points at which branches jump, which takes some time to find. Raises Diagnostics when the program has errors
+    (but see `Checking.typed`).
     """
     from .graded import graded as of
 
     deepen()
+    typed = checking.typed or checking.require()
     try:
         with without_collection():
-            return of(checking.require(), names, asking=asking, examples=examples)
+            return of(typed, names, asking=asking, examples=examples)
     except RecursionError:
         raise Diagnostics([too_deep()]) from None
 
 
 def promises(checking: Checking) -> tuple[Diagnostic, ...]:
     """What the program promises, or demands of its functions, and does not hold."""
-    if checking.checked is None or not checking.checked.promises:
+    if checking.typed is None or not checking.typed.promises:
         return ()
     return graded(checking, asking=True).diagnostics
 

@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Checked", "Checker", "check"]
 
+WHOLE = frozenset({"E510"})
+"""Errors of programs in which everything has a type and a meaning."""
+
 
 def check(program: ast.Program, report: Reporter, *,
           resolve_import: Callable[[str, Span], ast.Program | None] | None = None) -> Checked | None:
     """Check a file and what it imports. `resolve_import` gives the syntax of an imported file, None when it has
     reported.
 
-    Everything found goes to `report`, in the order of the source; the result is None when there are errors.
+    Everything found goes to `report`, in the order of the source; the result is None when there are errors, unless all
+    that is wrong is a `param` that is lost (`WHOLE`).
     """
     before = len(report.diagnostics)
     session = Session(report, resolve_import)
@@ -78,7 +82,7 @@ def _result(session: Session, report: Reporter, before: int) -> Checked | None:
     found = report.diagnostics[before:]
     found.sort(key=lambda d: d.span.start if d.span is not None else 0)
     report.diagnostics[before:] = found
-    if report.failed:
+    if any(d.severity == "error" and d.code not in WHOLE for d in report.diagnostics):
         return None
     tables = session.tables
     flat = {key: message + (f" (line {span.line}: {how})" if span is not None else "")

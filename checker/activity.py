@@ -108,10 +108,11 @@ def _all_reach(c: Checker, definition: Definition, roots: Sequence[Sequence[Root
             c.session.tables.flat[definition.qualified, shown] = (message, *((losses[0].span, losses[0].how)
                                                                              if losses else (None, "")))
             continue
-        c.error("E510", message, pattern.span, "its gradient would be zero",
-                others=[(loss.span, f"here it is lost: {loss.how}") for loss in losses],
-                help="let it enter the result smoothly, or declare it `data`" if losses
-                else "use it, or declare it without `param`")
+        # The definition keeps its meaning: who uses it is checked, and so are grades.
+        c.session.report.error("E510", message, pattern.span, "its gradient would be zero",
+                               others=[(loss.span, f"here it is lost: {loss.how}") for loss in losses],
+                               help="let it enter the result smoothly, or declare it `data`" if losses
+                               else "use it, or declare it without `param`")
 
 
 def _unreached(definition: Definition, named: str, roots: Sequence[Root], result: Flow) -> tuple[str, list[Loss]]:

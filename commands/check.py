@@ -87,7 +87,7 @@ def once(given: Given, checks: Mapping[str, Callable[[Source], driver.Checking]]
         try:
             checking = check(read(path))
             diagnostics = checking.diagnostics
-            if checking.checked is not None and (asked or checking.checked.promises):
+            if checking.typed is not None and (asked or checking.typed.promises):
                 report = reports[path] = driver.graded(checking, asking=not asked, examples=given.has("notes"))
                 diagnostics += report.diagnostics
                 if given.has("notes"):
