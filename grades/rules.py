@@ -117,11 +117,23 @@ def plain_result(w: Walker, stmt: ir.Stmt, grades: Grades, args: Sequence[Value]
     if not t.is_float:
         grades = flat_of(args)
     term = term_of(op.name, args)
+    if term is not None and not t.is_float:
+        term = wrapped(w, t, term)
     if term is not None and term.op == "number":
         grades = {}
     if t.is_float and squares is None and term is not None and term.op == "number":
         squares = {} if term.value >= 0 else None
     return made(w, stmt, grades, args, term, shape=shape_of(args, types_of(stmt)), squares=squares)
+
+
+def wrapped(w: Walker, t: ir.Type, term: Term) -> Term:
+    """A whole number of a narrow type, which goes on from its other end. Those of 64 bits are taken to be large enough."""
+    if t.dtype == "i64":
+        return term
+    bits = int(t.dtype[1:])
+    low, high = (0, 2**bits - 1) if t.dtype[0] == "u" else (-2**(bits - 1), 2**(bits - 1) - 1)
+    i = w.exact.interval(term)
+    return term if low <= i.lo and i.hi <= high else apply(t.dtype, (term,))
 
 
 def mul(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
