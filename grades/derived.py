@@ -173,22 +173,24 @@ def regular(w: Walker, stmt: ir.Stmt, op: ir.Custom, args: Sequence[Value], resu
     if len(results) != 1 or op.body.body.results[0].type.rank:
         trust(w, w.place(stmt.span), "rule", f"the equations of `{name}` are not singular at the solution")
         return True
-    slope, shown_ = pivot(w, op, args, results[0])
+    moved = bool(results[0].held)
+    slope, shown_ = pivot(w, op, args, results[0], moved)
     if slope or w.quiet:
         return slope
     key = ("singular", id(stmt.op))
     if key not in w.obligations:
-        roots = {root: "jump" for v in args for root in v.grades}
+        roots = {root: "jump" for v in (*args, *results) for root in {**v.grades, **v.held}}
         w.obligations[key] = Obligation(
-            w.place(stmt.span), name, shown_ or "the slope of its equation", "not 0",
+            w.place(stmt.span), name, shown_ or "the slope of its equation",
+            "nowhere 0, since its start moves" if moved else "not 0",
             "nothing is known of its sign", w.seen(roots), False, "outside",
             "bound the parameters so that the equation's derivative in its unknown is not 0; or name the result and "
             "say `assume C1(x) \"one solution, which is not flat\"`", w.where[-1] if w.where else "", stmt.span)
     return slope
 
 
-def pivot(w: Walker, op: ir.Custom, args: Sequence[Value], result: Value) -> tuple[bool, str]:
-    """Whether the derivative of the equation is shown to be nowhere 0, and what it is."""
+def pivot(w: Walker, op: ir.Custom, args: Sequence[Value], result: Value, everywhere: bool) -> tuple[bool, str]:
+    """Whether the derivative of the equation is shown to be 0 at no solution, or nowhere at all, and what it is."""
     rule = op.rule.body.stmts[0].op if op.rule.body.stmts else None
     if not isinstance(rule, ir.Call) or rule.function not in w.program.functions:
         return False, ""
@@ -216,11 +218,12 @@ def pivot(w: Walker, op: ir.Custom, args: Sequence[Value], result: Value) -> tup
         return False, ""
     if any(a is not x.term and root in w.activity.get(a, {}) for a in w.atoms(found.term)):
         return False, ""  # a sum or a search, of which there is no formula
-    return apart(w, found.term, x.term, order)
+    return apart(w, found.term, x.term, order, everywhere)
 
 
-def apart(w: Walker, term: Term, x: Term, order: int) -> tuple[bool, str]:
-    """Whether the derivative of this order in x is nowhere 0 where the one before is 0, and what it is."""
+def apart(w: Walker, term: Term, x: Term, order: int, everywhere: bool) -> tuple[bool, str]:
+    """Whether the derivative of this order in x is nowhere 0 where the one before is 0, or anywhere, and what it is.
+    Where it is nowhere 0, there is one solution, wherever the search starts."""
     from .effort import TooHard
     from .prove import cases
     from .series import Expansion, Irregular, Series, Short, Split
@@ -239,7 +242,7 @@ def apart(w: Walker, term: Term, x: Term, order: int) -> tuple[bool, str]:
                 return False, ""
             slope = series.at(order)
             level = facts.compared("==", slope).compared("==", series.at(order - 1))
-            if not (facts.nonzero_poly(slope.num) or level.impossible or level.contradictory()):
+            if not (facts.nonzero_poly(slope.num) or (not everywhere and (level.impossible or level.contradictory()))):
                 text = show(slope.scale(math.factorial(order)))
                 return False, text if len(text) <= 60 else ""
     except (Irregular, Short, Split, TooHard, ZeroDivisionError, RecursionError, OverflowError):
@@ -269,8 +272,9 @@ def implicit(w: Walker, stmt: ir.Stmt, op: ir.Custom, env: dict[ir.Var, Value], 
     if grade == "affine":
         grade = "smooth"
     grades: Grades = joined({root: compose(grade, here) for root, here in v.grades.items()} for v in args)
-    if grades and not regular(w, stmt, op, args, results):
-        grades = dict.fromkeys(grades, "jump")
+    start: Grades = dict.fromkeys(results[0].held if len(results) == 1 else (), "flat")
+    if (grades or start) and not regular(w, stmt, op, args, results):
+        grades = {**start, **dict.fromkeys(grades, "jump")}
     found = []
     for v, var in zip(results, stmt.vars, strict=True):
         found.append(w.unknown(grades if var.type.is_float else dict.fromkeys(grades, "flat"), args, stmt.span,

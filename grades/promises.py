@@ -183,6 +183,7 @@ def stop_grad(w: Walker, stmt: ir.Stmt, values: Sequence[Value]) -> Value:
     t = op.args[0].type
     found = w.unknown({}, (), stmt.span, "stop_grad", t, bounds=w.bounds(value), shape=value.shape)
     found.finite = better(worst(value.grades), "cont")
+    found.held = value.grades
     return found
 
 

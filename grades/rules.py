@@ -127,7 +127,7 @@ def plain_result(w: Walker, stmt: ir.Stmt, grades: Grades, args: Sequence[Value]
 
 
 def wrapped(w: Walker, t: ir.Type, term: Term) -> Term:
-    """A whole number of a narrow type, which goes on from its other end. Those of 64 bits are taken to be large enough."""
+    """A whole number of a narrow type, which goes on from its other end. 64 bits are taken to be enough."""
     if t.dtype == "i64":
         return term
     bits = int(t.dtype[1:])

@@ -39,6 +39,8 @@ class Value:
     """Of a sum: it is positive unless there is nothing to add up, and then no root moves it."""
     origin: tuple[str, Value] | None = None
     """Of whole numbers: `order`, `largest` or `smallest`, if they are places of elements of that array."""
+    held: Grades = field(default_factory=dict)
+    """What would move it were it not held fixed; of what a search has found: what moves the place where it starts."""
     call: tuple[str, tuple[Value, ...], int] | None = None
     """Of a result of a recursive function: the function, what was passed, which result it is."""
 

@@ -236,8 +236,11 @@ class Walker:
         function = self.program.functions[name]
         if name.startswith(SEARCHES) and not any(v.grades for v in args):
             # Steps of a search that is held fixed: what counts is the equation that its result solves.
-            return [self.unknown({}, (), span, "x", t, shape=args[-1].shape if t.rank else None)
-                    for t in function.result_types]
+            found = [self.unknown({}, (), span, "x", t, shape=args[-1].shape if t.rank else None)
+                     for t in function.result_types]
+            for v in found:
+                v.held = args[-1].held
+            return found
         self.left -= len(function.body.stmts)
         self.where.append(name)
         if span is not None:
