@@ -303,7 +303,8 @@ def worker(options: argparse.Namespace) -> int:
 
 def start(arguments: Sequence[str], sanitiser: str = "") -> subprocess.CompletedProcess[str]:
     """A process of this module, with what sanitisers need."""
-    environment = {**os.environ, "DAD_WORKER": "1"}
+    # One thread to BLAS: its own are not compiled with the sanitiser, which takes their ways of waiting for races.
+    environment = {**os.environ, "DAD_WORKER": "1", "OPENBLAS_NUM_THREADS": "1"}
     if sanitiser:
         environment |= {"LD_PRELOAD": compiled.in_front(SANITISERS[sanitiser]),
                         "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0",
