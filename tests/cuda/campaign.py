@@ -296,7 +296,7 @@ def worker(options: argparse.Namespace) -> int:
         wrong += cards.end(done)
     for each in wrong:
         print(f"wrong: {each}", flush=True)
-    print(f"{done.pop('programs')} programs, {done.pop('calls')} calls, {len(wrong)} wrong")
+    print(f"{done.pop('programs', 0)} programs, {done.pop('calls', 0)} calls, {len(wrong)} wrong")
     print("\n".join(f"{count:10,} {what}" for what, count in done.items()), flush=True)
     return 1 if wrong else 0
 

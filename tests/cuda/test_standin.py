@@ -138,6 +138,22 @@ def test_all_texts_are_compiled_in_one_run() -> None:
         assert compiled.program(BAD).kernels["by_zero"].parameters == ["*i4", "i4"]
 
 
+def test_macros_belong_to_their_text() -> None:
+    body = 'extern "C" __global__ void size(int *x) { x[0] = SIZE; }'
+    default = f"#ifndef SIZE\n#define SIZE 1\n#endif\n{body}"
+    texts = [f"#define SIZE 7\n{default}", default]
+    if not needs_compiler:
+        return
+    prepare(texts)
+    with installed():
+        import cupy
+
+        found = cupy.zeros(1, np.int32)
+        for text, size in zip(texts, (7, 1), strict=True):
+            cupy.RawModule(code=text).get_function("size")((1,), (1,), (found,))
+            assert found.get()[0] == size
+
+
 @pytest.mark.parametrize("order", ORDERS, ids=str)
 def test_right_kernels_give_the_same_in_every_order(order: tuple[str, int]) -> None:
     if not needs_compiler:

@@ -170,11 +170,12 @@ class Program:
         self.kernels = {name: Kernel(library, prefix, name, int(bound or 1024)) for bound, name in KERNEL.findall(text)}
 
 
+MACRO = re.compile(r"^#define (\w+)", re.MULTILINE)
 PREPARED: dict[tuple[str, tuple[str, ...]], Program] = {}
 
 
 def adapted(text: str, prefix: str) -> str:
-    """A text as C++: in a namespace of its own, its kernels behind functions that take places of arguments."""
+    """A text as C++: in a namespace of its own, with macros of its own, its kernels behind functions that take places of arguments."""
     names = [name for _, name in KERNEL.findall(text)]
     inner = DYNAMIC.sub(r"\1 *\2 = (\1 *)dad_here.dynamic;", text)
     inner = re.sub(r'extern\s+"C"\s+', "", inner)
@@ -182,6 +183,7 @@ def adapted(text: str, prefix: str) -> str:
     return "\n".join([
         "#undef __shared__", f'#define __shared__ static __attribute__((section("{section}")))',
         f"namespace {prefix} {{ namespace {{", f'#line 1 "{prefix}"', inner, "} }", '#line 1 "stubs"',
+        *(f"#undef {macro}" for macro in dict.fromkeys(MACRO.findall(text))),
         f'static char {prefix}_pad __attribute__((section("{section}"), used, aligned(16)));',
         'extern "C" {',
         f'extern char __start_{section}[] __attribute__((visibility("hidden")));',
