@@ -175,7 +175,8 @@ PREPARED: dict[tuple[str, tuple[str, ...]], Program] = {}
 
 
 def adapted(text: str, prefix: str) -> str:
-    """A text as C++: in a namespace of its own, with macros of its own, its kernels behind functions that take places of arguments."""
+    """A text as C++: in a namespace of its own, with macros of its own, its kernels behind functions that take places
+    of arguments."""
     names = [name for _, name in KERNEL.findall(text)]
     inner = DYNAMIC.sub(r"\1 *\2 = (\1 *)dad_here.dynamic;", text)
     inner = re.sub(r'extern\s+"C"\s+', "", inner)
