@@ -63,7 +63,7 @@ def test_conflicts_are_only_where_bodies_reach_right() -> None:
     conflicts = {line.strip(" *<>") for message in messages for line in message.split("\n") if line.startswith(" *")}
     assert conflicts == {
         "case : CASE pat ARROW exp", "let_body : IN exp", "operand : ATTR exp",
-        "operand : BACKSLASH params1 lambda_result ARROW exp", "operand : IF exp THEN exp ELSE exp",
+        "lambda : BACKSLASH params1 lambda_result ARROW exp", "operand : IF exp THEN exp ELSE exp",
         "operand : LOOP loop_pattern loop_form DO exp", "operand : MATCH exp cases", "simple : chain",
         "modexp : BACKSLASH modparam lambda_ascription ARROW modexp",
         "type : type_term",
