@@ -74,6 +74,9 @@ def check_file(session: Session, program: ast.Program, file: FileScope, kept: Ke
 def check_declarations(session: Session, file: FileScope, declarations: Sequence[ast.Decl],
                        kept: Kept | None = None) -> None:
     """The declarations of a file or module."""
+    file.unread.update(d.name for d in declarations if isinstance(d, ast.Unread))
+    file.broken = file.broken or "" in file.unread
+    declarations = [d for d in declarations if not isinstance(d, ast.Unread)]
     for d in declarations:
         inner = d.declaration if isinstance(d, ast.Local) else d
         if isinstance(inner, (ast.Def, ast.TypeDef, ast.ModuleDef, ast.ModuleTypeDef)):
@@ -141,6 +144,8 @@ def declare(session: Session, file: FileScope, node: ast.Decl, exported: bool) -
                 paths.parametric(made, " ".join(module.span.text.split()), module.span, session.report.error)
             else:
                 opened(file, made, exported)
+        case ast.Unread():
+            pass
         case ast.Local():
             session.report.error("E010", "`local` stands once", node.span, "a second one")
 
@@ -189,6 +194,7 @@ def opened(file: FileScope, module: FileScope | None, exported: bool) -> None:
     for name in module.names("module_types"):
         file.declare("module_types", name, module.own_module_type(name), exported)
     file.broken = file.broken or module.broken
+    file.unread |= module.unread
 
 
 def imported(session: Session, path: str, span: Span) -> FileScope | None:

@@ -126,10 +126,15 @@ class Kept:
             table.clear()
         file.private.clear()
         file.broken = False
+        unread = {d.name for d in declarations if isinstance(d, ast.Unread)}
+        if self.rounds > 1 and "" in unread ^ file.unread:
+            raise Again
+        self._changed = unread | file.unread
+        file.unread.clear()
         self._old, self.units = self.units, []
         self._before = {tuple(map(id, unit.nodes)): k for k, unit in enumerate(self._old)}
         self._next, self._clean, self.rechecked = 0, True, 0
-        self._changed, self._deep, self._replaced, self._seen = set(), set(), {}, set()
+        self._deep, self._replaced, self._seen = set(), {}, set()
         now, before = set(declarations), {node for unit in self._old for node in unit.nodes}
         self._around = {getattr(_inner(d), "name", "") for d in declarations
                         if d not in before or "edits" in _inner(d).__dict__}

@@ -32,7 +32,7 @@ def module_of(session: Session, scope: FileScope, exp: ast.ModuleExp, prefix: st
             inner = FileScope(prefix=prefix, parent=scope, abstract=scope.abstract)
             start = len(session.report.diagnostics)
             check_declarations(session, inner, declarations)
-            inner.broken = session.failures(start)
+            inner.broken = inner.broken or session.failures(start)
             return inner
         case ast.ModImport():
             from .definitions import imported

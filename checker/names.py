@@ -379,7 +379,7 @@ def unknown(c: Checker, name: str, span: Span) -> Error:
         return c.error("E106", f"`{name}` is used before its definition", span, "not defined yet",
                        others=[(later, "defined here")], notes=["a definition sees those above it"],
                        help=f"move `{name}` above this definition")
-    if c.file.lacks():
+    if c.file.lacks(name):
         return Error()
     here = [n for n in c.names if n.isidentifier() or not name.isidentifier()]
     close = nearest(name, [*here, *c.file.value_names()]) or None

@@ -81,7 +81,7 @@ def module_at(session: Session, scope: FileScope, path: Sequence[str], span: Spa
             complain("E106", f"`{path[0]}` is used before its declaration", span, "not declared yet",
                      others=[(later, "declared here")], help="move the declaration above this use")
             return None
-        if scope.lacks():
+        if scope.lacks(path[0]):
             return None
         meant = nearest(path[0], [*scope.module_names(), *CONVERTIBLE, *library_names()])
         if path[0] in ("np", "numpy", "jnp", "torch", "jax", "scipy", "math"):
@@ -98,7 +98,7 @@ def module_at(session: Session, scope: FileScope, path: Sequence[str], span: Spa
             return None
         inner = exported_module(module, name)
         if inner is None:
-            if not module.broken:
+            if not module.broken and name not in module.unread:
                 meant = nearest(name, module.names("modules"))
                 complain("E110", f"module `{'.'.join(path[:k])}` has no module `{name}`", span, "not a member",
                          help=f"did you mean `{meant}`?" if meant else None)
@@ -151,7 +151,7 @@ def exported_module(module: FileScope, name: str) -> ModuleEntry | None:
 
 def no_member(module: FileScope, path: Sequence[str], name: str, kind: str, span: Span, complain: Complain) -> None:
     """Say that a module lacks a value or type, unless its own errors are the cause."""
-    if module.broken:
+    if module.broken or name in module.unread:
         return
     shown = ".".join(path)
     others: list[tuple[Span, str]] = []

@@ -178,6 +178,8 @@ class FileScope:
     """Types are checked, and nothing is kept: a parametric module by itself."""
     broken: bool = False
     """The module has errors, reported already: names that it lacks fit everything."""
+    unread: set[str] = field(default_factory=set)
+    """Names whose declarations do not parse: they fit everything, too."""
 
     def value(self, name: str) -> Global | Sealed | Builtin | None:
         found = self.own_value(name)
@@ -195,9 +197,9 @@ class FileScope:
         found = self.own_module_type(name)
         return found if found is not None or self.parent is None else self.parent.module_type(name)
 
-    def lacks(self) -> bool:
-        """Whether names may be missing because what should bring them along has errors, reported already."""
-        return self.broken or (self.parent is not None and self.parent.lacks())
+    def lacks(self, name: str) -> bool:
+        """Whether the name may be missing because what should bring it along has errors, reported already."""
+        return self.broken or name in self.unread or (self.parent is not None and self.parent.lacks(name))
 
     def declared_later(self, name: str) -> Span | None:
         found = self.later.get(name)

@@ -24,9 +24,9 @@ WHAT = {"types": "type", "values": "value", "modules": "module"}
 
 def missing(session: Session, found: FileScope, kind: str, path: Path, span: Span, declared: Span) -> None:
     """Say that a module lacks what its module type wants."""
-    if found.broken:
-        return
     name = path[-1]
+    if found.broken or name in found.unread:
+        return
     help = None
     if name in getattr(found, kind):
         help = f"`{name}` is `local`: declare it without"

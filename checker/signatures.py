@@ -189,6 +189,8 @@ def _named(session: Session, scope: FileScope, sig: ast.SigName, label: str) -> 
     else:
         entry = scope.module_type(sig.name) or session.prelude.own_module_type(sig.name)
         known = _type_names(scope)
+        if entry is None and scope.lacks(sig.name):
+            return FileScope(abstract=True, broken=True)
     if entry is None:
         later = scope.declared_later(sig.name) if not sig.qualifier else None
         if later is not None:

@@ -119,7 +119,7 @@ def _name(x: TypeContext, t: ast.TName) -> Type:
         x.c.error("E106", f"type `{t.name}` is used before its declaration", t.span, "not declared yet",
                   others=[(later, "declared here")], help="move the declaration above this use")
         return Error()
-    if x.file.lacks():
+    if x.file.lacks(t.name):
         x.c.failed = True
         return Error()
     candidates = [*x.types, *x.c.type_names, *x.file.type_names(), *SCALARS]

@@ -555,7 +555,13 @@ class Local(Node):
     declaration: Decl
 
 
-Decl = Def | TypeDef | Import | Open | Local | ModuleDef | ModuleTypeDef
+class Unread(Node):
+    """A declaration with a mistake, reported already: only its name is known, "" where it brings others along."""
+
+    name: str
+
+
+Decl = Def | TypeDef | Import | Open | Local | ModuleDef | ModuleTypeDef | Unread
 
 Spec = ValSpec | TypeSpec | TypeDef | ModuleSpec | ModuleTypeDef | Include
 

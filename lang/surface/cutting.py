@@ -71,7 +71,8 @@ class Scan:
             elif kind in DECLARATION_WORDS:
                 first = _leading(tokens, at)
                 if not _continues(previous, kind) and (not previous or previous in _ENDS_EXPRESSION
-                                                       or _first_on_line(text, offset + tokens[first].start)):
+                                                       or _first_on_line(text, offset + tokens[first].start)) \
+                        and not (depth and _named(text, offset, tokens, at)):
                     starts.append(first)
                     words = tokens[at + (kind == "LOCAL"):at + 2]
                     module = bool(words) and words[0].kind in ("MODULE", "OPEN")
@@ -112,6 +113,12 @@ class Scan:
 
 def _first_on_line(text: str, start: int) -> bool:
     return not text[text.rfind("\n", 0, start) + 1:start].strip("\ufeff \t\r\f\v")
+
+
+def _named(text: str, offset: int, tokens: Sequence[Token], at: int) -> bool:
+    """`type: i64` inside brackets, to the right of the margin: a field with a bad name."""
+    return at + 1 < len(tokens) and tokens[at + 1].kind in ("COLON", "EQUAL") \
+        and not _begins_line(text, offset + tokens[at].start, False)
 
 
 def _begins_line(text: str, start: int, body: bool) -> bool:

@@ -324,7 +324,7 @@ def _too_deep(report: Reporter, span: Span) -> None:
 
 def _declarations(builder: Builder, tokens: list[Token], *, has_file_doc: bool = False, depth: int = 0
                   ) -> tuple[ast.Decl, ...]:
-    """The declarations of a file, or (`depth` > 0) of the body of a module."""
+    """The declarations of a file, or (`depth` > 0) of the body of a module; `ast.Unread` for those with mistakes."""
     if depth > MAX_MODULES:
         _too_deep(builder.report, Span(builder.source, tokens[0].start, tokens[-1].end))
         return ()
@@ -341,9 +341,23 @@ def _declarations(builder: Builder, tokens: list[Token], *, has_file_doc: bool =
             declarations.append(declaration)
         else:
             failed += 1
+            declarations += _unread(builder.source, tokens[start:end])
             if failed >= MAX_REPORTS:
                 break
     return tuple(declarations)
+
+
+def _unread(source: Source | Piece, tokens: Sequence[Token]) -> list[ast.Decl]:
+    """What a declaration that does not parse would have declared, as far as its first words say."""
+    words = [token for token in tokens if token.kind not in LEADING and token.kind != "LOCAL"][:4]
+    kinds = [token.kind for token in words]
+    if kinds[:1] in (["OPEN"], ["IMPORT"]):
+        return [ast.Unread(Span(source, words[0].start, tokens[-1].end), "")]
+    if kinds[:1] in (["DEF"], ["ENTRY"], ["LET"], ["TYPE"], ["MODULE"]):
+        for at, kind in enumerate(kinds[1:3], 1):
+            if kind == "NAME" or (kind in ("OP", "REL", "MINUS", "STAR") and kinds[at - 1] == "LPAR"):
+                return [ast.Unread(Span(source, words[0].start, tokens[-1].end), words[at].text)]
+    return []
 
 
 def _word(text: str, at: int) -> str:

@@ -333,8 +333,9 @@ def _arrow(place: Place) -> bool:
 
 def _reserved(place: Place) -> bool:
     word, kind = place.token.text, place.token.kind
-    if kind in _WORD_OF_KIND and "NAME" in place.kinds and (kind in DECLARATION_WORDS
-                                                            or not place.kinds & {"IF", "OP"}):
+    pattern = "UNDERSCORE" in place.kinds and "INT" in place.kinds
+    if kind in _WORD_OF_KIND and "NAME" in place.kinds and (
+            kind in DECLARATION_WORDS or pattern or not place.kinds & {"IF", "OP"}):
         place.report.error("E010", f"`{word}` is a word of the language and cannot be a name", place.span(place.token),
                            "a name is expected here", help=f"choose another name, such as `{word}_` or `{word}'`")
         return True

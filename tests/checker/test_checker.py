@@ -210,6 +210,12 @@ def test_names_of_the_prelude_may_be_redefined() -> None:
     ("def f (x: f64) = let (a, b) = nope x in a + b", ["E101"]),
     ("def f (x: f64) = ??? + ???", ["E217", "E217"]),
     ("def f (x: f64) = vjp (\\y -> (y, y)) x 1", ["E201"]),
+    ("def f (x: f64) = x +\ndef g (x: f64) = f x", ["E010"]),
+    ("def (+++) x = (x\ndef g (x: f64) = x +++ x\ntype t = {a}\ndef f (x: t) = x.a", ["E011", "E010"]),
+    ("module M = { def a = 1 +\n def b = 2 }\ndef g = M.a + M.b + M.c", ["E010", "E107"]),
+    ("module type S = { val x }\nmodule M : S = { def y = 2 }\ndef g = M.x + N.y\nmodule N = { def y = 2 }}",
+     ["E010", "E011"]),
+    ("open M {\ndef g = half 3", ["E011"]),
     ("def f = -9223372036854775808", []),
     ("def f = 9223372036854775808", ["E204"]),
 ])

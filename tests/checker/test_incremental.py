@@ -143,6 +143,14 @@ def test_edited_examples(path: Path) -> None:
         assert told(editing.update(Source("<t>", text))) == told(driver.check(Source("<t>", text)))
 
 
+def test_a_declaration_that_does_not_parse_is_mended() -> None:
+    editing = driver.Editing()
+    uses = "\n\ndef g (x: f64) : f64 = f x\n"
+    for text in ("def f (x: f64) = x +", "def f (x: f64) = x + 1", "def f (x: f64) = x +", "", "open M {", "open M",
+                 "def f (x: f64) = (x", "def f (x: i64) = x"):
+        assert told(editing.update(Source("<t>", text + uses))) == told(driver.check(Source("<t>", text + uses))), text
+
+
 def rechecked(editing: driver.Editing, text: str) -> int:
     checking = editing.update(Source("<t>", text))
     assert told(checking) == told(driver.check(Source("<t>", text)))

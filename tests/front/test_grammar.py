@@ -443,7 +443,9 @@ def test_a_mistake_in_a_module_loses_one_declaration() -> None:
     assert [d.span.line for d in report.diagnostics if d.span] == [3]
     inner, outer = made.declarations
     assert isinstance(inner, ast.ModuleDef)
-    assert names(inner.body) == ["a", "c"]
+    assert names(inner.body) == ["a", "b", "c"]
+    assert isinstance(inner.body, ast.ModBody)
+    assert isinstance(inner.body.declarations[1], ast.Unread)
     assert isinstance(outer, ast.Def)
 
 
