@@ -414,7 +414,9 @@ def _body(c: Checker, m: Member) -> None:
     replaces = recursion.built_in(node.name) and not isinstance(c.file, LibraryScope) and c.file.parent is None
     c.current = node.name if replaces and c.file.value(node.name) is None else None
     broken = m.recursion is not None and m.recursion.broken
+    c.solver.level += 1  # sizes that the body opens are no sizes of parameters
     result = functions.infer_body(c, node.body, None if broken else node.result)
+    c.solver.level -= 1
     m.type = functions.chain(c, node.params, m.params, result)
     if m.recursion is not None and m.recursion.mentions and node.result is None and not c.failed:
         recursion.same_result(c, m.recursion, node.body, len(node.params), result)

@@ -229,8 +229,12 @@ def _shown(c: Checker, s: Size) -> str:
 
 
 def open_branches(c: Checker, node: ast.Exp, one: Type, other: Type) -> tuple[Type, Type]:
-    """Where a size of one branch is known only inside it, or sizes must differ, the result opens a size."""
+    """Where a size of one branch is known only inside it, or sizes must differ, the result opens a size.
+
+    Where the same two sizes meet again it is the same one: `if c then (xs, xs) else (ys, ys)` has two equal sizes.
+    """
     c_size = c.solver.size
+    opened: dict[tuple[Size, Size], Size] = {}
 
     def walk(a: Type, b: Type) -> tuple[Type, Type]:
         a, b = c.solver.prune(a), c.solver.prune(b)
@@ -241,11 +245,12 @@ def open_branches(c: Checker, node: ast.Exp, one: Type, other: Type) -> tuple[Ty
                 difference = guesses.at_start(c, c_size(n - m))
                 unlike = bool(difference.terms) and not any(isinstance(a, SizeMeta) and a not in c.anonymous
                                                             for a in difference.atoms())
-                if unlike or c.is_inner(n) or c.is_inner(m):
+                if (n, m) not in opened and (unlike or c.is_inner(n) or c.is_inner(m)):
                     why = f"a size that depends on which branch is taken: {_shown(c, n)} or {_shown(c, m)}"
                     var = c.solver.size_var("(if …)", node.span, why)
                     c.opened[node] = (*c.opened.get(node, ()), var)
-                    n = m = Size.of(var)
+                    opened[n, m] = Size.of(var)
+                n, m = (opened.get((n, m), each) for each in (n, m))
                 return Array(n, x), Array(m, y)
             case Tuple(xs), Tuple(ys) if len(xs) == len(ys):
                 pairs = [walk(x, y) for x, y in zip(xs, ys, strict=True)]

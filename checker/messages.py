@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..lang.sizes import MAX_DEGREE, MAX_TERMS, Opaque, Size, SizeAtom, SizeMeta, SizeVar
 from ..lang.source import Span
+from ..lang.surface import ast
 from ..lang.types import (
     BOOL,
     FLOATS,
@@ -336,7 +337,13 @@ def size_clash(c: Checker, one: Size, other: Size, context: Context, others: lis
               f"[{show_size(c, one)}] is {abs(amount)} {more} than [{show_size(c, other)}]"
     else:
         how = f"sizes differ: [{show_size(c, one)}] and [{show_size(c, other)}]"
-        if show_size(c, one) == show_size(c, other):
+        together = next((e for e, made in c.opened.items() if one.atom in made and other.atom in made), None)
+        if together is not None:
+            what = {ast.Loop: "the loop", ast.If: "the `if`", ast.Match: "the `match`"}.get(type(together), "this value")
+            notes = [*notes, f"{what} gives arrays whose sizes are not known to be equal"]
+            if isinstance(together, ast.Loop):
+                help = help or "if each iteration keeps them equal, say so: `loop [n] (xs: [n]t, ys: [n]u) = … do …`"
+        elif show_size(c, one) == show_size(c, other):
             notes = [*notes, "they are written alike, but are two values: each evaluation opens a size of its own"]
             help = help or "give the value a name with `let`, and use the name twice"
         else:
