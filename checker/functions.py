@@ -40,11 +40,13 @@ def infer_lambda(c: Checker, e: ast.Lambda, want: Type | None = None) -> Type:
             # What is expected of the result mentions the argument's value: here it has this parameter's name.
             hint = c.solver.substitute(hint, {named: _own_value(c, p)})
     result: Type
+    c.solver.level += 1
     if e.result is not None:
         result = annotated(types_inside(c), e.result)
         check(c, e.body, result, Because(messages.RESULT, e.result.span))
     else:
         result = infer(c, e.body, hint)
+    c.solver.level -= 1
     t = chain(c, e.params, params, result)
     c.leave(mark)
     c.facts = facts
@@ -303,7 +305,9 @@ def infer_let_fun(c: Checker, e: ast.LetFun) -> None:
         itself = recursion.pending(c, e, ref, size_vars, type_vars, params)
         c.bind(e.name, Local(e.name, e.name_span, ref, itself.scheme.type, c.solver.level, "this function",
                              pending=itself))
+    c.solver.level += 1
     result = infer_body(c, e.value, e.result if itself is None or not itself.broken else None)
+    c.solver.level -= 1
     t = chain(c, e.params, params, result)
     if itself is not None and itself.mentions and e.result is None and not c.failed:
         recursion.same_result(c, itself, e.value, len(e.params), result)
