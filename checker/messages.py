@@ -22,6 +22,7 @@ from ..lang.types import (
     Type,
     TypeVar,
     map_type,
+    sizes_of,
 )
 from ..lang.types import (
     show as show_type,
@@ -160,11 +161,17 @@ def report(c: Checker, problem: Clash, context: Context, others: list[tuple[Span
                     notes=[*all_notes, "what stands outside of the function has one type"],
                     help=f"pass it as an argument, or leave out `'{var.name}`: types of local functions are inferred")
         case clashes.Escape(size):
+            sizes = [s for t in (context.found, context.expected) for s in sizes_of(c.solver.zonk(t))]
+            given = next((a for s in sizes for a in s.atoms() if isinstance(a, SizeMeta) and a in c.anonymous), None)
+            if given is not None:
+                why = f"{given.why} is the caller's choice"
+                help = help or "if both are equal, name it, `[n]` in place of `[]`, and write `… :> [n]_`, which is " \
+                    "checked at run time"
+            else:
+                why = "elements of an array, and results of a function given as an argument, have one size that is " \
+                    "known outside"
             c.error("E302", f"the size {show_size(c, size)} differs from call to call", span, f"this is {found}",
-                    others=[*others, *origins(c, [size])],
-                    notes=[*all_notes,
-                           "elements of an array, and results of a function given as an argument, have one size "
-                                       "that is known outside"],
+                    others=[*others, *origins(c, [size])], notes=[*all_notes, why],
                     help=help or "give the size as an argument from outside, or fold instead of building an array")
         case clashes.TooLarge():
             too_large(c, span)
@@ -339,7 +346,8 @@ def size_clash(c: Checker, one: Size, other: Size, context: Context, others: lis
         how = f"sizes differ: [{show_size(c, one)}] and [{show_size(c, other)}]"
         together = next((e for e, made in c.opened.items() if one.atom in made and other.atom in made), None)
         if together is not None:
-            what = {ast.Loop: "the loop", ast.If: "the `if`", ast.Match: "the `match`"}.get(type(together), "this value")
+            known = {ast.Loop: "the loop", ast.If: "the `if`", ast.Match: "the `match`"}
+            what = known.get(type(together), "this value")
             notes = [*notes, f"{what} gives arrays whose sizes are not known to be equal"]
             if isinstance(together, ast.Loop):
                 help = help or "if each iteration keeps them equal, say so: `loop [n] (xs: [n]t, ys: [n]u) = … do …`"
