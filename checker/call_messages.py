@@ -275,8 +275,11 @@ def _operand_clash(c: Checker, problem: Clash, op: str, whole_left: Type, whole_
             help = f"convert one of them: `{left.name} {short(right_span.text)}`"
         else:
             help = f"convert the integer: `{target.name} {short(text)}`"
-        c.error("E203", f"`{op}` on {one} and {other}: number types never convert silently", right_span,
-                f"this is {other}",
+        label = f"this is {other}"
+        if left_span is right_span:  # `(+)` as a function: its operands stand nowhere
+            label = "its operands"
+            help = f"convert one of them first, such as by `{target.name}` or `map {target.name}`"
+        c.error("E203", f"`{op}` on {one} and {other}: number types never convert silently", right_span, label,
                 others=others, help=help)
         return
     if isinstance(left, TypeVar) or isinstance(right, TypeVar):

@@ -287,7 +287,7 @@ def advice(c: Checker, found: Type, expected: Type, context: Context) -> str | N
         return f"this is a function that waits for {plural(missing, 'more argument')}; apply it, or write a lambda"
     if isinstance(found, Scalar) and isinstance(expected, Array):
         one = text if len(text) < 20 else "x"
-        return f"make an array of it: `replicate n {one}` or `[{one}]`"
+        return f"make an array of it: `replicate n {short(one)}` or `[{one}]`"
     if isinstance(found, Array) and isinstance(expected, Scalar):
         return "take an element, `xs[i]`, or fold the array, `sum xs`"
     if isinstance(found, Array) and isinstance(expected, Fun):
