@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from ..lang.core import ir
 from ..lang.core.walk import called
+from .effort import Effort
 from .facts import NO_FACTS
 from .intervals import EVERYTHING, Interval
 from .lattice import Grade, Grades, compose, join, joined
@@ -86,7 +87,7 @@ class Found:
 def call(w: Walker, name: str, args: Sequence[Value], span: Span | None) -> list[Value] | None:
     """The results of a call that is not walked with what is passed; None where it is to be."""
     open_ = w.open.get(name)
-    if w.unfolding > 0 and (open_ is not None or circle_of(w, name)):
+    if w.unfolding > 0 and Effort.left >= 0 and (open_ is not None or circle_of(w, name)):
         return unfolded(w, name, args)
     if open_ is not None:
         w.recursions += 1
@@ -311,7 +312,7 @@ def beside(w: Walker, cond: Cond, arms: tuple[Value, Value], before: set[Term]) 
     alone is taken, and what calls give has the grade that they are supposed to have, by induction.
     """
     sites = [part for part in parts_of(cond) if isinstance(part, Compare)]
-    if w.following or not sites or len(sites) != len(parts_of(cond)):
+    if w.following or Effort.left < 0 or not sites or len(sites) != len(parts_of(cond)):
         return None
     found = None
     for site in sites:

@@ -362,7 +362,10 @@ def few(term: Term, most: int) -> bool:
 
 
 def unasked(term: Term, asked: Callable[[Term], bool]) -> list[Term]:
-    """The parts of a term, arguments first, of which something has not been asked yet; not below others."""
+    """The parts of a term, arguments first, of which something has not been asked yet; not below others.
+
+    What is asked once for ever counts as no work: a check would cost less where another one came before it.
+    """
     out: list[Term] = []
     seen: set[Term] = set()
     stack = [(term, False)]
@@ -374,7 +377,6 @@ def unasked(term: Term, asked: Callable[[Term], bool]) -> list[Term]:
             seen.add(each)
             stack.append((each, True))
             stack.extend((a, False) for a in each.inside)
-    Effort.spend(len(out) // 4)
     return out
 
 

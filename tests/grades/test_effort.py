@@ -38,6 +38,12 @@ HARD = {
     "  in if b20 then x else y\n",
     "doubled": chain(60, "@ * @ + @"),
     "absolute values": chain(30, "abs (@ * @ - y)"),
+    "calls of calls": """
+def f (n: i64) (x: f64) (y: f64) : f64 @ C1 =
+  if n <= 0 then max x y
+  else if x > y then f (n - 1) (x - y) (y * 0.5) + f (n - 2) y x
+  else f (n - 1) (abs x) (x + y) * f (n - 3) (y - 1) x
+""",
     "vast powers": chain(30, "@ ** 40 + y"),
     "vast numbers": "def f (x: f64) : f64 @ C1 =\n  let a0 = 1.1\n" + "".join(
         f"  let a{k + 1} = a{k} * a{k}\n" for k in range(60)) + "  in if x > a60 then x else a60\n",
