@@ -1,6 +1,7 @@
 """Random programs with branches, half of them built to meet: `B = A + d^k q` on the other side of `d = 0` is continuous
 for k = 1, C1 for 2, C2 for 3. The others nearly do: a factor of `d` is missing, a small constant is added, another
-condition joins in. Branches stand in lets, in each other, in maps, loops, folds, local functions and pairs.
+condition joins in. Branches stand in lets, in each other, in maps, loops, folds, local functions and pairs. What is
+held fixed has a say in conditions, loops carry flags, and roots choose what is counted, squared and sorted.
 """
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ class Program:
         if self.has_array:
             params.append("(v: [n]f64)")
         if self.has_data:
-            params.append("(w: data f64)")
+            params.append("(w: data f64) (m: data i64) (on: data bool)")
         result = self.result(used)
         header = f"def f {'[n] ' if self.has_array else ''}{' '.join(params)} : f64{self.promise()} ="
         body = "\n".join(f"  {line}" for line in (*lines, f"in {result}"))
@@ -154,6 +155,9 @@ class Program:
         if rng.random() < 0.25 and d[0] + d[-1] == "()" and " - " in d and d.count("(") == 1 and "+" not in d:
             left, right = d[1:-1].rsplit(" - ", 1)
             text = f"{left} {rng.choice(('<', '<=', '>', '>='))} {right}"
+        if self.has_data and rng.random() < 0.4:
+            form = rng.choice(("m == 1 && {}", "m != 1 || {}", "on && {}", "({}) == on", "w == 0 || {}"))
+            text = form.format(text)
         return text
 
     # ------------------------------------------------------------ branches
@@ -202,7 +206,7 @@ class Program:
         rng = self.rng
         name = self.fresh()
         kinds = ["branch"] * 6 + ["kink", "kink", "loop", "helper", "pair", "smooth", "fold", "floor", "while",
-                                  "assert", "index"]
+                                  "assert", "index", "flag", "chosen", "tie", "count"]
         if self.has_array:
             kinds += ["map", "map", "map", "extreme"]
         match rng.choice(kinds):
@@ -258,6 +262,26 @@ class Program:
                 a = self.smooth(1)
                 text = rng.choice([f"[{items}][argmax [{items}]]", f"(let o = [{items}] in o[argmin o])",
                                    f"(let o = [{items}] in o[i64 (2.9 * sigmoid ({a}))])"])
+            case "flag":
+                s, t = self.fresh("s"), self.fresh("t")
+                names = [*self.names, s]
+                cond = self.condition(self.surface()[0])
+                text = (f"(let (r, _) = loop ({s}, {t}) = ({self.smooth(1)}, {cond}) for _i < 3 do "
+                        f"(if {t} then {self.smooth(1, names)} else {self.smooth(1, names)}, !{t}) in r)")
+            case "chosen":
+                a, b, cond = self.smooth(1), self.smooth(1), self.condition(self.surface()[0])
+                text = rng.choice([f"sqrt (if {cond} then ({a}) ** 2 else ({b}) ** 2)",
+                                   f"norm (if {cond} then [{a}, {b}] else [{b}, 0])",
+                                   f"(let c : u8 = if {cond} then 0 else 1 in if c - 1 > 100 then {a} else {b})"])
+            case "tie":
+                d, _ = self.surface()
+                a, sign = self.smooth(1), rng.choice((">=", ">", "<=", "<", "=="))
+                text = rng.choice([f"(if {d} {sign} 0 then abs ({d}) + {a} else {d} + {a})",
+                                   f"(if {d} {sign} 0 then max ({d}) 0 + {a} else {rng.choice('012')} * ({d}) + {a})"])
+            case "count":
+                a, b = self.smooth(1), self.smooth(1)
+                text = rng.choice([f"f64 (length (filter (\\q -> q > {a}) [0.1, {b}, 0.5]))",
+                                   f"(let o = [{a}, {b}, 0.5] in o[(argsort o)[i64 (2.9 * sigmoid ({b}))]])"])
             case "map":
                 t = self.fresh("t")
                 text = f"sum (map (\\{t} -> {self.branch([*self.names, t])}) v)"
