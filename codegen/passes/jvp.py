@@ -148,9 +148,9 @@ class Forward:
         total: Atom | None = None
         if record.partials is not None:
             partials = record.partials(b, op.args, y, [t is not None for t in tangents])
-            for partial, t in zip(partials, tangents, strict=True):
+            for k, (partial, t) in enumerate(zip(partials, tangents, strict=True)):
                 if partial is not None and t is not None:
-                    term = times(b, t, partial, record.singular)
+                    term = times(b, t, partial, record.singular, k in record.chooses)
                     total = term if total is None else b.add(total, term)
         elif record.jvp is not None:
             total = record.jvp(b, op.args, y, tangents, dict(op.attrs))

@@ -207,9 +207,10 @@ class Reverse:
                 return
         record = PRIMITIVES[op.name]
         if record.partials is not None:
-            for x, partial in zip(args, record.partials(b, args, y, active), strict=True):
+            for k, (x, partial) in enumerate(zip(args, record.partials(b, args, y, active), strict=True)):
                 if partial is not None and self.varies(x):
-                    scope.add(x, pulled(b, ct, partial, x, record.singular or y in self.absorbing))
+                    singular = record.singular or y in self.absorbing
+                    scope.add(x, pulled(b, ct, partial, x, singular, k in record.chooses))
         elif record.vjp is not None:
             start = len(b.stmts)
             parts = record.vjp(b, args, y, ct, dict(op.attrs))
@@ -283,13 +284,13 @@ class Reverse:
         return [stmt, *copies.stmts, *self.sweep(scope, again.stmts)]
 
 
-def pulled(b: Builder, ct: Atom, partial: Atom, x: Atom, singular: bool) -> Atom:
+def pulled(b: Builder, ct: Atom, partial: Atom, x: Atom, singular: bool, chooses: bool) -> Atom:
     """The cotangent times the partial derivative; summed up if `x` is a scalar that met an array."""
     if ct.type.rank == x.type.rank:
-        return times(b, ct, partial, singular)
+        return times(b, ct, partial, singular, chooses)
     if partial.type.rank == 0:
-        return times(b, total(b, ct), partial, singular)
-    return total(b, times(b, ct, partial, singular))
+        return times(b, total(b, ct), partial, singular, chooses)
+    return total(b, times(b, ct, partial, singular, chooses))
 
 
 def total(b: Builder, x: Atom) -> Atom:

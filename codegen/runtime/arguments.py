@@ -5,6 +5,7 @@ Types come as the nested tuples that `entry` describes. Every refusal is a DadAr
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -255,8 +256,10 @@ def listed(names: Sequence[str]) -> str:
 
 
 def field_name(name: str) -> str:
-    """The Python attribute for a field: `x'` is `x_`."""
-    return re.sub(r"\W", "_", name)
+    """The Python attribute for a field: `x'` is `x_`, `lambda` is `lambda_`, `_x` is `x_`."""
+    text = re.sub(r"\W", "_", name)
+    plain = text.lstrip("_")
+    return f"{plain}_" if plain != text or keyword.iskeyword(text) else text
 
 
 # ------------------------------------------------------------------ leaves

@@ -87,7 +87,7 @@ def rows_of(build: Callable[[Iterator[Any]], Any], leaves: Sequence[Any], outer:
 
 @cache
 def record_class(name: str, fields: tuple[str, ...]) -> Any:
-    """A named tuple class; fields that Python cannot name are `_0`, `_1`, … by position."""
+    """A named tuple class; where two fields would have one name, the later is called by its position."""
     title = re.sub(r"\W", "_", name)
     fits = title.isidentifier() and not keyword.iskeyword(title)
     return namedtuple(title if fits else "record", [field_name(f) for f in fields], rename=True)

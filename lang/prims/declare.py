@@ -116,6 +116,7 @@ def binary(
     kind: str | None = "float",
     commutative: bool = False,
     singular: bool = False,
+    chooses: tuple[int, ...] = (),
     flops: int = 1,
 ) -> Primitive:
     """A function of two numbers of one type; `dx`, `dy`: given both and the result, the partial derivatives.
@@ -141,6 +142,7 @@ def binary(
             doc=doc,
             commutative=commutative,
             singular=singular,
+            chooses=chooses,
             flops=flops,
         )
     )

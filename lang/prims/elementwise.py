@@ -85,6 +85,7 @@ binary(
     doc="x * y, and 0 where x is 0, whatever y is: a tangent or cotangent of zero times a slope. Written by "
     "derivatives.",
     singular=True,
+    chooses=(1,),
 )
 
 
@@ -209,6 +210,7 @@ def _min_max(name: str, mp: Callable[..., Any]) -> None:
         kind="num",
         grade="lip",
         commutative=True,
+        chooses=(0, 1),
         special=[(1.5, 1.5), (0.0, 0.0)],
         doc=f"At a tie, `{name} x x`, the derivative is 1/2 in each argument. nan gives way to a number.",
     )

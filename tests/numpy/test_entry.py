@@ -22,6 +22,7 @@ from dad.codegen.backends.entry import (
     ValueSpec,
 )
 from dad.codegen.backends.numpy import emit_module
+from dad.codegen.backends.numpy.stub import attribute
 from dad.codegen.runtime.errors import DadArgumentError
 from dad.lang.core.text import parse
 
@@ -189,6 +190,16 @@ def test_records_in_any_form(given: Any) -> None:
     assert point == (1.5, 2)
     assert point.tag == 2
     assert type(point).__name__ == "point"
+
+
+def test_fields_that_python_cannot_name_come_back() -> None:
+    names = ("lambda", "x'", "_y", "x")
+    record = RecordSpec("prior", tuple((name, ScalarSpec("f64")) for name in names))
+    entry = identity(("p", record), types="f64, f64, f64, f64")
+    (point,) = entry({"lambda": 1.0, "x'": 2.0, "_y": 3.0, "x": 4.0})
+    assert (point.lambda_, point.x_, point.y_, point.x) == (1.0, 2.0, 3.0, 4.0)
+    assert entry(point) == (point,)
+    assert [attribute(name, k) for k, name in enumerate(names)] == list(point._fields)
 
 
 def test_records_with_wrong_fields() -> None:

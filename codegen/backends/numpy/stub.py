@@ -6,10 +6,10 @@ Arrays are `Annotated[NDArray[np.float64], "[n][d]f64"]`: rank, sizes and dtype 
 from __future__ import annotations
 
 import keyword
-import re
 from collections.abc import Collection, Mapping, Sequence
 
 from ....lang.prims.common import NUMPY_NAMES
+from ...runtime.arguments import field_name
 from ..entry import (
     ArrayOf,
     ArraySpec,
@@ -100,8 +100,8 @@ def identifier(name: str) -> str:
 
 def attribute(field: str, position: int) -> str:
     """As `namedtuple(…, rename=True)` calls it."""
-    text = re.sub(r"\W", "_", field)
-    return text if text.isidentifier() and not keyword.iskeyword(text) and not text.startswith("_") else f"_{position}"
+    text = field_name(field)
+    return text if text.isidentifier() and not text.startswith("_") else f"_{position}"
 
 
 def array(dtype: str, dims: Sequence[DimSpec]) -> str:
