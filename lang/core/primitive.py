@@ -89,8 +89,8 @@ class Primitive:
     """A partial derivative may be infinite or undefined. It is multiplied with tangents and cotangents by `scaled`, so
     that a zero one stays zero: what is computed before a branch and used in the arm not taken contributes nothing."""
     chooses: tuple[int, ...] = ()
-    """Arguments that have no part in the result where their slope is 0, as what `max` does not choose: then nothing of a
-    tangent or cotangent goes through, though it be infinite."""
+    """Arguments that have no part in the result where their slope is 0, as what `max` does not choose: then nothing of
+    a tangent or cotangent goes through, though it be infinite."""
     flops: int | Count | None = None
     """Operations on floats: of each element of the result (a number), or in all. None: one where a float takes part if
     the primitive is elementwise, else none. See `lang/core/cost.py`."""

@@ -52,6 +52,7 @@ SLIPS = [
     ("# hello\ndef f x = x", "E016", "comments begin with `--`, not with `#`", "# hello", "`--`"),
     ("def f x = x +", "E010", "an expression expected, but the declaration ends", "+", None),
     ("def let x = 3", "E010", "`let` is a word of the language and cannot be a name", "let", "let_"),
+    ("def f (match: f64) = 2", "E010", "`match` is a word of the language and cannot be a name", "match", "match_"),
     ("def f x =\n  let val = x\n  in val + 1", "E010", "`val` is a word of the language and cannot be a name", "val",
      "val_"),
     ("def f x =\n  let module = x\n  let def = 3\n  in module * def + open", "E010",
