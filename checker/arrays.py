@@ -322,7 +322,11 @@ def infer_comprehension(c: Checker, e: ast.Comprehension, want: Type | None = No
             sizes.append(bound)
             bind_index(c, clause, bound)
         else:
+            # The array of the first clause stands outside: a size that it opens is that of the result.
+            outside = not sizes
+            c.solver.level -= outside
             element = infer_elements(c, clause)
+            c.solver.level += outside
             array = c.solver.prune(c.types[clause.array])
             sizes.append(array.size if isinstance(array, Array) else c.solver.size_meta())
             patterns.bind(c, clause.pattern, element, "loop")
