@@ -10,6 +10,7 @@ from dad.tests.models.harness import check, check_vmap, close, load
 from scipy import special, stats
 from scipy.integrate import solve_ivp
 from scipy.interpolate import BSpline, CubicSpline
+from scipy.spatial.transform import Rotation
 
 pytestmark = pytest.mark.usefixtures("target")
 
@@ -279,3 +280,58 @@ def test_complement_and_assertion() -> None:
     assert m.bits(5, True) == (-6, False, -6)
     with pytest.raises(dad.RunError, match="assertion failed: x >= 0"):
         m.root(-1.0)
+
+
+def test_as_rigid_as_possible(random: np.random.Generator) -> None:
+    m = load("rigid")
+    rest = np.array([[0, 0, 0], [1, 0, 0.1], [1, 1, 0], [0, 1, 0.2], [0.5, 0.5, 0.6]])
+    edges = np.array([[0, 1], [1, 2], [2, 3], [3, 0], [0, 4], [1, 4], [2, 4], [3, 4]])
+    turned = Rotation.from_rotvec([0.3, -0.8, 0.5])
+    close(m.arap(turned.apply(rest) + 2, rest, edges), 0.0)
+    moved = rest + 0.1 * random.standard_normal((5, 3))
+    expected = 0.0
+    for i in range(5):
+        mine = [(a, b) if a == i else (b, a) for a, b in edges if i in (a, b)]
+        a, b = (np.array([x[i] - x[j] for i, j in mine]) for x in (rest, moved))
+        expected += Rotation.align_vectors(b, a)[1] ** 2
+    close(m.arap(moved, rest, edges), expected, 1e-7)
+    check(m.arap, moved, rest, edges)
+
+
+def test_cameras_and_angles(random: np.random.Generator) -> None:
+    m = load("rigid")
+    w, points = np.array([0.3, -0.2, 0.5]), random.standard_normal((4, 3))
+    at = np.array([0.1, 0.2, -5.0])
+    seen = Rotation.from_rotvec(w).apply(points) + at
+    close(m.project(w, at, 2.0, points), -2 * seen[:, :2] / seen[:, 2:])
+    check(m.project, w, at, 2.0, points)
+    still = m.project.jacobian(np.zeros(3), at, 2.0, points, wrt=("w",))
+    near = [(m.project(d, at, 2.0, points) - m.project(-d, at, 2.0, points)) / 2e-4 for d in 1e-4 * np.eye(3)]
+    close(still, np.stack(near, -1), 1e-6)
+    u, v = random.standard_normal((2, 4, 3)) / 4
+    close(m.angles(u, v), np.arccos((u * v).sum(1)))
+    check(m.angles, u, v)
+    long = (1 + 1e-12) * np.eye(3)
+    np.testing.assert_array_equal(m.angles(long, long), 0)
+    for slopes in m.angles.vjp(long, long, np.ones(3))[1]:
+        np.testing.assert_array_equal(slopes, 0)
+
+
+def test_double_pendulum(random: np.random.Generator) -> None:
+    m = load("double_pendulum")
+    arms: dict[str, Any] = {"m1": 1.0, "m2": 0.7, "l1": 1.2, "l2": 0.8}
+    start = np.array([1.0, 0.5, 0.1, -0.2])
+
+    def flow(_: float, s: Any) -> Any:
+        m1, m2, l1, l2 = arms.values()
+        d, w1, w2 = s[0] - s[1], s[2], s[3]
+        mass = np.array([[(m1 + m2) * l1, m2 * l2 * np.cos(d)], [l1 * np.cos(d), l2]])
+        force = np.array([-m2 * l2 * w2 ** 2 * np.sin(d) - (m1 + m2) * 9.81 * np.sin(s[0]),
+                          l1 * w1 ** 2 * np.sin(d) - 9.81 * np.sin(s[1])])
+        return [w1, w2, *np.linalg.solve(mass, force)]
+
+    expected = solve_ivp(flow, (0, 0.5), start, rtol=1e-10, atol=1e-10).y[:, -1]
+    end = m.trajectory(arms, start, 0.01, 50)
+    close(end, expected, 1e-6)
+    close(m.energy(arms, end), m.energy(arms, start), 1e-6)
+    check(m.trajectory, arms, start, 0.05, 5)

@@ -177,3 +177,63 @@ def test_learning(random: np.random.Generator) -> None:
     check(m.conv, plane, random.random((3, 3)))
     check(m.attention, *random.standard_normal((3, 4, 2)))
     check(m.layernorm, x, 2.0)
+
+
+def test_capture_recapture(random: np.random.Generator) -> None:
+    m = load("capture_recapture")
+    a, b, histories = random.standard_normal(4), random.standard_normal(4), random.integers(0, 2, (7, 5))
+    phi, p = special.expit(a), special.expit(b)
+
+    def likelihood(history: Any) -> float:
+        """Over all times of death."""
+        if not history.any():
+            return 1.0
+        first, last = np.flatnonzero(history)[[0, -1]]
+        total = 0.0
+        for end in range(last, 5):
+            seen = np.prod([phi[i] * (p[i] if history[i + 1] else 1 - p[i]) for i in range(first, end)])
+            total += seen * (1 - phi[end] if end < 4 else 1)
+        return float(total)
+
+    close(m.survival(a, b, histories), np.log([likelihood(h) for h in histories]).sum())
+    check(m.survival, a, b, histories)
+    counts = random.integers(0, 4, (3, 2))
+    parts = [[stats.poisson.logpmf(n, 2) + stats.binom.logpmf(row, n, 0.4).sum() for n in range(13)] for row in counts]
+    close(m.abundance(np.log(2), special.logit(0.4), counts, 12), special.logsumexp(parts, axis=1).sum())
+    check(m.abundance, np.log(2), special.logit(0.4), counts, 12)
+
+
+def test_correlations(random: np.random.Generator) -> None:
+    m = load("correlations")
+    z, log_sigma, y = 0.5 * random.standard_normal(3), np.array([0.1, -0.2, 0.3]), random.standard_normal((4, 3))
+    w = np.tanh(z)
+    r01, r02 = w[:2]
+    r12 = w[2] * np.sqrt((1 - r01 ** 2) * (1 - r02 ** 2)) + r01 * r02  # from the partial correlation given the first
+    correlation = np.array([[1, r01, r02], [r01, 1, r12], [r02, r12, 1]])
+    scale = np.exp(log_sigma)
+    jacobian = np.log1p(-w ** 2).sum() + 0.5 * np.log1p(-w[:2] ** 2).sum() - 0.5 * np.log1p(-w[0] ** 2)
+    factor = np.linalg.cholesky(correlation)
+    prior = 3 * np.log(factor[1, 1]) + 2 * np.log(factor[2, 2])
+    density = stats.multivariate_normal.logpdf(y, np.zeros(3), correlation * np.outer(scale, scale)).sum()
+    close(m.log_prob(z, log_sigma, 2.0, y), jacobian + prior + density)
+    check(m.log_prob, z, log_sigma, 2.0, y)
+
+
+def test_a_linear_system(random: np.random.Generator) -> None:
+    m = load("correlations")
+    a, h, y = np.array([[1, 0.1], [-0.2, 0.9]]), np.array([[1.0, 0.3]]), random.standard_normal((6, 1))
+    q, r = np.exp(-0.5), np.exp(0.1)
+    state, means = np.eye(2), []  # the states as sums of independent noise, one block of columns to each time
+    columns = [state]
+    for _ in range(6):
+        columns = [a @ c for c in columns] + [np.sqrt(q) * np.eye(2)]
+        means.append(np.hstack([h @ c for c in columns] + [np.zeros((1, 2 * (7 - len(columns))))]))
+    rows = np.vstack(means)
+    covariance = rows @ rows.T + r * np.eye(6)
+    system = {"A": a, "H": h, "log_q": -0.5, "log_r": 0.1}
+    close(m.filtered(system, y), stats.multivariate_normal.logpdf(y[:, 0], np.zeros(6), covariance))
+    check(m.filtered, system, y)
+    y[2] = np.nan
+    seen = np.arange(6) != 2
+    expected = stats.multivariate_normal.logpdf(y[seen, 0], np.zeros(5), covariance[np.ix_(seen, seen)])
+    close(m.filtered(system, y), expected)
