@@ -13,8 +13,9 @@ import numpy as np
 
 from ..lang.core import ir
 from .compare import flat, length, plain, said, slopes_of
+from .jets import leaf
 from .lines import FREE, Line
-from .operations import Failed, Value
+from .operations import Failed, Value, each
 from .reals import context
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def ran(search: Search, line: Line, t: Any) -> tuple[list[tuple[Value, ...]], tu
         return None
     finally:
         search.spend(search.many.steps * 15)
-    return [values for _, values in watch.visits], results
+    return [tuple(each(leaf, v) for v in values) for _, values in watch.visits], results
 
 
 def slopes(values: list[tuple[Value, ...]], h: Any) -> tuple[float, float] | None:

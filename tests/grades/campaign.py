@@ -1,7 +1,7 @@
 """Grades of generated programs against 100 digits, by the thousand: `python -m dad.tests.grades.campaign --count 1000`.
 
 Programs of even seeds promise things, rightly or not. `--first N` begins at seed N, `--seed N` shows one program with
-its grades. Exit status 1 when anything was wrong.
+its grades, `--varied` is for the programs of `varied.py`. Exit status 1 when anything was wrong.
 """
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from dad.grades.lattice import better, worst
 from dad.tests.grades.generated import Program
 from dad.tests.grades.promised import Promises
 from dad.tests.grades.trial import Subject
+from dad.tests.grades.varied import Varied
 
 
-def trial(seed: int, lines: int = 2, budget: int | None = None, counts: Counter[str] | None = None
-          ) -> tuple[Subject, list[str]]:
+def trial(seed: int, lines: int = 2, budget: int | None = None, counts: Counter[str] | None = None,
+          family: type[Program] = Program) -> tuple[Subject, list[str]]:
     """A program and what is wrong with its grades; what came of its promises is added to the counts."""
-    tried = Promises(Program(seed, budget, promises=seed % 2 == 0).text, lines)
+    tried = Promises(family(seed, budget, promises=seed % 2 == 0).text, lines)
     subject = tried.subject
     assert not subject.checking.diagnostics, (seed, subject.checking.diagnostics)
     wrong = list(subject.wrong(Random(seed), lines))
@@ -61,9 +62,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--lines", type=int, default=2)
+    parser.add_argument("--varied", action="store_true")
     options = parser.parse_args(argv)
+    family = Varied if options.varied else Program
     if options.seed is not None:
-        subject, wrong = trial(options.seed, max(options.lines, 8))
+        subject, wrong = trial(options.seed, max(options.lines, 8), family=family)
         print(subject.text, subject.graded.grades, subject.graded.unknown, *wrong, sep="\n")
         return int(bool(wrong))
     counts: Counter[str] = Counter()
@@ -74,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
         if seed > options.first and (seed - options.first) % 100 == 0:
             print(f"… {seed - options.first} programs, {failed} wrong", file=sys.stderr, flush=True)
         try:
-            subject, wrong = trial(seed, options.lines, counts=promises)
+            subject, wrong = trial(seed, options.lines, counts=promises, family=family)
         except Exception as error:  # a campaign goes on: what went wrong is shown, and counted as failed
             failed += 1
             print(f"seed {seed}: {type(error).__name__}: {error}", flush=True)

@@ -22,29 +22,41 @@ class Program:
         self.promising = Random(f"promises {seed}") if promises else None
         """Another source of numbers, so that the program is the same."""
         self.count = 0
+        self.helpers: list[str] = []
+        self.draw()
+        lines, used = self.lines(budget)
+        result = self.result(used)
+        header = self.header()
+        body = "\n".join(f"  {line}" for line in (*lines, f"in {result}"))
+        self.text = "\n\n".join([*self.helpers, f"{header}\n{body}\n"])
+
+    def draw(self) -> None:
+        """Parameters, and what there is to be named."""
         count = self.rng.randrange(1, 4)
         self.types = {name: self.rng.choice(TYPES) for name in NAMES[:count]}
         self.names = [*self.types]
         self.positive = [name for name, type in self.types.items() if type == "f64{>0}"]
         self.has_array = self.rng.random() < 0.35
         self.has_data = self.rng.random() < 0.2
-        self.helpers: list[str] = []
-        lines = []
-        used = []
+
+    def lines(self, budget: int | None) -> tuple[list[str], list[str]]:
+        """The `let`s, and the names of their values."""
+        lines: list[str] = []
+        used: list[str] = []
         for _ in range(budget or self.rng.choice((1, 1, 2, 2, 3, 4))):
             name, text = self.statement()
             lines.append(self.promised(name, text))
             used.append(name)
             self.names += used[-1:]
+        return lines, used
+
+    def header(self) -> str:
         params = [f"({name}: {type})" for name, type in self.types.items()]
         if self.has_array:
             params.append("(v: [n]f64)")
         if self.has_data:
             params.append("(w: data f64) (m: data i64) (on: data bool)")
-        result = self.result(used)
-        header = f"def f {'[n] ' if self.has_array else ''}{' '.join(params)} : f64{self.promise()} ="
-        body = "\n".join(f"  {line}" for line in (*lines, f"in {result}"))
-        self.text = "\n\n".join([*self.helpers, f"{header}\n{body}\n"])
+        return f"def f {'[n] ' if self.has_array else ''}{' '.join(params)} : f64{self.promise()} ="
 
     def result(self, used: list[str]) -> str:
         rng = self.rng

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 from dad.codegen import interp
 from dad.codegen.passes.differentiate import differentiate
 from dad.codegen.passes.extremes import extremes
+from dad.codegen.passes.substitute import Substitution
 from dad.codegen.runtime.depth import LEVELS, Room
 from dad.codegen.runtime.errors import RunError
 from dad.grades.lattice import better
@@ -34,29 +35,53 @@ MOST = 3
 """Changes of one line that are looked at."""
 LARGEST = mpf(10) ** 24
 MOVES = {"add", "sub", "mul", "neg", "dim", "lt", "le", "gt", "ge", "eq", "ne", "max", "min", "abs", "select", "index"}
+NEWTON = 14
 DIGITS = 100
 """Beside what differs by 1e-44, its square is still seen."""
 KINKS = {"abs", "sign", "floor", "ceil", "round", "trunc", "max", "min", "maximum", "minimum", "cummax", "cummin",
          "mod", "rem", "sort", "atan2", "atan2pi", "cbrt"}
+
+ENDS = {"div": 1, "sqrt": 0, "log": 0, "pow": 0, "rsqrt": 0}
+"""The argument that something happens at the zeros of, though nothing is decided."""
+
+SEARCHES = ("prelude___iterated", "prelude___newton")
+"""What these decide on their way is not what they find depends on."""
 
 
 class Vast(Exception):
     """A number so large that its sine would take for ever."""
 
 
+@cache
+def decimal(number: float, _prec: int) -> Any:
+    """What is written is meant: 0.1 is a tenth."""
+    return mpf(repr(number))
+
+
+class Moving(Substitution):
+    """Without the `stop_grad`s of the library: solutions of equations, for one, move with their arguments."""
+
+    def stmt(self, stmt: ir.Stmt, out: list[ir.Stmt]) -> None:
+        op = self.op(stmt.op)
+        if isinstance(op, ir.Prim) and op.name == "stop_grad" and stmt.span is not None and stmt.span.source.shipped:
+            self.env[stmt.vars[0]] = op.args[0]
+        else:
+            out.append(ir.Stmt(stmt.vars, op, stmt.span))
+
+
 class Traced(Exact):
     """A run that notes every decision."""
 
-    def __init__(self, program: ir.Program, env: interp.Env, stops: Stops, trace: list[Any], margins: list[Any]
-                 ) -> None:
+    def __init__(self, program: ir.Program, env: interp.Env, stops: Stops, trace: list[Any], margins: list[Any],
+                 zeros: list[Any]) -> None:
         super().__init__(program, env, stops)
-        self.trace, self.margins = trace, margins
+        self.trace, self.margins, self.zeros = trace, margins, zeros
 
     def within(self, env: interp.Env) -> Exact:
-        return Traced(self.program, env, self.stops, self.trace, self.margins)
+        return Traced(self.program, env, self.stops, self.trace, self.margins, self.zeros)
 
     def constant(self, number: float) -> Any:
-        return CONSTANTS.get(number) or mpf(repr(number))
+        return CONSTANTS.get(number) or decimal(number, mp.prec)
 
     def primitive(self, op: ir.Prim) -> Value:
         if op.name in ("promise", "demand"):
@@ -64,6 +89,8 @@ class Traced(Exact):
         if op.name not in MOVES and any(self.vast(a) for a in op.args if a.type.is_float):
             raise Vast
         result = super().primitive(op)
+        if op.name in ENDS:
+            self.zeros.append(margin("sign", [self.values(op.args)[ENDS[op.name]]]))
         if any(a.type.is_float for a in op.args):
             if not isinstance(result, mpf) and np.asarray(result).dtype.kind != "O":
                 if op.name != "dim":
@@ -78,6 +105,12 @@ class Traced(Exact):
         value = self.value(atom)
         numbers = (value,) if isinstance(value, mpf) else np.ravel(value)
         return any(abs(x) > LARGEST for x in numbers if mp.isfinite(x))
+
+    def op(self, op: ir.Op) -> tuple[Value, ...]:
+        if isinstance(op, ir.Call) and op.function.startswith(SEARCHES):
+            silent = Traced(self.program, self.env, self.stops, [], [], [])
+            return Exact.op(silent, op)
+        return super().op(op)
 
     def custom(self, op: ir.Custom) -> tuple[Value, ...]:
         return self.apply(op.body, self.values(op.args))
@@ -207,7 +240,10 @@ class Oracle:
                  draw: Callable[[Random, bool], Point], inside: Callable[[Sequence[Value]], bool]) -> None:
         self.program, self.function, self.roots, self.draw, self.inside = program, function, roots, draw, inside
         self.f = program.functions[function]
-        self.plain = differentiate(extremes(program))
+        plain = differentiate(extremes(program))
+        self.plain = ir.Program({
+            name: ir.Function(f.name, f.params, Moving().block(f.body), f.source_name, f.dims, f.again)
+            for name, f in plain.functions.items()})
 
     @cached_property
     def first(self) -> tuple[ir.Program, str]:
@@ -228,7 +264,8 @@ class Oracle:
         whole, name = derive(whole, name, "jvp")
         return differentiate(extremes(whole)), name
 
-    def run(self, args: Sequence[Value], stops: Stops) -> tuple[tuple[Any, ...], Any, list[Any]]:
+    def run(self, args: Sequence[Value], stops: Stops, zeros: list[Any] | None = None
+            ) -> tuple[tuple[Any, ...], Any, list[Any]]:
         trace: list[Any] = []
         margins: list[Any] = []
         if not self.inside(args):
@@ -237,7 +274,7 @@ class Oracle:
         try:
             with np.errstate(all="ignore"), Room(interp.FRAMES * LEVELS):
                 env = dict(zip(f.params, args, strict=True))
-                results = Traced(self.plain, env, stops, trace, margins).block(f.body)
+                results = Traced(self.plain, env, stops, trace, margins, [] if zeros is None else zeros).block(f.body)
         except RunError as error:
             return (), error.code, []
         except Vast:
@@ -279,10 +316,69 @@ class Oracle:
             moving = [root for root in self.roots
                       if better(grades.get(root, "none"), level) and (level == "flat") <= (grades.get(root, "none") in
                                                                                            ("flat", "none"))]
-            for k in range(lines if moving else 0):
+            for k in range(lines + (lines + 1) // 2 if moving else 0):
                 point = self.draw(rng, k % 2 == 0)
+                if k >= lines:
+                    point = self.corner(point, rng) or point
                 line = Line(self, point, self.direction(point, moving, rng, k % 4 < 2))
                 yield from self.of_line(line, level, rng, parts)
+
+    # ------------------------------------------------------------ corners
+
+    def gaps(self, point: Point) -> list[Any]:
+        """By how much decisions fall out as they do, and what is divided by: all that is 0 where something happens."""
+        zeros: list[Any] = []
+        _, _, margins = self.run([decimals(x) for x in point], Stops(), zeros)
+        return [*margins, None, *zeros]
+
+    def corner(self, point: Point, rng: Random) -> Point | None:
+        """A point where two gaps, sometimes one or three, are 0, by Newton's method from here; none where that fails.
+        Where decimals with few digits are such a point they are taken, so that it is exact in floats as well."""
+        start = self.gaps(point)
+        known = [k for k, gap in enumerate(start) if gap is not None and mp.isfinite(gap)]
+        if not known:
+            return None
+        chosen = rng.sample(known, min(len(known), rng.choice((1, 2, 2, 2, 3))))
+
+        def residual(at: Point) -> Any:
+            found = self.gaps(at)
+            if len(found) != len(start) or any(found[k] is None or not mp.isfinite(found[k]) for k in chosen):
+                return None
+            return np.asarray([found[k] for k in chosen], object)
+
+        moved = [(i, at) for i in self.roots.values() for at in np.ndindex(np.shape(point[i]))]
+
+        def shifted(at: Point, steps: Sequence[Any]) -> Point:
+            arrays = [decimals(x) for x in at]
+            for (i, place), step in zip(moved, steps, strict=True):
+                arrays[i] = np.array(arrays[i], object)
+                arrays[i][place] += step
+            return tuple(np.asarray(x)[()] for x in arrays)
+
+        here = residual(point)
+        for _ in range(NEWTON):
+            if here is None:
+                return None
+            if all(abs(r) < mpf("1e-60") for r in here):
+                break
+            h = mpf("1e-30")
+            beside = [residual(shifted(point, [h * (j == k) for j in range(len(moved))])) for k in range(len(moved))]
+            if any(b is None for b in beside):
+                return None
+            slopes = np.asarray([[float(v) for v in (b - here) / h] for b in beside]).T
+            size = max(abs(r) for r in here)
+            steps = np.linalg.lstsq(slopes, np.asarray([float(r / size) for r in -here]), rcond=1e-9)[0]
+            if not np.isfinite(steps).all():
+                return None
+            point = shifted(point, [size * mpf(float(s)) for s in steps])
+            here = residual(point)
+        plain = tuple(x if k not in self.roots.values() else np.round(np.asarray(x, np.float64), 3)[()]
+                      for k, x in enumerate(point))
+        for found in (plain, point):
+            near = residual(found)
+            if near is not None and all(abs(r) < mpf("1e-40") for r in near):
+                return found
+        return None
 
     def direction(self, point: Point, moving: Sequence[str], rng: Random, simple: bool) -> list[Value]:
         chosen = {self.roots[name] for name in moving}
@@ -379,9 +475,11 @@ class Oracle:
     def computed(self, line: Line, t: Any, order: int, below: Sequence[Any], above: Sequence[Any], size: Any
                  ) -> Iterator[str]:
         """The program's own derivative at the point, or at the nearest doubles."""
-        point = tuple(x if d is None else np.asarray(x + float(t) * np.asarray(d), np.float64)[()]
-                      for x, d in zip(line.point, line.direction, strict=True))
-        if size > 1e8 or (t != 0 and (size > 1e6 or line.stopped)):  # rounding; stop_grad holds where the line begins
+        ahead = [0.0 if d is None else float(t) * np.asarray(d) for d in line.direction]
+        point = tuple(np.asarray(x + d, np.float64)[()] if np.asarray(x).dtype.kind in "fO" else x
+                      for x, d in zip(line.point, ahead, strict=True))
+        near = t != 0 or any(np.asarray(x).dtype == object for x in line.point)
+        if size > 1e8 or (near and (size > 1e6 or line.stopped)):  # rounding; stop_grad holds where the line begins
             return
         if not self.inside(point):
             return

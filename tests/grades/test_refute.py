@@ -225,6 +225,13 @@ def test_vast_numbers_end() -> None:
     assert abs(log(power(huge, mp.mpf("0.5"))) - mp.mpf(10) ** 20 / 2) < 1
 
 
+def test_a_length_within_a_derivative() -> None:
+    """Numbers of its visits are series."""
+    program, name = lowered("entry f (x: f64) (y: f64) = sum (grad (\\o -> norm o * y) [0.0, x, 1.0])")
+    site = next(s for s in sites(program, "sqrt"))
+    assert refute(program, name, site, float_names(program.functions[name]), want="C1") is None
+
+
 def test_a_jump_beyond_all_floats_is_no_witness() -> None:
     assert outcome("entry f (x: f64) = if x < 3 then exp (exp (8 + x)) else 0.0")[0] is None
 
