@@ -289,11 +289,14 @@ def meeting(p: Poly | None, q: Poly | None) -> bool:
 
 def lengths_in(w: Walker, term: Term) -> dict[Term, Term]:
     """Lengths in a formula, as absolute values of a number: a function of a length, g (norm r), is C1 if g is, and its
-    slope is 0 where the length is, as if there were one direction alone. Of higher derivatives nothing is said."""
+    slope is 0 where the length is, as if there were one direction alone. Of higher derivatives nothing is said, and
+    nothing of lengths of what has boundaries of its own."""
     found: dict[Term, Term] = {}
     for t in subterms([term]) if w.lengths else ():
         root = t.args[0] if t.op == "select" and t.args[1] is ZERO else t
-        if root in w.lengths and (t is root or t.cond == compare("<", ZERO, root.args[0])):
+        if root in w.lengths and (t is root or t.cond == compare("<", ZERO, root.args[0])) and (
+                all(better(grade, "C1") for grade in w.lengths[root].values())
+                or not (chosen(root) or any(s.op in KINKS for s in subterms([root])))):
             found[t] = apply("abs", (w.fresh("r", w.lengths[root], key=("radius", root.id)),))
     return found
 

@@ -249,7 +249,8 @@ def sqrt(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
         note_domain(w, stmt, "sqrt", domain, v, "edge")
         found = made(w, stmt, grades, args, term_of("sqrt", args), shape=v.shape)
         if found.term is not None:
-            w.lengths[found.term] = at_least(squares, "smooth")
+            bent = {root: grade for root, grade in v.grades.items() if not better(grade, "C1")}
+            w.lengths[found.term] = at_least(joined((squares, bent)), "smooth")
         return found
     grade = domain_grade(w, stmt, "sqrt", domain, v)
     return made(w, stmt, at_least(at_least(v.grades, "smooth"), grade), args, term_of("sqrt", args), shape=v.shape)

@@ -359,7 +359,7 @@ class Oracle:
         for _ in range(NEWTON):
             if here is None:
                 return None
-            if all(abs(r) < mpf("1e-60") for r in here):
+            if all(abs(r) < mpf("1e-85") for r in here):
                 break
             h = mpf("1e-30")
             beside = [residual(shifted(point, [h * (j == k) for j in range(len(moved))])) for k in range(len(moved))]
@@ -372,13 +372,14 @@ class Oracle:
                 return None
             point = shifted(point, [size * mpf(float(s)) for s in steps])
             here = residual(point)
+        if here is None or not all(abs(r) < mpf("1e-24") for r in here):
+            return None
         plain = tuple(x if k not in self.roots.values() else np.round(np.asarray(x, np.float64), 3)[()]
                       for k, x in enumerate(point))
-        for found in (plain, point):
-            near = residual(found)
-            if near is not None and all(abs(r) < mpf("1e-40") for r in near):
-                return found
-        return None
+        if all(abs(p - q) < mpf("1e-10") for k in self.roots.values()
+               for p, q in zip(np.ravel(decimals(plain[k])), np.ravel(decimals(point[k])), strict=True)):
+            return plain
+        return point if all(abs(r) < mpf("1e-85") for r in here) else None
 
     def direction(self, point: Point, moving: Sequence[str], rng: Random, simple: bool) -> list[Value]:
         chosen = {self.roots[name] for name in moving}
@@ -478,8 +479,10 @@ class Oracle:
         ahead = [0.0 if d is None else float(t) * np.asarray(d) for d in line.direction]
         point = tuple(np.asarray(x + d, np.float64)[()] if np.asarray(x).dtype.kind in "fO" else x
                       for x, d in zip(line.point, ahead, strict=True))
-        near = t != 0 or any(np.asarray(x).dtype == object for x in line.point)
-        if size > 1e8 or (near and (size > 1e6 or line.stopped)):  # rounding; stop_grad holds where the line begins
+        rounded = any(np.asarray(x).dtype == object for x in line.point)  # what does not move may be on another side
+        if rounded or size > 1e8:
+            return
+        if t != 0 and (size > 1e6 or line.stopped):  # rounding; stop_grad holds where the line begins
             return
         if not self.inside(point):
             return
