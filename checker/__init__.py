@@ -72,7 +72,7 @@ class Checker:
         kept = self.kept
         if kept is None:
             kept = self.kept = Kept(Session(report, self.resolve_import))
-        file = kept.begin(report, program.declarations)
+        file = kept.begin(report, program)
         check_file(kept.session, program, file, kept)
         kept.end()
         return _result(kept.session, report, before)

@@ -181,7 +181,7 @@ def _parameter_span(c: Checker, f: ast.Exp, k: int) -> Span | None:
 
 
 INFIX = {"and": "write `&&`", "or": "write `||`", "is": "write `==`", "xor": "on bools write `!=`", "mod": "write `%`",
-         "div": "write `/`, or `//`, which rounds towards zero"}
+         "div": "write `/`, or `//`, which rounds towards zero", "as": "write `i64 x`, `f64 n`"}
 """Words that other languages write between operands."""
 
 
@@ -195,6 +195,7 @@ def too_many_arguments(c: Checker, f: ast.Exp, function: Type, k: int, arguments
         if isinstance(word, ast.Name) and not word.qualifier and word.name in INFIX and word.name not in c.names \
                 and c.file.value(word.name) is None:
             c.error("E015", f"`{word.name}` is no operator of Dad", word.span, "this word", help=INFIX[word.name])
+            c.unknown.add(word.name)
             return
         indexed = isinstance(c.solver.prune(function), Array)
         hint = "to index, write the bracket without a space: `xs[i]`" if indexed else None
@@ -332,8 +333,10 @@ def _operator_help(t: Type) -> str | None:
             return "take it apart with `match`"
         case Record():
             return "take its fields, such as `p.x`"
+        case Tuple(items=()):
+            return "leave `()` out, where no argument is missing"
         case Tuple():
-            return "take the tuple apart: `let (a, b) = …`"
+            return "take the tuple apart: `let (a, b) = …`; arguments are written one after the other: `f a b`"
         case Scalar("bool"):
             return "turn a bool into a number with `if b then 1 else 0`"
         case _:
@@ -355,6 +358,8 @@ def not_arithmetic(c: Checker, a: Arithmetic, bad: Type) -> None:
             help = f"use `{'/' if a.op == '//' else '%'}`, or `floor (x / y)`"
         elif a.op == "^":
             help = "to take a power, write `x ** y`"
+        elif a.op in ("&", "|"):
+            help = f"to join two conditions, write `a {a.op * 2} b`"
         elif a.cls == "float":
             help = "convert: `f64 n`"
         c.error("E202", f"`{a.op}` takes {kind}, not {shown}", a.span, f"applied to {shown}", help=help)

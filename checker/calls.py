@@ -388,7 +388,7 @@ def _apply_one(c: Checker, e: ast.BinOp, f: ast.Exp, function: Type, argument: a
         c.unify(function, fresh, f.span, Because())
         function = fresh
     if not isinstance(function, Fun):
-        if not isinstance(function, Error):
+        if not isinstance(function, Error) and not c.said(f.span):
             c.error("E403", f"`{e.op}` needs a function here, found {messages.described(c, function)}", f.span,
                     "not a function",
                     others=[(argument.span, "the value that is passed on")])

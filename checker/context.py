@@ -170,6 +170,8 @@ class Checker:
         self.entry_types: dict[TypeVar, Type] = {}
         """What the type parameters of an entry became."""
         self.failed = False
+        self.unknown: set[str] = set()
+        """Names that were said to be unknown."""
         self.oversized = False
         self.followed = False
         """Whether it was followed what the definition depends on (`activity`)."""
@@ -189,6 +191,12 @@ class Checker:
         self.failed = True
         self.session.report.error(code, message, span, label, others=others or (), notes=notes or (), help=help or None)
         return Error()
+
+    def said(self, span: Span) -> bool:
+        """Whether an error was told of this place, or of a part of it."""
+        return self.failed and any(
+            d.severity == "error" and d.span is not None and span.start <= d.span.start and d.span.end <= span.end
+            for d in self.session.report.diagnostics)
 
     def warning(self, code: str, message: str, span: Span, label: str = "", *,
                 others: list[tuple[Span, str]] | None = None, notes: list[str] | None = None,

@@ -109,9 +109,9 @@ class Kept:
         self.rechecked = 0
         """How many units the last check looked at anew."""
 
-    def begin(self, report: Reporter, declarations: Sequence[ast.Decl]) -> FileScope:
+    def begin(self, report: Reporter, program: ast.Program) -> FileScope:
         """A new version of the file. Nothing is in scope yet but what the session loaded from elsewhere."""
-        session, file = self.session, self.file
+        session, file, declarations = self.session, self.file, program.declarations
         self.rounds += 1
         if self.rounds > MAX_ROUNDS:
             raise Again

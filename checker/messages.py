@@ -27,9 +27,9 @@ from ..lang.types import (
 from ..lang.types import (
     show as show_type,
 )
-from . import clashes, variants
+from . import builtins, clashes, variants
 from .clashes import Clash, Kind
-from .scope import nearest
+from .scope import nearest, prelude_names
 
 if TYPE_CHECKING:
     from .context import Checker, Context
@@ -438,6 +438,10 @@ def no_field(c: Checker, t: Type, name: str, span: Span, record_span: Span) -> E
     elif isinstance(t, Array) and name in ("sum", "mean", "max", "min"):
         full = {"max": "maximum", "min": "minimum"}.get(name, name)
         help = f"write `{full} {record_span.text}`"
+    elif name in ("map", "filter"):
+        help = f"functions come first: `{name} f {record_span.text}`"
+    elif name in prelude_names() or builtins.find(name) is not None:
+        help = f"functions come first: `{name} {record_span.text}`"
     return c.error("E208", f"only records have fields, and this is {shown}", record_span, f"this is {shown}",
                    others=[(span, "the field")] if span is not record_span else [], help=help)
 

@@ -4,6 +4,7 @@ A polymorphic name gets its own unknowns at each use; they are kept in the use, 
 """
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from itertools import count
 
@@ -379,8 +380,9 @@ def unknown(c: Checker, name: str, span: Span) -> Error:
         return c.error("E106", f"`{name}` is used before its definition", span, "not defined yet",
                        others=[(later, "defined here")], notes=["a definition sees those above it"],
                        help=f"move `{name}` above this definition")
-    if c.file.lacks(name):
+    if c.file.lacks(name) or name in c.unknown or not name.isascii():  # said already
         return Error()
+    c.unknown.add(name)
     here = [n for n in c.names if n.isidentifier() or not name.isidentifier()]
     close = nearest(name, [*here, *c.file.value_names()]) or None
     if name in FOREIGN_MODULES:
@@ -389,9 +391,13 @@ def unknown(c: Checker, name: str, span: Span) -> Error:
     if close is None and name in scope.ELSEWHERE:
         return c.error("E101", f"unknown name `{name}`", span, "a name of another language",
                        help=f"write {scope.ELSEWHERE[name]}")
+    slip = _slip(c, name, span)
+    if slip is not None:
+        return c.error("E101", f"unknown name `{name}`", span, "not in scope", help=slip)
     close = close or nearest(name, [*builtins.names(), *scope.prelude_names()])
     if name in c.type_names or c.file.type(name) is not None:
-        return c.error("E101", f"`{name}` is a type, not a value", span, "used as a value")
+        return c.error("E101", f"`{name}` is a type, not a value", span, "used as a value",
+                       help="a record is `{x = 1, y = 2}`, a value of a sum type `#name 1`")
     if c.file.module(name) is not None:
         return c.error("E101", f"`{name}` is a module, not a value", span, "used as a value",
                        help=f"name one of its members: `{name}.x`")
@@ -402,6 +408,25 @@ def unknown(c: Checker, name: str, span: Span) -> Error:
             others.append((meaning.span, f"`{close}` is bound here"))
     return c.error("E101", f"unknown name `{name}`", span, "not in scope", others=others,
                    help=f"did you mean `{close}`?" if close else None)
+
+
+def _slip(c: Checker, name: str, span: Span) -> str | None:
+    """What to write for what another language writes so."""
+    from ..lang.surface.slips import OPERATORS
+
+    if not name[0].isalpha() and name[0] != "_":
+        return OPERATORS.get(name)
+    source = span.source
+    line, column = source.position(span.start)
+    before = source.text[:span.start]
+    if "//" in source.line(line)[:column - 1]:
+        c.unknown.update(re.findall(r"\w+", source.line(line)[column - 1:]))
+        return "a comment begins with `--`; `//` divides"
+    if re.search(rf"\blet\s+rec\s+{re.escape(name)}\b", before):
+        return f"functions may call themselves without `rec`: write `let {name} … = …`"
+    if name.endswith("'") and name.rstrip("'") in c.names:
+        return f"the transposed matrix is `transpose {name.rstrip(chr(39))}`"
+    return None
 
 
 __all__ = ["BuiltinRef", "Meta", "Opaque", "builtin_type", "find", "infer_name", "instantiate", "meaning_type",

@@ -119,13 +119,18 @@ def _name(x: TypeContext, t: ast.TName) -> Type:
         x.c.error("E106", f"type `{t.name}` is used before its declaration", t.span, "not declared yet",
                   others=[(later, "declared here")], help="move the declaration above this use")
         return Error()
-    if x.file.lacks(t.name):
+    if x.file.lacks(t.name) or t.name in x.c.unknown:
         x.c.failed = True
         return Error()
+    x.c.unknown.add(t.name)
     candidates = [*x.types, *x.c.type_names, *x.file.type_names(), *SCALARS]
     meant = FOREIGN.get(t.name) or nearest(t.name, candidates)
     help = f"did you mean `{meant}`?" if meant else None
-    if meant is None and len(t.name) == 1 and t.name.islower():
+    if t.name in ("data", "param"):
+        help = f"write `{t.name} f64`: the type follows"
+    elif meant is None and t.name.lower() in ("array", "list", "vector", "matrix", "vec", "tensor", "ndarray"):
+        help = "the type of an array is `[n]f64`, that of a matrix `[n][m]f64`"
+    elif meant is None and len(t.name) == 1 and t.name.islower():
         help = f"to make it a type parameter, write `'{t.name}` after the definition's name"
     x.c.error("E102", f"unknown type `{t.name}`", t.span, "not a type in scope", help=help)
     return Error()
@@ -166,8 +171,11 @@ FOREIGN = {"float": "f64", "double": "f64", "real": "f64", "float64": "f64", "fl
 
 def _no_arguments(x: TypeContext, t: ast.TName, result: Type) -> Type:
     if t.arguments:
+        word = t.arguments[0].span.text
         x.c.error("E109", f"`{t.name}` takes no arguments", t.arguments[0].span, "this is too much",
-                  help=f"write `[n]{t.name}` for an array" if isinstance(t.arguments[0], ast.TSizeArg) else None)
+                  help=f"write `[n]{t.name}` for an array" if isinstance(t.arguments[0], ast.TSizeArg) else
+                  f"write `{word} {t.name}`" if word in ("data", "param") else None)
+        return Error()
     return result
 
 

@@ -186,8 +186,10 @@ class TypeBuilder(Chains):
         if len(dots) == 1 and chain[dots[0]].text == "..":
             bounds = self._climb(chain[:dots[0]]), self._climb(chain[dots[0] + 1:])
             return Refinement(self.span(start, end), "..", bounds)
-        self.report.error("E010", "a refinement is a bound or a range", self.span(start, end), "after this type",
-                          help="write `f64{>0}`, `f64{>=0}` or `f64{0..1}`")
+        span = self.span(start, end)
+        body = "; the body of a definition follows `=`, without braces" if "\n" in span.text else ""
+        self.report.error("E010", "a refinement is a bound or a range", span, "after this type",
+                          help="write `f64{>0}`, `f64{>=0}` or `f64{0..1}`" + body)
         return Refinement(self.span(start, end), ">=", (ast.Lit(self.span(start, end), 0, None),))
 
     def type_var(self, v: list[Any], start: int, end: int) -> ast.TypeExp:

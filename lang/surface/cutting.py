@@ -27,9 +27,9 @@ class Scan:
     """Looks for the beginnings of declarations in tokens that may arrive in several parts.
 
     Words that only begin declarations do so even inside brackets, so that a bracket left open harms one declaration
-    only; what stands in the braces of a module is the exception. In the middle of a line they do so after a finished
-    expression or type: `let val = 1` has a bad name, and begins nothing. An old-style `let` counts after a finished
-    expression, in a file at the start of a line.
+    only; what stands in the braces of a module is the exception. Not at the left margin (in a module: not first on
+    their line) they do so after a finished expression or type alone: `let val = 1` has a bad name, and begins nothing.
+    An old-style `let` counts after a finished expression, in a file at the left margin.
     """
 
     __slots__ = ("at", "body", "braces", "depth", "for_in", "lets", "module", "opened", "previous", "starts")
@@ -70,8 +70,9 @@ class Scan:
                 depth = max(0, depth - 1)
             elif kind in DECLARATION_WORDS:
                 first = _leading(tokens, at)
-                if not _continues(previous, kind) and (not previous or previous in _ENDS_EXPRESSION
-                                                       or _first_on_line(text, offset + tokens[first].start)) \
+                if not _continues(previous, kind) and (
+                        not starts or previous in _ENDS_EXPRESSION
+                        or _begins_line(text, offset + tokens[first].start, self.body)) \
                         and not (depth and _named(text, offset, tokens, at)):
                     starts.append(first)
                     words = tokens[at + (kind == "LOCAL"):at + 2]
@@ -79,7 +80,7 @@ class Scan:
                     depth, lets, for_in = 0, 0, False
             elif kind == "LET":
                 if not depth and not lets and (previous in _ENDS_EXPRESSION or not starts) \
-                        and _begins_line(text, offset + token.start, self.body):
+                        and (self.body or _begins_line(text, offset + token.start)):
                     starts.append(_leading(tokens, at))
                     module, for_in = False, False
                 elif not depth and previous not in _ENDS_EXPRESSION:
@@ -111,19 +112,16 @@ class Scan:
         return self.starts
 
 
-def _first_on_line(text: str, start: int) -> bool:
-    return not text[text.rfind("\n", 0, start) + 1:start].strip("\ufeff \t\r\f\v")
-
-
 def _named(text: str, offset: int, tokens: Sequence[Token], at: int) -> bool:
     """`type: i64` inside brackets, to the right of the margin: a field with a bad name."""
     return at + 1 < len(tokens) and tokens[at + 1].kind in ("COLON", "EQUAL") \
-        and not _begins_line(text, offset + tokens[at].start, False)
+        and not _begins_line(text, offset + tokens[at].start)
 
 
-def _begins_line(text: str, start: int, body: bool) -> bool:
-    """Whether an old-style `let` may begin a declaration: at the left margin, or anywhere in a module's body."""
-    return body or start == 0 or text[start - 1] in "\n\ufeff"
+def _begins_line(text: str, start: int, indented: bool = False) -> bool:
+    """Whether this stands at the left margin, or is the first on its line."""
+    first = text.rfind("\n", 0, start) + 1
+    return not text[first:start].strip("\ufeff \t\r\f\v" if indented else "\ufeff")
 
 
 def _continues(previous: str, kind: str) -> bool:

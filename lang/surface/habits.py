@@ -30,9 +30,13 @@ def _import(place: Place) -> bool:
 
 
 def _header(place: Place) -> bool:
-    """`def f(x):` and the body on the next line."""
+    """`def f(x):` and the body on the next line; other heads of definitions."""
     if place.tokens[0].kind not in ("DEF", "ENTRY"):
         return False
+    if [token.kind for token in place.tokens[1:4:2]] == ["LPAR", "COLON"]:
+        place.report.error("E010", "this definition has no name", place.span(place.tokens[1]),
+                           "a name is expected here", help=f"write `{place.tokens[0].text} name (x: f64) = …`")
+        return True
     depth = 0
     for at, token in enumerate(place.tokens[:place.at + 1]):
         if token.kind in ("LPAR", "LSQB", "INDEX", "LBRACE"):
@@ -45,12 +49,91 @@ def _header(place: Place) -> bool:
             following = place.tokens[at + 1]
             if place.tokens[at - 1].kind not in ("RPAR", "NAME") or not (
                     following.kind == "$END" or place.first_on_line(following)):
-                return False
+                continue
             place.report.error("E010", "the body of a definition follows `=`, not `:`", place.span(token),
                                "read as the beginning of the result's type",
                                help=f"write `{place.tokens[0].text} {place.tokens[1].text} (x: f64) = …`")
             return True
-    return False
+    return not depth and place.at > 1 and _head(place)
+
+
+def _head(place: Place) -> bool:
+    """What does not fit between the name of a definition and its `=`."""
+    token, word, name = place.token, place.tokens[0].text, place.tokens[1].text
+    said = None
+    if token.kind == "ARROW" and "COLON" in place.kinds:
+        said = "the type of the result follows a colon", "not an arrow", f"write `{word} {name} … : f64 = …`"
+    elif place.tokens[2].kind == "LESSTHAN":
+        token = place.tokens[2]
+        said = "parameters for types have a quote, and no brackets", "read as an operator", \
+            f"write `{word} {name} 'a (x: a) : a = …`"
+    elif "EQUAL" in place.kinds and place.at > 2 and not place.ended:
+        body = next((each for each in place.tokens[2:place.at + 1] if place.first_on_line(each)), None)
+        if body is not None:
+            token = body
+            said = ("`=` is missing before the body of this definition", "`=` expected before this",
+                    "write `=` behind the head")
+    if said is None:
+        return False
+    place.report.error("E010", said[0], place.span(token), said[1], help=said[2])
+    return True
+
+
+def _match(place: Place) -> bool:
+    """`match x with | p -> e`, `match x { p => e }`, `case x of`."""
+    token = place.token
+    if token.kind == "CASE" and "MATCH" in place.kinds:
+        place.report.error("E010", "cases follow a `match`", place.span(token), "no `match` before it",
+                           help="write `match e case p -> …`")
+        return True
+    for at in range(place.at, -1, -1):
+        if place.tokens[at].kind == "CASE":
+            return False
+        if place.tokens[at].kind == "MATCH":
+            break
+    else:
+        return False
+    opened = next((each for each in place.tokens[at + 1:place.at + 1] if each.kind in ("WITH", "LBRACE")), None)
+    if opened is None or not (token.text in ("=>", "->") or token.kind == "VBAR" or token is opened):
+        return False
+    place.report.error("E010", "each case of a `match` begins with `case`", place.span(opened), "the cases follow here",
+                       others=[(place.span(place.tokens[at]), "this `match`")], help="write `match e case p -> …`")
+    return True
+
+
+def _type(place: Place) -> bool:
+    """Types of other languages."""
+    token, before = place.token, place.before
+    opener = place.openers[-1] if place.openers else None
+    kinds = [each.kind for each in place.tokens[:place.at]]
+    said = None
+    if token.kind == "VBAR" and place.tokens[0].kind == "TYPE" and before is not None:
+        token = next((each for each in place.tokens[3:] if each.kind == "NAME"), token)
+        said = "constructors begin with `#`", "this name", f"write `#{token.text} … | …`"
+    elif token.kind in ("LESSTHAN", "REL") and kinds[-2:] in (["COLON", "NAME"], ["ARROW", "NAME"]) \
+            and "OP" not in place.kinds:
+        said = ("types take no `<…>`", "not expected here",
+                "an array is `[n]f64`; arguments of other types follow them, as in `pair f64`")
+    elif token.kind == "COMMA" and opener is not None and opener.kind == "LBRACE" and any(
+            each is opener and place.tokens[k - 1].text in _SCALARS for k, each in enumerate(place.tokens)):
+        said = "a refinement is one bound or a range", "a second one cannot follow", \
+            "write `f64{>0}`, `f64{>=0}` or `f64{0..1}`"
+    elif kinds[-1:] == ["RSQB"] and {"QUALIFIER", "STAR"} <= place.kinds and "OP" not in place.kinds:
+        said = "the type of the elements is missing", "expected before this", "write `[n]f64`"
+    if said is None:
+        return False
+    place.report.error("E010", said[0], place.span(token), said[1], help=said[2])
+    return True
+
+
+def _module(place: Place) -> bool:
+    """`module M = struct … end`"""
+    word = next((each for each in place.tokens[place.at - 1:place.at + 1] if each.text in ("struct", "sig")), None)
+    if place.tokens[0].kind != "MODULE" or word is None:
+        return False
+    place.report.error("E010", "the declarations of a module stand in braces", place.span(word), "no word begins them",
+                       help="write `module M = { … }`")
+    return True
 
 
 def _for(place: Place) -> bool:
@@ -164,12 +247,17 @@ def _array_type(place: Place) -> bool:
 def _symbols(place: Place) -> bool:
     """Things that stand where an expression is expected."""
     token, before = place.token, place.before
-    said = {"VBAR": ("there are no bars around an absolute value", "write `abs x`"),
+    said = {"VBAR": ("there are no bars around an absolute value, nor around parameters",
+                     "write `abs x`; an anonymous function is written `\\x -> …`"),
             "TILDE": ("negation is written `!`", "write `!x`")}.get(token.kind)
     if token.kind == "STRING" and before is not None and before.kind == "LBRACE":
         said = ("a record has names, not strings", "write `{name = value}`")
     if token.kind == "ELLIPSIS" and before is not None and before.kind in ("INDEX", "COMMA"):
         said = ("an index says something of each axis", "write one `:` for each axis that stays: `x[:, 0]`")
+    if token.kind == "DOT" and place.tokens[place.at + 1].kind in ("NAT", "INT") and "INT" in place.kinds:
+        said = ("a fraction needs a digit before its point", f"write `0.{place.tokens[place.at + 1].text}`")
+    if place.ended and before is not None and before.text in ("++", "--"):
+        token, said = before, ("values never change", "write `x + 1`, and give it a name with `let`")
     if said is None or (token.kind in ("VBAR", "TILDE") and not {"INT", "IF"} <= place.kinds):
         return False
     place.report.error("E010", said[0], place.span(token), "not expected here", help=said[1])
@@ -177,4 +265,4 @@ def _symbols(place: Place) -> bool:
 
 
 RULES: tuple[Callable[[Place], bool], ...] = (
-    _import, _header, _for, _if, _named_argument, _assignment, _unpacked, _array_type, _symbols)
+    _import, _header, _match, _array_type, _type, _module, _for, _if, _named_argument, _assignment, _unpacked, _symbols)

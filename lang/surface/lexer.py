@@ -61,9 +61,10 @@ _TOKEN = re.compile(rf"""
                (?P<fsuffix> f[0-9]+ )? (?!\w|\.(?!\.)) )
   | (?P<int> (?: 0[xX][0-9a-fA-F][0-9a-fA-F_]* | 0[bB][01][01_]* | [0-9][0-9_]* )
              (?P<isuffix> [iuf][0-9]+ )? (?!\w|\.(?!\.)) )
-  | (?P<badnum> (?:[0-9][0-9_]*\.[0-9]|[0-9])[\w']*(?:\.(?!\.))? )
+  | (?P<badnum> [0-9][0-9_]*\.[eE][-+]?[0-9]+ | (?:[0-9][0-9_]*\.[0-9]|[0-9])[\w']*(?:\.(?!\.))? )
   | (?P<punct> \.\.\.|\.\.<|\.\.>|\.\.|->|:>|\?\?\?|(?<=\{{)[<>]=?|=(?=[-!](?!{_SYMBOLS}))|[()\[\]{{}},:.@\\?~] )
   | (?P<op> {_SYMBOL}{_SYMBOLS}* )
+  | (?P<docstring> \"""(?:(?!\""").)*(?:\"""|\Z) )
   | (?P<string> "[^"\\\n]*(?:\\[^\n][^"\\\n]*)*" )
   | (?P<char> '(?:[^'\\\n]|\\(?:x[0-9a-fA-F]{{1,2}}|u\{{[0-9a-fA-F]+\}}|[0-9]+|[^\n]))' )
   | (?P<tyvar> '[~^]?{_WORD} )
@@ -74,13 +75,15 @@ _TOKEN = re.compile(rf"""
   | (?P<openchar> '\\?. )
   | (?P<hash> \#(?=[ \t!\#\n])[^\n]* )
   | (?P<badname> [^\W0-9][\w']* )
-  | (?P<bad> . )
+  | (?P<curly> [“”„][^\n“”„]*[“”]? | ‘[^\n‘’]{{1,10}}’ )
+  | (?P<bad> (?P<one>.)(?P=one)* )
 """, re.VERBOSE | re.DOTALL)
 
 # Characters that no text may contain, wherever they stand: controls, bidirectional controls, zero-width spaces and
 # marks, unpaired surrogates, a carriage return that ends no line, line separators, a byte order mark inside the text.
 FORBIDDEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]"
                         "|\r(?!\n)")
+_END_OF_LINE = re.compile(r"[ \t\r]*(?:--.*)?(?:\n|\Z)")
 _PREFIXES = frozenset({"f", "r", "b", "u", "F", "R", "B", "rb", "fr"})
 _ENDS_VALUE = frozenset({"NAME", "RPAR", "RSQB", "RBRACE", "NAT", "STRING"})
 _BEGINS_TYPE = frozenset({"NAME", "LSQB", "INDEX", "LPAR", "LBRACE", "STAR", "QMARK", "TYVAR", "CONSTR"})
@@ -114,7 +117,7 @@ def tokenize(source: Source | Piece, report: Reporter) -> list[Token]:
         if group == "name":
             kind = keywords.get(word, "NAME")
             if end - start > MAX_NAME:
-                word = _long_name(source, report, start, end)
+                kind = _long_name(source, report, start, end)
             elif word == "_":
                 kind = "UNDERSCORE"
             elif kind == "NAME" and last_kind == "COLON" and (word == "param" or word == "data"):
@@ -151,8 +154,10 @@ def tokenize(source: Source | Piece, report: Reporter) -> list[Token]:
             if "\\" in word:
                 mistakes += _check_escapes(source, report, word, start)
         else:
-            kind, word = _mistake(source, report, str(group), word, start)
+            kind, word = _mistake(source, report, str(group), word, start, last_kind)
             mistakes += 1
+            if word == ";" and (_open(tokens) or not _END_OF_LINE.match(text, end)):
+                kind = "COMMA"
             if not kind:
                 continue
         append(Token(kind, word, start, end))
@@ -237,7 +242,17 @@ def _bad_literal(source: Source | Piece, report: Reporter, start: int, end: int,
 def _long_name(source: Source | Piece, report: Reporter, start: int, end: int) -> str:
     report.error("E026", f"this name has {end - start:,} characters; {MAX_NAME} are the limit",
                  Span(source, start, start + 40), "begins here", help="choose a shorter one")
-    return source.text[start:start + MAX_NAME]
+    return "BAD"
+
+
+def _open(tokens: list[Token]) -> bool:
+    """Whether a bracket of this declaration is open."""
+    depth = 0
+    for token in reversed(tokens):
+        if token.kind in DECLARATION_WORDS:
+            break
+        depth += (token.kind in ("LPAR", "LSQB", "INDEX", "LBRACE")) - (token.kind in ("RPAR", "RSQB", "RBRACE"))
+    return depth > 0
 
 
 def _check_escapes(source: Source | Piece, report: Reporter, word: str, start: int) -> int:
@@ -270,17 +285,23 @@ def unescape(word: str) -> str:
     return _ESCAPE.sub(value, body) if "\\" in body else body
 
 
-def _mistake(source: Source | Piece, report: Reporter, group: str, word: str, start: int) -> tuple[str, str]:
-    """Reports text that is no token; returns the kind and text of a token to go on with, or no kind to skip it."""
-    span = Span(source, start, start + len(word))
+def _mistake(source: Source | Piece, report: Reporter, group: str, word: str, start: int, before: str
+             ) -> tuple[str, str]:
+    """Reports text that is no token, behind one of the kind `before`; returns the kind and text of a token to go on
+    with, or no kind to skip it.
+    """
     shown = Span(source, start, start + min(len(word), 60))
     if group == "badnum":
-        if word.endswith(".") and word[:-1].isdigit():
+        if before in ("DEF", "ENTRY", "LET", "TYPE"):
+            report.error("E003", f"`{word[:40]}` is not a name", shown, "begins like a number",
+                         help="names do not begin with a digit")
+            return "NAME", word
+        point = word.find(".")
+        if point >= 0 and not word[point + 1:point + 2].isdigit() and word[:point].isdigit():
             report.error("E003", f"a fraction needs a digit after its point: `{word[:40]}`", shown, "this number",
-                         help=f"write `{word[:40]}0`")
-            return "FLOAT", word + "0"
-        report.error("E003", f"`{word[:40]}` is not a number", shown, "begins like a number",
-                     help="numbers are like 12, 1_000, 0xff, 2.5, 1e-3, 1i32; names do not begin with a digit")
+                         help=f"write `{word[:point + 1]}0{word[point + 1:40]}`")
+            return "FLOAT", f"{word[:point + 1]}0{word[point + 1:]}"
+        report.error("E003", f"`{word[:40]}` is not a number", shown, "begins like a number", help=_number_help(word))
         return "INT", "0"
     if group == "openquote":
         report.error("E002", "this string does not end", shown, "opened here",
@@ -290,23 +311,72 @@ def _mistake(source: Source | Piece, report: Reporter, group: str, word: str, st
         report.error("E002", "this character literal does not end", shown, "opened here",
                      help="characters are like 'a'; type variables like 'a begin with a letter; strings use \"")
         return "BAD", word
-    if group == "hash":
-        report.error("E016", "comments begin with `--`, not with `#`", shown, "read as a comment",
-                     help="write `--` instead of `#`")
+    if group in ("hash", "docstring"):
+        sign = "#" if group == "hash" else '"""'
+        report.error("E016", f"comments begin with `--`, not with `{sign}`", shown, "read as a comment",
+                     help=f"write `--` instead of `{sign}`" + ", before each line" * (group != "hash"))
         return "", ""
     if group == "badname":
-        ascii_part = "".join(c for c in word if c.isascii())
-        report.error("E005", f"the name `{word[:40]}` has letters outside ASCII", shown, "this name",
-                     help="spell the letters out: names consist of a-z, A-Z, digits, _ and '")
-        return "NAME", word if len(ascii_part) < len(word) else ascii_part
-    help = {
-        ";": "a line ends by itself; sequences of definitions are `let a = … let b = … in …`",
+        spelled = _spelled(word)
+        power = spelled.rstrip("0123456789") if not word.isdecimal() and word[-1] in "²³" else ""
+        help = "spell the letters out" + (f", `{spelled}`" if spelled else "") + \
+            ": names consist of a-z, A-Z, digits, _ and '"
+        if power:
+            help = f"write `{power} ** {spelled[len(power):]}`"
+        elif word[0] == "λ" and word != "λ":
+            help = f"an anonymous function is written `\\{word[1:]} -> …`; names consist of a-z, A-Z, digits, _ and '"
+        report.error("E005", f"the name `{word[:40]}` has letters outside ASCII", shown, "this name", help=help)
+        return "NAME", word
+    character = word[0]
+    meant = {
+        ";": "a line ends by itself; sequences of definitions are `let a = … let b = … in …`; commas separate fields",
         "$": "apply with parentheses, or with `<|`",
         "#": "constructors are like `#name`, comments begin with `--`",
         "`": "a function between its arguments is written with backticks on both sides",
-        "“": 'strings use plain quotes: "', "”": 'strings use plain quotes: "', "’": "use the plain quote '",
-        "−": "use the plain minus sign -", "×": "multiplication is *", "·": "multiplication is *", "÷": "division is /",
+        "“": 'strings use plain quotes: "', "”": 'strings use plain quotes: "', "„": 'strings use plain quotes: "',
+        "‘": "use the plain quote '", "’": "use the plain quote '", "′": "use the plain quote '",
+        "−": "use the plain minus sign -", "–": "use the plain minus sign -", "—": "comments begin with --",
+        "×": "multiplication is *", "·": "multiplication is *", "÷": "division is /", "√": "write sqrt x",
         "≤": "write <=", "≥": "write >=", "≠": "write !=", "→": "write ->", "λ": "write \\x -> …", "…": "write ...",
-    }.get(word)
-    report.error("E001", f"`{word}` (U+{ord(word):04X}) means nothing in Dad", span, "this character", help=help)
-    return "BAD", word
+        "∞": "write f64.inf", "∑": "write sum xs",
+    }.get(character) or ("write a plain space" if character.isspace() else None)
+    if meant is None and not character.isascii():
+        import unicodedata
+
+        spelled = unicodedata.normalize("NFKC", character)
+        meant = f"write {spelled}" if spelled.isascii() else None
+    report.error("E001", f"`{character}` (U+{ord(character):04X}) means nothing in Dad", shown, "this character",
+                 help=meant)
+    if group == "curly" and character != "‘":
+        return "STRING", '""'
+    return ("", word) if character.isspace() or word == ";" else ("BAD", word)
+
+
+def _number_help(word: str) -> str:
+    match = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]+)?)([A-Za-z_][\w']*)", word[:60])
+    if match is None or word[:2] in ("0x", "0X", "0b", "0B", "0o", "0O"):
+        return "numbers are like 12, 1_000, 0xff, 2.5, 1e-3, 1i32; names do not begin with a digit"
+    number, rest = match.groups()
+    kind = {"f": "f32", "F": "f32", "d": "f64", "D": "f64", "l": "i64", "L": "i64", "u": "u32", "U": "u32"}.get(rest)
+    if kind is not None:
+        return f"write `{number}{kind}`"
+    return f"to multiply, write `{number} * {rest}`; names do not begin with a digit"
+
+
+def _spelled(word: str) -> str:
+    """A name in letters of ASCII: Greek letters by their names, others without their marks; empty where there is none.
+
+    >>> _spelled("σ2"), _spelled("Δx"), _spelled("naïve")
+    ('sigma2', 'Deltax', 'naive')
+    """
+    import unicodedata
+
+    spelled = ""
+    for letter in word[:40]:
+        _, greek, name = unicodedata.name(letter, "").partition(" LETTER ")
+        if greek and unicodedata.name(letter).startswith("GREEK"):
+            name = name.split()[0].lower().replace("lamda", "lambda")
+            spelled += name.capitalize() if letter.isupper() else name
+        else:
+            spelled += "".join(c for c in unicodedata.normalize("NFKD", letter) if c.isascii())
+    return spelled if spelled.replace("'", "").isidentifier() else ""

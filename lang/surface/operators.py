@@ -68,7 +68,8 @@ class Chains:
         self.actions: list[Action | None] = []
         self.depth = 0
         """How deeply what was made last is nested."""
-        self.chained: set[ast.BinOp] = set()
+        self.chained: dict[ast.BinOp, tuple[str, ast.Exp]] = {}
+        """Comparisons that another follows: how the two are meant to be joined, and the left side of the other."""
         """Comparisons that another follows, which is reported."""
         self.bodies: dict[int, tuple[ast.Decl, ...]] = {}
         """The declarations of each module's body, by where its brace opens; the parser reads them first."""
@@ -175,16 +176,21 @@ class Chains:
                             else ast.Update(span, left, operator.indices, right))
             return
         chained = following is not None and operator.text in _COMPARISONS and following.text in _COMPARISONS
+        meant, other = "&&", right
         if chained:
             assert isinstance(following, Token)
+            help = "write `a < b && b < c`"
+            if isinstance(right, ast.BinOp) and right.op in ("&", "|"):
+                help = f"`{right.op}` binds more tightly: to join two conditions, write `a < b {right.op * 2} c < d`"
+                meant, other, right = right.op * 2, right.right, right.left
             self.report.error(
                 "E019", f"comparisons cannot be chained: `{operator.text}` is followed by `{following.text}`",
-                self.at(following), "second comparison", others=[(self.at(operator), "first comparison")],
-                help="write `a < b && b < c`")
+                self.at(following), "second comparison", others=[(self.at(operator), "first comparison")], help=help)
         made = ast.BinOp(span, operator.text, self.at(operator), left, right)
         if isinstance(left, ast.BinOp) and left in self.chained:  # what was meant: its types are right
-            made = ast.BinOp(span, "&&", self.at(operator), left,
-                             ast.BinOp(span, operator.text, self.at(operator), left.right, right))
+            before, middle = self.chained[left]
+            made = ast.BinOp(span, before, self.at(operator), left,
+                             ast.BinOp(span, operator.text, self.at(operator), middle, right))
         if chained:
-            self.chained.add(made)
+            self.chained[made] = meant, other
         operands.append(made)

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
 from ..diagnostics.report import Diagnostic, Diagnostics, Reporter
+from ..record import replace
 from ..source import Piece, Source, Span
 from . import ast
 from .build import Builder, actions
@@ -51,8 +52,8 @@ class Chunk:
     `read` makes them and takes those of the version before: one whose text is still there is moved, not read again.
     """
 
-    __slots__ = ("declarations", "depth", "diagnostics", "doc", "failed", "key", "parts", "pieces", "scan", "terms",
-                 "tokens", "words")
+    __slots__ = ("declarations", "depth", "diagnostics", "doc", "failed", "key", "parts", "pieces", "scan",
+                 "terms", "tokens", "words")
 
     def __init__(self, source: Source, begin: int, part: str, key: tuple[bool, str]) -> None:
         self.key = key
@@ -123,7 +124,27 @@ def read(source: Source, report: Reporter, before: Sequence[Chunk] = ()) -> tupl
             report.error("E025", "too many mistakes: the rest of the file was not looked at",
                          Span(source, begin, begin + 1), "stopped here", help="mend the first ones, and check again")
             break
+    if report.diagnostics:
+        _said_once(report)
     return ast.Program(whole, tuple(declarations), chunks[0].doc if chunks else None), chunks
+
+
+def _said_once(report: Reporter) -> None:
+    """A character or name that is none is told where it stands first."""
+    found: dict[str, list[Diagnostic]] = {}
+    for each in report.diagnostics:
+        if each.code in ("E001", "E005"):
+            found.setdefault(each.message, []).append(each)
+    again = {id(each) for places in found.values() for each in places[1:]}
+    if again:
+        report.diagnostics[:] = [_again(each, len(found[each.message]) - 1) if each.message in found else each
+                                 for each in report.diagnostics if id(each) not in again]
+
+
+def _again(first: Diagnostic, more: int) -> Diagnostic:
+    if not more:
+        return first
+    return replace(first, notes=(*first.notes, f"it stands in {more:,} more place{'s' * (more > 1)}"))
 
 
 def _key(text: str, cut: Cut) -> tuple[bool, str]:
@@ -306,11 +327,18 @@ def _run(builder: Builder, start: str, tokens: list[Token]) -> object | None:
         return cast(object, made[0])
     if made.deep:
         _too_deep(report, Span(source, made.token.start, made.token.end))
-    elif made.token.kind != "BAD":
+    elif made.token.kind != "BAD" and not _reported(report, source, ended, made):
         from .syntax_errors import report_failure
 
         report_failure(report, source, tables, start, ended, made)
     return None
+
+
+def _reported(report: Reporter, source: Source | Piece, tokens: Sequence[Token], failure: Failure) -> bool:
+    """Whether what fits nowhere, or what stands before it, is part of a mistake that was told."""
+    place = Span(source, tokens[max(failure.at - 1, 0)].start, failure.token.end)
+    return any(d.span is not None and d.span.start < place.end and d.span.end > place.start and d.code != "E016"
+               for d in report.diagnostics)
 
 
 def _too_deep(report: Reporter, span: Span) -> None:
@@ -333,7 +361,10 @@ def _declarations(builder: Builder, tokens: list[Token], *, has_file_doc: bool =
     if starts[:1] != [0] and tokens:
         from .syntax_errors import report_stray  # messages are loaded when there is something to say
 
-        report_stray(builder.report, builder.source, tokens[:starts[0] if starts else len(tokens)])
+        stray = tokens[:starts[0] if starts else len(tokens)]
+        declarations += [ast.Unread(Span(builder.source, token.start, token.end), token.text)
+                         for token in stray if token.kind == "NAME"][:2]
+        report_stray(builder.report, builder.source, stray)
     failed = 0
     for start, end in pairwise([*starts, len(tokens)]):
         declaration = _declaration(builder, tokens[start:end], start == 0 and has_file_doc, depth)

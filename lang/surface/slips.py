@@ -24,6 +24,7 @@ WORDS: dict[str, str] = {
     "switch": "write `match e case p -> …`", "of": "write `match e case p -> …`",
     "begin": "blocks need no brackets: `let … in …`", "end": "blocks need no brackets: `let … in …`",
     "foreach": "write `loop acc = start for x in xs do …`",
+    "enum": "sums are `type name = #a f64 | #b f64`",
     "struct": "records are `type name = {field: type}`", "record": "records are `type name = {field: type}`",
     "class": "records are `type name = {field: type}`", "data": "types are declared with `type name = …`",
     "pass": "every expression has a value; `()` is the empty one",
@@ -34,7 +35,7 @@ WORDS: dict[str, str] = {
 }
 
 OPERATORS: dict[str, str] = {
-    "=>": "write `->`", ":=": "names are given with `let name = value in …`", "++": "arrays are joined with `concat`",
+    "=>": "write `->`", ":=": "names are given with `let name = value in …`",
     "<>": "inequality is `!=`", "/=": "inequality is `!=`", "===": "equality is `==`", "!==": "inequality is `!=`",
     "+=": "values never change; a loop carries them: `loop x = start for i < n do x + 1`",
     "-=": "values never change; a loop carries them", "*=": "values never change; a loop carries them",

@@ -89,12 +89,17 @@ def report_stray(report: Reporter, source: Source | Piece, tokens: Sequence[Toke
     if first.kind == "BAD":
         return
     span = Span(source, first.start, first.end)
+    end = Span(source, 0, tokens[-1].end).end
+    report.diagnostics[:] = [d for d in report.diagnostics if d.code not in ("E001", "E002", "E003", "E005")
+                             or d.span is None or d.span.start > end]  # nothing in it is to be mended
     if first.text.startswith(("//", "/*")):
         report.error("E016", f"comments begin with `--`, not with `{first.text[:2]}`", span, "here",
                      help=f"write `--` instead of `{first.text[:2]}`")
         return
     help = "begin with `def name = …`, `entry name = …` or `type name = …`"
-    if first.text in WORDS:
+    if first.kind == "NAME" and [token.kind for token in tokens[1:2]] == ["LBRACE"]:
+        help = "what is sought and what is given are parameters: `entry f (p: param f64) (y: data [n]f64) : f64 = …`"
+    elif first.text in WORDS:
         help = WORDS[first.text]
     elif first.kind == "NAME" and any(token.kind == "EQUAL" for token in tokens[:8]):
         help = f"write `def {first.text} …`"
@@ -167,6 +172,12 @@ def _comment(place: Place) -> bool:
             place.report.error("E016", f"comments begin with `--`, not with `{token.text[:2]}`", place.span(token),
                                "read as an operator", help=f"write `--` instead of `{token.text[:2]}`")
             return True
+    before = place.before
+    if before is not None and before.kind == "LBRACE" and place.token.kind == "MINUS" \
+            and before.end == place.token.start:
+        place.report.error("E016", "comments begin with `--`, not with `{-`", place.span(before), "read as a record",
+                           help="write `--` before each line")
+        return True
     return False
 
 
@@ -191,6 +202,15 @@ def _foreign_operator(place: Place) -> bool:
     if token.kind == "QMARK" and "OP" in place.kinds:
         place.report.error("E015", "there is no `? :`", place.span(token), "this operator",
                            help="write `if c then a else b`")
+        return True
+    if token.text == "<-" and "EQUAL" in place.kinds:
+        updated = before is not None and before.kind == "RSQB"
+        place.report.error("E014", "a new value is given with `=`, not `<-`", place.span(token), "this operator",
+                           help="write `a with [i] = v`" if updated else "write `=`")
+        return True
+    if token.kind == "COLON" and before is not None and before.kind == "COLON":
+        place.report.error("E015", "a type is said with one colon", Span(place.source, before.start, token.end),
+                           "two of them", help="write `x : f64`")
         return True
     if token.kind == "EQUAL" and before is not None and before.kind == "COLON" and before.end == token.start:
         place.report.error("E015", "there is no assignment `:=`", Span(place.source, before.start, token.end), "here",
@@ -238,7 +258,7 @@ def _python_if(place: Place) -> bool:
             pending = _pending(place, "IF", "THEN")
     if pending is None:
         return False
-    colon = place.token if place.token.kind in ("COLON", "LBRACE") else before
+    colon = _colon(place, pending) or (place.token if place.token.kind in ("COLON", "LBRACE") else before)
     if colon is None or colon.kind not in ("COLON", "LBRACE"):
         if "THEN" not in place.kinds:
             return False
@@ -267,8 +287,9 @@ def _loop(place: Place) -> bool:
         pending = _pending(place, "LOOP", "DO")
         others = [(place.span(pending), "this loop")] if pending is not None else []
         body = _line_below(place, pending) if pending is not None and place.ended else None
-        where, label = (place.where(), _missing("do", place)) if body is None else (
-            place.span(body), "`do` expected before this")
+        colon = _colon(place, pending) if pending is not None else None
+        where, label = (place.span(colon), "`do` expected here") if colon is not None else (
+            place.where(), _missing("do", place)) if body is None else (place.span(body), "`do` expected before this")
         place.report.error("E017", "`loop` without `do`", where, label, others=others,
                            help="write `loop x = start for i < n do …`")
         return True
@@ -320,8 +341,12 @@ def _in(place: Place) -> bool:
 def _arrow(place: Place) -> bool:
     if place.token.kind != "ARROW" or "OP" not in place.kinds:
         return False
+    before = place.before
     matches = [token for token in place.tokens[:place.at] if token.kind in ("MATCH", "CASE")]
-    if matches and matches[-1].kind == "MATCH":
+    if before is not None and before.kind == "NAME" and before.end == place.token.start:
+        place.report.error("E015", "a field is taken with a dot", place.span(place.token), "not with an arrow",
+                           help=f"write `{before.text}.field`; an anonymous function is `\\x -> …`")
+    elif matches and matches[-1].kind == "MATCH":
         place.report.error("E010", "each case of a `match` begins with `case`", place.span(place.token),
                            "`case` is missing before the pattern", others=[(place.span(matches[-1]), "this `match`")],
                            help="write `match e case p -> …`")
@@ -334,6 +359,12 @@ def _arrow(place: Place) -> bool:
 def _reserved(place: Place) -> bool:
     word, kind = place.token.text, place.token.kind
     pattern = "UNDERSCORE" in place.kinds and "INT" in place.kinds
+    if kind in ("DEF", "ENTRY") and "LET" in place.kinds and place.first_on_line(place.token):
+        following = place.tokens[place.at + 1]
+        name = following.text if following.kind == "NAME" else "name"
+        place.report.error("E010", "a name inside of a definition is given with `let`", place.span(place.token),
+                           f"`{word}` begins one of the whole file", help=f"write `let {name} … = … in …`")
+        return True
     if kind in _WORD_OF_KIND and "NAME" in place.kinds and (
             kind in DECLARATION_WORDS or pattern or not place.kinds & {"IF", "OP"}):
         place.report.error("E010", f"`{word}` is a word of the language and cannot be a name", place.span(place.token),
@@ -360,6 +391,16 @@ _RULES: tuple[Callable[[Place], bool], ...] = (
 
 def _missing(word: str, place: Place) -> str:
     return f"the declaration ends here without `{word}`" if place.ended else f"`{word}` expected before this"
+
+
+def _colon(place: Place, opener: Token) -> Token | None:
+    """A colon behind the word, outside of brackets that are closed: it ends the head of a statement in Python."""
+    depth = 0
+    for token in place.tokens[_index(place, opener) + 1:place.at + 1]:
+        depth += (token.kind in _CLOSER) - (token.kind in ("RPAR", "RSQB", "RBRACE"))
+        if token.kind == "COLON" and not depth:
+            return token
+    return None
 
 
 def _line_below(place: Place, opener: Token) -> Token | None:

@@ -173,6 +173,15 @@ def test_only_what_is_touched_is_checked() -> None:
     assert rechecked(editing, PROGRAM.replace("y: f64}", "y: f64, z: f64}")) == 3
 
 
+def test_a_name_that_was_lost_is_known_again_or_unknown() -> None:
+    editing = driver.Editing()
+    head, rest = "def f (x: f64) = x", "\ntype t = f64\ndef g (y: t) : f64 = f y\ndef h (z: f64) = g z\n"
+    for text in (head + rest, "def f (x: f64) = (x" + rest, rest, "def f = (2" + rest,
+                 head + rest.replace("= f64\n", "= [f64\n"), rest,
+                 "def f = (1" + rest, head + rest.replace("type t", "type s"), head + rest):
+        assert told(editing.update(Source("<edited>", text))) == told(driver.check(Source("<edited>", text)))
+
+
 def test_uses_of_a_generic_definition_that_is_checked_again() -> None:
     editing = driver.Editing()
     text = ("def id 'a (x: a) : a = x\n\ndef f (x: f64) : f64 = id x\n\ndef g (x: f64) = id (f x)\n\n"
