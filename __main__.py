@@ -1,5 +1,5 @@
 """`python -m dad`"""
-from .cli import main
+from .cli import program
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(program())

@@ -5,6 +5,7 @@ asks for it.
 """
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -53,6 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return say("U901", "there is not enough memory for this", "use smaller data", 1)
     except Exception as error:
         return internal(error)
+
+
+def program() -> int:
+    """`dad` as a process of its own, which ends behind this: nobody needs to look for garbage once more."""
+    status = main()
+    gc.freeze()
+    return status
 
 
 def run(args: list[str]) -> int:

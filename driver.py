@@ -189,12 +189,12 @@ class Checking:
 
 def check(source: Source) -> Checking:
     """Parse and check. Never raises for what the text says; all findings are in the result."""
-    from .checker import check as check_program
-    from .lang.surface.parser import parse
-
     deepen()
     report = Reporter()
     with without_collection():
+        from .checker import check as check_program
+        from .lang.surface.parser import parse
+
         with stage("parse"):
             program = parse(source, report)
             imports = Imports(os.path.dirname(source.name), report)
