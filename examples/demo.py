@@ -4,6 +4,7 @@
 """
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from time import perf_counter
@@ -24,6 +25,14 @@ def card() -> None:
     print(f"On {name}\n")
 
 
+def driver() -> bool:
+    """Whether a driver is installed that finds a GPU."""
+    try:
+        return int(ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1").cuInit(0)) == 0
+    except OSError:
+        return False
+
+
 def main() -> None:
     start = perf_counter()
     if os.environ.get("DAD_TARGET") == "cuda":
@@ -38,5 +47,7 @@ if __name__ == "__main__":
     try:
         main()
     except (dad.Diagnostics, dad.DeviceError) as error:
+        if not driver():
+            print("There is no GPU here: no driver of NVIDIA finds one.\n", file=sys.stderr)
         print(f"{error}\nThe same demos run on the processor: make demo", file=sys.stderr)
         sys.exit(1)
