@@ -28,6 +28,15 @@ def test_every_code_registered_is_raised() -> None:
     assert set(CODES) - mentioned() == set()
 
 
+def test_the_page_of_mistakes_has_every_code_of_programs() -> None:
+    page = (ROOT / "docs" / "reference" / "errors.md").read_text("utf-8")
+    rows = "".join(line.split("|")[1] + line.split("|")[2] for line in page.splitlines() if line.startswith("| "))
+    ranges = re.findall(r"\b([ERSD])([0-9]{3})(?:–[ERSD]([0-9]{3}))?", rows)
+    told = {f"{letter}{number:03}" for letter, first, last in ranges
+            for number in range(int(first), int(last or first) + 1)}
+    assert {name for name in CODES if name[0] in "ERSD"} <= told
+
+
 @pytest.mark.parametrize("name", sorted(CODES))
 def test_explanations_are_complete(name: str) -> None:
     entry = CODES[name]
