@@ -313,7 +313,8 @@ def _operand_clash(c: Checker, problem: Clash, op: str, whole_left: Type, whole_
     place, text = (left_span, one) if bad_left else (right_span, other)
     c.error("E202", f"`{op}` takes numbers or arrays of numbers, not {text}", place, f"this is {text}",
             others=[(right_span, f"this is {other}")] if bad_left else others,
-            help=_operator_help(left if bad_left else right))
+            help=f"a negative argument stands in parentheses: `{short(left_span.text)} (-{short(right_span.text)})`"
+            if op == "-" and isinstance(left, Fun) else _operator_help(left if bad_left else right))
 
 
 def _into(var: TypeVar, t: Type, span: Span) -> str | None:

@@ -412,7 +412,7 @@ def unknown(c: Checker, name: str, span: Span) -> Error:
 
 def _slip(c: Checker, name: str, span: Span) -> str | None:
     """What to write for what another language writes so."""
-    from ..lang.surface.slips import OPERATORS
+    from ..lang.surface.slips import OPERATORS, WORDS
 
     if not name[0].isalpha() and name[0] != "_":
         return OPERATORS.get(name)
@@ -426,7 +426,7 @@ def _slip(c: Checker, name: str, span: Span) -> str | None:
         return f"functions may call themselves without `rec`: write `let {name} … = …`"
     if name.endswith("'") and name.rstrip("'") in c.names:
         return f"the transposed matrix is `transpose {name.rstrip(chr(39))}`"
-    return None
+    return WORDS.get(name)
 
 
 __all__ = ["BuiltinRef", "Meta", "Opaque", "builtin_type", "find", "infer_name", "instantiate", "meaning_type",

@@ -126,7 +126,10 @@ def _name(x: TypeContext, t: ast.TName) -> Type:
     candidates = [*x.types, *x.c.type_names, *x.file.type_names(), *SCALARS]
     meant = FOREIGN.get(t.name) or nearest(t.name, candidates)
     help = f"did you mean `{meant}`?" if meant else None
-    if t.name in ("data", "param"):
+    before = x.c.span.source.text[:t.span.start]
+    if before.rstrip().endswith(":") and "\n" in before[len(before.rstrip()):]:
+        help = "the body of a definition follows `=`, not `:`; a name inside of it is given with `let`"
+    elif t.name in ("data", "param"):
         help = f"write `{t.name} f64`: the type follows"
     elif meant is None and t.name.lower() in ("array", "list", "vector", "matrix", "vec", "tensor", "ndarray"):
         help = "the type of an array is `[n]f64`, that of a matrix `[n][m]f64`"
@@ -446,6 +449,10 @@ def _size_name(x: TypeContext, name: str, span: Span) -> Size | None:
     if name in c.type_names:
         c.error("E304", f"`{name}` is a type, not a size", span, "used as a size")
         return None
+    if name in c.unknown:
+        c.failed = True
+        return None
+    c.unknown.add(name)
     known = [n for n, m in c.names.items() if isinstance(m, (SizeParam, Local))] if not x.closed else list(x.sizes)
     meant = nearest(name, known)
     c.error("E103", f"unknown size `{name}`", span, "not declared",

@@ -82,6 +82,12 @@ def _head(place: Place) -> bool:
 def _match(place: Place) -> bool:
     """`match x with | p -> e`, `match x { p => e }`, `case x of`."""
     token = place.token
+    if place.at > 1 and place.tokens[place.at - 2].kind == "CASE" and place.tokens[place.at - 1].kind == "NAME" \
+            and token.kind in ("NAME", "UNDERSCORE", "LPAR", "INT"):
+        name = place.tokens[place.at - 1]
+        place.report.error("E010", "constructors begin with `#`", place.span(name), "read as a name",
+                           help=f"write `case #{name.text} …`")
+        return True
     if token.kind == "CASE" and "MATCH" in place.kinds:
         place.report.error("E010", "cases follow a `match`", place.span(token), "no `match` before it",
                            help="write `match e case p -> …`")
@@ -126,6 +132,23 @@ def _type(place: Place) -> bool:
     return True
 
 
+def _record(place: Place) -> bool:
+    """`{r with a = 1}`, `{let x = 1}`"""
+    token = place.token
+    opener = place.openers[-1] if place.openers else None
+    if opener is None or opener.kind != "LBRACE":
+        return False
+    before = place.tokens[place.at - 1]
+    if token.kind in ("WITH", "VBAR") and place.tokens[place.at - 2] is opener and before.kind == "NAME":
+        said = "a record is changed without braces", f"write `{before.text} with field = value`"
+    elif token.kind in ("LET", "IF", "LOOP", "MATCH", "FOR") and before is opener:
+        said = "braces hold the fields of a record", f"write `{token.text} …` without braces"
+    else:
+        return False
+    place.report.error("E010", said[0], place.span(token), "not expected here", help=said[1])
+    return True
+
+
 def _module(place: Place) -> bool:
     """`module M = struct … end`"""
     word = next((each for each in place.tokens[place.at - 1:place.at + 1] if each.text in ("struct", "sig")), None)
@@ -138,6 +161,10 @@ def _module(place: Place) -> bool:
 
 def _for(place: Place) -> bool:
     """A `for` that begins a statement, and a generator."""
+    if place.token.kind == "EQUAL" and {"IN", "LESSTHAN"} <= place.kinds:
+        place.report.error("E010", "an index goes below a number, an element through an array",
+                           place.span(place.token), "not expected here", help="write `for i < n` or `for x in xs`")
+        return True
     if place.token.kind not in ("FOR", "WHILE") or "LOOP" in place.kinds:
         return False
     opener = place.openers[-1] if place.openers else None
@@ -147,6 +174,10 @@ def _for(place: Place) -> bool:
         place.report.error("E010", "a comprehension stands in brackets", place.span(place.token),
                            "`[` … `]` are missing", others=[(place.span(opener), "inside this")],
                            help="write `sum [x * x for x in xs]`")
+        return True
+    if not place.first_on_line(place.token) and "OP" in place.kinds:
+        place.report.error("E010", "a comprehension stands in brackets", place.span(place.token),
+                           "`[` … `]` are missing", help="write `[x * x for x in xs]`")
         return True
     if not place.first_on_line(place.token):
         return False
@@ -218,8 +249,16 @@ def _line(place: Place) -> list[Token]:
 
 
 def _unpacked(place: Place) -> bool:
-    """`let a, b = x`"""
+    """`let a, b = x`, `\\a, b -> x`, `= a, b`"""
     at = place.at
+    if place.token.kind == "COMMA" and {"ARROW", "UNDERSCORE"} <= place.kinds:
+        place.report.error("E010", "parameters stand one after the other", place.span(place.token),
+                           "no comma between them", help="write `\\x y -> …`; of a pair `\\(x, y) -> …`")
+        return True
+    if place.token.kind == "COMMA" and not place.openers and {"$END", "OP"} <= place.kinds:
+        place.report.error("E010", "a tuple stands in parentheses", place.span(place.token), "not expected here",
+                           help="write `(a, b)`")
+        return True
     if place.token.kind != "COMMA" or at < 2 or place.tokens[at - 2].kind != "LET":
         return False
     names = [place.tokens[at - 1].text]
@@ -254,6 +293,8 @@ def _symbols(place: Place) -> bool:
         said = ("a record has names, not strings", "write `{name = value}`")
     if token.kind == "ELLIPSIS" and before is not None and before.kind in ("INDEX", "COMMA"):
         said = ("an index says something of each axis", "write one `:` for each axis that stays: `x[:, 0]`")
+    if token.kind == "LSQB" and before is not None and before.kind == "DOT":
+        said = ("an element is taken without a dot", "write `xs[i]`")
     if token.kind == "DOT" and place.tokens[place.at + 1].kind in ("NAT", "INT") and "INT" in place.kinds:
         said = ("a fraction needs a digit before its point", f"write `0.{place.tokens[place.at + 1].text}`")
     if place.ended and before is not None and before.text in ("++", "--"):
@@ -265,4 +306,5 @@ def _symbols(place: Place) -> bool:
 
 
 RULES: tuple[Callable[[Place], bool], ...] = (
-    _import, _header, _match, _array_type, _type, _module, _for, _if, _named_argument, _assignment, _unpacked, _symbols)
+    _import, _header, _match, _array_type, _type, _record, _module, _for, _if, _named_argument, _assignment, _unpacked,
+    _symbols)

@@ -353,7 +353,7 @@ def _mistake(source: Source | Piece, report: Reporter, group: str, word: str, st
 
 
 def _number_help(word: str) -> str:
-    match = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]+)?)([A-Za-z_][\w']*)", word[:60])
+    match = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)([A-Za-z_][\w']*)", word[:60])
     if match is None or word[:2] in ("0x", "0X", "0b", "0B", "0o", "0O"):
         return "numbers are like 12, 1_000, 0xff, 2.5, 1e-3, 1i32; names do not begin with a digit"
     number, rest = match.groups()

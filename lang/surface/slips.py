@@ -7,6 +7,7 @@ from __future__ import annotations
 
 WORDS: dict[str, str] = {
     "return": "the value of a definition is the expression after `=`; there is no `return`",
+    "use": "functions of the library need no import", "using": "functions of the library need no import",
     "from": "an import is `import \"file\"`; functions of arrays and numbers need none",
     "lambda": "an anonymous function is written `\\x -> …`",
     "elif": "write `else if`", "elsif": "write `else if`", "elseif": "write `else if`",
@@ -39,7 +40,8 @@ OPERATORS: dict[str, str] = {
     "<>": "inequality is `!=`", "/=": "inequality is `!=`", "===": "equality is `==`", "!==": "inequality is `!=`",
     "+=": "values never change; a loop carries them: `loop x = start for i < n do x + 1`",
     "-=": "values never change; a loop carries them", "*=": "values never change; a loop carries them",
-    "<-": "for `a < -b` put a space after `<`; to change an element write `a with [i] = v`",
+    "<-": "for `a < -b` put a space after `<`; a comprehension is `[x * x for x in xs]`, an update `a with [i] = v`",
+    "!!": "an element is `xs[i]`", "^^": "a power is `x ** y`",
     "=-": "put a space before `-`", ">-": "put a space before `-`", "*-": "put a space before `-`",
     "/-": "put a space before `-`", "+-": "put a space before `-`", "**-": "put a space before `-`",
     "/*": "comments begin with `--`",

@@ -101,7 +101,8 @@ def report_stray(report: Reporter, source: Source | Piece, tokens: Sequence[Toke
         help = "what is sought and what is given are parameters: `entry f (p: param f64) (y: data [n]f64) : f64 = …`"
     elif first.text in WORDS:
         help = WORDS[first.text]
-    elif first.kind == "NAME" and any(token.kind == "EQUAL" for token in tokens[:8]):
+    elif first.kind == "NAME" and any(token.kind == "EQUAL" and "\n" not in source.text[first.start:token.start]
+                                      for token in tokens[:8]):
         help = f"write `def {first.text} …`"
     report.error("E023", f"a declaration is expected here, not `{_short(first.text)}`", span,
                  "no declaration begins so", help=help)
