@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from ..lang.core import ir
 from ..lang.core.primitive import PRIMITIVES
-from .intervals import EVERYTHING, INFINITE, Interval
+from .intervals import EVERYTHING, INFINITE, POSITIVE, Interval
 from .lattice import Grades, at_least, joined, over, times
 from .report import Branch
 from .results import Shape, flat_of, jumping, kink, made, shown, types_of
 from .signs import nonnegative, positive
 from .terms import ZERO, Term, apply, atoms, compare, number
-from .values import Value, chains, replaced
+from .values import MATRICES, Value, chains, replaced
 
 if TYPE_CHECKING:
     from .facts import Facts
@@ -122,10 +122,14 @@ def index(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
     moving = [i for i in indices if i.grades]
     if moving and v.grades:
         choosing(w, stmt, moving, v)
-    origin = v.origin if v.origin is not None and v.origin[0] != "spectrum" else None
+    origin = v.origin if v.origin is not None and v.origin[0] not in MATRICES else None
     if v.term is None:
         return made(w, stmt, grades, args, None, shape=shape)
     term = at(w, v.term, indices, args, t.rank)
+    if v.origin is not None and v.origin[0] == "cholesky" and len(indices) == 2 and not moving:
+        i, j = (plain(v.term) if v.term is not None else None for v in indices)
+        if i is not None and i is j:
+            w.within(term, (POSITIVE, POSITIVE))
     found = made(w, stmt, grades, args, term, shape=shape, squares=v.squares)
     found.origin = origin if not moving else None
     return found
@@ -458,8 +462,15 @@ def solved(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
     return made(w, stmt, over(b.grades, a.grades), args, None, shape=b.shape)
 
 
+def cholesky(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
+    """Smooth, with a positive diagonal: what is not positive definite fails."""
+    found = same_matrix(w, stmt, args)
+    found.origin = ("cholesky", args[0])
+    return found
+
+
 def same_matrix(w: Walker, stmt: ir.Stmt, args: Sequence[Value]) -> Value:
-    """cholesky, inverse and their like: smooth where they are defined, of the shape of their argument."""
+    """inverse and its like: smooth where they are defined, of the shape of their argument."""
     op = stmt.op
     assert isinstance(op, ir.Prim)
     grades = at_least(joined(v.grades for v in args), PRIMITIVES[op.name].grade)
@@ -473,7 +484,7 @@ ARRAYS: dict[str, Rule] = {
     "reshape": reshape, "gather": gather, "argsort": order_, "argmax": order_, "argmin": order_, "eigen": spectrum,
     "svd": spectrum, "sum": sum_, "cumsum": sum_, "ordered_sum": sum_, "prod": product, "cumprod": product,
     "maximum": largest, "minimum": largest, "cummax": largest, "cummin": largest, "matmul": matmul, "solve": solved,
-    "solve_triangular": solved, "cholesky": same_matrix, "inverse": same_matrix, "triangle": same_matrix,
+    "solve_triangular": solved, "cholesky": cholesky, "inverse": same_matrix, "triangle": same_matrix,
     **dict.fromkeys(("update", "update_slice", "accumulate", "accumulate_slice", "accumulate_at", "scatter", "max_at",
                      "min_at"), written),
 }

@@ -252,6 +252,7 @@ def _outward(f: Callable[[Bound], float | Fraction], x: Bound, direction: int, l
 
 
 EVERYTHING = Interval(-INFINITE, INFINITE)
+POSITIVE = Interval(Fraction(0), INFINITE, True, True)
 
 
 def fractional(base: Interval, e: Fraction) -> Interval:

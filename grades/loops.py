@@ -13,7 +13,7 @@ from .intervals import EVERYTHING, Interval
 from .lattice import Grades, at_least, joined
 from .report import Branch
 from .terms import Term, atoms, show_condition
-from .values import Value, chains, replaced, replaced_in
+from .values import MATRICES, Value, chains, replaced, replaced_in
 
 if TYPE_CHECKING:
     from .walk import Walker
@@ -67,7 +67,7 @@ class Elements:
                 w.cells.add(self.inner[c])
         term = replaced(v.term, self.inner) if v.term is not None else None
         cond = replaced_in(v.cond, self.inner) if v.cond is not None else None
-        origin = v.origin if v.origin is not None and v.origin[0] != "spectrum" else None
+        origin = v.origin if v.origin is not None and v.origin[0] not in MATRICES else None
         return Value(v.grades, v.steps, term, cond, v.under, shape, squares=v.squares, origin=origin)
 
     def named(self, c: Term, otherwise: str) -> str:

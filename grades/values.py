@@ -10,6 +10,9 @@ from .lattice import RANK, Grade, Grades
 from .report import Step
 from .terms import And, Compare, Cond, Not, Or, Term, Unknown, apply, compare, conj, disj, negate, select, whole
 
+MATRICES = ("spectrum", "cholesky")
+"""What is made of a matrix, and known of it as a whole alone: `Value.origin`."""
+
 
 @dataclass(slots=True, eq=False)
 class Value:
@@ -38,7 +41,8 @@ class Value:
     some: bool = False
     """Of a sum: it is positive unless there is nothing to add up, and then no root moves it."""
     origin: tuple[str, Value] | None = None
-    """Of whole numbers: `order`, `largest` or `smallest`, if they are places of elements of that array."""
+    """Of whole numbers: `sorting`, `maximum` or `minimum`, if they are places of elements of that array. Of what is
+    made of a matrix: one of MATRICES, and the matrix."""
     held: Grades = field(default_factory=dict)
     """What would move it were it not held fixed; of what a search has found: what moves the place where it starts."""
     call: tuple[str, tuple[Value, ...], int] | None = None

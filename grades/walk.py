@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ..lang.core import ir
@@ -19,7 +18,7 @@ from ..lang.source import Span
 from . import recursion
 from .effort import Effort
 from .facts import Facts, forget
-from .intervals import INFINITE, Interval
+from .intervals import INFINITE, POSITIVE, Interval
 from .kinks import KINKS, opened, piece, polished
 from .lattice import Grade, Grades, at_least, better, join, joined, shown, worst
 from .prove import EFFORT, Verdict, across
@@ -60,7 +59,6 @@ STATEMENT, CALLED = 10, 60
 """Work for a statement; and how much must be left for each that is walked so, that something is left for its branches.
 """
 DEEPEST = 60
-POSITIVE = Interval(Fraction(0), INFINITE, True, True)
 
 
 @dataclass(frozen=True, slots=True)
