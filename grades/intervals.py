@@ -161,7 +161,8 @@ def _sum(x: Bound, y: Bound) -> Bound:
     return y if isinstance(y, float) and math.isinf(y) else x + y
 
 
-def _scaled(x: Bound, c: int | Fraction) -> Bound:
+def _scaled(x: Bound, c: Bound) -> Bound:
+    """x * c, where c is not 0, and infinite only if x is."""
     if isinstance(x, float) and math.isinf(x):
         return x if c > 0 else -x
     return x * c
@@ -229,7 +230,7 @@ def _over(x: Bound) -> Bound:
 def _corner(x: Bound, x_open: bool, y: Bound, y_open: bool) -> tuple[Bound, bool]:
     if x == 0 or y == 0:
         return 0, (x_open if x == 0 else True) and (y_open if y == 0 else True)
-    return x * y, x_open or y_open
+    return _scaled(y, x) if isinstance(y, float) else _scaled(x, y), x_open or y_open
 
 
 def _outward(f: Callable[[Bound], float | Fraction], x: Bound, direction: int, lowest: Bound) -> Bound:

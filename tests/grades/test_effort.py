@@ -166,6 +166,15 @@ def test_ends_of_intervals_keep_few_digits() -> None:
     assert tiny.hi == 1
 
 
+def test_ends_that_are_no_doubles_meet_infinite_ones() -> None:
+    vast = Interval(10**350, 10**351)
+    beyond = Interval(1, float("inf"))
+    assert vast.times(beyond).lo == beyond.times(vast).lo == 10**350
+    assert vast.times(beyond).hi == vast.plus(beyond).hi == float("inf")
+    assert vast.scale(-1).times(beyond).lo == vast.times(beyond.scale(-1)).lo == -float("inf")
+    assert beyond.times(beyond.scale(-1)).lo == -float("inf")
+
+
 def test_nothing_has_no_inverse() -> None:
     assert Interval(0, 0, True, False).inverse() == Interval(0, 0, False, True).inverse() == Interval(
         -float("inf"), float("inf"))
