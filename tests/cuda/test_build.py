@@ -161,7 +161,7 @@ def test_the_demo_says_when_there_is_no_gpu() -> None:
                           check=False, env={"DAD_TARGET": "cuda", "PYTHONPATH": str(ROOT / ".tree"), "PATH": "",
                                "CUDA_VISIBLE_DEVICES": ""})
     assert done.returncode == 1
-    assert re.match(r"error\[U11[23]\]: ", done.stderr), done.stderr
+    assert re.match(r"There is no GPU here: [^\n]*\n\nerror\[U11[23]\]: ", done.stderr), done.stderr
     assert "Traceback" not in done.stderr
 
 

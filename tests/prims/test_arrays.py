@@ -24,6 +24,13 @@ SIZES = (0, 1, 2, 5)
 rng = np.random.default_rng(3)
 
 
+@pytest.fixture(autouse=True)
+def numbers_of_its_own(request: pytest.FixtureRequest) -> None:
+    """What a test draws does not depend on which tests ran before it."""
+    global rng
+    rng = np.random.default_rng(list(request.node.name.encode()))
+
+
 def floats(*shape: int) -> Array:
     return rng.normal(size=shape)[()]
 
