@@ -57,6 +57,14 @@ def _header(place: Place) -> bool:
     return not depth and place.at > 1 and _head(place)
 
 
+def _told(place: Place, token: Token, said: tuple[str, str, str] | None) -> bool:
+    """Reports what is wrong, what stands there and what to write, if that is known."""
+    if said is None:
+        return False
+    place.report.error("E010", said[0], place.span(token), said[1], help=said[2])
+    return True
+
+
 def _head(place: Place) -> bool:
     """What does not fit between the name of a definition and its `=`."""
     token, word, name = place.token, place.tokens[0].text, place.tokens[1].text
@@ -73,10 +81,7 @@ def _head(place: Place) -> bool:
             token = body
             said = ("`=` is missing before the body of this definition", "`=` expected before this",
                     "write `=` behind the head")
-    if said is None:
-        return False
-    place.report.error("E010", said[0], place.span(token), said[1], help=said[2])
-    return True
+    return _told(place, token, said)
 
 
 def _match(place: Place) -> bool:
@@ -126,10 +131,7 @@ def _type(place: Place) -> bool:
             "write `f64{>0}`, `f64{>=0}` or `f64{0..1}`"
     elif kinds[-1:] == ["RSQB"] and {"QUALIFIER", "STAR"} <= place.kinds and "OP" not in place.kinds:
         said = "the type of the elements is missing", "expected before this", "write `[n]f64`"
-    if said is None:
-        return False
-    place.report.error("E010", said[0], place.span(token), said[1], help=said[2])
-    return True
+    return _told(place, token, said)
 
 
 def _record(place: Place) -> bool:
@@ -301,8 +303,7 @@ def _symbols(place: Place) -> bool:
         token, said = before, ("values never change", "write `x + 1`, and give it a name with `let`")
     if said is None or (token.kind in ("VBAR", "TILDE") and not {"INT", "IF"} <= place.kinds):
         return False
-    place.report.error("E010", said[0], place.span(token), "not expected here", help=said[1])
-    return True
+    return _told(place, token, (said[0], "not expected here", said[1]))
 
 
 RULES: tuple[Callable[[Place], bool], ...] = (

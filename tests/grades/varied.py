@@ -9,6 +9,9 @@ statement names is a number, a condition, a whole number, or an array of three o
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from dad.tests.grades.generated import CONSTANTS, NAMES, Program
 
 TYPES = ("f64", "f64", "f64", "f64", "f64{>0}", "f64{>=0}", "f64{0..2}")
@@ -411,41 +414,39 @@ class Varied(Program):
             f"sum (scatter {xs} {places} {ys})", f"sum (map (\\i -> {xs}[i % 3]) {places})",
             f"sqrt (sum (map (\\t -> t * t) (hist (+) 0.0 3 {places} {xs})))"))
 
-    def outside(self, parameters: list[str]) -> tuple[object, ...]:
-        """The state while a helper of these parameters is made; `inside` puts it back."""
+    @contextmanager
+    def helper(self, *parameters: str) -> Iterator[None]:
+        """While a helper of these parameters is made nothing else can be named."""
         kept = self.names, self.positive, self.has_data, self.conditions, self.counts, self.arrays, self.gaps
-        self.names, self.positive, self.has_data, self.conditions, self.counts = parameters, [], False, [], []
+        self.names, self.positive, self.has_data, self.conditions, self.counts = [*parameters], [], False, [], []
         self.arrays = {"f64": [], "bool": [], "i64": []}
         self.gaps = [self.plain() for _ in range(2)]
-        return kept
-
-    def inside(self, kept: tuple[object, ...]) -> None:
-        self.names, self.positive, self.has_data, self.conditions, self.counts, self.arrays, self.gaps = kept  # type: ignore[assignment]  # as kept
+        yield
+        self.names, self.positive, self.has_data, self.conditions, self.counts, self.arrays, self.gaps = kept
 
     def make_recursion(self, depth: int, names: list[str] | None) -> str:
         rng = self.rng
         g, p, k = self.fresh("g"), self.fresh("p"), self.fresh("k")
-        kept = self.outside([p])
-        a, d = self.small(), self.gap()
-        again = f"{g} ({k} - 1)"
-        body = rng.choice((
-            f"{again} {a}", f"{a} + {again} {self.small()}", f"if {self.condition(d)} then {again} {a} else {p}",
-            f"max {a} ({again} (0.5 * {p}))", f"if {self.condition(d)} then {again} (-{p}) else {again} {p}",
-            f"if {self.condition(d)} then {again} (0.5 * {p}) + {d} else {again} (0.5 * {p})",
-            f"abs ({again} {a})"))
-        self.helpers.append(
-            f"def {g} ({k}: i64) ({p}: f64) : f64{self.promise([p])} = if {k} <= 0 then {self.small()} else {body}"
-        )
-        self.inside(kept)
+        with self.helper(p):
+            a, d = self.small(), self.gap()
+            again = f"{g} ({k} - 1)"
+            body = rng.choice((
+                f"{again} {a}", f"{a} + {again} {self.small()}", f"if {self.condition(d)} then {again} {a} else {p}",
+                f"max {a} ({again} (0.5 * {p}))", f"if {self.condition(d)} then {again} (-{p}) else {again} {p}",
+                f"if {self.condition(d)} then {again} (0.5 * {p}) + {d} else {again} (0.5 * {p})",
+                f"abs ({again} {a})"))
+            self.helpers.append(
+                f"def {g} ({k}: i64) ({p}: f64) : f64{self.promise([p])} = if {k} <= 0 then {self.small()} else {body}"
+            )
         return f"{g} {rng.choice(('2', self.whole()))} {self.small(names)}"
 
     def make_helper(self, depth: int, names: list[str] | None) -> str:
         """A helper that is called twice, with arguments that have to do with each other."""
         rng = self.rng
         g, p, q = self.fresh("g"), self.fresh("p"), self.fresh("q")
-        kept = self.outside([p, q])
-        self.helpers.append(f"def {g} ({p}: f64) ({q}: f64) : f64{self.promise([p, q])} = {self.real(depth - 1 or 1)}")
-        self.inside(kept)
+        with self.helper(p, q):
+            self.helpers.append(
+                f"def {g} ({p}: f64) ({q}: f64) : f64{self.promise([p, q])} = {self.real(depth - 1 or 1)}")
         d, e, a = self.gap(names), self.gap(names), self.small(names)
         return rng.choice((
             f"{g} {d} {e} - {g} {e} {d}", f"{g} {d} {e}", f"{g} {d} {a} + {g} (-{d}) {a}", f"{g} {d} {d}",
